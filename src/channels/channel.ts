@@ -1,0 +1,51 @@
+/**
+ * A channel: duplex stream of messages between a supervisor and one MCP server.
+ *
+ * Whatever lies behind it (a pipe, HTTP, an in-memory pair), the contract is this file, and `test/contract/channel.ts`
+ * runs over every implementation.
+ */
+import type { Envelope } from '../jsonrpc/envelope.ts';
+
+/** Why a channel ended. */
+export interface ChannelEnd {
+  readonly reason: 'closed' | 'peer-closed' | 'failed';
+  readonly cause?: unknown;
+}
+
+export interface ChannelHandler {
+  /** One JSON-RPC message, in order: its exact bytes without line break, and their envelope. The buffer is the receiver's to keep. */
+  message(bytes: Buffer, envelope: Envelope): void;
+  /** A message longer than the limit was thrown away; `id` is the raw id bytes of an answer, as far as they could be read. */
+  oversized(id: string | undefined, bytes: number): void;
+  /** Bytes that are no JSON-RPC message (counted by the channel, never forwarded). */
+  noise(line: Buffer): void;
+  /** The outgoing queue fell below its mark after {@link Channel.send} had returned false. */
+  drain(): void;
+  /** Called once, after the last message. */
+  end(end: ChannelEnd): void;
+}
+
+export interface ChannelStats {
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly noiseLines: number;
+  readonly oversized: number;
+}
+
+export interface Channel {
+  /** Sets the receiver; nothing is delivered before. Called once. */
+  start(handler: ChannelHandler): void;
+  /**
+   * Queues one message given as consecutive parts (no line break inside; the channel frames it).
+   * Returns false when the queue has passed its mark: stop until {@link ChannelHandler.drain}. After the end it is a no-op that returns true.
+   */
+  send(parts: readonly Uint8Array[]): boolean;
+  /** Stops reading from the server (it will block on its own writes); messages already read may still be delivered. */
+  pause(): void;
+  resume(): void;
+  /** Bytes queued towards the server and not yet taken by it. */
+  readonly queued: number;
+  readonly stats: ChannelStats;
+  /** Half-closes towards the server and stops delivering. Idempotent. */
+  close(): Promise<void>;
+}
