@@ -1,0 +1,31 @@
+/** What the servers folder needs from whatever runs processes; implemented by `runtimes/local`. */
+import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { ServerDefinition } from '../supervisor/server-definition.ts';
+
+export interface StderrLine {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly pid: number;
+  readonly text: string;
+}
+
+export interface ServerActivity {
+  readonly sessions: number;
+  readonly processes: number;
+  /** Milliseconds since the epoch of the last real message; absent before the first. */
+  readonly lastActivity?: number;
+}
+
+export interface ServerHost {
+  /** Starts one process, shakes hands, ends it. Rejects with `start-failed` and phase `spawn` or `handshake`. */
+  probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport>;
+  /** Makes the server callable (and starts its spares). Defining an id again replaces it: new sessions use the new definition. */
+  define(definition: ServerDefinition): void;
+  /** Ends its sessions and processes; `force` skips the grace of the kill ladder. Unknown ids resolve. */
+  undefine(id: string, options: { readonly force: boolean }): Promise<void>;
+  activity(id: string): ServerActivity | undefined;
+  /** Calls `line` for every further stderr line of any of its processes; returns the unsubscribe. */
+  stderr(id: string, line: (line: StderrLine) => void): () => void;
+  /** The newest stderr lines of its processes, oldest first. */
+  stderrTail(id: string, lines: number): StderrLine[];
+}

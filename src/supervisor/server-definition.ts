@@ -1,0 +1,44 @@
+/** What a supervisor must know of a server to run it: fully resolved, nothing left to look up. */
+import type { Launch } from './launch.ts';
+
+export type Isolation = 'session' | 'principal' | 'shared' | 'call';
+
+export interface ServerLimits {
+  /** Milliseconds without a message, a call in flight or an attached reader after which a session ends. */
+  readonly idle: number;
+  /** Sessions of this server at one time. */
+  readonly sessions: number;
+  /** Sessions of one principal at one time. */
+  readonly sessionsPerPrincipal: number;
+  /** Warm spare processes: started, not yet spoken to. */
+  readonly spares: number;
+  /** Milliseconds without answer or progress after which a call fails. */
+  readonly requestTimeout: number;
+  /** Bytes of one message from a client. */
+  readonly messageBytes: number;
+  /** Bytes of one line from the server. */
+  readonly lineBytes: number;
+}
+
+export const DEFAULT_LIMITS: ServerLimits = {
+  idle: 30 * 60_000,
+  sessions: 1_000,
+  sessionsPerPrincipal: 500,
+  spares: 0,
+  requestTimeout: 15 * 60_000,
+  messageBytes: 4 * 1024 * 1024,
+  lineBytes: 16 * 1024 * 1024,
+};
+
+export interface ServerDefinition {
+  /** UUID; sealed session ids are bound to it, never to the name. */
+  readonly id: string;
+  readonly name: string;
+  readonly launch: Launch;
+  readonly isolation: Isolation;
+  /** `none`: no session ids are minted and legacy clients use the pooled lane. */
+  readonly sessions: 'minted' | 'none';
+  readonly limits: ServerLimits;
+  /** Secret values, to be scrubbed from stderr and errors. */
+  readonly secrets: readonly string[];
+}
