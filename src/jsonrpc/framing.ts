@@ -1,0 +1,81 @@
+/** Newline framing on bytes: chunks are kept as they came and joined once per line, never once per chunk. */
+import { NO_LIMITS, Scanner } from './scanner.ts';
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+export interface LineReceiver {
+  /** One complete line without its line break; may be empty. The buffer is the receiver's to keep. */
+  line(bytes: Buffer): void;
+  /** A line passed the limit and was thrown away. `id`: raw text of its top-level id, if the scan found one. */
+  oversized(id: string | undefined, bytes: number): void;
+}
+
+/** Splits a byte stream into lines of at most `maxBytes`. */
+export class LineSplitter {
+  readonly #maxBytes: number;
+  readonly #receiver: LineReceiver;
+  #parts: Buffer[] = [];
+  #size = 0;
+  #discard: Scanner | undefined;
+
+  constructor(maxBytes: number, receiver: LineReceiver) {
+    this.#maxBytes = maxBytes;
+    this.#receiver = receiver;
+  }
+
+  push(chunk: Buffer): void {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+      this.#take(chunk, from, at);
+      this.#finish();
+      from = at + 1;
+    }
+    if (from < chunk.length) this.#take(chunk, from, chunk.length);
+  }
+
+  /** Ends the stream: what is left without a line break counts as a line. */
+  end(): void {
+    if (this.#size > 0) this.#finish();
+  }
+
+  #take(chunk: Buffer, from: number, to: number): void {
+    this.#size += to - from;
+    if (this.#discard) {
+      this.#scanOn(this.#discard, chunk, from, to);
+    } else if (this.#size > this.#maxBytes) {
+      this.#startDiscard(chunk, from, to);
+    } else if (to > from) {
+      this.#parts.push(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+    }
+  }
+
+  /** The line is too long: from here it is only scanned for the id that tells whose answer it was. */
+  #startDiscard(chunk: Buffer, from: number, to: number): void {
+    const scanner = new Scanner();
+    scanner.reset(NO_LIMITS, true);
+    this.#discard = scanner;
+    for (const part of this.#parts) this.#scanOn(scanner, part, 0, part.length);
+    this.#parts = [];
+    this.#scanOn(scanner, chunk, from, to);
+  }
+
+  #scanOn(scanner: Scanner, chunk: Buffer, from: number, to: number): void {
+    if (scanner.fault === undefined && to > from) scanner.feed(chunk, from, to);
+  }
+
+  #finish(): void {
+    const size = this.#size;
+    this.#size = 0;
+    if (this.#discard) {
+      const { idText } = this.#discard;
+      this.#discard = undefined;
+      this.#receiver.oversized(idText === '' ? undefined : idText, size);
+      return;
+    }
+    const parts = this.#parts;
+    if (parts.length > 0) this.#parts = [];
+    const line = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size);
+    this.#receiver.line(line[line.length - 1] === CARRIAGE_RETURN ? line.subarray(0, -1) : line);
+  }
+}

@@ -1,0 +1,36 @@
+/** Ids as JSON-RPC means them: compared by decoded type and exact value, passed on byte for byte. */
+
+/**
+ * A comparable key of the id whose raw JSON text is given: `1`, `1.0` and `10e-1` have one key, `"1"` has another.
+ * (data-path.md 2.2; a JavaScript number could not tell 2^53 from 2^53+1.)
+ */
+export function idKey(raw: string): string {
+  if (raw.charCodeAt(0) === 0x22) return raw.includes('\\') ? `"${JSON.parse(raw) as string}"` : raw;
+  return isPlainInteger(raw) ? raw : canonicalNumber(raw);
+}
+
+function isPlainInteger(raw: string): boolean {
+  const first = raw.charCodeAt(0);
+  if (first < 0x31 || first > 0x39) return raw === '0';
+  for (let i = 1; i < raw.length; i++) {
+    const c = raw.charCodeAt(i);
+    if (c < 0x30 || c > 0x39) return false;
+  }
+  return true;
+}
+
+/** `[-]digits` with an exponent only where the value is no integer or ends in zeros beyond its digits. */
+function canonicalNumber(raw: string): string {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(raw);
+  if (!match) return raw;
+  const [, sign = '', whole = '', fraction = '', power = '0'] = match;
+  let digits = (whole + fraction).replace(/^0+/, '');
+  if (digits === '') return '0';
+  let exponent = BigInt(power) - BigInt(fraction.length);
+  const trimmed = digits.replace(/0+$/, '');
+  exponent += BigInt(digits.length - trimmed.length);
+  digits = trimmed;
+  // Small integers get the same text as when they are written plainly.
+  if (exponent >= 0n && exponent < 32n) return sign + digits + '0'.repeat(Number(exponent));
+  return `${sign}${digits}e${exponent}`;
+}

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LineSplitter } from '../../src/jsonrpc/framing.ts';
+
+interface Seen {
+  lines: string[];
+  oversized: { id: string | undefined; bytes: number }[];
+}
+
+function split(chunks: readonly Buffer[], maxBytes: number): Seen {
+  const seen: Seen = { lines: [], oversized: [] };
+  const splitter = new LineSplitter(maxBytes, {
+    line: (bytes) => seen.lines.push(bytes.toString()),
+    oversized: (id, bytes) => seen.oversized.push({ id, bytes }),
+  });
+  for (const chunk of chunks) splitter.push(chunk);
+  splitter.end();
+  return seen;
+}
+
+describe('newline framing', () => {
+  it('yields the same lines wherever the bytes are cut, UTF-8 included', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n]/g, ''))), fc.array(fc.nat(500)), (lines, cuts) => {
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+        const at = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
+        const chunks = [...at, bytes.length].map((cut, index) => bytes.subarray(index === 0 ? 0 : at[index - 1], cut));
+        expect(split(chunks, 1 << 20).lines).toEqual(lines);
+      }),
+    );
+  });
+
+  it('takes CRLF and a last line without a break', () => {
+    expect(split([Buffer.from('a\r\nb\r'), Buffer.from('\nc')], 100).lines).toEqual(['a', 'b', 'c']);
+  });
+
+  it('throws a line over the limit away, says whose answer it was, and goes on with the next', () => {
+    const long = `{"jsonrpc":"2.0","id":42,"result":"${'x'.repeat(200)}"}\n`;
+    const late = `{"result":"${'x'.repeat(200)}","jsonrpc":"2.0","id":"é"}\n`;
+    for (const size of [1, 7, 64, 10_000]) {
+      const bytes = Buffer.from(`${long}ok\n${late}fine\n`);
+      const chunks = [];
+      for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size));
+      const seen = split(chunks, 100);
+      expect(seen.lines).toEqual(['ok', 'fine']);
+      expect(seen.oversized.map((line) => line.bytes)).toEqual([long.length - 1, Buffer.byteLength(late) - 1]);
+      expect(seen.oversized[0]?.id).toBe('42');
+      expect(Buffer.from(seen.oversized[1]?.id ?? '', 'latin1').toString()).toBe('"é"');
+    }
+  });
+
+  it('holds the limit at the boundary', () => {
+    expect(split([Buffer.from(`${'x'.repeat(10)}\n${'y'.repeat(11)}\n`)], 10)).toEqual({ lines: ['x'.repeat(10)], oversized: [{ id: undefined, bytes: 11 }] });
+  });
+});
