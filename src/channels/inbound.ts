@@ -1,0 +1,44 @@
+/** What every channel does with the text of one message from the server. */
+import { isUtf8 } from 'node:buffer';
+import { scanMessage } from '../jsonrpc/envelope.ts';
+import type { ChannelHandler, ChannelStats } from './channel.ts';
+
+/** Scans lines, tells messages from noise, and keeps the counts. */
+export class Inbound {
+  #handler: ChannelHandler | undefined;
+  #messagesIn = 0;
+  #noiseLines = 0;
+  #oversized = 0;
+  messagesOut = 0;
+
+  get handler(): ChannelHandler | undefined {
+    return this.#handler;
+  }
+
+  set handler(handler: ChannelHandler | undefined) {
+    this.#handler = handler;
+  }
+
+  get stats(): ChannelStats {
+    return { messagesIn: this.#messagesIn, messagesOut: this.messagesOut, noiseLines: this.#noiseLines, oversized: this.#oversized };
+  }
+
+  line(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    // Clients get UTF-8 or nothing (WebSocket closes on anything else): a stray byte is replaced rather than the answer lost.
+    const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString('utf8'));
+    const { envelope } = scanMessage(text);
+    if (envelope) {
+      this.#messagesIn++;
+      this.#handler?.message(text, envelope);
+    } else {
+      this.#noiseLines++;
+      this.#handler?.noise(text);
+    }
+  }
+
+  oversized(id: string | undefined, bytes: number): void {
+    this.#oversized++;
+    this.#handler?.oversized(id, bytes);
+  }
+}
