@@ -1,0 +1,150 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadCatalogue } from '../../src/templates/catalogue.ts';
+import { serverJsonSchema } from '../../src/templates/server-json.ts';
+import { parseTemplate, runnablePackage } from '../../src/templates/template.ts';
+
+const FOLDER = new URL('../../registry-templates/', import.meta.url).pathname;
+
+// biome-ignore lint/suspicious/noExplicitAny: a JSON document to break in one place
+type Doc = Record<string, any>;
+
+const SLUGS = [
+  'archon-core',
+  'brave-search',
+  'everything',
+  'fetch',
+  'filesystem',
+  'git',
+  'github',
+  'memory',
+  'playwright',
+  'postgres',
+  'sequential-thinking',
+  'time',
+];
+
+describe('the built-in templates', () => {
+  it('are all there and all valid', async () => {
+    const catalogue = await loadCatalogue(FOLDER);
+    expect(catalogue.problems).toEqual([]);
+    expect(catalogue.list().map(({ slug }) => slug)).toEqual(SLUGS);
+  });
+
+  it.each(SLUGS)(
+    '%s is a valid server.json that comes back unchanged, with a description to read',
+    async (slug) => {
+      const text = await readFile(join(FOLDER, slug, 'server.json'), 'utf8');
+      const template = (await loadCatalogue(FOLDER)).get(slug);
+      expect(serverJsonSchema.safeParse(JSON.parse(text)).error).toBeUndefined();
+      expect(JSON.stringify(template.document)).toBe(JSON.stringify(JSON.parse(text)));
+      expect(template.readme).toMatch(/^# /);
+      expect(Object.keys(template.document._meta ?? {})).toEqual([
+        'io.modelcontextprotocol.registry/publisher-provided',
+      ]);
+    },
+  );
+
+  it('name exact versions of packages that can be run, or say why not', async () => {
+    for (const template of (await loadCatalogue(FOLDER)).list()) {
+      if (template.extras.status === 'unavailable') {
+        expect(() => runnablePackage(template)).toThrow(/archon-core cannot be run here: .*container image/);
+      } else {
+        expect(runnablePackage(template).version).toMatch(/^\d+(\.\d+)+$/);
+      }
+    }
+  });
+
+  it('are found by the package that they run and by the one that they succeed', async () => {
+    const catalogue = await loadCatalogue(FOLDER);
+    expect(catalogue.findByPackage('@playwright/mcp')?.slug).toBe('playwright');
+    expect(catalogue.findByPackage('@modelcontextprotocol/server-postgres')?.slug).toBe('postgres');
+    expect(catalogue.findByPackage('left-pad')).toBeUndefined();
+  });
+
+  it('answer an unknown name with similar ones', async () => {
+    const catalogue = await loadCatalogue(FOLDER);
+    expect(() => catalogue.get('brave')).toThrow(
+      expect.objectContaining({ code: 'not-found', hint: expect.stringContaining('brave-search') }),
+    );
+  });
+});
+
+describe('a folder with a bad template', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'berth-templates-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const put = async (slug: string, text: string) => {
+    await mkdir(join(folder, slug));
+    await writeFile(join(folder, slug, 'server.json'), text);
+  };
+
+  it('names the bad file and serves the others', async () => {
+    const good = await readFile(join(FOLDER, 'time', 'server.json'), 'utf8');
+    await put('time', good);
+    await put('broken', '{');
+    await put('elsewhere', good);
+    await put('huge', ' '.repeat(300 * 1024));
+    await mkdir(join(folder, 'empty'));
+    const catalogue = await loadCatalogue(folder);
+    expect(catalogue.list().map(({ slug }) => slug)).toEqual(['time']);
+    expect(catalogue.problems.map(({ slug, error }) => [slug, error.message])).toEqual([
+      ['broken', 'template broken/server.json: is not valid JSON'],
+      ['elsewhere', expect.stringContaining('must be "elsewhere", the name of its folder')],
+      ['empty', 'template empty has no server.json'],
+      ['huge', expect.stringContaining('is the limit')],
+    ]);
+  });
+
+  it('is refused when it cannot be read at all', async () => {
+    await expect(loadCatalogue(join(folder, 'missing'))).rejects.toMatchObject({ code: 'bad-setting' });
+  });
+});
+
+describe('the format', () => {
+  const change = async (edit: (document: Doc) => void) => {
+    const document = JSON.parse(await readFile(join(FOLDER, 'brave-search', 'server.json'), 'utf8'));
+    edit(document);
+    return () => parseTemplate('brave-search', JSON.stringify(document));
+  };
+
+  it.each([
+    ['/description', (d: Doc) => (d.description = 'x'.repeat(101))],
+    ['/name', (d: Doc) => (d.name = 'no-slash')],
+    ['/version', (d: Doc) => (d.version = '^1.2.3')],
+    ['/version', (d: Doc) => (d.version = '1.x')],
+    ['/packages/0/version', (d: Doc) => (d.packages[0].version = 'latest')],
+    ['/packages/0/transport', (d: Doc) => delete d.packages[0].transport],
+    [
+      '/packages/0/environmentVariables/0/format',
+      (d: Doc) => (d.packages[0].environmentVariables[0].format = 'blob'),
+    ],
+    ['/$schema', (d: Doc) => (d.$schema = 'https://example.invalid/other.json')],
+  ])('refuses a bad %s', async (pointer, edit) => {
+    const parse = await change(edit);
+    expect(parse).toThrow(
+      expect.objectContaining({
+        code: 'bad-setting',
+        message: expect.stringContaining(`server.json${pointer}`),
+      }),
+    );
+  });
+
+  it('keeps members that it does not know, outside of our key', async () => {
+    const parse = await change((document) => (document.future = { a: 1 }));
+    expect(JSON.stringify(parse().document)).toContain('"future":{"a":1}');
+  });
+
+  it('refuses members that it does not know inside our key', async () => {
+    const parse = await change((document) => {
+      document._meta['io.modelcontextprotocol.registry/publisher-provided']['dev.berth/template'].command =
+        'sh';
+    });
+    expect(parse).toThrow(/dev\.berth\/template/);
+  });
+});
