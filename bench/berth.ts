@@ -1,0 +1,19 @@
+/** How the bench starts Berth: the `bridge` command, from the build when there is one, else from the sources. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const CANDIDATES = ['../dist/cli/main.js', '../src/cli/main.ts'];
+
+/** The program of the command line; undefined when this checkout has none yet. */
+export function berthProgram(): string | undefined {
+  return CANDIDATES.map((path) => fileURLToPath(new URL(path, import.meta.url))).find((path) =>
+    existsSync(path),
+  );
+}
+
+/** The command line that serves one stdio program at `/mcp`, `/sse` + `/message` and `/ws`. */
+export function berthArgs(port: number, command: readonly string[], spares: number): string[] {
+  const program = berthProgram() ?? '';
+  const spareArgs = spares > 0 ? ['--spares', String(spares)] : [];
+  return [program, 'bridge', '--port', String(port), ...spareArgs, '--', ...command];
+}

@@ -1,0 +1,68 @@
+/** What the runner asks a load process to do, and what it answers: one JSON line each. */
+import type { Target, Transport } from './clients/session.ts';
+
+interface JobBase {
+  readonly transport: Transport;
+  readonly target: Target;
+}
+
+/** Calls the echo tool for a while: `sessions` × `inFlight` calls at a time. */
+export interface CallsJob extends JobBase {
+  readonly mode: 'calls';
+  readonly sessions: number;
+  readonly inFlight: number;
+  readonly payloadBytes: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+/** Opens and closes sessions one after the other. */
+export interface OpenJob extends JobBase {
+  readonly mode: 'open';
+  readonly count: number;
+  /** Pause between two, so that a spare can be replaced. */
+  readonly gapMs: number;
+}
+
+/** Opens `first` sessions, reports, opens `more`, reports, and holds them until its input ends. */
+export interface IdleJob extends JobBase {
+  readonly mode: 'idle';
+  readonly first: number;
+  readonly more: number;
+}
+
+/** Asks for a flood of notifications, reads nothing of it, and holds on until its input ends. */
+export interface UnreadJob extends JobBase {
+  readonly mode: 'unread';
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export type Job = CallsJob | OpenJob | IdleJob | UnreadJob;
+
+export interface CallsResult {
+  readonly calls: number;
+  readonly perSecond: number;
+  /** Latencies in milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly errors: number;
+  readonly firstError?: string;
+  /** Share of one core that the load client used, 0 to 1. */
+  readonly clientCpu: number;
+}
+
+export interface OpenResult {
+  /** Milliseconds from the first byte sent to the server having taken `initialized`. */
+  readonly samples: number[];
+}
+
+export interface IdleReport {
+  readonly open: number;
+  /** How many of them hold a standalone stream. */
+  readonly streams: number;
+}
+
+export interface UnreadReport {
+  readonly localPorts: readonly number[];
+}

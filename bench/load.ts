@@ -1,0 +1,166 @@
+/**
+ * The load process: takes one job as its only argument, prints its results as JSON lines.
+ * A process of its own, so that it competes with no contestant for an event loop.
+ */
+import { createSession } from './clients/create-session.ts';
+import { HttpSession } from './clients/http-session.ts';
+import { type BenchSession, callBody, nextId } from './clients/session.ts';
+import type {
+  CallsJob,
+  CallsResult,
+  IdleJob,
+  IdleReport,
+  Job,
+  OpenJob,
+  OpenResult,
+  UnreadJob,
+  UnreadReport,
+} from './job.ts';
+import { quantile } from './stats.ts';
+
+const OPEN_AT_A_TIME = 8;
+const DRAIN_MS = 2000;
+const MAX_ERRORS = 100;
+
+function print(value: CallsResult | OpenResult | IdleReport | UnreadReport): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function inputEnded(): Promise<void> {
+  return new Promise((resolve) => process.stdin.on('end', () => resolve()).resume());
+}
+
+async function openSessions(job: Job, count: number): Promise<BenchSession[]> {
+  const sessions = Array.from({ length: count }, () => createSession(job.transport, job.target));
+  let next = 0;
+  const opener = async (): Promise<void> => {
+    for (let session = sessions[next++]; session !== undefined; session = sessions[next++])
+      await session.open();
+  };
+  await Promise.all(Array.from({ length: Math.min(count, OPEN_AT_A_TIME) }, opener));
+  return sessions;
+}
+
+/** Keeps every slot busy until the window ends; only calls that end inside the window count. */
+class Caller {
+  readonly latencies: number[] = [];
+  errors = 0;
+  firstError: string | undefined;
+  outstanding = 0;
+  readonly #body;
+  readonly #from: number;
+  readonly #until: number;
+
+  constructor(job: CallsJob) {
+    const text = 'x'.repeat(job.payloadBytes);
+    this.#body = callBody('echo', { text }, job.payloadBytes);
+    this.#from = performance.now() + job.warmUpMs;
+    this.#until = this.#from + job.measureMs;
+  }
+
+  run(session: BenchSession): void {
+    const started = performance.now();
+    this.outstanding += 1;
+    session.call(nextId(), this.#body, (answer) => {
+      this.outstanding -= 1;
+      const ended = performance.now();
+      if (answer instanceof Error) this.#fault(answer);
+      else if (ended >= this.#from && ended < this.#until) this.latencies.push(ended - started);
+      if (ended < this.#until && this.errors < MAX_ERRORS) this.run(session);
+    });
+  }
+
+  #fault(error: Error): void {
+    this.errors += 1;
+    this.firstError ??= error.message;
+  }
+}
+
+async function calls(job: CallsJob): Promise<void> {
+  const sessions = await openSessions(job, job.sessions);
+  const caller = new Caller(job);
+  for (const session of sessions) for (let slot = 0; slot < job.inFlight; slot += 1) caller.run(session);
+  await sleep(job.warmUpMs);
+  const before = process.cpuUsage();
+  await sleep(job.measureMs);
+  const used = process.cpuUsage(before);
+  for (let waited = 0; caller.outstanding > 0 && waited < DRAIN_MS; waited += 20) await sleep(20);
+  if (caller.outstanding > 0) caller.firstError ??= `${caller.outstanding} calls never answered`;
+  const sorted = caller.latencies.sort((a, b) => a - b);
+  print({
+    calls: sorted.length,
+    perSecond: (sorted.length * 1000) / job.measureMs,
+    p50: quantile(sorted, 0.5),
+    p99: quantile(sorted, 0.99),
+    errors: caller.errors + caller.outstanding,
+    ...(caller.firstError === undefined ? {} : { firstError: caller.firstError }),
+    clientCpu: (used.user + used.system) / 1000 / job.measureMs,
+  });
+  await Promise.all(sessions.map((session) => session.close()));
+}
+
+async function open(job: OpenJob): Promise<void> {
+  const samples: number[] = [];
+  for (let done = 0; done < job.count; done += 1) {
+    const session = createSession(job.transport, job.target);
+    const started = performance.now();
+    await session.open();
+    samples.push(performance.now() - started);
+    await session.close();
+    await sleep(job.gapMs);
+  }
+  print({ samples });
+}
+
+async function addIdle(job: IdleJob, count: number): Promise<number> {
+  const sessions = await openSessions(job, count);
+  const statuses = await Promise.all(
+    sessions.map((session) => (session instanceof HttpSession ? session.openStream() : 0)),
+  );
+  return statuses.filter((status) => status === 200).length;
+}
+
+async function idle(job: IdleJob): Promise<void> {
+  const streams = await addIdle(job, job.first);
+  print({ open: job.first, streams });
+  const moreStreams = await addIdle(job, job.more);
+  print({ open: job.first + job.more, streams: streams + moreStreams });
+  await inputEnded();
+}
+
+async function unread(job: UnreadJob): Promise<void> {
+  const [session] = await openSessions(job, 1);
+  if (session === undefined) return;
+  if (session instanceof HttpSession) await session.openStream();
+  session.call(nextId(), callBody('flood', { count: job.count, bytes: job.bytes }), () => undefined);
+  // A new connection must be up before its socket can stop reading.
+  await sleep(20);
+  session.pause();
+  print({ localPorts: session.localPorts });
+  await inputEnded();
+}
+
+async function run(job: Job): Promise<void> {
+  switch (job.mode) {
+    case 'calls':
+      return calls(job);
+    case 'open':
+      return open(job);
+    case 'idle':
+      return idle(job);
+    case 'unread':
+      return unread(job);
+  }
+}
+
+run(JSON.parse(process.argv[2] ?? '{}') as Job).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);
