@@ -109,9 +109,9 @@ function postSse(req: IncomingMessage, res: ServerResponse): void {
 
 function route(req: IncomingMessage, res: ServerResponse): void {
   const path = req.url ?? '';
-  if (path === '/mcp' && req.method === 'POST') return postHttp(req, res);
-  if (path === '/sse' && req.method === 'GET') return openSse(req, res);
-  if (path.startsWith('/message') && req.method === 'POST') return postSse(req, res);
+  if (path === '/mcp' && req.method === 'POST') return void postHttp(req, res);
+  if (path === '/sse' && req.method === 'GET') return void openSse(req, res);
+  if (path.startsWith('/message') && req.method === 'POST') return void postSse(req, res);
   if (path === '/mcp' && req.method === 'DELETE') {
     endSession(String(req.headers['mcp-session-id']));
     return void res.writeHead(200, { 'Content-Length': 0 }).end();

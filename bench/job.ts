@@ -14,6 +14,8 @@ export interface CallsJob extends JobBase {
   readonly payloadBytes: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /** The contestant's process, to read the processor time that it used meanwhile. */
+  readonly gatewayPid: number;
 }
 
 /** Opens and closes sessions one after the other. */
@@ -24,11 +26,10 @@ export interface OpenJob extends JobBase {
   readonly gapMs: number;
 }
 
-/** Opens `first` sessions, reports, opens `more`, reports, and holds them until its input ends. */
+/** Opens sessions with their standalone streams, reports, and holds them until its input ends. */
 export interface IdleJob extends JobBase {
   readonly mode: 'idle';
-  readonly first: number;
-  readonly more: number;
+  readonly count: number;
 }
 
 /** Asks for a flood of notifications, reads nothing of it, and holds on until its input ends. */
@@ -50,6 +51,8 @@ export interface CallsResult {
   readonly firstError?: string;
   /** Share of one core that the load client used, 0 to 1. */
   readonly clientCpu: number;
+  /** Processor time of the contestant's own process per call, in microseconds. */
+  readonly gatewayUs: number;
 }
 
 export interface OpenResult {
@@ -58,8 +61,7 @@ export interface OpenResult {
 }
 
 export interface IdleReport {
-  readonly open: number;
-  /** How many of them hold a standalone stream. */
+  /** How many of the sessions hold a standalone stream. */
   readonly streams: number;
 }
 

@@ -16,6 +16,7 @@ import type {
   UnreadJob,
   UnreadReport,
 } from './job.ts';
+import { cpuMs } from './proc.ts';
 import { quantile } from './stats.ts';
 
 const OPEN_AT_A_TIME = 8;
@@ -86,7 +87,9 @@ async function calls(job: CallsJob): Promise<void> {
   for (const session of sessions) for (let slot = 0; slot < job.inFlight; slot += 1) caller.run(session);
   await sleep(job.warmUpMs);
   const before = process.cpuUsage();
+  const gatewayBefore = cpuMs(job.gatewayPid) ?? Number.NaN;
   await sleep(job.measureMs);
+  const gatewayMs = (cpuMs(job.gatewayPid) ?? Number.NaN) - gatewayBefore;
   const used = process.cpuUsage(before);
   for (let waited = 0; caller.outstanding > 0 && waited < DRAIN_MS; waited += 20) await sleep(20);
   if (caller.outstanding > 0) caller.firstError ??= `${caller.outstanding} calls never answered`;
@@ -99,6 +102,7 @@ async function calls(job: CallsJob): Promise<void> {
     errors: caller.errors + caller.outstanding,
     ...(caller.firstError === undefined ? {} : { firstError: caller.firstError }),
     clientCpu: (used.user + used.system) / 1000 / job.measureMs,
+    gatewayUs: (gatewayMs * 1000) / sorted.length,
   });
   await Promise.all(sessions.map((session) => session.close()));
 }
@@ -116,19 +120,11 @@ async function open(job: OpenJob): Promise<void> {
   print({ samples });
 }
 
-async function addIdle(job: IdleJob, count: number): Promise<number> {
-  const sessions = await openSessions(job, count);
-  const statuses = await Promise.all(
-    sessions.map((session) => (session instanceof HttpSession ? session.openStream() : 0)),
-  );
-  return statuses.filter((status) => status === 200).length;
-}
-
 async function idle(job: IdleJob): Promise<void> {
-  const streams = await addIdle(job, job.first);
-  print({ open: job.first, streams });
-  const moreStreams = await addIdle(job, job.more);
-  print({ open: job.first + job.more, streams: streams + moreStreams });
+  const sessions = await openSessions(job, job.count);
+  const opened = sessions.map((session) => (session instanceof HttpSession ? session.openStream() : 0));
+  const statuses = await Promise.all(opened);
+  print({ streams: statuses.filter((status) => status === 200).length });
   await inputEnded();
 }
 
@@ -137,8 +133,6 @@ async function unread(job: UnreadJob): Promise<void> {
   if (session === undefined) return;
   if (session instanceof HttpSession) await session.openStream();
   session.call(nextId(), callBody('flood', { count: job.count, bytes: job.bytes }), () => undefined);
-  // A new connection must be up before its socket can stop reading.
-  await sleep(20);
   session.pause();
   print({ localPorts: session.localPorts });
   await inputEnded();

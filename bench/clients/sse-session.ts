@@ -112,7 +112,7 @@ export class SseSession implements BenchSession {
   }
 
   #event(data: Buffer): void {
-    if (this.#endpoint === undefined) return this.#pending.settle(data);
+    if (this.#endpoint === undefined) return void this.#pending.settle(data);
     const url = new URL(data.toString().split('\n')[0] ?? '', `http://127.0.0.1:${this.#target.port}`);
     this.#endpoint.resolve(url.pathname + url.search);
     this.#endpoint = undefined;

@@ -123,7 +123,7 @@ export class WsSession implements BenchSession {
     const end = this.#head.indexOf(HEAD_END);
     if (end === -1) return;
     const status = this.#head.toString('latin1', 9, 12);
-    if (status !== '101') return fail(new Error(`upgrade: status ${status}`));
+    if (status !== '101') return void fail(new Error(`upgrade: status ${status}`));
     this.#upgraded = true;
     done();
     if (this.#head.length > end + 4) this.#read(this.#head.subarray(end + 4));

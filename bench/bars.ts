@@ -1,0 +1,103 @@
+/** The bars of the project and whether this run met them. */
+import { cellId } from './plan.ts';
+import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
+import { IDLE } from './workloads/idle.ts';
+import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
+import { UNREAD, type UnreadResult } from './workloads/unread.ts';
+
+export interface Bar {
+  readonly what: string;
+  readonly wanted: string;
+  /** The measured figure; NaN when there is none. */
+  readonly value: number;
+  readonly unit: string;
+  readonly met: boolean;
+}
+
+function atLeast(what: string, value: number, limit: number): Bar {
+  return { what, wanted: `≥ ${limit} ×`, value, unit: '×', met: value >= limit };
+}
+
+function atMost(what: string, value: number, limit: number, unit: string): Bar {
+  return { what, wanted: `≤ ${limit} ${unit}`, value, unit, met: value <= limit };
+}
+
+const PEER_FACTORS = new Map([
+  [1, 3.5],
+  [16, 5],
+]);
+
+function httpBars(books: Books): Bar[] {
+  return [...PEER_FACTORS].flatMap(([inFlight, factor]) => {
+    const cell = cellId('http', 1, inFlight, 64);
+    const berth = callsPerSecond(books, cell, 'berth');
+    const name = `Streamable HTTP, ${inFlight} in flight, 64 B`;
+    const bare = atLeast(`${name}: to the bare pipe`, berth / callsPerSecond(books, cell, 'bare'), 0.8);
+    return [bare, atLeast(`${name}: to the better peer`, berth / bestPeer(books, cell), factor)];
+  });
+}
+
+function streamBars(books: Books): Bar[] {
+  const names = { sse: 'HTTP+SSE', ws: 'WebSocket' } as const;
+  return (['sse', 'ws'] as const).flatMap((transport) =>
+    [1, 16].map((inFlight) => {
+      const cell = cellId(transport, 1, inFlight, 64);
+      const ratio = callsPerSecond(books, cell, 'berth') / callsPerSecond(books, cell, 'bare');
+      return atLeast(`${names[transport]}, ${inFlight} in flight, 64 B: to the bare pipe`, ratio, 0.8);
+    }),
+  );
+}
+
+function manySessions(books: Books): Bar {
+  const many = callsPerSecond(books, cellId('http', 50, 1, 64), 'berth');
+  const one = callsPerSecond(books, cellId('http', 1, 1, 64), 'berth');
+  return atLeast('50 sessions × 1 in flight, in total: to one session × 1', many / one, 0.95);
+}
+
+function openBars(books: Books): Bar[] {
+  const own = openTime(books, OPENING, OWN_START, 0.5);
+  const ownInitialize = openTime(books, OPENING, OWN_INITIALIZE, 0.5);
+  const warm = openTime(books, OPENING, 'berth', 0.99);
+  const spare = openTime(books, OPENING, BERTH_SPARE, 0.99);
+  return [
+    atMost("session open, p99: above the server's own start", warm - own, 50, 'ms'),
+    atMost('session open with a spare, p99: above its initialize', spare - ownInitialize, 50, 'ms'),
+  ];
+}
+
+function unreadBars(books: Books): Bar[] {
+  const of = (field: (value: UnreadResult) => number): number => middle(books.unread, UNREAD, 'berth', field);
+  return [
+    atMost(
+      'unread client: buffered for it',
+      of((value) => value.heldMib),
+      1,
+      'MiB',
+    ),
+    atMost(
+      'unread client: growth of resident memory',
+      of((value) => value.growthMib),
+      64,
+      'MiB',
+    ),
+    atMost(
+      "unread client: another client's p99 against before",
+      of((value) => value.p99During / value.p99Before),
+      1.1,
+      '×',
+    ),
+  ];
+}
+
+/** Every bar with this run's figure. */
+export function bars(books: Books): Bar[] {
+  const idle = middle(books.idle, IDLE, 'berth', (value) => value.kibPerSession);
+  return [
+    ...httpBars(books),
+    ...streamBars(books),
+    manySessions(books),
+    ...openBars(books),
+    atMost('idle session, resident memory', idle, 64, 'KiB'),
+    ...unreadBars(books),
+  ];
+}

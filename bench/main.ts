@@ -1,0 +1,72 @@
+/**
+ * `npm run bench`: Berth beside bare pipes and two other bridges, in one run. Never fails on a bar.
+ *
+ * --quick             one short round (a few minutes less, and less to rely on)
+ * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, open, idle, unread
+ * --contestants A,B   only these of bare, berth, supergateway, mcp-proxy
+ * --rounds N          other number of rounds
+ * --out FILE          where the page goes; by default bench/RESULTS.md after a full run, else only to the terminal
+ */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Book } from './book.ts';
+import { CONTESTANTS, type ContestantName } from './contestants.ts';
+import { FULL, type Plan, QUICK, throughputCells, wanted } from './plan.ts';
+import { report } from './report.ts';
+import type { Books } from './summary.ts';
+import { IDLE, runIdle } from './workloads/idle.ts';
+import { OPENING, runOpening } from './workloads/opening.ts';
+import { runThroughput } from './workloads/throughput.ts';
+import { runUnread, UNREAD } from './workloads/unread.ts';
+
+const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    contestants: { type: 'string', default: CONTESTANTS.join(',') },
+    rounds: { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+
+function readPlan(): Plan {
+  const base = values.quick ? QUICK : FULL;
+  const names = values.contestants.split(',');
+  const contestants = CONTESTANTS.filter((name: ContestantName) => names.includes(name));
+  const rounds = values.rounds === undefined ? base.rounds : Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds needs a whole number above 0');
+  if (contestants.length < names.length)
+    throw new Error(`--contestants takes names of: ${CONTESTANTS.join(', ')}`);
+  return { ...base, rounds, contestants, only: values.only };
+}
+
+function outputFile(plan: Plan): string | undefined {
+  if (values.out !== undefined) return values.out;
+  const whole =
+    !values.quick && plan.only === '' && plan.contestants.length === CONTESTANTS.length && plan.rounds >= 3;
+  return whole ? RESULTS : undefined;
+}
+
+function log(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function measure(plan: Plan): Promise<Books> {
+  const books: Books = { calls: new Book(), opening: new Book(), idle: new Book(), unread: new Book() };
+  for (const [transport, cells] of throughputCells(plan)) {
+    await runThroughput(plan, transport, cells, { book: books.calls, log });
+  }
+  if (wanted(plan, OPENING)) await runOpening(plan, books.opening, log);
+  if (wanted(plan, IDLE)) await runIdle(plan, books.idle, log);
+  if (wanted(plan, UNREAD)) await runUnread(plan, books.unread, log);
+  return books;
+}
+
+const plan = readPlan();
+const page = report(await measure(plan), plan);
+process.stdout.write(`${page}\n`);
+const file = outputFile(plan);
+if (file !== undefined) writeFileSync(file, page);

@@ -1,0 +1,172 @@
+/** A run's measurements as Markdown. */
+import { bars } from './bars.ts';
+import type { Book } from './book.ts';
+import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts';
+import { machineLines } from './machine.ts';
+import { type Cell, type Plan, throughputCells } from './plan.ts';
+import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
+import { IDLE } from './workloads/idle.ts';
+import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
+import { UNREAD } from './workloads/unread.ts';
+
+const TITLES: Record<ContestantName, string> = {
+  bare: 'bare pipe',
+  berth: 'Berth',
+  supergateway: 'supergateway',
+  'mcp-proxy': 'mcp-proxy',
+};
+
+function figure(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '–';
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, at) => (at === 0 ? '---' : '---:'))), ...rows.map(line), ''];
+}
+
+/** A figure, or a word that says why there is none; reasons are listed at the end of the page. */
+function entry<T extends object>(book: Book<T>, cell: string, who: string, text: string): string {
+  if (text !== '–') return text;
+  return book.failure(cell, who) === undefined ? '–' : 'failed';
+}
+
+function title(cell: Cell): string {
+  const name = { http: 'Streamable HTTP', sse: 'HTTP+SSE', ws: 'WebSocket' }[cell.transport];
+  const size = cell.payloadBytes === 64 ? '64 B' : '64 KiB';
+  const load =
+    cell.sessions === 1 ? `${cell.inFlight} in flight` : `${cell.sessions} sessions × ${cell.inFlight}`;
+  return `${name}, ${load}, ${size}`;
+}
+
+function throughput(books: Books, cells: readonly Cell[]): string[] {
+  const head = [
+    'calls per second',
+    ...CONTESTANTS.map((who) => TITLES[who]),
+    'Berth : bare',
+    'Berth : better peer',
+  ];
+  const rows = cells.map((cell) => {
+    const berth = callsPerSecond(books, cell.id, 'berth');
+    const own = CONTESTANTS.map((who) =>
+      entry(books.calls, cell.id, who, figure(callsPerSecond(books, cell.id, who), 0)),
+    );
+    const ratios = [berth / callsPerSecond(books, cell.id, 'bare'), berth / bestPeer(books, cell.id)];
+    return [title(cell), ...own, ...ratios.map((ratio) => figure(ratio, 2))];
+  });
+  return ['## Calls per second', '', ...table(head, rows)];
+}
+
+function latencies(books: Books, cells: readonly Cell[]): string[] {
+  const head = [
+    'p50 / p99 in ms; µs of its own processor time per call',
+    ...CONTESTANTS.map((who) => TITLES[who]),
+  ];
+  const rows = cells.map((cell) => {
+    const of = (who: ContestantName, key: 'p50' | 'p99' | 'gatewayUs', digits: number): string =>
+      figure(
+        middle(books.calls, cell.id, who, (value) => value[key]),
+        digits,
+      );
+    const own = CONTESTANTS.map(
+      (who) => `${of(who, 'p50', 2)} / ${of(who, 'p99', 2)}; ${of(who, 'gatewayUs', 0)}`,
+    );
+    return [title(cell), ...own];
+  });
+  const shares = cells.flatMap((cell) => CONTESTANTS.flatMap((who) => books.calls.values(cell.id, who)));
+  const highest = shares.reduce((most, { clientCpu }) => Math.max(most, clientCpu), 0);
+  const note = `The load client used at most ${figure(highest * 100, 0)} % of one core in any of these cases.`;
+  return ['## Latency and cost', '', ...table(head, rows), note, ''];
+}
+
+const OPEN_ROWS = [OWN_START, OWN_INITIALIZE, 'bare', 'berth', BERTH_SPARE, 'supergateway', 'mcp-proxy'];
+
+function opening(books: Books): string[] {
+  const rows = OPEN_ROWS.map((who) => {
+    const own = [0.5, 0.99].map((q) =>
+      entry(books.opening, OPENING, who, figure(openTime(books, OPENING, who, q), 1)),
+    );
+    return [who, ...own];
+  });
+  const note =
+    'Streamable HTTP, `initialize` and `initialized`, connection included. mcp-proxy starts no process for a session.';
+  return ['## Opening a session', '', ...table(['milliseconds', 'p50', 'p99'], rows), note, ''];
+}
+
+function idle(books: Books, plan: Plan): string[] {
+  const rows = CONTESTANTS.map((who) => {
+    const of = (key: 'kibPerSession' | 'streams' | 'processes'): number =>
+      middle(books.idle, IDLE, who, (value) => value[key]);
+    const kib = entry(books.idle, IDLE, who, figure(of('kibPerSession'), 1));
+    return [TITLES[who], kib, figure(of('streams'), 0), figure(of('processes'), 0)];
+  });
+  const head = ['', 'KiB a session', 'standalone streams', 'processes behind it'];
+  const note = `${plan.idleSessions} sessions on Streamable HTTP, each with its standalone stream open where there is one; growth of the program's own resident memory, without the servers.`;
+  return ['## Idle sessions', '', ...table(head, rows), note, ''];
+}
+
+function unread(books: Books, plan: Plan): string[] {
+  const rows = CONTESTANTS.filter((who) => who !== 'bare').map((who) => {
+    const of = (key: 'growthMib' | 'heldMib' | 'p99Before' | 'p99During'): string =>
+      figure(
+        middle(books.unread, UNREAD, who, (value) => value[key]),
+        2,
+      );
+    const growth = entry(books.unread, UNREAD, who, of('growthMib'));
+    return [TITLES[who], growth, of('heldMib'), of('p99Before'), of('p99During')];
+  });
+  const head = ['', 'memory growth, MiB', 'taken and held, MiB', "other's p99 before, ms", 'during, ms'];
+  const note = `One client asks for ${plan.floodBytes / 2 ** 20} MiB of notifications and reads none. "Taken and held" is what its server wrote less what lies in the kernel's queues of its connections: an upper bound that includes the pipe between server and contestant and whatever was thrown away. The bare pipe forwards no notifications.`;
+  return ['## A client that never reads', '', ...table(head, rows), note, ''];
+}
+
+function barTable(books: Books): string[] {
+  const word = (value: number, met: boolean): string =>
+    Number.isNaN(value) ? 'not measured' : met ? 'met' : 'missed';
+  const rows = bars(books).map((bar) => [
+    bar.what,
+    bar.wanted,
+    `${figure(bar.value, 2)} ${bar.unit}`,
+    word(bar.value, bar.met),
+  ]);
+  return ['## Bars', '', ...table(['what', 'wanted', 'this run', ''], rows)];
+}
+
+function failures(books: Books, cells: readonly Cell[]): string[] {
+  const lines: string[] = [];
+  const collect = <T extends object>(book: Book<T>, cell: string, whos: readonly string[]): void => {
+    for (const who of whos) {
+      const text = book.failure(cell, who);
+      if (text !== undefined) lines.push(`- ${cell}, ${who}: ${text}`);
+    }
+  };
+  for (const cell of cells) collect(books.calls, cell.id, CONTESTANTS);
+  collect(books.opening, OPENING, OPEN_ROWS);
+  collect(books.idle, IDLE, CONTESTANTS);
+  collect(books.unread, UNREAD, CONTESTANTS);
+  for (const who of CONTESTANTS) {
+    const text = unavailable(who, 'http');
+    if (text !== undefined) lines.push(`- ${who}: ${text}`);
+  }
+  return lines.length === 0 ? [] : ['## What failed', '', ...lines, ''];
+}
+
+/** The whole page. */
+export function report(books: Books, plan: Plan): string {
+  const cells = [...throughputCells(plan).values()].flat();
+  return [
+    '# What the benchmark measured',
+    '',
+    'Written by `npm run bench`. All contestants ran side by side in front of the same echo server and took turns in',
+    `every case; each figure is the median of ${plan.rounds} round${plan.rounds === 1 ? '' : 's'}. Read the ratios: the absolute figures belong to the machine.`,
+    '',
+    ...machineLines(),
+    '',
+    ...barTable(books),
+    ...(books.calls.size > 0 ? [...throughput(books, cells), ...latencies(books, cells)] : []),
+    ...(books.opening.size > 0 ? opening(books) : []),
+    ...(books.idle.size > 0 ? idle(books, plan) : []),
+    ...(books.unread.size > 0 ? unread(books, plan) : []),
+    ...failures(books, cells),
+  ].join('\n');
+}

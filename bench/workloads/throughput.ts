@@ -1,0 +1,108 @@
+/** Calls per second: all contestants stay up side by side and take turns in every case of every round. */
+import { attempt, type Book } from '../book.ts';
+import type { Transport } from '../clients/session.ts';
+import {
+  type Contestant,
+  type ContestantName,
+  ECHO_COMMAND,
+  startContestant,
+  unavailable,
+} from '../contestants.ts';
+import type { CallsResult } from '../job.ts';
+import type { Cell, Plan } from '../plan.ts';
+import { runJob } from '../worker.ts';
+
+const DEADLINE_MS = 30_000;
+const WARM_UP_MS = 1500;
+
+async function measure(contestant: Contestant, cell: Cell, plan: Plan): Promise<CallsResult> {
+  const { transport, sessions, inFlight, payloadBytes } = cell;
+  const { warmUpMs, measureMs } = plan;
+  const job = {
+    transport,
+    sessions,
+    inFlight,
+    payloadBytes,
+    warmUpMs,
+    measureMs,
+    gatewayPid: contestant.pid,
+  };
+  const result = await runJob({ mode: 'calls', target: contestant.target, ...job }, DEADLINE_MS);
+  if (result.errors > 0) throw new Error(`${result.errors} failed calls: ${result.firstError ?? ''}`);
+  return result;
+}
+
+/** The running contestants of one transport; one that failed is started anew before its next turn. */
+class Line {
+  readonly #transport: Transport;
+  readonly #running = new Map<ContestantName, Contestant>();
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async get(name: ContestantName): Promise<Contestant> {
+    const running = this.#running.get(name);
+    if (running?.alive === true) return running;
+    const contestant = await startContestant(name, { transport: this.#transport, command: ECHO_COMMAND });
+    this.#running.set(name, contestant);
+    return contestant;
+  }
+
+  async drop(name: ContestantName): Promise<void> {
+    const running = this.#running.get(name);
+    this.#running.delete(name);
+    await running?.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((name) => this.drop(name)));
+  }
+}
+
+/** Lets every contestant compile its hot path before anything counts. */
+async function warmUp(line: Line, names: readonly ContestantName[], plan: Plan, first: Cell): Promise<void> {
+  const cell = { ...first, id: 'warm-up', sessions: 1, inFlight: 16, payloadBytes: 64 };
+  for (const name of names) {
+    await attempt(async () =>
+      measure(await line.get(name), cell, { ...plan, warmUpMs: 0, measureMs: WARM_UP_MS }),
+    );
+  }
+}
+
+async function turn(line: Line, name: ContestantName, cell: Cell, plan: Plan): Promise<CallsResult> {
+  try {
+    return await measure(await line.get(name), cell, plan);
+  } catch (error) {
+    await line.drop(name);
+    throw error;
+  }
+}
+
+/** Measures all cases of one transport. */
+export async function runThroughput(
+  plan: Plan,
+  transport: Transport,
+  cells: readonly Cell[],
+  { book, log }: { book: Book<CallsResult>; log: (text: string) => void },
+): Promise<void> {
+  const [first] = cells;
+  if (first === undefined) return;
+  const line = new Line(transport);
+  const names = plan.contestants.filter((name) => unavailable(name, transport) === undefined);
+  try {
+    await warmUp(line, names, plan, first);
+    for (let round = 1; round <= plan.rounds; round += 1) {
+      for (const cell of cells) {
+        for (const name of names) {
+          const entry = await attempt(() => turn(line, name, cell, plan));
+          book.add(cell.id, name, entry);
+          const text = 'failure' in entry ? entry.failure : `${Math.round(entry.perSecond)}/s`;
+          log(`${cell.id} ${name} round ${round}: ${text}`);
+        }
+      }
+    }
+  } finally {
+    await line.close();
+  }
+}
