@@ -7,6 +7,7 @@ import { type BenchSession, type CallBody, INITIALIZE, INITIALIZED, nextId, type
 const EMPTY = Buffer.alloc(0);
 const BLANK_LINE = Buffer.from('\n\n');
 const DATA = Buffer.from('data: ');
+const LINE_FEED = 10;
 const TIMEOUT_MS = 30_000;
 
 /** Splits an event stream and hands out the data of each event (one data line per event, as every contestant sends it). */
@@ -22,7 +23,7 @@ export class EventSplitter {
   push(chunk: Buffer): void {
     let from = 0;
     // A blank line may be cut between two chunks.
-    if (this.#last === 10 && chunk[0] === 10) {
+    if (this.#last === LINE_FEED && chunk[0] === LINE_FEED) {
       this.#finish(EMPTY);
       from = 1;
     }
@@ -42,7 +43,8 @@ export class EventSplitter {
     this.#parts = [];
     this.#last = 0;
     const at = event.indexOf(DATA);
-    if (at !== -1) this.#emit(event.subarray(at + DATA.length));
+    const end = event[event.length - 1] === LINE_FEED ? event.length - 1 : event.length;
+    if (at !== -1) this.#emit(event.subarray(at + DATA.length, end));
   }
 }
 
