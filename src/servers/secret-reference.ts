@@ -1,0 +1,85 @@
+/** Secrets of a server: always a reference, resolved at the last moment; the value is never stored, logged or answered. */
+import { open } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { BerthError } from '../errors.ts';
+
+/** Where the gateway finds a value: one of its own environment variables, or a file on its machine. */
+export type SecretReference = { readonly fromEnv: string } | { readonly fromFile: string };
+
+export type SecretReferences = Readonly<Record<string, SecretReference>>;
+
+/** What references are resolved against; a double in tests. */
+export interface SecretSource {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Text of the file. Rejects when it cannot be read. */
+  readFile(path: string): Promise<string>;
+}
+
+/** Bytes of one secret file. */
+const MAX_SECRET_BYTES = 64 * 1024;
+
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
+/** Reads `env:NAME` and `file:/absolute/path`; undefined for anything else, which may be a secret itself and is not to be repeated. */
+export function parseSecretReference(text: string): SecretReference | undefined {
+  if (text.startsWith('env:')) return toReference({ fromEnv: text.slice(4) });
+  if (text.startsWith('file:')) return toReference({ fromFile: text.slice(5) });
+  return undefined;
+}
+
+/** The reference when it is well formed. Variables of Berth itself (`BERTH_…`) cannot be handed to a server. */
+export function toReference(value: SecretReference): SecretReference | undefined {
+  if ('fromEnv' in value)
+    return ENV_NAME.test(value.fromEnv) && !/^berth_/i.test(value.fromEnv) ? value : undefined;
+  const path = value.fromFile;
+  return isAbsolute(path) && path.length <= 4096 && !path.includes('\0') ? value : undefined;
+}
+
+/** The environment of this process and its file system. */
+export const systemSecrets: SecretSource = {
+  env: process.env,
+  async readFile(path) {
+    const file = await open(path, 'r');
+    try {
+      if (!(await file.stat()).isFile()) throw new Error('not a regular file');
+      const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1);
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+      if (bytesRead > MAX_SECRET_BYTES) throw new Error('too large for a secret');
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  },
+};
+
+/** Variable name to value. Rejects with `missing-input` that names every reference without a value. */
+export async function resolveSecrets(
+  references: SecretReferences,
+  source: SecretSource,
+): Promise<Record<string, string>> {
+  const values: Record<string, string> = {};
+  const fields: { pointer: string; detail: string }[] = [];
+  for (const [name, reference] of Object.entries(references)) {
+    const value = await readSecret(reference, source);
+    if (value) values[name] = value;
+    else fields.push({ pointer: `/secrets/${name}`, detail: describeMissing(name, reference) });
+  }
+  const [first] = fields;
+  if (!first) return values;
+  throw new BerthError('missing-input', first.detail, {
+    fields,
+    hint: 'Set it where the gateway runs, and start the server again.',
+  });
+}
+
+async function readSecret(reference: SecretReference, source: SecretSource): Promise<string | undefined> {
+  if ('fromEnv' in reference) return source.env[reference.fromEnv];
+  const text = await source.readFile(reference.fromFile).catch(() => undefined);
+  return text?.replace(/\r?\n$/, '');
+}
+
+function describeMissing(name: string, reference: SecretReference): string {
+  return 'fromEnv' in reference
+    ? `secret ${name}: the gateway's environment has no ${reference.fromEnv}`
+    : `secret ${name}: the file ${reference.fromFile} cannot be read or is empty`;
+}

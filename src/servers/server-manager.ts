@@ -1,0 +1,208 @@
+/** All servers of this gateway: create, start, stop, remove, look up, and bring back after a restart. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import type { Packages } from '../packages/package.ts';
+import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import type { ServerHost, StderrLine } from './host.ts';
+import type { ManagedServerTools, ServerEntry } from './managed-server.ts';
+import { ManagedServer } from './managed-server.ts';
+import type { SecretSource } from './secret-reference.ts';
+import { systemSecrets } from './secret-reference.ts';
+import type { Gates } from './server-plan.ts';
+import { planServer } from './server-plan.ts';
+import type { ServerStore } from './server-record.ts';
+import type { ServerSpec } from './server-spec.ts';
+import { isSameSpec } from './server-spec.ts';
+import type { ServerView } from './server-view.ts';
+import { viewServer } from './server-view.ts';
+import type { StartLog } from './start-log.ts';
+import { Turns } from './turns.ts';
+
+export interface ServerManagerOptions {
+  readonly packages: Packages;
+  readonly host: ServerHost;
+  readonly store: ServerStore;
+  readonly templates: TemplateCatalogue;
+  /** Base of every URL that is answered. */
+  readonly publicUrl: string;
+  /** Folder of the private homes. */
+  readonly homes: string;
+  readonly allow: Gates;
+  /** Servers at one time, stopped ones included. */
+  readonly maxServers?: number;
+  /** Starts at one time; further ones wait as `pending`. */
+  readonly parallelStarts?: number;
+  readonly secrets?: SecretSource;
+  readonly clock?: Clock;
+}
+
+export interface WaitOptions {
+  /** Wait until the server runs or its start has failed. */
+  readonly wait?: boolean;
+  /** Ends the waiting, not the start. */
+  readonly signal?: AbortSignal;
+}
+
+const MAX_SERVERS = 50;
+const PARALLEL_STARTS = 4;
+
+export class ServerManager {
+  readonly #options: ServerManagerOptions;
+  readonly #tools: ManagedServerTools;
+  readonly #servers = new Map<string, ManagedServer>();
+  #closed = false;
+
+  constructor(options: ServerManagerOptions) {
+    this.#options = options;
+    const turns = new Turns(options.parallelStarts ?? PARALLEL_STARTS);
+    this.#tools = {
+      packages: options.packages,
+      host: options.host,
+      store: options.store,
+      secrets: options.secrets ?? systemSecrets,
+      homes: options.homes,
+      clock: options.clock ?? systemClock,
+      turn: (signal) => turns.take(signal),
+      allow: options.allow,
+    };
+  }
+
+  /** Loads what was there before and starts what was meant to run. Resolves when all those starts have begun, not ended. */
+  async restore(): Promise<void> {
+    for (const record of this.#options.store.list()) {
+      const server = new ManagedServer(record, this.#tools);
+      this.#servers.set(record.name, server);
+      if (record.desired === 'running') await this.#begin(server, true);
+    }
+  }
+
+  /**
+   * Creates and starts a server; the same specification again starts the one that is there.
+   * Throws `conflict` when the name is taken by another one, `limit-reached`, what `planServer` throws, and with `wait` the failure of the start.
+   */
+  async run(spec: ServerSpec, options: WaitOptions = {}): Promise<{ server: ServerView; created: boolean }> {
+    const existing = this.#servers.get(spec.name);
+    const server = existing ?? this.#create(spec);
+    if (existing && !isSameSpec(existing.record.spec, spec)) {
+      throw new BerthError('conflict', `there is a server ${spec.name} already, with another specification`, {
+        hint: `Use another name (berth run --name …), or remove it: berth rm ${spec.name}.`,
+      });
+    }
+    await this.#begin(server, false);
+    if (options.wait) await server.ready(options.signal);
+    return { server: this.#view(server), created: existing === undefined };
+  }
+
+  /** Throws `not-found`, `not-allowed`, and with `wait` the failure of the start. */
+  async start(name: string, options: WaitOptions = {}): Promise<ServerView> {
+    const server = this.#get(name);
+    await this.#begin(server, false);
+    if (options.wait) await server.ready(options.signal);
+    return this.#view(server);
+  }
+
+  /** Ends sessions and processes; `force` skips the grace. Idempotent. Throws `not-found`. */
+  async stop(name: string, { force = false }: { force?: boolean } = {}): Promise<ServerView> {
+    const server = this.#get(name);
+    await server.stop({ force });
+    return this.#view(server);
+  }
+
+  /** Stops it and forgets it. Throws `not-found`. */
+  async remove(name: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+    const server = this.#get(name);
+    await server.remove({ force });
+    if (this.#servers.get(name) === server) this.#servers.delete(name);
+  }
+
+  /** Throws `not-found`. */
+  get(name: string): ServerView {
+    return this.#view(this.#get(name));
+  }
+
+  /** All servers, by name. */
+  list(): ServerView[] {
+    return [...this.#servers.values()]
+      .map((server) => this.#view(server))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** For the data plane: what it needs to know, without building anything. */
+  find(name: string): ServerEntry | undefined {
+    return this.#servers.get(name)?.entry;
+  }
+
+  /** What happened in the newest start, and what still happens. Throws `not-found`. */
+  startLog(name: string): StartLog {
+    return this.#get(name).log;
+  }
+
+  /** The newest stderr lines, oldest first; of a failed start when no process was left behind. Throws `not-found`. */
+  logs(name: string, lines: number): StderrLine[] {
+    const { record } = this.#get(name);
+    const tail = this.#options.host.stderrTail(record.id, lines);
+    if (tail.length > 0) return tail;
+    return (record.failure?.stderr ?? [])
+      .slice(-lines)
+      .map((text) => ({ at: record.stoppedAt ?? record.createdAt, pid: 0, text }));
+  }
+
+  /** Calls `line` for every further stderr line; returns the unsubscribe. Throws `not-found`. */
+  followLogs(name: string, line: (line: StderrLine) => void): () => void {
+    return this.#options.host.stderr(this.#get(name).record.id, line);
+  }
+
+  /** Keys of the trees that servers run from: what a collection must keep. */
+  treeKeys(): Set<string> {
+    return new Set([...this.#servers.values()].flatMap(({ record }) => record.treeKey ?? []));
+  }
+
+  /** Gives up starts under way; what was meant to run stays so for the next gateway. Idempotent. The host is its owner's to close. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#servers.values()].map((server) => server.close()));
+  }
+
+  #create(spec: ServerSpec): ManagedServer {
+    const plan = planServer(spec, this.#options.templates, this.#options.allow);
+    const limit = this.#options.maxServers ?? MAX_SERVERS;
+    if (this.#servers.size >= limit) {
+      throw new BerthError(
+        'limit-reached',
+        `there are ${this.#servers.size} servers, and ${limit} is the limit`,
+        { hint: 'Remove one with berth rm, or raise maxServers.' },
+      );
+    }
+    const record = {
+      id: randomUUID(),
+      name: spec.name,
+      spec,
+      plan,
+      desired: 'stopped',
+      createdAt: Date.now(),
+    } as const;
+    const server = new ManagedServer(record, this.#tools);
+    this.#options.store.save(record);
+    this.#servers.set(spec.name, server);
+    return server;
+  }
+
+  async #begin(server: ManagedServer, trustReport: boolean): Promise<void> {
+    if (this.#closed) throw new BerthError('stopped', 'the gateway is stopping');
+    await server.begin({ trustReport });
+  }
+
+  #get(name: string): ManagedServer {
+    const server = this.#servers.get(name);
+    if (server) return server;
+    throw new BerthError('not-found', `there is no server ${JSON.stringify(name)}`);
+  }
+
+  #view(server: ManagedServer): ServerView {
+    const { record, state, log } = server;
+    const { host, publicUrl } = this.#options;
+    return viewServer({ record, state, activity: host.activity(record.id), events: log.events, publicUrl });
+  }
+}

@@ -1,0 +1,77 @@
+/** From a specification to what is to be run: templates filled in, gates checked, nothing fetched and nothing started. */
+import { BerthError } from '../errors.ts';
+import type { Ecosystem, PackageSource } from '../packages/package.ts';
+import { checkPackageSource } from '../packages/package-source.ts';
+import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts';
+import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
+import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import { fillTemplate } from '../templates/fill-template.ts';
+import type { SecretReferences } from './secret-reference.ts';
+import type { ServerSpec } from './server-spec.ts';
+
+/** Stored beside the specification, so that a later change of a template does not change a server. */
+export interface ServerPlan {
+  readonly source: PackageSource;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: SecretReferences;
+  /** Variables whose value is a file of this name in the private home. */
+  readonly homeFiles: Readonly<Record<string, string>>;
+  readonly isolation: Isolation;
+  readonly sessions: 'minted' | 'none';
+  readonly limits: ServerLimits;
+}
+
+/** Which ecosystems the operator allows. */
+export type Gates = Readonly<Record<Ecosystem, boolean>>;
+
+const GATE_SETTING: Readonly<Record<Ecosystem, string>> = { npm: 'MCP_ALLOW_NPX', pypi: 'MCP_ALLOW_UV' };
+
+/** Throws `not-found` (template), `not-allowed`, `bad-input` or `missing-input`. */
+export function planServer(spec: ServerSpec, templates: TemplateCatalogue, gates: Gates): ServerPlan {
+  const template = spec.template === undefined ? undefined : templates.get(spec.template);
+  const behavior = template?.extras.behavior;
+  const filled = template
+    ? fillTemplate(template, {
+        ...(spec.version !== undefined && { version: spec.version }),
+        ...(spec.bin !== undefined && { bin: spec.bin }),
+        args: spec.args,
+        env: spec.env,
+        secretNames: Object.keys(spec.secrets),
+      })
+    : { source: toSource(spec), args: spec.args, env: spec.env, homeFiles: {} };
+  checkGate(filled.source.ecosystem, gates);
+  return {
+    ...filled,
+    source: checkPackageSource(filled.source),
+    secrets: spec.secrets,
+    isolation: spec.isolation ?? behavior?.isolation ?? 'session',
+    sessions: spec.sessions ?? behavior?.sessions ?? 'minted',
+    limits: { ...DEFAULT_LIMITS, ...dropUndefined(spec.limits) },
+  };
+}
+
+/** Throws `not-allowed` when the operator has switched the ecosystem off. */
+export function checkGate(ecosystem: Ecosystem, gates: Gates): void {
+  if (gates[ecosystem]) return;
+  const setting = GATE_SETTING[ecosystem];
+  throw new BerthError('not-allowed', `${ecosystem} packages are not allowed here (${setting}=false)`, {
+    hint: `An operator has to set ${setting}=true and start Berth again.`,
+  });
+}
+
+function toSource(spec: ServerSpec): PackageSource {
+  const ecosystem: Ecosystem = spec.source?.npm ? 'npm' : 'pypi';
+  const found = spec.source?.npm ?? spec.source?.pypi;
+  if (!found) throw new BerthError('bad-input', 'the body needs exactly one of template and source');
+  return {
+    ecosystem,
+    name: found.name,
+    ...(found.version !== undefined && { version: found.version }),
+    ...(spec.bin !== undefined && { bin: spec.bin }),
+  };
+}
+
+function dropUndefined(limits: ServerSpec['limits']): Partial<ServerLimits> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,137 @@
+/** What the API says about a server: its specification and its status. */
+import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { ServerActivity } from './host.ts';
+import type { FailureRecord, ServerRecord } from './server-record.ts';
+import type { ServerSpec } from './server-spec.ts';
+import type { TimedStartEvent } from './start-log.ts';
+
+export type ServerState = 'stopped' | 'pending' | 'starting' | 'running' | 'failed';
+
+export interface Endpoint {
+  readonly transport: 'streamable-http' | 'sse' | 'websocket';
+  readonly url: string;
+}
+
+export interface ServerStatus {
+  readonly state: ServerState;
+  /** One word for the state, as in a Kubernetes condition. */
+  readonly reason: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly failure?: FailureRecord;
+  readonly replicas: { readonly desired: number; readonly ready: number };
+  readonly health: 'healthy' | 'unhealthy' | 'unknown';
+  readonly sessions: number;
+  readonly processes: number;
+  readonly era?: 'legacy' | 'modern';
+  readonly protocolVersion?: string;
+  readonly serverInfo?: HandshakeReport['serverInfo'];
+  readonly tools?: readonly string[];
+  readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+  /** Phases of the newest start, with their milliseconds. */
+  readonly phases: readonly { readonly phase: string; readonly ms: number }[];
+  readonly endpoints: readonly Endpoint[];
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly stoppedAt?: string;
+  readonly lastActivity?: string;
+}
+
+export interface ServerView {
+  readonly name: string;
+  readonly id: string;
+  readonly spec: ServerSpec;
+  readonly status: ServerStatus;
+}
+
+export interface ViewInput {
+  readonly record: ServerRecord;
+  readonly state: ServerState;
+  readonly activity: ServerActivity | undefined;
+  readonly events: readonly TimedStartEvent[];
+  /** Base of every URL, from the settings and never from a Host header. */
+  readonly publicUrl: string;
+}
+
+/** First revision of the modern era. */
+const MODERN = '2026-07-28';
+
+const REASON: Readonly<Record<ServerState, string>> = {
+  stopped: 'Stopped',
+  pending: 'WaitingForTurn',
+  starting: 'Starting',
+  running: 'Ready',
+  failed: 'StartFailed',
+};
+
+export function viewServer(input: ViewInput): ServerView {
+  const { record } = input;
+  return { name: record.name, id: record.id, spec: record.spec, status: viewStatus(input) };
+}
+
+/** The three URLs of a server. */
+export function endpointsOf(name: string, publicUrl: string): Endpoint[] {
+  const base = `${publicUrl.replace(/\/+$/, '')}/servers/${name}`;
+  return [
+    { transport: 'streamable-http', url: `${base}/mcp` },
+    { transport: 'sse', url: `${base}/sse` },
+    { transport: 'websocket', url: `${base.replace(/^http/, 'ws')}/ws` },
+  ];
+}
+
+function viewStatus({ record, state, activity, events, publicUrl }: ViewInput): ServerStatus {
+  const { report, resolved, failure } = record;
+  const failed = state === 'failed' ? failure : undefined;
+  return {
+    state,
+    reason: REASON[state],
+    message: failed?.message ?? messageOf(record, state),
+    ...(failed?.hint !== undefined && { hint: failed.hint }),
+    ...(failed && { failure: failed }),
+    replicas: { desired: record.desired === 'running' ? 1 : 0, ready: state === 'running' ? 1 : 0 },
+    health: state === 'running' ? 'healthy' : state === 'failed' ? 'unhealthy' : 'unknown',
+    sessions: activity?.sessions ?? 0,
+    processes: activity?.processes ?? 0,
+    ...(report && viewReport(report)),
+    ...(resolved && {
+      package: { ecosystem: resolved.ecosystem, name: resolved.name, version: resolved.version },
+    }),
+    phases: events.flatMap((event) =>
+      event.type === 'phase' && event.state === 'done' ? [{ phase: event.phase, ms: event.ms }] : [],
+    ),
+    endpoints: endpointsOf(record.name, publicUrl),
+    createdAt: iso(record.createdAt),
+    ...(record.startedAt !== undefined && { startedAt: iso(record.startedAt) }),
+    ...(record.stoppedAt !== undefined && { stoppedAt: iso(record.stoppedAt) }),
+    ...(activity?.lastActivity !== undefined && { lastActivity: iso(activity.lastActivity) }),
+  };
+}
+
+function viewReport(report: HandshakeReport): Partial<ServerStatus> {
+  return {
+    era: report.protocolVersion < MODERN ? 'legacy' : 'modern',
+    protocolVersion: report.protocolVersion,
+    serverInfo: report.serverInfo,
+    ...(report.tools && { tools: report.tools }),
+  };
+}
+
+function messageOf(record: ServerRecord, state: ServerState): string {
+  switch (state) {
+    case 'stopped':
+      return `${record.name} is stopped`;
+    case 'pending':
+      return `${record.name} waits for other servers to start`;
+    case 'starting':
+      return `${record.name} is being started`;
+    case 'running':
+      return `${record.name} is running`;
+    case 'failed':
+      return `${record.name} could not be started`;
+  }
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,175 @@
+/** Packages, host and store in memory, for tests of what manages servers. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BerthError } from '../../src/errors.ts';
+import type { PackageSource, Packages, ResolvedPackage } from '../../src/packages/package.ts';
+import type { ServerHost, StderrLine } from '../../src/servers/host.ts';
+import type { ServerManagerOptions } from '../../src/servers/server-manager.ts';
+import { ServerManager } from '../../src/servers/server-manager.ts';
+import type { ServerRecord, ServerStore } from '../../src/servers/server-record.ts';
+import type { HandshakeReport } from '../../src/supervisor/handshake-report.ts';
+import type { ServerDefinition } from '../../src/supervisor/server-definition.ts';
+import { loadCatalogue } from '../../src/templates/catalogue.ts';
+
+export const TEMPLATES = new URL('../../registry-templates/', import.meta.url).pathname;
+
+export const REPORT: HandshakeReport = {
+  protocolVersion: '2025-11-25',
+  serverInfo: { name: 'fixture', version: '1.0.0' },
+  capabilities: { tools: {} },
+  tools: ['echo', 'add'],
+  spawnMs: 12.4,
+  handshakeMs: 34.6,
+};
+
+/** Resolves everything to 1.2.3; each step can be held or failed. */
+export class FakePackages implements Packages {
+  readonly resolved: PackageSource[] = [];
+  readonly installed: { name: string; key: string | undefined }[] = [];
+  readonly launched: { args: readonly string[]; env: Readonly<Record<string, string>>; home: string }[] = [];
+  failure: BerthError | undefined;
+  hold: Promise<void> | undefined;
+
+  async resolve(source: PackageSource): Promise<ResolvedPackage> {
+    this.resolved.push(source);
+    return {
+      ecosystem: source.ecosystem,
+      name: source.name,
+      version: '1.2.3',
+      allowInstallScripts: false,
+      constraints: source.constraints ?? [],
+    };
+  }
+
+  async install(resolved: ResolvedPackage, options: Parameters<Packages['install']>[1] = {}) {
+    this.installed.push({ name: resolved.name, key: options.key });
+    options.progress?.({ phase: 'install', text: 'added 3 packages' });
+    const { signal } = options;
+    const aborted = new Promise<never>((_, reject) =>
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true }),
+    );
+    if (this.hold) await Promise.race([this.hold, aborted]);
+    if (this.failure) throw this.failure;
+    return {
+      key: `tree-${resolved.name}`,
+      path: '/trees/1',
+      resolved,
+      program: { file: '/trees/1/node', args: ['/trees/1/bin.js'] },
+    };
+  }
+
+  launch(tree: Awaited<ReturnType<Packages['install']>>, input: Parameters<Packages['launch']>[1]) {
+    this.launched.push(input);
+    return {
+      file: tree.program.file,
+      args: [...tree.program.args, ...input.args],
+      env: input.env,
+      cwd: input.home,
+    };
+  }
+
+  async collect() {
+    return { removed: [], bytes: 0 };
+  }
+}
+
+export class FakeHost implements ServerHost {
+  readonly probed: ServerDefinition[] = [];
+  readonly defined = new Map<string, ServerDefinition>();
+  readonly undefined: { id: string; force: boolean }[] = [];
+  readonly lines = new Map<string, StderrLine[]>();
+  readonly #readers = new Map<string, Set<(line: StderrLine) => void>>();
+  failure: BerthError | undefined;
+
+  async probe(definition: ServerDefinition): Promise<HandshakeReport> {
+    this.probed.push(definition);
+    if (this.failure) throw this.failure;
+    return REPORT;
+  }
+
+  define(definition: ServerDefinition): void {
+    this.defined.set(definition.id, definition);
+  }
+
+  async undefine(id: string, options: { readonly force: boolean }): Promise<void> {
+    this.undefined.push({ id, ...options });
+    this.defined.delete(id);
+  }
+
+  activity(id: string) {
+    return this.defined.has(id)
+      ? { sessions: 2, processes: 1, lastActivity: Date.UTC(2026, 10, 21) }
+      : undefined;
+  }
+
+  stderr(id: string, line: (line: StderrLine) => void): () => void {
+    const readers = this.#readers.get(id) ?? new Set();
+    this.#readers.set(id, readers.add(line));
+    return () => readers.delete(line);
+  }
+
+  stderrTail(id: string, count: number): StderrLine[] {
+    return (this.lines.get(id) ?? []).slice(-count);
+  }
+
+  /** A process writes a line. */
+  write(id: string, text: string): void {
+    const line = { at: Date.UTC(2026, 10, 21), pid: 77, text };
+    this.lines.set(id, [...(this.lines.get(id) ?? []), line]);
+    for (const reader of this.#readers.get(id) ?? []) reader(line);
+  }
+
+  readers(id: string): number {
+    return this.#readers.get(id)?.size ?? 0;
+  }
+}
+
+export class MemoryStore implements ServerStore {
+  readonly records = new Map<string, ServerRecord>();
+
+  list(): ServerRecord[] {
+    return [...this.records.values()];
+  }
+
+  save(record: ServerRecord): void {
+    // What cannot be written down would be lost in a real store.
+    this.records.set(record.id, JSON.parse(JSON.stringify(record)));
+  }
+
+  remove(id: string): void {
+    this.records.delete(id);
+  }
+}
+
+/** A manager over doubles; `again` makes the next gateway over the same store. */
+export async function createFixture(options: Partial<ServerManagerOptions> = {}) {
+  const packages = new FakePackages();
+  const host = new FakeHost();
+  const store = new MemoryStore();
+  const homes = mkdtempSync(join(tmpdir(), 'berth-homes-'));
+  const templates = await loadCatalogue(TEMPLATES);
+  const files: Record<string, string> = {};
+  const secrets = {
+    env: { BRAVE: 'canary-brave', EMPTY: '' } as Record<string, string | undefined>,
+    async readFile(path: string) {
+      const text = files[path];
+      if (text === undefined) throw new Error('ENOENT');
+      return text;
+    },
+  };
+  const build = (more: Partial<ServerManagerOptions> = {}) =>
+    new ServerManager({
+      packages,
+      host,
+      store,
+      templates,
+      homes,
+      secrets,
+      publicUrl: 'http://127.0.0.1:8053',
+      allow: { npm: true, pypi: true },
+      ...options,
+      ...more,
+    });
+  return { manager: build(), again: build, packages, host, store, templates, homes, secrets, files };
+}
