@@ -9,6 +9,8 @@ export type ContestantName = 'bare' | 'berth' | 'supergateway' | 'mcp-proxy';
 
 export const CONTESTANTS: readonly ContestantName[] = ['bare', 'berth', 'supergateway', 'mcp-proxy'];
 
+export const PEERS: readonly string[] = ['supergateway', 'mcp-proxy'] satisfies ContestantName[];
+
 const START_MS = 20_000;
 const STOP_MS = 8_000;
 const BARE = fileURLToPath(new URL('bare-pipe.ts', import.meta.url));

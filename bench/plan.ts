@@ -29,7 +29,7 @@ export interface Plan {
 export const FULL: Omit<Plan, 'contestants' | 'only'> = {
   rounds: 3,
   warmUpMs: 400,
-  measureMs: 1500,
+  measureMs: 1300,
   opens: 15,
   idleSessions: 1000,
   floodBytes: 64 * 2 ** 20,

@@ -5,7 +5,7 @@ import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts'
 import { machineLines } from './machine.ts';
 import { type Cell, type Plan, throughputCells } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
-import { IDLE } from './workloads/idle.ts';
+import { IDLE, type IdleResult } from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD } from './workloads/unread.ts';
 
@@ -93,15 +93,19 @@ function opening(books: Books): string[] {
   return ['## Opening a session', '', ...table(['milliseconds', 'p50', 'p99'], rows), note, ''];
 }
 
-function idle(books: Books, plan: Plan): string[] {
+function idle(books: Books): string[] {
   const rows = CONTESTANTS.map((who) => {
-    const of = (key: 'kibPerSession' | 'streams' | 'processes'): number =>
-      middle(books.idle, IDLE, who, (value) => value[key]);
+    const of = (key: keyof IdleResult): number => middle(books.idle, IDLE, who, (value) => value[key]);
     const kib = entry(books.idle, IDLE, who, figure(of('kibPerSession'), 1));
-    return [TITLES[who], kib, figure(of('streams'), 0), figure(of('processes'), 0)];
+    return [
+      TITLES[who],
+      kib,
+      ...(['sessions', 'streams', 'processes'] as const).map((key) => figure(of(key), 0)),
+    ];
   });
-  const head = ['', 'KiB a session', 'standalone streams', 'processes behind it'];
-  const note = `${plan.idleSessions} sessions on Streamable HTTP, each with its standalone stream open where there is one; growth of the program's own resident memory, without the servers.`;
+  const head = ['', 'KiB a session', 'sessions', 'standalone streams', 'processes behind it'];
+  const note =
+    'Sessions on Streamable HTTP, each with its standalone stream open where there is one; growth of the own resident memory of the program, without the servers.';
   return ['## Idle sessions', '', ...table(head, rows), note, ''];
 }
 
@@ -166,7 +170,7 @@ export function report(books: Books, plan: Plan): string {
     ...barTable(books),
     ...(books.calls.size > 0 ? [...throughput(books, cells), ...latencies(books, cells)] : []),
     ...(books.opening.size > 0 ? opening(books) : []),
-    ...(books.idle.size > 0 ? idle(books, plan) : []),
+    ...(books.idle.size > 0 ? idle(books) : []),
     ...(books.unread.size > 0 ? unread(books, plan) : []),
     ...failures(books, cells),
   ].join('\n');

@@ -1,5 +1,6 @@
 /** Medians over rounds, as the tables and the bars need them; NaN where nothing was measured. */
 import type { Book } from './book.ts';
+import { PEERS } from './contestants.ts';
 import type { CallsResult, OpenResult } from './job.ts';
 import { median, quantile } from './stats.ts';
 import type { IdleResult } from './workloads/idle.ts';
@@ -12,8 +13,6 @@ export interface Books {
   readonly idle: Book<IdleResult>;
   readonly unread: Book<UnreadResult>;
 }
-
-export const PEERS: readonly string[] = ['supergateway', 'mcp-proxy'];
 
 /** Median over rounds of one field. */
 export function middle<T extends object>(

@@ -1,6 +1,6 @@
 /** Memory of a session that does nothing: growth of the contestant's own process, without the servers behind it. */
 import { attempt, type Book } from '../book.ts';
-import { type ContestantName, IDLE_COMMAND, startContestant, unavailable } from '../contestants.ts';
+import { type ContestantName, IDLE_COMMAND, PEERS, startContestant, unavailable } from '../contestants.ts';
 import type { IdleReport } from '../job.ts';
 import type { Plan } from '../plan.ts';
 import { descendants, residentKib } from '../proc.ts';
@@ -19,6 +19,8 @@ export interface IdleResult {
 }
 
 const FIRST = 50;
+/** Enough for a slope where no bar depends on it: the peers take their time to open sessions. */
+const PEER_SESSIONS = 300;
 const DEADLINE_MS = 90_000;
 const SETTLE_MS = 3000;
 
@@ -59,7 +61,8 @@ export async function runIdle(
   const names = plan.contestants.filter((name) => unavailable(name, 'http') === undefined);
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const name of names) {
-      const entry = await attempt(() => measure(name, plan.idleSessions));
+      const sessions = PEERS.includes(name) ? Math.min(PEER_SESSIONS, plan.idleSessions) : plan.idleSessions;
+      const entry = await attempt(() => measure(name, sessions));
       book.add(IDLE, name, entry);
       log(
         `${IDLE} ${name} round ${round}: ${'failure' in entry ? entry.failure : `${entry.kibPerSession.toFixed(1)} KiB`}`,

@@ -12,7 +12,7 @@ import type { CallsResult } from '../job.ts';
 import type { Cell, Plan } from '../plan.ts';
 import { runJob } from '../worker.ts';
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 15_000;
 const WARM_UP_MS = 1500;
 
 async function measure(contestant: Contestant, cell: Cell, plan: Plan): Promise<CallsResult> {
