@@ -4,6 +4,7 @@
  */
 import { createSession } from './clients/create-session.ts';
 import { HttpSession } from './clients/http-session.ts';
+import { awaitAnswer } from './clients/pending.ts';
 import { type BenchSession, callBody, nextId } from './clients/session.ts';
 import type {
   CallsJob,
@@ -20,6 +21,7 @@ import { cpuMs } from './proc.ts';
 import { quantile } from './stats.ts';
 
 const OPEN_AT_A_TIME = 8;
+const ANSWER_MS = 10_000;
 const DRAIN_MS = 2000;
 const MAX_ERRORS = 100;
 
@@ -132,6 +134,8 @@ async function unread(job: UnreadJob): Promise<void> {
   const [session] = await openSessions(job, 1);
   if (session === undefined) return;
   if (session instanceof HttpSession) await session.openStream();
+  // One call first, so that the flood's connection is up and its socket can stop reading before a byte comes.
+  await awaitAnswer((done) => session.call(nextId(), callBody('echo', { text: '' }), done), ANSWER_MS);
   session.call(nextId(), callBody('flood', { count: job.count, bytes: job.bytes }), () => undefined);
   session.pause();
   print({ localPorts: session.localPorts });
