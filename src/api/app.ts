@@ -1,0 +1,63 @@
+/**
+ * The API: thin routes over the manager and the catalogue, errors as problem documents.
+ *
+ * Who may call is settled before a request gets here; what no web page may send is refused here as well.
+ */
+import { Hono } from 'hono';
+import type { BerthError } from '../errors.ts';
+import { BerthError as Failure, toBerthError } from '../errors.ts';
+import type { ServerManager } from '../servers/server-manager.ts';
+import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import { problemResponse } from './problem.ts';
+import type { ApiVariables } from './request-checks.ts';
+import { noForms, requestIds } from './request-checks.ts';
+import { addServerRoutes } from './server-routes.ts';
+import { addTemplateRoutes } from './template-routes.ts';
+
+export interface ApiInput {
+  readonly manager: ServerManager;
+  readonly templates: TemplateCatalogue;
+  /** Told of every answer of 500 and above. */
+  readonly report?: (error: BerthError, requestId: string) => void;
+  /** Ends streams when the gateway stops. */
+  readonly signal?: AbortSignal;
+}
+
+/** Serves `/api/…` and answers everything else there with a 404 problem; other paths are not touched when it is mounted with `route('/', …)`. */
+export function createApi({ manager, templates, report, signal }: ApiInput): Hono<ApiVariables> {
+  const api = new Hono<ApiVariables>();
+  api.use('/api/*', requestIds, noForms);
+  addServerRoutes(api, { manager, signal });
+  addTemplateRoutes(api, templates);
+  refuseOtherMethods(api);
+  api.all('/api/*', (context) => {
+    throw new Failure('not-found', `there is no ${context.req.path}`, {
+      hint: 'The API has /api/v1/servers and /api/v1/templates.',
+    });
+  });
+  api.onError((thrown, context) => {
+    const error = toBerthError(thrown);
+    const requestId = context.get('requestId');
+    if (error.status >= 500) report?.(error, requestId);
+    return problemResponse(error, requestId);
+  });
+  return api;
+}
+
+function refuseOtherMethods(api: Hono<ApiVariables>): void {
+  const methods = new Map<string, Set<string>>();
+  for (const { method, path } of api.routes) {
+    if (method === 'ALL') continue;
+    methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  }
+  for (const [path, allowed] of methods) {
+    const allow = [...allowed].join(', ');
+    api.all(path, (context) => {
+      const error = new Failure(
+        'method-not-allowed',
+        `${context.req.method} is not a method of ${context.req.path}`,
+      );
+      return problemResponse(error, context.get('requestId'), { Allow: allow });
+    });
+  }
+}

@@ -1,0 +1,80 @@
+/** What every request of the API goes through before a route sees it. */
+import { randomUUID } from 'node:crypto';
+import type { MiddlewareHandler } from 'hono';
+import { BerthError } from '../errors.ts';
+
+/** What the middlewares leave for the routes. */
+export interface ApiVariables {
+  Variables: { requestId: string };
+}
+
+/** The header that a request without a body sends to show that it is no form of a web page. */
+export const REQUEST_HEADER = 'X-Berth-Request';
+
+/** Bytes of one request body. */
+export const MAX_BODY_BYTES = 512 * 1024;
+
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Takes a well-formed X-Request-ID over, or makes one, and answers with it. */
+export const requestIds: MiddlewareHandler<ApiVariables> = async (context, next) => {
+  const given = context.req.header('X-Request-ID');
+  const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+  context.set('requestId', requestId);
+  await next();
+  context.res.headers.set('X-Request-ID', requestId);
+};
+
+/** Refuses changes that a form of a web page could send: with 415 when there is a body of another type, with 403 when there is none. */
+export const noForms: MiddlewareHandler<ApiVariables> = async (context, next) => {
+  if (!READING.has(context.req.method)) {
+    const isJson = /^application\/json\s*(;|$)/i.test(context.req.header('Content-Type') ?? '');
+    const hasBody =
+      context.req.header('Transfer-Encoding') !== undefined ||
+      Number(context.req.header('Content-Length') ?? 0) !== 0;
+    if (hasBody && !isJson)
+      throw new BerthError('unsupported-media-type', 'the body must be application/json');
+    if (!isJson && context.req.header(REQUEST_HEADER) === undefined) {
+      throw new BerthError('forbidden', 'a request without a body needs a header that no form can send', {
+        hint: `Send the header ${REQUEST_HEADER}: 1.`,
+      });
+    }
+  }
+  await next();
+};
+
+/** Throws `too-large`, `parse-error`, or `bad-input` for a member that would be lost on the way (`__proto__`). */
+export async function readJson(request: Request): Promise<unknown> {
+  const text = await readText(request);
+  try {
+    return JSON.parse(text, (key, value: unknown) => {
+      if (key === '__proto__') throw new BerthError('bad-input', 'the body has a member __proto__');
+      return value;
+    });
+  } catch (cause) {
+    if (cause instanceof BerthError) throw cause;
+    throw new BerthError('parse-error', 'the body is not valid JSON', { cause });
+  }
+}
+
+async function readText(request: Request): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (cause) {
+    throw new BerthError('parse-error', 'the body is not valid UTF-8', { cause });
+  }
+}
+
+function tooLarge(): BerthError {
+  return new BerthError('too-large', `the body has more than ${MAX_BODY_BYTES} bytes`, {
+    hint: 'Send a smaller body.',
+  });
+}

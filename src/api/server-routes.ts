@@ -1,0 +1,91 @@
+/** `/api/v1/servers`: thin over the manager. */
+import type { Hono } from 'hono';
+import type { ServerManager } from '../servers/server-manager.ts';
+import { parseServerSpec } from '../servers/server-spec.ts';
+import { ndjsonResponse } from './ndjson.ts';
+import { queryFlag, queryNumber, queryWord } from './query.ts';
+import type { ApiVariables } from './request-checks.ts';
+import { readJson } from './request-checks.ts';
+
+const SERVERS = '/api/v1/servers';
+const STATES = ['stopped', 'pending', 'starting', 'running', 'failed'] as const;
+
+export interface ServerRoutesInput {
+  readonly manager: ServerManager;
+  /** Ends streams when the gateway stops. */
+  readonly signal: AbortSignal | undefined;
+}
+
+export function addServerRoutes(api: Hono<ApiVariables>, input: ServerRoutesInput): void {
+  addCollection(api, input);
+  addVerbs(api, input);
+  addStreams(api, input);
+}
+
+function addCollection(api: Hono<ApiVariables>, { manager }: ServerRoutesInput): void {
+  api.post(SERVERS, async (context) => {
+    const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
+    const spec = parseServerSpec(await readJson(context.req.raw));
+    const { server, created } = await manager.run(spec, { wait, signal: context.req.raw.signal });
+    const pending = server.status.state !== 'running';
+    return context.json(server, pending ? 202 : created ? 201 : 200, {
+      Location: `${SERVERS}/${server.name}`,
+    });
+  });
+
+  api.get(SERVERS, (context) => {
+    const state = queryWord(context.req, 'state', STATES);
+    const template = context.req.query('template');
+    const limit = queryNumber(context.req, 'limit', { fallback: 100, max: 1_000 });
+    const offset = queryNumber(context.req, 'offset', { fallback: 0, max: 100_000 });
+    const found = manager
+      .list()
+      .filter((server) => state === undefined || server.status.state === state)
+      .filter((server) => template === undefined || server.spec.template === template);
+    return context.json({ servers: found.slice(offset, offset + limit), total: found.length });
+  });
+
+  api.get(`${SERVERS}/:name`, (context) => context.json(manager.get(context.req.param('name'))));
+
+  api.delete(`${SERVERS}/:name`, async (context) => {
+    await manager.remove(context.req.param('name'), { force: queryFlag(context.req, 'force') });
+    return context.body(null, 204);
+  });
+}
+
+function addVerbs(api: Hono<ApiVariables>, { manager }: ServerRoutesInput): void {
+  api.post(`${SERVERS}/:name/start`, async (context) => {
+    const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
+    const server = await manager.start(context.req.param('name'), { wait, signal: context.req.raw.signal });
+    return context.json(server, server.status.state === 'running' ? 200 : 202);
+  });
+
+  api.post(`${SERVERS}/:name/stop`, async (context) => {
+    const force = queryFlag(context.req, 'force');
+    return context.json(await manager.stop(context.req.param('name'), { force }));
+  });
+}
+
+function addStreams(api: Hono<ApiVariables>, { manager, signal }: ServerRoutesInput): void {
+  api.get(`${SERVERS}/:name/logs`, (context) => {
+    const name = context.req.param('name');
+    const lines = manager.logs(name, queryNumber(context.req, 'tail', { fallback: 100, max: 10_000 }));
+    if (!queryFlag(context.req, 'follow')) return context.json({ lines });
+    return ndjsonResponse((feed) => {
+      for (const line of lines) feed.send(line);
+      return manager.followLogs(name, (line) => feed.send(line));
+    }, signal);
+  });
+
+  api.get(`${SERVERS}/:name/events`, (context) => {
+    const log = manager.startLog(context.req.param('name'));
+    return ndjsonResponse((feed) => {
+      const left = new AbortController();
+      void (async () => {
+        for await (const event of log.read(left.signal)) feed.send(event);
+        feed.end();
+      })();
+      return () => left.abort();
+    }, signal);
+  });
+}
