@@ -54,9 +54,23 @@ export interface Packages {
   /** Rejects with `bad-input` for what is no package name or version, `resolve-failed` otherwise. */
   resolve(source: PackageSource, options?: PackageOptions): Promise<ResolvedPackage>;
   /** Finds or installs the tree; parallel calls for one package install once. `key` of an earlier call is honoured without network. Rejects with `install-failed`. */
-  install(resolved: ResolvedPackage, options?: PackageOptions & { readonly key?: string }): Promise<InstalledTree>;
+  install(
+    resolved: ResolvedPackage,
+    options?: PackageOptions & { readonly key?: string },
+  ): Promise<InstalledTree>;
   /** The final command of a server: the tree's program, then the user's arguments, with a clean environment plus `env`. `home` is the process's private home. */
-  launch(tree: InstalledTree, input: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly home: string }): Launch;
+  launch(
+    tree: InstalledTree,
+    input: {
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly home: string;
+    },
+  ): Launch;
   /** Removes trees that no key of `keep` names, oldest use first, while they exceed `maxBytes` or `maxAgeDays`. */
-  collect(policy: { readonly keep: ReadonlySet<string>; readonly maxBytes: number; readonly maxAgeDays: number }): Promise<{ removed: string[]; bytes: number }>;
+  collect(policy: {
+    readonly keep: ReadonlySet<string>;
+    readonly maxBytes: number;
+    readonly maxAgeDays: number;
+  }): Promise<{ removed: string[]; bytes: number }>;
 }

@@ -1,0 +1,177 @@
+/** The PyPI side of {@link Installer}: uv resolves, locks with hashes and installs wheels. */
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BerthError } from '../errors.ts';
+import type { PackagePhase, PackageSource, ResolvedPackage } from './package.ts';
+import { isExactVersion, normalisePypiName } from './package-source.ts';
+import type { Installer, InstallerOptions } from './packages.ts';
+import { currentPlatform } from './platform.ts';
+import { loadPypiSettings } from './pypi-config.ts';
+import { pypiProgram } from './pypi-program.ts';
+import { type ProgramResult, runProgram } from './run-program.ts';
+import { type TreeLock, TreeStore, treeKey } from './tree-store.ts';
+import { ensureUv } from './uv.ts';
+
+const PYTHON_WISH = 'cpython>=3.10';
+const REQUIREMENTS_IN = 'requirements.in';
+const REQUIREMENTS = 'requirements.txt';
+const PYTHON_TAG = 'python-tag';
+const PYTHON_TAG_CODE =
+  'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_config_var("SOABI"))';
+
+const STEP_WORDS = {
+  resolve: 'resolve',
+  lock: 'resolve the dependencies of',
+  venv: 'make the virtual environment of',
+  install: 'install',
+} as const;
+
+interface PypiInput {
+  readonly dataDir: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export type UvStep = 'resolve' | 'lock' | 'venv' | 'install';
+
+/** The arguments of uv for one step; every path is ours, user data is in `requirements.in`. */
+export function uvArgs(
+  step: UvStep,
+  input: { readonly folder: string; readonly python: string; readonly builds: boolean },
+): string[] {
+  const wheels = input.builds ? [] : ['--only-binary', ':all:'];
+  const python = ['--python', input.python, '--no-python-downloads'];
+  const compile = ['pip', 'compile', REQUIREMENTS_IN, '--no-header', '--no-annotate', ...python, ...wheels];
+  switch (step) {
+    case 'resolve':
+      return [...compile, '--no-deps'];
+    case 'lock':
+      return [...compile, '--generate-hashes', '--output-file', REQUIREMENTS];
+    case 'venv':
+      return ['venv', 'venv', '--no-project', ...python];
+    case 'install':
+      return [
+        ...['pip', 'install', '--requirement', REQUIREMENTS, '--require-hashes', ...wheels],
+        ...['--python', join(input.folder, 'venv', 'bin', 'python'), '--no-python-downloads'],
+        ...['--compile-bytecode', '--link-mode', 'copy'],
+      ];
+  }
+}
+
+interface Uv {
+  /** Rejects with the code of the phase, the exit code and the last lines if uv fails. */
+  run(step: UvStep, python: string): Promise<ProgramResult>;
+  findPython(): Promise<{ path: string; tag: string }>;
+}
+
+interface UvJob {
+  readonly phase: PackagePhase;
+  readonly folder: string;
+  readonly source: PackageSource;
+  readonly options: InstallerOptions;
+}
+
+/** Reads the user's pip and uv settings anew for every use. */
+export function createPypiInstaller(input: PypiInput): Installer {
+  const store = new TreeStore(input.dataDir);
+  return {
+    resolve: async (source, options) =>
+      await store.scratch(async (folder) => {
+        const uv = await openUv(input, { phase: 'resolve', folder, source, options });
+        const { path } = await uv.findPython();
+        await writeFile(join(folder, REQUIREMENTS_IN), `${requirementOf(source)}\n`);
+        return toResolved(source, (await uv.run('resolve', path)).stdout);
+      }),
+    async lock(source, folder, options) {
+      options.say(`resolving the dependencies of ${source.name} ${source.version}`);
+      const uv = await openUv(input, { phase: 'install', folder, source, options });
+      const { path, tag } = await uv.findPython();
+      await writeFile(
+        join(folder, REQUIREMENTS_IN),
+        [requirementOf(source), ...source.constraints, ''].join('\n'),
+      );
+      await uv.run('lock', path);
+      const requirements = await readFile(join(folder, REQUIREMENTS), 'utf8');
+      options.say(`${requirements.match(/^\S+==/gm)?.length ?? 0} packages to install`);
+      const lock = { [REQUIREMENTS]: requirements, [PYTHON_TAG]: tag };
+      return { key: pypiTreeKey(lock, source.allowInstallScripts), lock };
+    },
+    async install(source, folder, options) {
+      options.say(`installing ${source.name} ${source.version}`);
+      const uv = await openUv(input, { phase: 'install', folder, source, options });
+      await uv.run('venv', pythonOfTag(await readFile(join(folder, PYTHON_TAG), 'utf8')));
+      await uv.run('install', '');
+      options.say(`installed ${source.name} ${source.version}`);
+    },
+    program: pypiProgram,
+  };
+}
+
+/** The tree's key: versions and hashes of everything, the Python it is for, and what of this machine matters. */
+export function pypiTreeKey(lock: TreeLock, builds: boolean): string {
+  const { platform, arch, libc } = currentPlatform();
+  const locked = [lock[REQUIREMENTS] ?? '', lock[PYTHON_TAG] ?? ''];
+  return treeKey(['pypi', ...locked, platform, arch, libc, builds ? 'builds' : 'wheels']);
+}
+
+function requirementOf(source: PackageSource): string {
+  if (source.version === undefined) return source.name;
+  const exact = isExactVersion('pypi', source.version);
+  return `${source.name}${exact ? '==' : ''}${source.version}`;
+}
+
+function toResolved(source: PackageSource, compiled: string): ResolvedPackage {
+  const lines = compiled.split('\n').map((line) => /^([A-Za-z0-9._-]+)==(\S+)/.exec(line.trim()));
+  const version = lines.find((match) => normalisePypiName(match?.[1] ?? '') === source.name)?.[2];
+  if (version === undefined) {
+    throw new BerthError('resolve-failed', `uv names no version of ${source.name}`, { phase: 'resolve' });
+  }
+  return {
+    ecosystem: 'pypi',
+    name: source.name,
+    version,
+    ...(source.bin === undefined ? {} : { bin: source.bin }),
+    allowInstallScripts: source.allowInstallScripts === true,
+    constraints: source.constraints ?? [],
+  };
+}
+
+/** `cpython-311 …` is what uv calls `cpython@3.11`. */
+function pythonOfTag(tag: string): string {
+  const [, major, minor] = /^cpython-(\d)(\d+)/.exec(tag) ?? [];
+  return `cpython@${major ?? '3'}.${minor ?? '10'}`;
+}
+
+async function openUv(input: PypiInput, job: UvJob): Promise<Uv> {
+  const { signal, say } = job.options;
+  const file = await ensureUv({ ...input, signal, say, phase: job.phase });
+  const { env } = await loadPypiSettings(input.env);
+  const builds = job.source.allowInstallScripts === true;
+  const run = async (program: string, args: readonly string[], what: string) => {
+    const result = await runProgram({ file: program, args, env, cwd: job.folder, signal });
+    if (result.code !== 0) throw uvFailure(job, what, result);
+    return result;
+  };
+  return {
+    run: (step, python) =>
+      run(
+        file,
+        uvArgs(step, { folder: job.folder, python, builds }),
+        `${STEP_WORDS[step]} ${job.source.name}`,
+      ),
+    async findPython() {
+      const args = ['python', 'find', PYTHON_WISH, '--system', '--no-python-downloads', '--no-project'];
+      const path = (await run(file, args, 'find a Python of version 3.10 or newer')).stdout.trim();
+      return {
+        path,
+        tag: (await run(path, ['-I', '-c', PYTHON_TAG_CODE], 'ask Python for its version')).stdout.trim(),
+      };
+    },
+  };
+}
+
+function uvFailure(job: UvJob, what: string, result: ProgramResult): BerthError {
+  const code = job.phase === 'resolve' ? 'resolve-failed' : 'install-failed';
+  const { code: exitCode, stderr } = result;
+  return new BerthError(code, `uv could not ${what}`, { phase: job.phase, exitCode, stderr });
+}
