@@ -1,0 +1,59 @@
+/** Servers as people use them, from the registries: each is installed, then listed and called by the official SDKs' clients over every transport. */
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startGateway } from '../support/gateway.ts';
+import { packageOf, type RealServer, realServers } from '../support/real-servers.ts';
+import { connectSdk, SDK_CLIENTS } from '../support/sdk-clients.ts';
+import { testPackages } from '../support/trees.ts';
+
+const SLUGS = ['everything', 'filesystem', 'memory', 'sequential-thinking', 'time', 'git', 'fetch'];
+const INSTALL_MS = 300_000;
+
+let folder: string;
+let site: Server;
+let servers: Map<string, RealServer>;
+let gateway: Awaited<ReturnType<typeof startGateway>>;
+
+/** Installs a server's tree and says how to start it. */
+async function prepare(server: RealServer) {
+  const packages = await testPackages();
+  const tree = await packages.install(await packages.resolve(await packageOf(server.slug)));
+  const launch = packages.launch(tree, { args: server.args, env: server.env, home: folder });
+  return { name: server.slug, launch };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'berth-real-'));
+  site = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html');
+    response.end(
+      '<html><head><title>t</title></head><body><main><p>This is the berth page.</p></main></body></html>',
+    );
+  }).listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  const page = `http://127.0.0.1:${(site.address() as AddressInfo).port}/page`;
+  servers = new Map((await realServers(folder, page)).map((server) => [server.slug, server]));
+  const prepared = [];
+  for (const server of servers.values()) prepared.push(await prepare(server));
+  gateway = await startGateway({ servers: prepared });
+}, INSTALL_MS);
+afterAll(async () => {
+  await gateway?.close();
+  site?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe.each(SLUGS)('the server %s', (slug) => {
+  it.each(SDK_CLIENTS)('is listed and called by the SDK client %s', async (flavour) => {
+    const { tool, input, answer } = servers.get(slug) as RealServer;
+    const client = await connectSdk(flavour, gateway.url(slug));
+    expect(await client.listTools()).toContain(tool);
+    expect(await client.callTool(tool, input)).toMatch(answer);
+    await client.close();
+  });
+});
