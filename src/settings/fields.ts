@@ -1,0 +1,97 @@
+/** The kinds of value that a setting can have. Each takes what a YAML file gives and the text of a flag or a variable. */
+import { z } from 'zod';
+
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1_000,
+  mb: 1_000_000,
+  gb: 1_000_000_000,
+  kib: 1_024,
+  mib: 1_048_576,
+  gib: 1_073_741_824,
+};
+const TRUE_WORDS: ReadonlySet<string> = new Set(['true', '1', 'yes', 'on']);
+const FALSE_WORDS: ReadonlySet<string> = new Set(['false', '0', 'no', 'off']);
+
+/** Text such as `30s` or `4MiB` as a whole number; anything that does not read so is returned as it came. */
+function withUnit(value: unknown, units: Readonly<Record<string, number>>): unknown {
+  if (typeof value !== 'string') return value;
+  const match = /^(\d{1,15}(?:\.\d{1,6})?) ?([a-z]{0,3})$/.exec(value.trim().toLowerCase());
+  if (!match) return value;
+  if (!match[2]) return Number(match[1]);
+  const factor = units[match[2]];
+  return factor === undefined ? value : Math.round(Number(match[1]) * factor);
+}
+
+/** Milliseconds, given as a number or as text with ms, s, m, h or d. */
+export function duration(fallback: string) {
+  const expected = 'a duration such as 500ms, 30s, 15m, 2h or 1d (a bare number is milliseconds)';
+  return z
+    .preprocess(
+      (value) => withUnit(value, DURATION_UNITS),
+      z.int(expected).min(1, expected).max(2_147_483_647, `${expected}, at most 24d`),
+    )
+    .prefault(fallback);
+}
+
+/** Bytes, given as a number or as text with KiB, MiB, GiB (or KB, MB, GB). */
+export function bytes(fallback: string) {
+  const expected = 'a size such as 65536, 64KiB, 4MiB or 2GiB';
+  return z
+    .preprocess((value) => withUnit(value, SIZE_UNITS), z.int(expected).min(1, expected))
+    .prefault(fallback);
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(fallback: number, min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`;
+  return z
+    .preprocess((value) => withUnit(value, {}), z.int(expected).min(min, expected).max(max, expected))
+    .default(fallback);
+}
+
+/** True or false, also as `yes`/`no`, `on`/`off` or `1`/`0`. */
+export function flag(fallback: boolean) {
+  return z.preprocess(toBoolean, z.boolean('true or false')).default(fallback);
+}
+
+function toBoolean(value: unknown): unknown {
+  const word =
+    typeof value === 'string'
+      ? value.trim().toLowerCase()
+      : value === 0 || value === 1
+        ? String(value)
+        : undefined;
+  if (word === undefined) return value;
+  if (TRUE_WORDS.has(word)) return true;
+  return FALSE_WORDS.has(word) ? false : value;
+}
+
+/** One of a few words, in any case. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(
+  words: Words,
+  fallback: Words[number],
+) {
+  const lower = (value: unknown): unknown => (typeof value === 'string' ? value.trim().toLowerCase() : value);
+  return z.preprocess(lower, z.enum(words, `one of ${words.join(', ')}`)).prefault(fallback);
+}
+
+/** A list, given as such or as text separated by commas; empty unless set. */
+export function list<Item extends z.ZodType>(item: Item, expected: string) {
+  return z.preprocess(splitCommas, z.array(item, expected)).prefault([]);
+}
+
+function splitCommas(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}

@@ -1,0 +1,142 @@
+/** Every setting, with its one default and what it means. Names of variables and flags are derived from the keys here. */
+import { resolve } from 'node:path';
+import envPaths from 'env-paths';
+import { z } from 'zod';
+import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
+import { bytes, duration, flag, integer, list, oneOf } from './fields.ts';
+
+const HOST_EXPECTED = 'an IP address or a host name, without port';
+const hostSchema = z
+  .string(HOST_EXPECTED)
+  .trim()
+  .regex(/^[A-Za-z0-9._:-]{1,253}$/, HOST_EXPECTED);
+
+const PUBLIC_URL_EXPECTED = 'an http or https URL without credentials, query or fragment';
+const publicUrlSchema = z.string(PUBLIC_URL_EXPECTED).transform((text, context) => {
+  const url = URL.parse(text.trim());
+  const bad =
+    !url ||
+    !isHttp(url) ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.search !== '' ||
+    url.hash !== '';
+  if (bad) {
+    context.addIssue({ code: 'custom', message: PUBLIC_URL_EXPECTED });
+    return z.NEVER;
+  }
+  return url.href.replace(/\/$/, '');
+});
+
+const ALLOWED_HOST_EXPECTED =
+  'a list of host names, each optionally with a port, such as berth.example.com or 10.0.0.5:8053';
+const allowedHostSchema = z
+  .string(ALLOWED_HOST_EXPECTED)
+  .toLowerCase()
+  .refine((text) => URL.parse(`http://${text}/`)?.host === text.replace(/:80$/, ''), ALLOWED_HOST_EXPECTED);
+
+const ORIGIN_EXPECTED =
+  'a list of http or https origins such as https://app.example.com, without path; * and null are never allowed';
+const originSchema = z.string(ORIGIN_EXPECTED).refine((text) => {
+  const url = URL.parse(text);
+  return url !== null && isHttp(url) && url.origin === text;
+}, ORIGIN_EXPECTED);
+
+const KEY_EXPECTED =
+  'a list of API keys, each {name, hash} or name:hash, where hash is the SHA-256 of the key in hex';
+const keySchema = z.preprocess(
+  splitKey,
+  z.strictObject(
+    {
+      name: z.string(KEY_EXPECTED).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, KEY_EXPECTED),
+      hash: z.string(KEY_EXPECTED).regex(/^[0-9a-f]{64}$/, KEY_EXPECTED),
+    },
+    KEY_EXPECTED,
+  ),
+);
+
+function isHttp(url: URL): boolean {
+  return url.protocol === 'http:' || url.protocol === 'https:';
+}
+
+function splitKey(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const colon = value.lastIndexOf(':');
+  return { name: value.slice(0, Math.max(colon, 0)), hash: value.slice(colon + 1) };
+}
+
+function defaultDataDir(): string {
+  return envPaths('berth', { suffix: '' }).data;
+}
+
+const allowSchema = z.strictObject({
+  npm: flag(true).describe('Servers may come from npm packages.'),
+  pypi: flag(true).describe('Servers may come from PyPI packages.'),
+  images: flag(false).describe('Servers may come from container images that no template names.'),
+});
+
+const limitsSchema = z.strictObject({
+  idle: duration(`${DEFAULT_LIMITS.idle}`).describe(
+    'Time without a message, a call or a reader after which a session ends.',
+  ),
+  sessions: integer(DEFAULT_LIMITS.sessions, 1, 1_000_000).describe('Sessions of one server at one time.'),
+  sessionsPerPrincipal: integer(DEFAULT_LIMITS.sessionsPerPrincipal, 1, 1_000_000).describe(
+    'Sessions of one caller on one server at one time.',
+  ),
+  spares: integer(DEFAULT_LIMITS.spares, 0, 64).describe(
+    'Processes of a server kept started for the next sessions.',
+  ),
+  requestTimeout: duration(`${DEFAULT_LIMITS.requestTimeout}`).describe(
+    'Time without answer or progress after which a call fails.',
+  ),
+  messageBytes: bytes(`${DEFAULT_LIMITS.messageBytes}`).describe('Size of one message from a client.'),
+  lineBytes: bytes(`${DEFAULT_LIMITS.lineBytes}`).describe('Size of one message from a server.'),
+  batch: integer(100, 1, 10_000).describe('Messages in one batch (revision 2025-03-26 only).'),
+  depth: integer(64, 4, 1_000).describe('Nesting depth of a message from a client.'),
+  elements: integer(100_000, 16, 100_000_000).describe('Values in a message from a client.'),
+  headers: integer(100, 16, 2_000).describe('Header fields of one HTTP request.'),
+  connections: integer(10_000, 1, 1_000_000).describe('Client connections at one time.'),
+});
+
+const treesSchema = z.strictObject({
+  maxBytes: bytes('10GiB').describe(
+    'Disk space of installed packages above which unused ones are removed, oldest use first.',
+  ),
+  maxAgeDays: integer(30, 1, 3_650).describe(
+    'Days without use after which an installed package may be removed.',
+  ),
+});
+
+export const settingsSchema = z.strictObject({
+  host: hostSchema
+    .default('127.0.0.1')
+    .describe('Address to listen on. Beyond loopback an API key is required.'),
+  port: integer(8053, 0, 65_535).describe('TCP port to listen on; 0 takes a free one.'),
+  publicUrl: publicUrlSchema
+    .optional()
+    .describe('URL under which clients reach Berth; printed URLs are built from it.'),
+  dataDir: z
+    .string('a path')
+    .min(1, 'a path')
+    .transform((path) => resolve(path))
+    .prefault(defaultDataDir)
+    .describe('Folder for packages, state and keys. One gateway per folder.'),
+  allowedHosts: list(allowedHostSchema, ALLOWED_HOST_EXPECTED).describe(
+    'Further Host headers to accept; without a port, the port that Berth listens on or none.',
+  ),
+  allowedOrigins: list(originSchema, ORIGIN_EXPECTED).describe('Web origins whose pages may call Berth.'),
+  cors: flag(true).describe('Answer preflight requests of allowed origins and let their pages read answers.'),
+  logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info').describe(
+    'Least severity to log.',
+  ),
+  logFormat: oneOf(['json', 'text'], 'json').describe('One JSON object or one line of text per entry.'),
+  keys: list(keySchema, KEY_EXPECTED).describe(
+    'API keys as name and SHA-256 hash, beside those of: berth key add.',
+  ),
+  allow: allowSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  trees: treesSchema.prefault({}),
+});
+
+/** Settings after checks: durations in milliseconds, sizes in bytes, lower-case hosts, deeply frozen. */
+export type Settings = z.output<typeof settingsSchema>;
