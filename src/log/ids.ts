@@ -1,0 +1,15 @@
+/** Identifiers as they may stand in a log. */
+import { createHash, randomUUID } from 'node:crypto';
+
+const SHORT_HASH_LENGTH = 12;
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+
+/** A short name for a session id or other bearer of rights: same id, same name, and no way back. */
+export function hashId(id: string): string {
+  return createHash('sha256').update(id).digest('base64url').slice(0, SHORT_HASH_LENGTH);
+}
+
+/** The caller's `X-Request-ID` where it is one plain word of at most 128 characters, else a fresh one. */
+export function requestIdOf(header: string | readonly string[] | undefined): string {
+  return typeof header === 'string' && REQUEST_ID.test(header) ? header : randomUUID();
+}
