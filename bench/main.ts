@@ -57,7 +57,7 @@ function log(text: string): void {
 async function measure(plan: Plan): Promise<Books> {
   const books: Books = { calls: new Book(), opening: new Book(), idle: new Book(), unread: new Book() };
   for (const [transport, cells] of throughputCells(plan)) {
-    await runThroughput(plan, transport, cells, { book: books.calls, log });
+    await runThroughput(transport, cells, { plan, book: books.calls, log });
   }
   if (wanted(plan, OPENING)) await runOpening(plan, books.opening, log);
   if (wanted(plan, IDLE)) await runIdle(plan, books.idle, log);

@@ -9,6 +9,8 @@ export interface Cell {
   readonly sessions: number;
   readonly inFlight: number;
   readonly payloadBytes: number;
+  /** How often each contestant has a turn in a round: small calls carry the bars and vary the most. */
+  readonly turns: number;
 }
 
 export interface Plan {
@@ -29,7 +31,7 @@ export interface Plan {
 export const FULL: Omit<Plan, 'contestants' | 'only'> = {
   rounds: 3,
   warmUpMs: 400,
-  measureMs: 1300,
+  measureMs: 1000,
   opens: 15,
   idleSessions: 1000,
   floodBytes: 64 * 2 ** 20,
@@ -48,6 +50,8 @@ export const QUICK: Omit<Plan, 'contestants' | 'only'> = {
 
 const TRANSPORTS: readonly Transport[] = ['http', 'sse', 'ws'];
 const MANY_SESSIONS = 50;
+const SMALL = 64;
+const LARGE = 65_536;
 
 /** The id of a throughput case: transport, sessions × in flight, payload bytes. */
 export function cellId(
@@ -60,21 +64,23 @@ export function cellId(
 }
 
 function cell(transport: Transport, sessions: number, inFlight: number, payloadBytes: number): Cell {
+  const turns = payloadBytes === SMALL && sessions === 1 ? 2 : 1;
   return {
     id: cellId(transport, sessions, inFlight, payloadBytes),
     transport,
     sessions,
     inFlight,
     payloadBytes,
+    turns,
   };
 }
 
 /** Every throughput case of one transport; many sessions only on Streamable HTTP, where a bar asks for it. */
 export function cellsOf(transport: Transport): Cell[] {
-  const cells = [64, 65_536].flatMap((bytes) =>
+  const cells = [SMALL, LARGE].flatMap((bytes) =>
     [1, 16].map((inFlight) => cell(transport, 1, inFlight, bytes)),
   );
-  return transport === 'http' ? [...cells, cell('http', MANY_SESSIONS, 1, 64)] : cells;
+  return transport === 'http' ? [...cells, cell('http', MANY_SESSIONS, 1, SMALL)] : cells;
 }
 
 /** Whether the plan's filter lets a case through. */

@@ -79,13 +79,31 @@ async function turn(line: Line, name: ContestantName, cell: Cell, plan: Plan): P
   }
 }
 
-/** Measures all cases of one transport. */
-export async function runThroughput(
-  plan: Plan,
-  transport: Transport,
-  cells: readonly Cell[],
-  { book, log }: { book: Book<CallsResult>; log: (text: string) => void },
+/** Each contestant's turns in one case of one round: A B C D, A B C D. */
+async function takeTurns(
+  line: Line,
+  names: readonly ContestantName[],
+  cell: Cell,
+  { plan, book, log }: Run,
 ): Promise<void> {
+  for (let at = 0; at < cell.turns; at += 1) {
+    for (const name of names) {
+      const entry = await attempt(() => turn(line, name, cell, plan));
+      book.add(cell.id, name, entry);
+      log(`${cell.id} ${name}: ${'failure' in entry ? entry.failure : `${Math.round(entry.perSecond)}/s`}`);
+    }
+  }
+}
+
+interface Run {
+  readonly plan: Plan;
+  readonly book: Book<CallsResult>;
+  readonly log: (text: string) => void;
+}
+
+/** Measures all cases of one transport. */
+export async function runThroughput(transport: Transport, cells: readonly Cell[], run: Run): Promise<void> {
+  const { plan } = run;
   const [first] = cells;
   if (first === undefined) return;
   const line = new Line(transport);
@@ -93,14 +111,7 @@ export async function runThroughput(
   try {
     await warmUp(line, names, plan, first);
     for (let round = 1; round <= plan.rounds; round += 1) {
-      for (const cell of cells) {
-        for (const name of names) {
-          const entry = await attempt(() => turn(line, name, cell, plan));
-          book.add(cell.id, name, entry);
-          const text = 'failure' in entry ? entry.failure : `${Math.round(entry.perSecond)}/s`;
-          log(`${cell.id} ${name} round ${round}: ${text}`);
-        }
-      }
+      for (const cell of cells) await takeTurns(line, names, cell, run);
     }
   } finally {
     await line.close();
