@@ -32,10 +32,11 @@ async function measure(contestant: Contestant, cell: Cell, plan: Plan): Promise<
   return result;
 }
 
-/** The running contestants of one transport; one that failed is started anew before its next turn. */
+/** The running contestants of one transport; one whose turn failed is started anew before its next. */
 class Line {
   readonly #transport: Transport;
   readonly #running = new Map<ContestantName, Contestant>();
+  readonly #failed = new Map<ContestantName, unknown>();
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -44,9 +45,17 @@ class Line {
   async get(name: ContestantName): Promise<Contestant> {
     const running = this.#running.get(name);
     if (running?.alive === true) return running;
-    const contestant = await startContestant(name, { transport: this.#transport, command: ECHO_COMMAND });
-    this.#running.set(name, contestant);
-    return contestant;
+    const failed = this.#failed.get(name);
+    if (failed !== undefined) throw failed;
+    try {
+      const contestant = await startContestant(name, { transport: this.#transport, command: ECHO_COMMAND });
+      this.#running.set(name, contestant);
+      return contestant;
+    } catch (error) {
+      // Trying again in every case would cost the run its time.
+      this.#failed.set(name, error);
+      throw error;
+    }
   }
 
   async drop(name: ContestantName): Promise<void> {
