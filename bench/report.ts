@@ -163,7 +163,7 @@ export function report(books: Books, plan: Plan): string {
     '',
     'Written by `npm run bench`. All contestants ran side by side in front of the same echo server and took turns in',
     `every case; each figure is the median of ${plan.rounds} round${plan.rounds === 1 ? '' : 's'} (small calls: two turns a round). Read the ratios: the absolute figures belong to the machine.`,
-    'The peers run with their default settings, supergateway with its log off (per-message lines would slow it down).',
+    'The peers run with their default settings, supergateway with its log off.',
     '',
     ...machineLines(),
     '',
