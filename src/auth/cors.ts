@@ -1,0 +1,53 @@
+/** Lets the pages of allowed origins read answers. Credentials of the browser (cookies) are never part of it. */
+import type { IncomingHttpHeaders } from 'node:http';
+
+export interface CorsSettings {
+  readonly cors: boolean;
+  readonly allowedOrigins: readonly string[];
+}
+
+export type HeaderFields = Readonly<Record<string, string>>;
+
+export interface Cors {
+  /** Fields to add to every response, errors included; undefined for other origins. */
+  headersFor(origin: string | undefined): HeaderFields | undefined;
+  /** All fields of the empty 204 that answers a preflight request, or undefined when the request is none of an allowed origin. */
+  preflight(request: {
+    readonly method?: string | undefined;
+    readonly headers: IncomingHttpHeaders;
+  }): HeaderFields | undefined;
+}
+
+const METHODS = 'GET, POST, DELETE';
+const REQUEST_HEADERS =
+  'Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id, X-Berth-Request, X-Request-ID';
+const RESPONSE_HEADERS = 'MCP-Protocol-Version, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Request-ID';
+const MAX_AGE_SECONDS = 600;
+
+/** Header sets per allowed origin, made once. */
+export function createCors({ cors, allowedOrigins }: CorsSettings): Cors {
+  const answers = new Map<string, HeaderFields>();
+  const preflights = new Map<string, HeaderFields>();
+  for (const origin of cors ? allowedOrigins : []) {
+    const shared = { 'access-control-allow-origin': origin, vary: 'Origin' };
+    answers.set(origin, Object.freeze({ ...shared, 'access-control-expose-headers': RESPONSE_HEADERS }));
+    preflights.set(
+      origin,
+      Object.freeze({
+        ...shared,
+        'access-control-allow-methods': METHODS,
+        'access-control-allow-headers': REQUEST_HEADERS,
+        'access-control-max-age': `${MAX_AGE_SECONDS}`,
+      }),
+    );
+  }
+  return {
+    headersFor: (origin) => (origin === undefined ? undefined : answers.get(origin)),
+    preflight({ method, headers }) {
+      const { origin, 'access-control-request-method': requested } = headers;
+      return method === 'OPTIONS' && origin !== undefined && requested !== undefined
+        ? preflights.get(origin)
+        : undefined;
+    },
+  };
+}
