@@ -44,6 +44,7 @@ export const ERROR_TABLE = {
   'request-timeout': { status: 504, rpc: -32001, hint: 'Raise limits.requestTimeout, or let the server report progress.' },
   'message-too-large': { status: 502, rpc: -32603, hint: 'The server answered with a longer line than limits.lineBytes.' },
   busy: { status: 503, rpc: -32000, hint: 'Try again shortly, or add replicas.' },
+  unreachable: { status: 502, rpc: -32603, hint: 'Start a gateway with: berth start, or give its address with --url.' },
   stopped: { status: 503, rpc: -32000, hint: 'Start the server with: berth run.' },
 } as const satisfies Record<string, ErrorEntry>;
 

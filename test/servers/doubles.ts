@@ -49,6 +49,8 @@ export class FakePackages implements Packages {
     const aborted = new Promise<never>((_, reject) =>
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true }),
     );
+    // Nobody may be waiting for it.
+    aborted.catch(() => undefined);
     if (this.hold) await Promise.race([this.hold, aborted]);
     if (this.failure) throw this.failure;
     return {

@@ -1,0 +1,221 @@
+/** The API as functions; every command goes through here. */
+import type { ErrorCode, StartPhase } from '../errors.ts';
+import { BerthError, ERROR_TABLE } from '../errors.ts';
+import { jsonLines } from './json-lines.ts';
+
+export interface ClientOptions {
+  /** Base of the gateway, for example `http://127.0.0.1:8053`. */
+  readonly url: string;
+  readonly key?: string;
+  readonly fetch: typeof fetch;
+}
+
+/** The members of a server that the command line shows; the rest is passed on as it is. */
+export interface ServerAnswer {
+  readonly name: string;
+  readonly id: string;
+  readonly spec: { readonly template?: string };
+  readonly status: {
+    readonly state: string;
+    readonly message: string;
+    readonly sessions: number;
+    readonly era?: string;
+    readonly tools?: readonly string[];
+    readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+    readonly failure?: FailureAnswer;
+    readonly endpoints: readonly { readonly transport: string; readonly url: string }[];
+  };
+}
+
+export interface FailureAnswer {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly phase?: StartPhase;
+  readonly exitCode?: number | null;
+  readonly stderr?: readonly string[];
+}
+
+export type EventAnswer = { readonly at: number } & (
+  | {
+      readonly type: 'phase';
+      readonly phase: StartPhase;
+      readonly state: 'started' | 'done';
+      readonly ms?: number;
+      readonly text?: string;
+    }
+  | { readonly type: 'progress'; readonly phase: StartPhase; readonly text: string }
+  | { readonly type: 'running' | 'stopped' }
+  | { readonly type: 'failed'; readonly failure: FailureAnswer }
+);
+
+export interface LogLineAnswer {
+  readonly at: number;
+  readonly pid: number;
+  readonly text: string;
+}
+
+export interface TemplateAnswer {
+  readonly slug: string;
+  readonly title: string;
+  readonly description: string;
+  readonly status: string;
+  readonly package?: { readonly type: string; readonly name: string; readonly version: string | null };
+  readonly variables: readonly {
+    readonly name: string;
+    readonly description?: string;
+    readonly required: boolean;
+    readonly secret: boolean;
+    readonly default?: string;
+  }[];
+  readonly arguments: readonly {
+    readonly name?: string;
+    readonly description?: string;
+    readonly required: boolean;
+    readonly default?: string;
+  }[];
+  readonly readme?: string;
+}
+
+interface Call {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+/** Every call rejects with the gateway's own error, or with `unreachable`. */
+export class ApiClient {
+  readonly url: string;
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.url = options.url.replace(/\/+$/, '');
+  }
+
+  async create(spec: unknown): Promise<ServerAnswer> {
+    return await this.#json('/servers', { method: 'POST', body: spec });
+  }
+
+  async list(): Promise<ServerAnswer[]> {
+    const servers: ServerAnswer[] = [];
+    for (;;) {
+      const page: { servers: ServerAnswer[]; total: number } = await this.#json(
+        `/servers?limit=1000&offset=${servers.length}`,
+      );
+      servers.push(...page.servers);
+      if (servers.length >= page.total || page.servers.length === 0) return servers;
+    }
+  }
+
+  async get(name: string): Promise<ServerAnswer> {
+    return await this.#json(serverPath(name));
+  }
+
+  async start(name: string): Promise<ServerAnswer> {
+    return await this.#json(`${serverPath(name)}/start`, { method: 'POST' });
+  }
+
+  async stop(name: string, force: boolean): Promise<ServerAnswer> {
+    return await this.#json(`${serverPath(name)}/stop?force=${force}`, { method: 'POST' });
+  }
+
+  async remove(name: string, force: boolean): Promise<void> {
+    await this.#send(`${serverPath(name)}?force=${force}`, { method: 'DELETE' });
+  }
+
+  /** What happens during the newest start, up to its end. */
+  async *events(name: string, signal?: AbortSignal): AsyncGenerator<EventAnswer, void> {
+    yield* this.#lines<EventAnswer>(`${serverPath(name)}/events`, signal);
+  }
+
+  /** The newest stderr lines; with `follow` all further ones, until the signal. */
+  async *logs(
+    name: string,
+    { tail, follow, signal }: { tail: number; follow: boolean; signal?: AbortSignal },
+  ): AsyncGenerator<LogLineAnswer, void> {
+    const path = `${serverPath(name)}/logs?tail=${tail}`;
+    if (follow) yield* this.#lines<LogLineAnswer>(`${path}&follow=true`, signal);
+    else yield* (await this.#json<{ lines: LogLineAnswer[] }>(path)).lines;
+  }
+
+  async templates(): Promise<TemplateAnswer[]> {
+    return (await this.#json<{ templates: TemplateAnswer[] }>('/templates')).templates;
+  }
+
+  async template(slug: string): Promise<TemplateAnswer> {
+    return await this.#json(`/templates/${encodeURIComponent(slug)}`);
+  }
+
+  async #json<T>(path: string, call: Call = {}): Promise<T> {
+    const response = await this.#send(path, call);
+    return (await response.json().catch((cause: unknown) => {
+      throw noGateway(this.url, cause);
+    })) as T;
+  }
+
+  async *#lines<T>(path: string, signal: AbortSignal | undefined): AsyncGenerator<T, void> {
+    const response = await this.#send(path, signal ? { signal } : {});
+    try {
+      for await (const value of jsonLines(response.body ?? [])) yield value as T;
+    } catch (cause) {
+      if (signal?.aborted) return;
+      throw new BerthError('unreachable', `the connection to ${this.url} broke`, { cause });
+    }
+  }
+
+  async #send(path: string, { method = 'GET', body, signal }: Call): Promise<Response> {
+    const headers: Record<string, string> = { Accept: 'application/json', 'X-Berth-Request': '1' };
+    if (this.#options.key !== undefined) headers.Authorization = `Bearer ${this.#options.key}`;
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    const response = await this.#options
+      .fetch(`${this.url}/api/v1${path}`, {
+        method,
+        headers,
+        // A key must not follow a redirect to somewhere else.
+        redirect: 'error',
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(signal && { signal }),
+      })
+      .catch((cause: unknown) => {
+        throw new BerthError('unreachable', `there is no gateway at ${this.url}`, { cause });
+      });
+    if (!response.ok) throw toError(await response.json().catch(() => undefined), response, this.url);
+    return response;
+  }
+}
+
+function serverPath(name: string): string {
+  return `/servers/${encodeURIComponent(name)}`;
+}
+
+function toError(problem: unknown, response: Response, url: string): BerthError {
+  const isProblem =
+    typeof problem === 'object' && problem !== null && 'code' in problem && 'detail' in problem;
+  if (!isProblem) return noGateway(url, `status ${response.status}`);
+  const { code, detail, errors, ...rest } = problem as { code: string; detail: string; errors?: [] } & Omit<
+    FailureAnswer,
+    'code' | 'message'
+  >;
+  return failureError({ ...rest, code, message: detail }, errors);
+}
+
+/** The error that a failure of the gateway was. */
+export function failureError(
+  failure: FailureAnswer,
+  fields?: readonly { pointer: string; detail: string }[],
+): BerthError {
+  const code = Object.hasOwn(ERROR_TABLE, failure.code) ? (failure.code as ErrorCode) : 'internal';
+  const { hint, phase, exitCode, stderr, message } = failure;
+  return new BerthError(code, message, {
+    ...(hint !== undefined && { hint }),
+    ...(phase !== undefined && { phase }),
+    ...(exitCode !== undefined && { exitCode }),
+    ...(stderr !== undefined && { stderr }),
+    ...(fields !== undefined && { fields }),
+  });
+}
+
+function noGateway(url: string, cause: unknown): BerthError {
+  return new BerthError('unreachable', `what answers at ${url} is no Berth gateway`, { cause });
+}

@@ -1,0 +1,54 @@
+/** `berth start` and `berth serve`: the gateway itself, in the foreground. */
+import type { Command } from 'commander';
+import type { CliSystem, RunningGateway } from './cli-system.ts';
+import { createContext } from './context.ts';
+import { EXIT } from './failure.ts';
+import type { CommandRunner } from './program.ts';
+
+export function addGatewayCommands(program: Command, system: CliSystem, run: CommandRunner): void {
+  program
+    .command('serve')
+    .description('run the gateway until Ctrl-C')
+    .action((_options: unknown, command: Command) => run(command, () => serve(system)));
+  program
+    .command('start [name]')
+    .description('run the gateway until Ctrl-C; with a name, start that server again')
+    .action((name: string | undefined, _options: unknown, command: Command) =>
+      run(command, () => (name === undefined ? serve(system) : startServer(name, command, system))),
+    );
+}
+
+/** Resolves when a signal came, or at once when it came before. */
+export function untilSignal(system: CliSystem, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const cancel = system.onSignal(() => {
+      cancel();
+      resolve();
+    });
+    signal.addEventListener('abort', () => {
+      cancel();
+      resolve();
+    });
+  });
+}
+
+async function serve(system: CliSystem): Promise<number> {
+  const gateway: RunningGateway = await system.launchGateway();
+  try {
+    system.out(
+      `Berth listens on ${gateway.url}\nNext, in another terminal: berth run everything · berth templates · berth ls\n`,
+    );
+    await untilSignal(system, new AbortController().signal);
+  } finally {
+    await gateway.close();
+  }
+  return EXIT.ok;
+}
+
+async function startServer(name: string, command: Command, system: CliSystem): Promise<number> {
+  const { client, json } = await createContext(command, system);
+  const server = await client.start(name);
+  system.out(json ? `${JSON.stringify(server)}\n` : `${server.status.message}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,58 @@
+/** `berth key`: the API keys of the gateway on this machine. */
+import type { Command } from 'commander';
+import type { KeyStore } from '../auth/keys.ts';
+import { BerthError } from '../errors.ts';
+import type { CliSystem } from './cli-system.ts';
+import { wantsJson } from './context.ts';
+import { EXIT } from './failure.ts';
+import type { CommandRunner } from './program.ts';
+import { formatTable } from './table.ts';
+
+/** What the commands need of the key store. */
+export type KeyCommands = Pick<KeyStore, 'add' | 'list' | 'remove'>;
+
+export function addKeyCommands(program: Command, system: CliSystem, run: CommandRunner): void {
+  const key = program.command('key').description('API keys of the gateway on this machine');
+  key
+    .command('add <name>')
+    .description('make a key for a person or an agent; it is shown this once')
+    .action((name: string, _options: unknown, command: Command) =>
+      run(command, () => add(name, command, system)),
+    );
+  key
+    .command('ls')
+    .description('list keys')
+    .action((_options: unknown, command: Command) => run(command, () => list(command, system)));
+  key
+    .command('rm <name>')
+    .description('withdraw a key')
+    .action((name: string, _options: unknown, command: Command) => run(command, () => remove(name, system)));
+}
+
+async function add(name: string, command: Command, system: CliSystem): Promise<number> {
+  const key = (await system.openKeys()).add(name);
+  if (wantsJson(command)) system.out(`${JSON.stringify({ name, key })}\n`);
+  else {
+    system.out(`${key}\n`);
+    system.err(
+      'The key is not shown again. Send it as "Authorization: Bearer …"; berth reads it from BERTH_KEY or --key-file.\n',
+    );
+  }
+  return EXIT.ok;
+}
+
+async function list(command: Command, system: CliSystem): Promise<number> {
+  const keys = [...(await system.openKeys()).list()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const rows = keys.map(({ name, source, createdAt }) => [name, source, createdAt ?? '-']);
+  system.out(
+    wantsJson(command) ? `${JSON.stringify(keys)}\n` : formatTable(['NAME', 'FROM', 'CREATED'], rows),
+  );
+  return EXIT.ok;
+}
+
+async function remove(name: string, system: CliSystem): Promise<number> {
+  if ((await system.openKeys()).remove(name)) return EXIT.ok;
+  throw new BerthError('not-found', `there is no key ${JSON.stringify(name)}`, {
+    hint: 'List the keys with: berth key ls.',
+  });
+}

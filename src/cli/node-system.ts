@@ -1,0 +1,39 @@
+/** The machine as the command line sees it. */
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import type { CliSystem } from './cli-system.ts';
+
+export type NodeSystemInput = Pick<CliSystem, 'launchGateway' | 'openKeys'>;
+
+export function createNodeSystem(input: NodeSystemInput): CliSystem {
+  // A reader that went away (berth ls | head) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  return {
+    ...input,
+    env: process.env,
+    interactive: process.stdout.isTTY === true && process.stdin.isTTY === true && !process.env.CI,
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    fetch,
+    readFile: (path) => readFile(path, 'utf8'),
+    confirm,
+    onSignal(fn) {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, fn);
+      return () => {
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, fn);
+      };
+    },
+  };
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = (await lines.question(`${question} [Y/n] `)).trim().toLowerCase();
+    return answer === '' || answer === 'y' || answer === 'yes';
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,189 @@
+/** `berth ls | get | logs | stop | rm | templates`: thin over the API client. */
+import type { Command } from 'commander';
+import { BerthError } from '../errors.ts';
+import type { CliSystem } from './cli-system.ts';
+import type { ServerAnswer, TemplateAnswer } from './client.ts';
+import { createContext } from './context.ts';
+import { clean, EXIT } from './failure.ts';
+import type { CommandRunner } from './program.ts';
+import { formatTable } from './table.ts';
+
+export function addServerCommands(program: Command, system: CliSystem, run: CommandRunner): void {
+  program
+    .command('ls')
+    .alias('list')
+    .description('list servers')
+    .action((_options: unknown, command: Command) => run(command, () => list(command, system)));
+  program
+    .command('get <name> [slug]')
+    .description('show a server, or a template: berth get template <slug>')
+    .action((name: string, slug: string | undefined, _options: unknown, command: Command) =>
+      run(command, () => get({ name, slug, command, system })),
+    );
+  program
+    .command('templates')
+    .description('list the catalogue')
+    .action((_options: unknown, command: Command) => run(command, () => templates(command, system)));
+  program
+    .command('logs <name>')
+    .description('show what a server writes to standard error')
+    .option('-f, --follow', 'go on until Ctrl-C')
+    .option('--tail <lines>', 'how many of the newest lines', '100')
+    .action((name: string, options: LogOptions, command: Command) =>
+      run(command, () => logs({ name, options, command, system })),
+    );
+  program
+    .command('stop <name>')
+    .description('end the sessions and processes of a server; it stays in the list')
+    .option('--force', 'without grace')
+    .action((name: string, options: { force?: boolean }, command: Command) =>
+      run(command, () => stop({ name, force: options.force ?? false, command, system })),
+    );
+  program
+    .command('rm <name>')
+    .description('stop a server and forget it')
+    .option('--force', 'without grace')
+    .action((name: string, options: { force?: boolean }, command: Command) =>
+      run(command, () => remove({ name, force: options.force ?? false, command, system })),
+    );
+}
+
+interface LogOptions {
+  readonly follow?: boolean;
+  readonly tail: string;
+}
+
+interface Target {
+  readonly name: string;
+  readonly command: Command;
+  readonly system: CliSystem;
+}
+
+async function list(command: Command, system: CliSystem): Promise<number> {
+  const { client, json } = await createContext(command, system);
+  const servers = await client.list();
+  system.out(
+    json
+      ? `${JSON.stringify(servers)}\n`
+      : formatTable(['NAME', 'STATE', 'SESSIONS', 'ERA', 'PACKAGE', 'URL'], servers.map(toRow)),
+  );
+  return EXIT.ok;
+}
+
+function toRow({ name, status }: ServerAnswer): string[] {
+  const found = status.package;
+  const url = status.endpoints.find(({ transport }) => transport === 'streamable-http')?.url ?? '';
+  return [
+    name,
+    status.state,
+    String(status.sessions),
+    status.era ?? '-',
+    found ? `${found.ecosystem}:${found.name} ${found.version}` : '-',
+    url,
+  ];
+}
+
+async function get({
+  name,
+  slug,
+  command,
+  system,
+}: Target & { readonly slug: string | undefined }): Promise<number> {
+  const { client, json } = await createContext(command, system);
+  if (slug !== undefined) {
+    if (name !== 'template')
+      throw new BerthError('bad-input', `there is nothing called ${JSON.stringify(name)} to get`, {
+        hint: 'Use berth get <server> or berth get template <slug>.',
+      });
+    const template = await client.template(slug);
+    system.out(json ? `${JSON.stringify(template)}\n` : describeTemplate(template));
+    return EXIT.ok;
+  }
+  system.out(`${JSON.stringify(await client.get(name), null, json ? 0 : 2)}\n`);
+  return EXIT.ok;
+}
+
+function describeTemplate(template: TemplateAnswer): string {
+  const found = template.package;
+  const inputs = [
+    ...template.variables.map((variable) => [
+      variable.name,
+      flags(variable.required, variable.secret),
+      variable.default ?? '',
+      variable.description ?? '',
+    ]),
+    ...template.arguments.map((argument) => [
+      argument.name ?? '',
+      `${flags(argument.required, false)} argument`.trim(),
+      argument.default ?? '',
+      argument.description ?? '',
+    ]),
+  ];
+  const head = `${template.title} (${template.slug}): ${template.description}\n${found ? `${found.type}:${found.name} ${found.version ?? ''}\n` : ''}`;
+  return `${head}${inputs.length > 0 ? `\n${formatTable(['INPUT', 'KIND', 'DEFAULT', 'WHAT'], inputs)}` : ''}\n${template.readme ?? ''}`;
+}
+
+function flags(required: boolean, secret: boolean): string {
+  return [required ? 'required' : '', secret ? 'secret' : ''].filter((word) => word !== '').join(', ');
+}
+
+async function templates(command: Command, system: CliSystem): Promise<number> {
+  const { client, json } = await createContext(command, system);
+  const all = await client.templates();
+  system.out(
+    json
+      ? `${JSON.stringify(all)}\n`
+      : formatTable(
+          ['TEMPLATE', 'STATUS', 'WHAT'],
+          all.map(({ slug, status, description }) => [slug, status, description]),
+        ),
+  );
+  return EXIT.ok;
+}
+
+async function logs({
+  name,
+  options,
+  command,
+  system,
+}: Target & { readonly options: LogOptions }): Promise<number> {
+  const { client, json } = await createContext(command, system);
+  const tail = Number(options.tail);
+  if (!Number.isInteger(tail) || tail < 0) throw new BerthError('bad-input', '--tail must be a whole number');
+  const left = new AbortController();
+  const cancel = system.onSignal(() => left.abort());
+  try {
+    for await (const line of client.logs(name, {
+      tail,
+      follow: options.follow ?? false,
+      signal: left.signal,
+    })) {
+      system.out(json ? `${JSON.stringify(line)}\n` : `${clean(line.text)}\n`);
+    }
+  } finally {
+    cancel();
+  }
+  return EXIT.ok;
+}
+
+async function stop({ name, force, command, system }: Target & { readonly force: boolean }): Promise<number> {
+  const { client, json } = await createContext(command, system);
+  const server = await client.stop(name, force);
+  system.out(
+    json
+      ? `${JSON.stringify(server)}\n`
+      : `${server.status.message}. Start it again with berth start ${name}, or remove it with berth rm ${name}.\n`,
+  );
+  return EXIT.ok;
+}
+
+async function remove({
+  name,
+  force,
+  command,
+  system,
+}: Target & { readonly force: boolean }): Promise<number> {
+  const { client } = await createContext(command, system);
+  await client.remove(name, force);
+  return EXIT.ok;
+}

@@ -1,0 +1,95 @@
+/** A machine for the command line: its gateway is an API over doubles, its screen two strings. */
+import { createApi } from '../../src/api/app.ts';
+import type { CliSystem } from '../../src/cli/cli-system.ts';
+import { runCli } from '../../src/cli/program.ts';
+import { createFixture } from '../servers/doubles.ts';
+
+export interface Screen {
+  out: string;
+  err: string;
+}
+
+export async function createMachine({ gateway = true, interactive = false } = {}) {
+  const fixture = await createFixture();
+  const api = createApi({ manager: fixture.manager, templates: fixture.templates });
+  const state = {
+    up: gateway,
+    closed: 0,
+    answer: true,
+    questions: [] as string[],
+    env: {} as Record<string, string>,
+  };
+  const files: Record<string, string> = {};
+  const signals = new Set<() => void>();
+  const sent: { url: string; headers: Headers }[] = [];
+  const keys = new Map<string, string>();
+  const screen: Screen = { out: '', err: '' };
+  const system: CliSystem = {
+    get env() {
+      return state.env;
+    },
+    interactive,
+    out: (text) => {
+      screen.out += text;
+    },
+    err: (text) => {
+      screen.err += text;
+    },
+    async fetch(input, init) {
+      if (!state.up) throw new TypeError('fetch failed');
+      const request = new Request(input, init);
+      sent.push({ url: request.url, headers: request.headers });
+      const response = await api.fetch(request);
+      // As the real one does: an abort breaks the body off.
+      if (!init?.signal || !response.body) return response;
+      return new Response(
+        response.body.pipeThrough(new TransformStream(), { signal: init.signal }),
+        response,
+      );
+    },
+    async readFile(path) {
+      const text = files[path];
+      if (text === undefined) throw new Error('ENOENT');
+      return text;
+    },
+    async confirm(question) {
+      state.questions.push(question);
+      return state.answer;
+    },
+    async launchGateway() {
+      state.up = true;
+      return {
+        url: 'http://127.0.0.1:8053',
+        async close() {
+          state.closed++;
+          state.up = false;
+        },
+      };
+    },
+    onSignal(fn) {
+      signals.add(fn);
+      return () => signals.delete(fn);
+    },
+    async openKeys() {
+      return {
+        add(name) {
+          keys.set(name, '2026-11-21T00:00:00.000Z');
+          return `berth_${name}`;
+        },
+        list: () => [...keys].map(([name, createdAt]) => ({ name, source: 'file', createdAt })),
+        remove: (name) => keys.delete(name),
+      };
+    },
+  };
+  const signal = () => {
+    for (const fn of [...signals]) fn();
+  };
+  /** Runs one command line on a clean screen. */
+  const berth = async (...argv: string[]) => {
+    screen.out = '';
+    screen.err = '';
+    const code = await runCli({ argv, system });
+    return { code, ...screen };
+  };
+  return { ...fixture, system, state, files, signals, signal, sent, screen, berth };
+}
