@@ -86,10 +86,10 @@ export async function loadNpmSettings(env: NodeJS.ProcessEnv, cwd: string): Prom
   }
 }
 
-/** npm's own flat options with our patience: a registry that is down is reported within seconds. */
+/** npm's own flat options without its cache (an old answer is no answer) and with our patience: a registry that is down is told within seconds. */
 export function toFetchOptions(flat: Readonly<Record<string, unknown>>): NpmOptions {
   const retry = { retries: 1, factor: 2, minTimeout: 200, maxTimeout: 1_000 };
-  return { ...flat, timeout: FETCH_TIMEOUT_MS, retry, preferOnline: true };
+  return { ...flat, timeout: FETCH_TIMEOUT_MS, retry, cache: undefined };
 }
 
 async function loadConfig(env: Record<string, string>, cwd: string): Promise<NpmConfig> {

@@ -1,0 +1,108 @@
+/** A package registry on the loopback address: npm packuments and tarballs, and a Python simple index below `/simple/`. */
+
+import { createHash } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ArchiveFiles, toTarball } from './archives.ts';
+
+interface NpmVersion {
+  readonly manifest: Readonly<Record<string, unknown>>;
+  readonly tarball: Buffer;
+}
+
+export class StandInRegistry {
+  /** Every request, as `GET /path`. */
+  readonly requests: string[] = [];
+  /** The authorization header of the latest request. */
+  authorization: string | undefined;
+  readonly #npm = new Map<string, Map<string, NpmVersion>>();
+  readonly #python = new Map<string, Map<string, Buffer>>();
+  readonly #server: Server;
+  #port = 0;
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      this.requests.push(`${request.method} ${request.url}`);
+      this.authorization = request.headers.authorization;
+      const answer = this.#answer(decodeURIComponent(request.url ?? '/'));
+      response.writeHead(answer ? 200 : 404, { 'content-type': answer?.type ?? 'application/json' });
+      response.end(answer?.body ?? '{"error":"not found"}');
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`;
+  }
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+    return this;
+  }
+
+  /** From now on connections are refused. */
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** A new version of an npm package, which becomes the latest. */
+  publish(
+    name: string,
+    version: string,
+    input: { manifest?: Record<string, unknown>; files?: ArchiveFiles } = {},
+  ): void {
+    const manifest = { name, version, ...input.manifest };
+    const tarball = toTarball({ 'package.json': JSON.stringify(manifest), ...input.files });
+    const versions = this.#npm.get(name) ?? new Map<string, NpmVersion>();
+    this.#npm.set(name, versions.set(version, { manifest, tarball }));
+  }
+
+  /** A file of a Python project. */
+  publishPython(project: string, file: string, bytes: Buffer): void {
+    const files = this.#python.get(project) ?? new Map<string, Buffer>();
+    this.#python.set(project, files.set(file, bytes));
+  }
+
+  #answer(path: string): { type: string; body: string | Buffer } | undefined {
+    const [, project, file] = /^\/simple\/([^/]+)\/([^/]*)$/.exec(path) ?? [];
+    if (project !== undefined) return this.#pythonAnswer(project, file ?? '');
+    const [, name, version] = /^\/(.+)\/-\/(.+)\.tgz$/.exec(path) ?? [];
+    if (name !== undefined && version !== undefined) {
+      const found = this.#npm.get(name)?.get(version);
+      return found && { type: 'application/octet-stream', body: found.tarball };
+    }
+    const packument = this.#packument(path.slice(1));
+    return packument && { type: 'application/json', body: JSON.stringify(packument) };
+  }
+
+  #packument(name: string): Record<string, unknown> | undefined {
+    const versions = this.#npm.get(name);
+    if (!versions) return undefined;
+    const entries = [...versions].map(([version, { manifest, tarball }]) => {
+      const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
+      const scripted = manifest.scripts === undefined ? {} : { hasInstallScript: true };
+      const dist = { tarball: `${this.url}${name}/-/${version}.tgz`, integrity };
+      return [version, { ...manifest, ...scripted, dist }] as const;
+    });
+    return {
+      name,
+      'dist-tags': { latest: [...versions.keys()].at(-1) },
+      versions: Object.fromEntries(entries),
+    };
+  }
+
+  #pythonAnswer(project: string, file: string): { type: string; body: string | Buffer } | undefined {
+    const files = this.#python.get(project);
+    if (!files) return undefined;
+    if (file !== '') {
+      const body = files.get(file);
+      return body && { type: 'application/octet-stream', body };
+    }
+    const links = [...files].map(([name, bytes]) => {
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      return `<a href="${name}#sha256=${sha256}">${name}</a><br/>`;
+    });
+    return { type: 'text/html', body: `<!DOCTYPE html><html><body>${links.join('\n')}</body></html>` };
+  }
+}
