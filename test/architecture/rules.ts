@@ -1,0 +1,88 @@
+/** Who may import whom: section "Folders" of the design as a table. */
+import type { SourceFile } from './source-files.ts';
+
+/** Contracts of the supervisor, which those that use or implement them may import without importing the supervisor. */
+const SUPERVISOR_CONTRACTS = ['handshake-report', 'launch', 'server-definition', 'server-process'].map(
+  (name) => `supervisor/${name}.ts`,
+);
+
+/**
+ * Folders (or single files) that a folder may import, beside itself and {@link FOR_ALL}. The upper half is the data plane,
+ * which knows nothing of management, packages or HTTP frameworks.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  jsonrpc: [],
+  channels: ['jsonrpc'],
+  sessions: ['jsonrpc', 'channels', ...SUPERVISOR_CONTRACTS],
+  link: ['jsonrpc', 'channels', 'sessions', 'log', ...SUPERVISOR_CONTRACTS],
+  transports: ['jsonrpc', 'sessions', 'link', 'auth', 'log', ...SUPERVISOR_CONTRACTS],
+  supervisor: ['jsonrpc', 'channels', 'sessions', 'link', 'log'],
+
+  log: [],
+  settings: SUPERVISOR_CONTRACTS,
+  auth: ['log'],
+  packages: ['log', ...SUPERVISOR_CONTRACTS],
+  templates: ['packages', 'log'],
+  servers: ['packages', 'templates', 'log', ...SUPERVISOR_CONTRACTS],
+  store: ['servers', 'log'],
+  runtimes: ['servers', 'supervisor', 'channels', 'sessions', 'link', 'log'],
+  metrics: ['log'],
+  api: ['servers', 'templates', 'packages', 'auth', 'log'],
+  control: ['servers', 'templates', 'packages', 'log'],
+  cluster: ['runtimes', 'servers', 'link', 'log', ...SUPERVISOR_CONTRACTS],
+  controller: ['servers', 'log'],
+  cli: ['main.ts', 'auth', 'settings', 'log'],
+};
+
+const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts']);
+
+/** Libraries that belong to some folders; those that are not named here may be used anywhere outside the data plane. */
+const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^@kubernetes\//, ['cluster']],
+  [/^(hono|@hono\/.*)(\/|$)/, ['api', 'control']],
+  [/^@modelcontextprotocol\//, ['control']],
+  [/^commander$/, ['cli']],
+  [/^pino$/, ['log']],
+  [/^ws$/, ['transports', 'channels']],
+  [/^yaml$/, ['settings']],
+  [/^node:sqlite$/, ['store']],
+  [/^node:child_process$/, ['supervisor', 'packages', 'cli']],
+  [/^(npm|npm-.*|semver|@renovatebot\/.*|@socketregistry\/.*)(\/|$)/, ['packages']],
+];
+const DATA_PLANE: ReadonlySet<string> = new Set(['jsonrpc', 'channels', 'sessions', 'link', 'transports']);
+const DATA_PLANE_LIBRARIES = /^(node:.*|ws)$/;
+
+/** What a file imports against the rules, in words; nothing when it keeps them. */
+export function breaches({ path, imports }: SourceFile): string[] {
+  if (path === 'main.ts' || path.endsWith('/main.ts'))
+    return imports.filter(leavesSource).map((name) => `${path} imports ${name}`);
+  const folder = folderOf(path);
+  if (!FOR_ALL.has(path) && MAY_IMPORT[folder] === undefined)
+    return [`${path} is in no folder of test/architecture/rules.ts`];
+  return imports.filter((name) => !mayImport(folder, name)).map((name) => `${path} imports ${name}`);
+}
+
+function mayImport(folder: string, name: string): boolean {
+  if (leavesSource(name)) return false;
+  if (!name.endsWith('.ts')) return mayUseLibrary(folder, name);
+  const allowed = MAY_IMPORT[folder] ?? [];
+  return (
+    FOR_ALL.has(name) ||
+    folderOf(name) === folder ||
+    allowed.includes(folderOf(name)) ||
+    allowed.includes(name)
+  );
+}
+
+function mayUseLibrary(folder: string, name: string): boolean {
+  if (DATA_PLANE.has(folder) && !DATA_PLANE_LIBRARIES.test(name)) return false;
+  return LIBRARY_OWNERS.every(([library, owners]) => !library.test(name) || owners.includes(folder));
+}
+
+function leavesSource(name: string): boolean {
+  return name.startsWith('../');
+}
+
+function folderOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : path;
+}
