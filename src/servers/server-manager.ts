@@ -66,6 +66,7 @@ export class ServerManager {
       clock: options.clock ?? systemClock,
       turn: (signal) => turns.take(signal),
       allow: options.allow,
+      successor: (name) => options.templates.findByPackage(name)?.slug,
     };
   }
 
@@ -142,6 +143,7 @@ export class ServerManager {
   /** The newest stderr lines, oldest first; of a failed start when no process was left behind. Throws `not-found`. */
   logs(name: string, lines: number): StderrLine[] {
     const { record } = this.#get(name);
+    if (lines === 0) return [];
     const tail = this.#options.host.stderrTail(record.id, lines);
     if (tail.length > 0) return tail;
     return (record.failure?.stderr ?? [])

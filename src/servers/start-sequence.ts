@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { BerthError, StartPhase } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
-import type { InstalledTree, PackageProgress, Packages, ResolvedPackage } from '../packages/package.ts';
+import type {
+  InstalledTree,
+  PackageOptions,
+  PackageProgress,
+  Packages,
+  ResolvedPackage,
+} from '../packages/package.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { ServerHost } from './host.ts';
@@ -23,6 +29,8 @@ export interface StartTools {
   readonly homes: string;
   readonly clock: Clock;
   readonly allow: Gates;
+  /** The template to use instead of a package that cannot be resolved. */
+  readonly successor: (packageName: string) => string | undefined;
 }
 
 export interface StartInput {
@@ -61,10 +69,25 @@ export async function startServer(tools: StartTools, input: StartInput): Promise
 async function resolve(tools: StartTools, { record, log, signal }: StartInput): Promise<ResolvedPackage> {
   return await phase({ tools, log, name: 'resolve' }, async () => {
     const resolved =
-      record.resolved ??
-      (await tools.packages.resolve(record.plan.source, { signal, progress: forward(log) }));
+      record.resolved ?? (await resolveSource(tools, record, { signal, progress: forward(log) }));
     return { value: resolved, text: `${resolved.name} ${resolved.version}` };
   });
+}
+
+async function resolveSource(
+  tools: StartTools,
+  { plan, spec }: ServerRecord,
+  options: PackageOptions,
+): Promise<ResolvedPackage> {
+  try {
+    return await tools.packages.resolve(plan.source, options);
+  } catch (thrown) {
+    const error = toBerthError(thrown);
+    const slug = spec.template === undefined ? tools.successor(plan.source.name) : undefined;
+    if (slug === undefined) throw error;
+    const hint = `The template ${slug} takes the place of ${plan.source.name}: berth run ${slug}.`;
+    throw new Failure(error.code, error.message, { ...error.details, hint });
+  }
 }
 
 async function install(

@@ -29,10 +29,13 @@ export class FakePackages implements Packages {
   readonly installed: { name: string; key: string | undefined }[] = [];
   readonly launched: { args: readonly string[]; env: Readonly<Record<string, string>>; home: string }[] = [];
   failure: BerthError | undefined;
+  /** What resolving rejects with. */
+  unknown: BerthError | undefined;
   hold: Promise<void> | undefined;
 
   async resolve(source: PackageSource): Promise<ResolvedPackage> {
     this.resolved.push(source);
+    if (this.unknown) throw this.unknown;
     return {
       ecosystem: source.ecosystem,
       name: source.name,

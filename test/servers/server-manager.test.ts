@@ -241,6 +241,17 @@ describe('a start that fails', () => {
     expect(packages.installed.map(({ key }) => key)).toEqual([undefined, 'tree-mcp-server-time']);
   });
 
+  it('points from a package that is gone to the template that takes its place', async () => {
+    const { manager, packages } = await createFixture();
+    packages.unknown = new BerthError('resolve-failed', 'there is no such package');
+    const run = (name: string) => manager.run(parseServerSpec({ source: { npm: { name } } }), wait);
+    await expect(run('@modelcontextprotocol/server-playwright')).rejects.toMatchObject({
+      details: { phase: 'resolve', hint: expect.stringContaining('berth run playwright') },
+    });
+    await expect(run('left-pad')).rejects.toMatchObject({ details: { phase: 'resolve' } });
+    expect(manager.logs('left-pad', 0)).toEqual([]);
+  });
+
   it('hides what was no BerthError', async () => {
     const { manager, host } = await createFixture();
     host.failure = new Error('internal detail') as BerthError;
