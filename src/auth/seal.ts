@@ -73,11 +73,6 @@ export function createSealer(options: {
   };
 }
 
-/** A fresh session nonce of 128 bits. */
-export function createNonce(): string {
-  return randomBytes(16).toString('base64url');
-}
-
 function forgetOldest(opened: Map<string, unknown>): void {
   for (const id of opened.keys()) {
     opened.delete(id);

@@ -18,6 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transports: ['jsonrpc', 'sessions', 'link', 'auth', 'log', ...SUPERVISOR_CONTRACTS],
   supervisor: ['jsonrpc', 'channels', 'sessions', 'link', 'log'],
 
+  'gateway.ts': ['transports', 'auth', 'log'],
+
   log: [],
   settings: SUPERVISOR_CONTRACTS,
   auth: ['log'],
@@ -31,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   control: ['servers', 'templates', 'packages', 'log'],
   cluster: ['runtimes', 'servers', 'link', 'log', ...SUPERVISOR_CONTRACTS],
   controller: ['servers', 'log'],
-  cli: ['main.ts', 'auth', 'settings', 'log'],
+  cli: ['main.ts', 'gateway.ts', 'auth', 'settings', 'log'],
 };
 
 const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts']);

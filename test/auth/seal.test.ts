@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,12 +6,12 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSealKey, openKeyRing } from '../../src/auth/key-ring.ts';
 import { principalDigest } from '../../src/auth/principal.ts';
-import { createNonce, createSealer, type SessionClaims } from '../../src/auth/seal.ts';
+import { createSealer, type SessionClaims } from '../../src/auth/seal.ts';
 
 const serverId = randomUUID();
 const claims: SessionClaims = {
   replica: 'local',
-  nonce: createNonce(),
+  nonce: randomBytes(18).toString('base64url'),
   principal: principalDigest('local'),
   issuedAt: 1_795_000_000_000,
 };
