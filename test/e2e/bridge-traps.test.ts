@@ -147,7 +147,7 @@ describe('over streamable-http alone', () => {
     const first = await client.post(body);
     first.close();
     await client.tool('release', { key: 'k' });
-    await client.send(body);
+    await until('the repeated call takes over', async () => (await client.send(body)) === 200);
     expect((await client.inbox.answer('"again"')).message.result).toMatchObject({
       content: [{ text: 'held k' }],
     });

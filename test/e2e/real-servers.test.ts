@@ -21,7 +21,7 @@ let gateway: Awaited<ReturnType<typeof startGateway>>;
 
 /** Installs a server's tree and says how to start it. */
 async function prepare(server: RealServer) {
-  const packages = await testPackages();
+  const packages = testPackages();
   const tree = await packages.install(await packages.resolve(await packageOf(server.slug)));
   const launch = packages.launch(tree, { args: server.args, env: server.env, home: folder });
   return { name: server.slug, launch };

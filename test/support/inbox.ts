@@ -22,7 +22,7 @@ export interface Received {
 }
 
 /** Far beyond anything a healthy gateway needs, and below the tests' own limit. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 20_000;
 
 interface Taker {
   readonly wanted: (received: Received) => boolean;
