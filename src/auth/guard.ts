@@ -6,10 +6,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { BerthError } from '../errors.ts';
 import type { KeyStore } from './keys.ts';
 import { isLoopbackAddress, isLoopbackHost } from './loopback.ts';
-import { createNames, type NameSettings } from './names.ts';
+import { createNames, type GuardSettings } from './names.ts';
 import { LOCAL_PRINCIPAL, type Principal } from './principal.ts';
 import { createQueryCheck } from './query-check.ts';
 import { countHosts, isForwarded } from './request-headers.ts';
+
+export type { GuardSettings } from './names.ts';
 
 /** What is read of a request of `node:http`. */
 export interface GuardRequest {
@@ -38,7 +40,7 @@ const BEARER = 'bearer ';
 const NOT_PAGES = ['/servers/', '/api/', '/mcp'];
 
 /** A guard for one listening address. Throws `bad-setting` when that is reachable from elsewhere and there is no key. */
-export function createGuard(settings: NameSettings, keys: KeyStore): Guard {
+export function createGuard(settings: GuardSettings, keys: KeyStore): Guard {
   refuseOpenDoor(settings, keys);
   const { isOurHost, isOurOrigin } = createNames(settings);
   const principalOfKey = createKeyCheck(keys);
@@ -87,7 +89,7 @@ function wrongHost(message: string): BerthError {
   return new BerthError('wrong-host', message);
 }
 
-function refuseOpenDoor({ host }: NameSettings, keys: KeyStore): void {
+function refuseOpenDoor({ host }: GuardSettings, keys: KeyStore): void {
   if (isLoopbackHost(host) || keys.size > 0) return;
   throw new BerthError(
     'bad-setting',

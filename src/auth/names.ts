@@ -2,7 +2,7 @@
 import { isLoopbackHost, isWildcardHost } from './loopback.ts';
 
 /** The settings that decide it. */
-export interface NameSettings {
+export interface GuardSettings {
   readonly host: string;
   readonly publicUrl?: string | undefined;
   readonly allowedHosts: readonly string[];
@@ -15,7 +15,7 @@ export interface Names {
 }
 
 /** The exact host names and origins, worked out once for the port that is really listened on. */
-export function createNames(settings: NameSettings): Names {
+export function createNames(settings: GuardSettings): Names {
   let knownPort: number | undefined;
   let hosts: ReadonlySet<string> = new Set();
   let origins: ReadonlySet<string> = new Set();
@@ -47,7 +47,7 @@ function toOrigins(host: string): string[] {
   return [`http://${host}`, `https://${host}`];
 }
 
-function ownHosts({ host, allowedHosts }: NameSettings, port: number | undefined): string[] {
+function ownHosts({ host, allowedHosts }: GuardSettings, port: number | undefined): string[] {
   const local = isLoopbackHost(host) || isWildcardHost(host) ? ['127.0.0.1', 'localhost', '[::1]'] : [];
   const bound = isWildcardHost(host) ? [] : [host.includes(':') ? `[${host}]` : host.toLowerCase()];
   const listening = [...local, ...bound].map((name) => (port === 80 ? name : `${name}:${port}`));
