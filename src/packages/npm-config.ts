@@ -1,10 +1,12 @@
 /** The user's own npm configuration, read by the code of the pinned npm itself. */
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BerthError } from '../errors.ts';
+import { installerEnv, pickEnv } from './installer-env.ts';
 
 /** Options as npm-registry-fetch takes them: registry, scoped registries, credentials, proxies, certificates. */
 export type NpmOptions = Readonly<Record<string, unknown>>;
@@ -41,25 +43,7 @@ export function npmFolder(): string {
   return dirname(require.resolve('npm/package.json'));
 }
 
-const INSTALLER_ENV_NAMES: ReadonlySet<string> = new Set([
-  'PATH',
-  'HOME',
-  'TMPDIR',
-  'LANG',
-  'TZ',
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'ALL_PROXY',
-  'NO_PROXY',
-]);
-
-/** What any installer may see of the gateway's environment: paths, language, certificates and proxies. */
-export function installerEnv(env: NodeJS.ProcessEnv): Record<string, string> {
-  return pick(env, (name) => INSTALLER_ENV_NAMES.has(name.toUpperCase()));
-}
+const GLOBAL_FILES = ['/usr/local/etc/npmrc', '/usr/etc/npmrc'];
 
 /**
  * The environment for the pinned npm. npm writes lower-case `npm_*` for its children (a gateway started by `npm start`
@@ -67,19 +51,20 @@ export function installerEnv(env: NodeJS.ProcessEnv): Record<string, string> {
  * user's `.npmrc` refers to (`${NAME}`) come along.
  */
 export function npmEnv(env: NodeJS.ProcessEnv, referenced: ReadonlySet<string>): Record<string, string> {
-  const named = pick(env, (name) => isOperatorSetting(name) || (referenced.has(name) && !isLeftover(name)));
+  const named = pickEnv(
+    env,
+    (name) => isOperatorSetting(name) || (referenced.has(name) && !isLeftover(name)),
+  );
   return { ...installerEnv(env), ...named };
 }
 
-/** Reads `.npmrc` of user and machine and the environment; `cwd` is a folder without a project's `.npmrc`. Throws `bad-setting`. */
+/** Reads `.npmrc` of user and machine and the environment; `cwd` is a folder of ours, which need not exist. Throws `bad-setting`. */
 export async function loadNpmSettings(env: NodeJS.ProcessEnv, cwd: string): Promise<NpmSettings> {
   try {
-    const config = await loadConfig(
-      pick(env, (name) => !isLeftover(name)),
-      cwd,
-    );
+    const files = configFiles(env);
+    const config = await loadConfig({ ...pickEnv(env, (name) => !isLeftover(name)), ...files }, cwd);
     const referenced = await referencedNames(config.sources.keys());
-    return { options: toFetchOptions(config.flat), env: npmEnv(env, referenced) };
+    return { options: toFetchOptions(config.flat), env: { ...npmEnv(env, referenced), ...files } };
   } catch (cause) {
     const hint = 'Check the npm configuration with: npm config list.';
     throw new BerthError('bad-setting', 'the npm configuration cannot be read', { cause, hint });
@@ -98,7 +83,8 @@ async function loadConfig(env: Record<string, string>, cwd: string): Promise<Npm
   const { default: Config } = await importConfig(join(folder, 'index.js'));
   const { default: known } = await importDefinitions(join(folder, 'definitions', 'index.js'));
   const { definitions, flatten, shorthands } = known;
-  const argv: string[] = [];
+  // An explicit prefix: npm looks for no project, and no project's .npmrc, in the folders above.
+  const argv = [process.execPath, 'npm', `--prefix=${cwd}`];
   const config = new Config({ definitions, flatten, shorthands, npmPath, env, cwd, argv, warn: false });
   await config.load();
   return config;
@@ -110,6 +96,20 @@ async function importConfig(file: string): Promise<NpmConfigModule> {
 
 async function importDefinitions(file: string): Promise<{ default: NpmDefinitions }> {
   return (await import(pathToFileURL(file).href)) as { default: NpmDefinitions };
+}
+
+/**
+ * Where the configuration files are. npm derives the machine's file from the prefix, which we set, and from the place of
+ * its Node, which is ours and not the user's: so it is named, as the user's own npm tells it or where it usually is.
+ */
+function configFiles(env: NodeJS.ProcessEnv): Record<string, string> {
+  const told = env.NPM_CONFIG_GLOBALCONFIG ?? env.npm_config_globalconfig;
+  const usual = GLOBAL_FILES.find((file) => existsSync(file));
+  const user = env.NPM_CONFIG_USERCONFIG ?? env.npm_config_userconfig;
+  return {
+    NPM_CONFIG_GLOBALCONFIG: told ?? usual ?? join(dirname(dirname(process.execPath)), 'etc', 'npmrc'),
+    ...(user === undefined ? {} : { NPM_CONFIG_USERCONFIG: user }),
+  };
 }
 
 /** Names of `${NAME}` and `${NAME?}` in the configuration files. */
@@ -129,12 +129,4 @@ function isOperatorSetting(name: string): boolean {
 
 function isLeftover(name: string): boolean {
   return name.startsWith('npm_') || name.toUpperCase() === 'NODE_OPTIONS';
-}
-
-function pick(env: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {
-  const picked: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && wanted(name)) picked[name] = value;
-  }
-  return picked;
 }

@@ -3,7 +3,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../errors.ts';
-import { installerEnv, npmFolder } from './npm-config.ts';
+import { installerEnv } from './installer-env.ts';
+import { noteInstaller } from './leftover.ts';
+import { npmFolder } from './npm-config.ts';
 import type { ResolvedPackage } from './package.ts';
 import { currentPlatform } from './platform.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
@@ -107,6 +109,7 @@ async function runNpm(step: NpmStep, job: NpmJob): Promise<void> {
     env: job.env,
     cwd: job.folder,
     signal: job.signal,
+    started: (pid) => noteInstaller(job.folder, pid),
   });
   if (result.code !== 0) throw npmFailure(step, job.resolved, result);
 }

@@ -1,12 +1,11 @@
 /** The npm side of {@link Installer}. */
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Installer } from './installer.ts';
 import { loadNpmSettings, type NpmSettings } from './npm-config.ts';
 import { countNpmPackages, installNpm, lockNpm, npmTreeKey } from './npm-install.ts';
 import { npmProgram } from './npm-program.ts';
 import { chooseNpmVersion, fetchPackument } from './npm-resolve.ts';
-import type { Installer } from './packages.ts';
 
 /** Reads the user's npm configuration anew for every use, so that a changed token counts at once. */
 export function createNpmInstaller(input: {
@@ -49,12 +48,10 @@ export function createNpmInstaller(input: {
   };
 }
 
-/** The working folder is ours and empty: a project's `.npmrc` in the gateway's own is nobody's configuration. */
+/** The working folder is not the gateway's: a project's `.npmrc` there is nobody's configuration. */
 async function settings(input: {
   readonly dataDir: string;
   readonly env: NodeJS.ProcessEnv;
 }): Promise<NpmSettings> {
-  const cwd = join(input.dataDir, 'scratch', 'npm-config');
-  await mkdir(cwd, { recursive: true });
-  return await loadNpmSettings(input.env, cwd);
+  return await loadNpmSettings(input.env, join(input.dataDir, 'npm-config'));
 }

@@ -5,6 +5,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { BerthError } from '../errors.ts';
+import type { Installer, InstallerOptions } from './installer.ts';
 import { toLaunch } from './launch.ts';
 import { createNpmInstaller } from './npm-installer.ts';
 import type {
@@ -19,27 +20,7 @@ import { checkPackageSource, isExactVersion } from './package-source.ts';
 import { currentPlatform } from './platform.ts';
 import { createPypiInstaller } from './pypi-installer.ts';
 import { collectTrees } from './tree-collect.ts';
-import { type TreeLock, type TreeMarker, TreeStore } from './tree-store.ts';
-
-export interface InstallerOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Tells the caller what goes on, in a few words. */
-  readonly say: (text: string) => void;
-}
-
-/** What one ecosystem knows how to do; all of it may use the network except {@link program}. */
-export interface Installer {
-  resolve(source: PackageSource, options: InstallerOptions): Promise<ResolvedPackage>;
-  /** Resolves the dependencies in an empty scratch folder. */
-  lock(
-    resolved: ResolvedPackage,
-    folder: string,
-    options: InstallerOptions,
-  ): Promise<{ key: string; lock: TreeLock }>;
-  /** Fills a folder that holds the files of the lock. */
-  install(resolved: ResolvedPackage, folder: string, options: InstallerOptions): Promise<void>;
-  program(folder: string, resolved: ResolvedPackage): Promise<InstalledTree['program']>;
-}
+import { type TreeMarker, TreeStore } from './tree-store.ts';
 
 export interface PackagesOptions {
   /** Trees, locks and tools are kept here; absolute. */

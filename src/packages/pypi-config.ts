@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { PackageURL, UrlConverter } from '@socketregistry/packageurl-js';
 import { BerthError } from '../errors.ts';
-import { installerEnv } from './npm-config.ts';
+import { installerEnv } from './installer-env.ts';
 
 const UV_NAMES: ReadonlySet<string> = new Set([
   'UV_INDEX',

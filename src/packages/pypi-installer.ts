@@ -3,9 +3,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../errors.ts';
+import type { Installer, InstallerOptions } from './installer.ts';
+import { noteInstaller } from './leftover.ts';
 import type { PackagePhase, PackageSource, ResolvedPackage } from './package.ts';
 import { isExactVersion, normalisePypiName } from './package-source.ts';
-import type { Installer, InstallerOptions } from './packages.ts';
 import { currentPlatform } from './platform.ts';
 import { loadPypiSettings } from './pypi-config.ts';
 import { pypiProgram } from './pypi-program.ts';
@@ -148,7 +149,8 @@ async function openUv(input: PypiInput, job: UvJob): Promise<Uv> {
   const { env } = await loadPypiSettings(input.env);
   const builds = job.source.allowInstallScripts === true;
   const run = async (program: string, args: readonly string[], what: string) => {
-    const result = await runProgram({ file: program, args, env, cwd: job.folder, signal });
+    const started = (pid: number) => noteInstaller(job.folder, pid);
+    const result = await runProgram({ file: program, args, env, cwd: job.folder, signal, started });
     if (result.code !== 0) throw uvFailure(job, what, result);
     return result;
   };

@@ -1,6 +1,6 @@
 /** The console script of an installed PyPI package. */
 
-import { open, readdir, readFile } from 'node:fs/promises';
+import { access, constants, open, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { BerthError } from '../errors.ts';
 import type { InstalledTree, ResolvedPackage } from './package.ts';
@@ -17,9 +17,19 @@ export async function pypiProgram(
   resolved: ResolvedPackage,
 ): Promise<InstalledTree['program']> {
   const venv = join(tree, 'venv');
+  await checkPython(join(venv, 'bin', 'python'), resolved.name);
   const name = chooseProgram(await scriptsOf(venv, resolved.name), resolved.name, resolved.bin);
   const file = join(venv, 'bin', name);
   return (await isPython(file)) ? { file: join(venv, 'bin', 'python'), args: [file] } : { file, args: [] };
+}
+
+/** The environment links to a Python of this machine, which an upgrade may have taken away. */
+async function checkPython(python: string, packageName: string): Promise<void> {
+  await access(python, constants.X_OK).catch((cause: unknown) => {
+    const hint = 'Install that Python again, or remove the server and create it anew.';
+    const message = `the Python that ${packageName} was installed for is gone`;
+    throw new BerthError('install-failed', message, { phase: 'install', hint, cause });
+  });
 }
 
 async function scriptsOf(venv: string, packageName: string): Promise<Programs> {

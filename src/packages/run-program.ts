@@ -12,6 +12,8 @@ export interface ProgramRun {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly signal?: AbortSignal | undefined;
+  /** Called with the process id, which is its group's too. */
+  readonly started?: (pid: number) => void;
 }
 
 export interface ProgramResult {
@@ -38,6 +40,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (child.pid !== undefined) run.started?.(child.pid);
   const stdout = collect(child.stdout, MAX_STDOUT_BYTES, 'head');
   const stderr = collect(child.stderr, TAIL_LINES * MAX_LINE_CHARS, 'tail');
   const kill = () => killGroup(child.pid);

@@ -19,6 +19,7 @@ export async function collectTrees(
   policy: CollectPolicy,
   now: number = Date.now(),
 ): Promise<{ removed: string[]; bytes: number }> {
+  await store.sweepScratch(now - MS_PER_DAY);
   const removed: string[] = [];
   let freed = 0;
   for (const key of await store.listBroken()) {

@@ -8,6 +8,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { endLeftover } from './leftover.ts';
 import type { ResolvedPackage } from './package.ts';
 import { isLocked, withFileLock } from './tree-lock.ts';
 
@@ -67,6 +68,7 @@ export class TreeStore {
     return await this.#exclusive(input.key, signal, async () => {
       const present = await this.#readMarker(input.key);
       if (present) return present;
+      await endLeftover(path);
       await rm(path, { recursive: true, force: true });
       await mkdir(path, { recursive: true });
       for (const [name, text] of Object.entries(input.lock)) await writeFile(join(path, name), text);
@@ -115,6 +117,16 @@ export class TreeStore {
     }
   }
 
+  /** Removes scratch folders that a killed program left; `before` in milliseconds since 1970. */
+  async sweepScratch(before: number): Promise<void> {
+    const root = join(this.#root, 'scratch');
+    for (const name of await readdir(root).catch(() => [])) {
+      const path = join(root, name);
+      const info = await stat(path).catch(() => undefined);
+      if (info !== undefined && info.mtimeMs < before) await rm(path, { recursive: true, force: true });
+    }
+  }
+
   /** Complete trees, the longest unused first. */
   async list(): Promise<StoredTree[]> {
     const found: StoredTree[] = [];
@@ -140,6 +152,7 @@ export class TreeStore {
     const path = this.path(key);
     await this.#exclusive(key, undefined, async () => {
       await rm(join(path, MARKER), { force: true });
+      await endLeftover(path);
       await rm(path, { recursive: true, force: true });
     });
   }

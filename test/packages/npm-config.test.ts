@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -68,6 +68,18 @@ describe('the npm configuration', () => {
     const set = await load('', { NPM_CONFIG_REGISTRY: 'http://127.0.0.1:4003/' });
     expect(set.options.registry).toBe('http://127.0.0.1:4003/');
     expect(set.env.NPM_CONFIG_REGISTRY).toBe('http://127.0.0.1:4003/');
+  });
+
+  it("finds the machine's file where the user's own npm says it is, and no project's file", async () => {
+    await writeFile(join(home, 'machine'), 'registry=http://127.0.0.1:4005/\n');
+    const project = join(home, 'project');
+    await mkdir(join(project, 'inner'), { recursive: true });
+    await writeFile(join(project, 'package.json'), '{}');
+    await writeFile(join(project, '.npmrc'), 'registry=http://127.0.0.1:666/\n');
+    const env = { HOME: home, npm_config_globalconfig: join(home, 'machine') };
+    const settings = await loadNpmSettings(env, join(project, 'inner'));
+    expect(settings.options.registry).toBe('http://127.0.0.1:4005/');
+    expect(settings.env.NPM_CONFIG_GLOBALCONFIG).toBe(join(home, 'machine'));
   });
 
   it('leaves the environment of the gateway as it is', async () => {

@@ -1,8 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noteInstaller } from '../../src/packages/leftover.ts';
 import type { ResolvedPackage } from '../../src/packages/package.ts';
 import { collectTrees } from '../../src/packages/tree-collect.ts';
 import { isLocked, withFileLock } from '../../src/packages/tree-lock.ts';
@@ -95,6 +97,28 @@ describe('a tree', () => {
     expect(await readdir(store.path(key))).not.toContain('half');
   });
 
+  it.runIf(process.platform === 'linux')(
+    'is not shared with an installer that outlived its gateway',
+    async () => {
+      const key = treeKey(['a']);
+      await mkdir(store.path(key), { recursive: true });
+      const leftover = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true });
+      const ended = once(leftover, 'exit');
+      noteInstaller(store.path(key), leftover.pid ?? 0);
+      await fill('a');
+      expect((await ended)[1]).toBe('SIGKILL');
+    },
+  );
+
+  it('does not end a process that only has the number of an old installer', async () => {
+    const key = treeKey(['a']);
+    await mkdir(store.path(key), { recursive: true });
+    const note = JSON.stringify({ pid: process.pid, started: '1' });
+    await writeFile(join(store.path(key), '.berth-installer.json'), note);
+    await fill('a');
+    expect(await store.find(key)).toBeDefined();
+  });
+
   it('has no path outside the store, whatever is taken for a key', async () => {
     expect(await store.find('../../etc')).toBeUndefined();
     expect(await store.lockOf('../../etc')).toBeUndefined();
@@ -145,6 +169,15 @@ describe('collection', () => {
       expect((await collectTrees(store, policy)).removed).toEqual([left]);
     });
     expect(await store.find(busy)).toBeDefined();
+  });
+
+  it('removes scratch folders of long ago', async () => {
+    const path = join(folder, 'scratch', 'old');
+    await mkdir(path, { recursive: true });
+    const then = new Date(Date.now() - 2 * DAY_MS);
+    await utimes(path, then, then);
+    await collectTrees(store, { keep: new Set(), maxBytes: 0, maxAgeDays: 1 });
+    expect(await readdir(join(folder, 'scratch'))).toEqual([]);
   });
 
   it('keeps the lock of a removed tree', async () => {
