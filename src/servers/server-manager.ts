@@ -4,6 +4,8 @@ import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { Packages } from '../packages/package.ts';
+import type { ServerLimits } from '../supervisor/server-definition.ts';
+import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import type { ServerHost, StderrLine } from './host.ts';
 import type { ManagedServerTools, ServerEntry } from './managed-server.ts';
@@ -25,11 +27,13 @@ export interface ServerManagerOptions {
   readonly host: ServerHost;
   readonly store: ServerStore;
   readonly templates: TemplateCatalogue;
-  /** Base of every URL that is answered. */
-  readonly publicUrl: string;
+  /** Base of every URL that is answered; a function where the port is known only later. */
+  readonly publicUrl: string | (() => string);
   /** Folder of the private homes. */
   readonly homes: string;
   readonly allow: Gates;
+  /** What holds where a specification says nothing; `DEFAULT_LIMITS` for the rest. */
+  readonly limits?: Partial<ServerLimits>;
   /** Servers at one time, stopped ones included. */
   readonly maxServers?: number;
   /** Starts at one time; further ones wait as `pending`. */
@@ -66,6 +70,7 @@ export class ServerManager {
       clock: options.clock ?? systemClock,
       turn: (signal) => turns.take(signal),
       allow: options.allow,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
       successor: (name) => options.templates.findByPackage(name)?.slug,
     };
   }
@@ -205,6 +210,12 @@ export class ServerManager {
   #view(server: ManagedServer): ServerView {
     const { record, state, log } = server;
     const { host, publicUrl } = this.#options;
-    return viewServer({ record, state, activity: host.activity(record.id), events: log.events, publicUrl });
+    return viewServer({
+      record,
+      state,
+      activity: host.activity(record.id),
+      events: log.events,
+      publicUrl: typeof publicUrl === 'string' ? publicUrl : publicUrl(),
+    });
   }
 }

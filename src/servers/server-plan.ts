@@ -3,7 +3,6 @@ import { BerthError } from '../errors.ts';
 import type { Ecosystem, PackageSource } from '../packages/package.ts';
 import { checkPackageSource } from '../packages/package-source.ts';
 import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts';
-import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { fillTemplate } from '../templates/fill-template.ts';
 import type { SecretReferences } from './secret-reference.ts';
@@ -19,7 +18,8 @@ export interface ServerPlan {
   readonly homeFiles: Readonly<Record<string, string>>;
   readonly isolation: Isolation;
   readonly sessions: 'minted' | 'none';
-  readonly limits: ServerLimits;
+  /** Only what was given; the rest follows the settings. */
+  readonly limits: Partial<ServerLimits>;
 }
 
 /** Which ecosystems the operator allows. */
@@ -47,7 +47,7 @@ export function planServer(spec: ServerSpec, templates: TemplateCatalogue, gates
     secrets: spec.secrets,
     isolation: spec.isolation ?? behavior?.isolation ?? 'session',
     sessions: spec.sessions ?? behavior?.sessions ?? 'minted',
-    limits: { ...DEFAULT_LIMITS, ...dropUndefined(spec.limits) },
+    limits: dropUndefined(spec.limits),
   };
 }
 

@@ -12,7 +12,7 @@ import type {
   ResolvedPackage,
 } from '../packages/package.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
-import type { ServerDefinition } from '../supervisor/server-definition.ts';
+import type { ServerDefinition, ServerLimits } from '../supervisor/server-definition.ts';
 import type { ServerHost } from './host.ts';
 import type { SecretSource } from './secret-reference.ts';
 import { resolveSecrets } from './secret-reference.ts';
@@ -29,6 +29,8 @@ export interface StartTools {
   readonly homes: string;
   readonly clock: Clock;
   readonly allow: Gates;
+  /** For what a specification leaves open. */
+  readonly limits: ServerLimits;
   /** The template to use instead of a package that cannot be resolved. */
   readonly successor: (packageName: string) => string | undefined;
 }
@@ -140,7 +142,7 @@ async function define(
     launch: tools.packages.launch(tree, { args: plan.args, env, home }),
     isolation: plan.isolation,
     sessions: plan.sessions,
-    limits: plan.limits,
+    limits: { ...tools.limits, ...plan.limits },
     secrets: Object.values(secrets),
   };
 }

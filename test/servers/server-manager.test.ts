@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BerthError } from '../../src/errors.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
+import { DEFAULT_LIMITS } from '../../src/supervisor/server-definition.ts';
 import { createFixture, REPORT } from './doubles.ts';
 
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -423,6 +424,16 @@ describe('what happens during a start', () => {
     await reading;
     await manager.close();
   });
+});
+
+it('takes limits from the specification, then from the settings, then the defaults', async () => {
+  const { manager, host } = await createFixture({
+    limits: { idle: 5_000, spares: 2 },
+    publicUrl: () => 'https://berth.test/base/',
+  });
+  const { server } = await manager.run(parseServerSpec({ template: 'time', limits: { spares: 1 } }), wait);
+  expect(host.defined.get(server.id)?.limits).toEqual({ ...DEFAULT_LIMITS, idle: 5_000, spares: 1 });
+  expect(server.status.endpoints[2]?.url).toBe('wss://berth.test/base/servers/time/ws');
 });
 
 it('gives a template with state its private file', async () => {
