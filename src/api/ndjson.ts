@@ -7,6 +7,12 @@ const HEARTBEAT = 15_000;
 /** Lines that wait for a slow reader; further ones are dropped. */
 const MAX_WAITING = 1_000;
 
+const HEADERS = {
+  'Content-Type': 'application/x-ndjson',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+};
+
 export interface LineFeed {
   /** Sends one value as one line. */
   send(value: unknown): void;
@@ -19,44 +25,47 @@ export interface LineFeed {
  * `open` gave back, once.
  */
 export function ndjsonResponse(open: (feed: LineFeed) => () => void, signal?: AbortSignal): Response {
-  let close: () => void = () => undefined;
+  const lines = new Lines(open, signal);
   const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        let closed = false;
-        const write = (text: string) => {
-          if (!closed && (controller.desiredSize ?? 0) > 0) controller.enqueue(Buffer.from(text));
-        };
-        const beat = systemClock.every(HEARTBEAT, () => write('\n'));
-        let leave: () => void = () => undefined;
-        close = () => {
-          if (closed) return;
-          closed = true;
-          beat();
-          signal?.removeEventListener('abort', end);
-          leave();
-        };
-        const end = () => {
-          if (closed) return;
-          close();
-          controller.close();
-        };
-        leave = open({ send: (value) => write(`${JSON.stringify(value)}\n`), end });
-        if (closed) leave();
-        if (signal?.aborted) end();
-        else signal?.addEventListener('abort', end, { once: true });
-      },
-      cancel() {
-        close();
-      },
-    },
+    { start: (controller) => lines.start(controller), cancel: () => lines.close() },
     { highWaterMark: MAX_WAITING },
   );
-  return new Response(body, {
-    headers: {
-      'Content-Type': 'application/x-ndjson',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    },
-  });
+  return new Response(body, { headers: HEADERS });
+}
+
+class Lines {
+  readonly #open: (feed: LineFeed) => () => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #undo: (() => void)[] = [];
+  #closed = false;
+
+  constructor(open: (feed: LineFeed) => () => void, signal: AbortSignal | undefined) {
+    this.#open = open;
+    this.#signal = signal;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    const write = (text: string) => {
+      if (!this.#closed && (controller.desiredSize ?? 0) > 0) controller.enqueue(Buffer.from(text));
+    };
+    const end = () => {
+      if (this.#closed) return;
+      this.close();
+      controller.close();
+    };
+    this.#signal?.addEventListener('abort', end, { once: true });
+    this.#undo.push(
+      () => this.#signal?.removeEventListener('abort', end),
+      systemClock.every(HEARTBEAT, () => write('\n')),
+    );
+    const leave = this.#open({ send: (value) => write(`${JSON.stringify(value)}\n`), end });
+    if (this.#closed) leave();
+    else this.#undo.push(leave);
+    if (this.#signal?.aborted) end();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const undo of this.#undo.splice(0)) undo();
+  }
 }

@@ -1,6 +1,7 @@
 /** `/api/v1/templates`: the catalogue, read-only. */
 import type { Hono } from 'hono';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import type { ServerJsonArgument, ServerJsonVariable } from '../templates/server-json.ts';
 import type { Template } from '../templates/template.ts';
 import type { ApiVariables } from './request-checks.ts';
 
@@ -37,25 +38,42 @@ function summarise({ slug, document, extras }: Template) {
     isolation: extras.behavior.isolation,
     variables: (definition?.environmentVariables ?? [])
       .filter((variable) => variable.value === undefined)
-      .map(({ name, description, isRequired, isSecret, default: fallback, choices }) => ({
-        name,
-        description,
-        required: isRequired ?? false,
-        secret: isSecret ?? false,
-        default: fallback,
-        choices,
-      })),
+      .map(viewVariable),
     arguments: (definition?.packageArguments ?? [])
       .filter((argument) => argument.value === undefined)
-      .map((argument) => ({
-        name: argument.type === 'named' ? argument.name : argument.valueHint,
-        type: argument.type,
-        description: argument.description,
-        required: argument.isRequired ?? false,
-        repeated: argument.isRepeated ?? false,
-        default: argument.default,
-        choices: argument.choices,
-      })),
+      .map(viewArgument),
     tools: extras.tools,
+  };
+}
+
+function viewVariable({
+  name,
+  description,
+  isRequired,
+  isSecret,
+  default: fallback,
+  choices,
+}: ServerJsonVariable) {
+  return {
+    name,
+    description,
+    required: isRequired ?? false,
+    secret: isSecret ?? false,
+    default: fallback,
+    choices,
+  };
+}
+
+function viewArgument(argument: ServerJsonArgument) {
+  const { type, description, isRequired, isRepeated, default: fallback, choices } = argument;
+  const name = argument.type === 'named' ? argument.name : argument.valueHint;
+  return {
+    name,
+    type,
+    description,
+    required: isRequired ?? false,
+    repeated: isRepeated ?? false,
+    default: fallback,
+    choices,
   };
 }

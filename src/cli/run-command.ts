@@ -1,15 +1,13 @@
 /** `berth run`: a template or a package in, URLs out. */
 import type { Command } from 'commander';
-import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { CliSystem, RunningGateway } from './cli-system.ts';
-import type { EventAnswer, ServerAnswer } from './client.ts';
-import { ApiClient, failureError } from './client.ts';
+import { ApiClient } from './client.ts';
 import { createContext, readKey } from './context.ts';
-import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
+import { EXIT } from './failure.ts';
 import { untilSignal } from './gateway-commands.ts';
+import { presentStart } from './present-start.ts';
 import type { CommandRunner } from './program.ts';
-import { ProgressLine } from './progress.ts';
 import { describeTarget, parseReference } from './reference.ts';
 
 interface RunOptions {
@@ -22,12 +20,6 @@ interface RunOptions {
   readonly sessions?: string;
   readonly start?: boolean;
 }
-
-const TRANSPORT_NAMES: Readonly<Record<string, string>> = {
-  'streamable-http': 'Streamable HTTP',
-  sse: 'HTTP+SSE',
-  websocket: 'WebSocket',
-};
 
 export function addRunCommand(program: Command, system: CliSystem, run: CommandRunner): void {
   program
@@ -86,13 +78,13 @@ async function runServer(input: RunInput): Promise<number> {
     return undefined;
   });
   if (server)
-    return await present({
+    return await presentStart({
       server,
       client: context.client,
       json: context.json,
       system,
       title,
-      gateway: undefined,
+      foreground: false,
     });
   const gateway = await system.launchGateway();
   return await inForeground({
@@ -164,7 +156,15 @@ async function inForeground({
       ...(key !== undefined && { key }),
     });
     const server = await client.create(spec);
-    const code = await present({ server, client, json, system, title, gateway, signal: leaving.signal });
+    const code = await presentStart({
+      server,
+      client,
+      json,
+      system,
+      title,
+      foreground: true,
+      signal: leaving.signal,
+    });
     if (code !== EXIT.ok) return code;
     await untilSignal(system, leaving.signal);
     await client.stop(server.name, false);
@@ -173,83 +173,6 @@ async function inForeground({
     cancel();
     await gateway.close();
   }
-}
-
-interface PresentInput {
-  readonly server: ServerAnswer;
-  readonly client: ApiClient;
-  readonly json: boolean;
-  readonly system: CliSystem;
-  readonly title: string;
-  readonly gateway: RunningGateway | undefined;
-  readonly signal?: AbortSignal;
-}
-
-/** Shows the start and what came of it; returns the exit code. */
-async function present(input: PresentInput): Promise<number> {
-  const { client, json, system, signal } = input;
-  const started = await watch(input);
-  if (signal?.aborted) return EXIT.ok;
-  const server = await client.get(input.server.name);
-  const { state, failure, message } = server.status;
-  if (state === 'running') {
-    system.out(json ? `${JSON.stringify(server)}\n` : describeRunning(server, input.gateway !== undefined));
-    return EXIT.ok;
-  }
-  const error = failure ? failureError(failure) : new Failure('stopped', message);
-  return report(error, { json, system, afterMs: started.failedAfter });
-}
-
-async function watch({
-  server,
-  client,
-  json,
-  system,
-  title,
-  signal,
-}: PresentInput): Promise<{ failedAfter: number | undefined }> {
-  const line = new ProgressLine(title, {
-    write: json ? undefined : (text) => system.err(text),
-    live: system.interactive,
-  });
-  let phaseBegan: number | undefined;
-  let failedAfter: number | undefined;
-  if (server.status.state !== 'running') {
-    for await (const event of client.events(server.name, signal)) {
-      line.add(event);
-      if (event.type === 'phase' && event.state === 'started') phaseBegan = event.at;
-      if (event.type === 'failed' && phaseBegan !== undefined) failedAfter = event.at - phaseBegan;
-      if (isEnd(event)) break;
-    }
-    line.end();
-  }
-  return { failedAfter };
-}
-
-function isEnd(event: EventAnswer): boolean {
-  return event.type === 'running' || event.type === 'failed' || event.type === 'stopped';
-}
-
-function report(
-  error: BerthError,
-  { json, system, afterMs }: { json: boolean; system: CliSystem; afterMs: number | undefined },
-): number {
-  system.err(json ? failureLine(error) : failureText(error, afterMs));
-  return exitCodeOf(error);
-}
-
-function describeRunning({ name, status }: ServerAnswer, foreground: boolean): string {
-  const tools = status.tools
-    ? `, ${status.tools.length} ${status.tools.length === 1 ? 'tool' : 'tools'}`
-    : '';
-  const width = Math.max(...status.endpoints.map(({ url }) => url.length)) + 4;
-  const urls = status.endpoints.map(
-    ({ transport, url }) => `  ${url.padEnd(width)}${TRANSPORT_NAMES[transport] ?? transport}`,
-  );
-  const next = foreground
-    ? `Next, in another terminal: berth logs -f ${name} · berth get ${name}. Ctrl-C stops it.`
-    : `Next: berth logs -f ${name} · berth get ${name} · berth stop ${name}`;
-  return `${[`${name} is running${tools}${status.era === undefined ? '' : `, speaks ${status.era}`}`, ...urls, next].join('\n')}\n`;
 }
 
 /** Gathers `NAME=value` options. A bad one is not repeated: it may be a secret. */
