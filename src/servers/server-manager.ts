@@ -85,17 +85,17 @@ export class ServerManager {
   }
 
   /**
-   * Creates and starts a server; the same specification again starts the one that is there.
+   * Creates and starts a server; the same specification again starts the one that is there, and another one takes the
+   * place of a server that has never come through a start, so that a corrected command just works.
    * Throws `conflict` when the name is taken by another one, `limit-reached`, what `planServer` throws, and with `wait` the failure of the start.
    */
   async run(spec: ServerSpec, options: WaitOptions = {}): Promise<{ server: ServerView; created: boolean }> {
+    this.#checkOpen();
+    await this.#makeWay(spec);
+    // From here to the creation nothing may be awaited: two calls for one name make one server.
     const existing = this.#servers.get(spec.name);
+    if (existing && !isSameSpec(existing.record.spec, spec)) throw taken(spec.name);
     const server = existing ?? this.#create(spec);
-    if (existing && !isSameSpec(existing.record.spec, spec)) {
-      throw new BerthError('conflict', `there is a server ${spec.name} already, with another specification`, {
-        hint: `Use another name (berth run --name …), or remove it: berth rm ${spec.name}.`,
-      });
-    }
     await this.#begin(server, false);
     if (options.wait) await server.ready(options.signal);
     return { server: this.#view(server), created: existing === undefined };
@@ -172,6 +172,21 @@ export class ServerManager {
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
   }
 
+  /** Removes a server of this name that has another specification and has never run. */
+  async #makeWay(spec: ServerSpec): Promise<void> {
+    const existing = this.#servers.get(spec.name);
+    if (!existing || isSameSpec(existing.record.spec, spec)) return;
+    if (existing.state !== 'failed' || existing.record.report !== undefined) return;
+    // What cannot be planned must not cost the server that is there.
+    planServer(spec, this.#options.templates, this.#options.allow);
+    await existing.remove({ force: false });
+    if (this.#servers.get(spec.name) === existing) this.#servers.delete(spec.name);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new BerthError('stopped', 'the gateway is stopping');
+  }
+
   #create(spec: ServerSpec): ManagedServer {
     const plan = planServer(spec, this.#options.templates, this.#options.allow);
     const limit = this.#options.maxServers ?? MAX_SERVERS;
@@ -197,7 +212,7 @@ export class ServerManager {
   }
 
   async #begin(server: ManagedServer, trustReport: boolean): Promise<void> {
-    if (this.#closed) throw new BerthError('stopped', 'the gateway is stopping');
+    this.#checkOpen();
     await server.begin({ trustReport });
   }
 
@@ -218,4 +233,10 @@ export class ServerManager {
       publicUrl: typeof publicUrl === 'string' ? publicUrl : publicUrl(),
     });
   }
+}
+
+function taken(name: string): BerthError {
+  return new BerthError('conflict', `there is a server ${name} already, with another specification`, {
+    hint: `Use another name (berth run --name …), or remove it: berth rm ${name}.`,
+  });
 }

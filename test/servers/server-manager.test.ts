@@ -221,6 +221,26 @@ describe('a start that fails', () => {
     expect(manager.find('time')?.failure).toBeUndefined();
   });
 
+  it('gives way to a corrected specification, as long as it has never run', async () => {
+    const { manager, host } = await createFixture();
+    host.failure = exit;
+    await manager.run(time, wait).catch(() => undefined);
+    await expect(
+      manager.run(parseServerSpec({ name: 'time', template: 'brave-search' })),
+    ).rejects.toMatchObject({ code: 'missing-input' });
+    expect(manager.get('time').status.state).toBe('failed');
+    host.failure = undefined;
+    const corrected = { ...time, env: { COLLECTION_NAME: 'a' } };
+    expect(await manager.run(corrected, wait)).toMatchObject({
+      created: true,
+      server: { spec: { env: { COLLECTION_NAME: 'a' } } },
+    });
+    await manager.stop('time');
+    host.failure = exit;
+    await manager.start('time', wait).catch(() => undefined);
+    await expect(manager.run(time)).rejects.toMatchObject({ code: 'conflict' });
+  });
+
   it('names the phase when the error does not', async () => {
     const { manager, packages } = await createFixture();
     packages.failure = new BerthError('install-failed', 'exit code 1');
