@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+
+const RUN_CHILD = new URL('../../bin/run-child.mjs', import.meta.url).href;
+
+/** A program that runs `script` through run-child and ends with the code that this gives. */
+function launcher(script: string) {
+  const text = `const { runChild } = await import(${JSON.stringify(RUN_CHILD)});
+    process.exitCode = await runChild(process.execPath, ['-e', ${JSON.stringify(script)}]);`;
+  return spawn(process.execPath, ['--input-type=module', '-e', text], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+describe('a launcher', () => {
+  it('keeps the exit code of its program', async () => {
+    expect(await once(launcher('process.exit(42)'), 'exit')).toEqual([42, null]);
+  });
+
+  it('reports the signal that ended its program as a shell does', async () => {
+    expect(await once(launcher("process.kill(process.pid, 'SIGKILL')"), 'exit')).toEqual([137, null]);
+  });
+
+  it.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
+    'passes %s on and waits for the program',
+    async (signal) => {
+      const child = launcher(`
+      process.on('${signal}', () => { console.log('got it'); clearInterval(timer); process.exitCode = 7; });
+      const timer = setInterval(() => {}, 1000);
+      console.log('ready');`);
+      let text = '';
+      child.stdout.on('data', (chunk) => {
+        text += chunk;
+        if (text === 'ready\n') child.kill(signal);
+      });
+      expect(await once(child, 'exit')).toEqual([7, null]);
+      expect(text).toContain('got it');
+    },
+  );
+});
