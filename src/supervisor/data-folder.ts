@@ -1,0 +1,129 @@
+/** One gateway per data folder: its lock, and the id by which the folder's processes are known. */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BerthError } from '../errors.ts';
+import type { ProcessOwner } from './process-mark.ts';
+import type { ProcessTable } from './process-table.ts';
+
+export interface DataFolderLock {
+  /** What marks the processes of this gateway. */
+  readonly owner: ProcessOwner;
+  /** Gives the folder free. Idempotent. */
+  close(): Promise<void>;
+}
+
+interface Holder {
+  readonly pid: number;
+  readonly started: string;
+  /** Start times begin anew with every boot. */
+  readonly boot: string;
+}
+
+const LOCK_FILE = 'gateway.lock';
+const ID_FILE = 'id';
+const ID = /^[0-9a-f]{16}$/;
+const MOST_TRIES = 5;
+
+/**
+ * Locks `dir` (made when missing) for this program. Rejects with `conflict`, naming the pid, while another gateway holds it; the
+ * lock of one that is dead is taken over. Programs in different containers do not see each other's pids: give each its own folder.
+ */
+export async function lockDataFolder(dir: string, table: ProcessTable): Promise<DataFolderLock> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const holder = { pid: process.pid, started: table.started(process.pid) ?? '0', boot: await bootId() };
+  const file = join(dir, LOCK_FILE);
+  await take(file, holder, table);
+  const folder = await folderId(dir);
+  let closed: Promise<void> | undefined;
+  return {
+    owner: { folder, pid: holder.pid, started: holder.started },
+    close() {
+      closed ??= release(file, holder);
+      return closed;
+    },
+  };
+}
+
+async function take(file: string, holder: Holder, table: ProcessTable): Promise<void> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    if (await create(file, JSON.stringify(holder))) return;
+    const text = await readText(file);
+    const other = parseHolder(text);
+    if (other && isAlive(other, holder.boot, table)) throw conflict(other.pid);
+    if (text !== undefined) await removeStale(file, text);
+  }
+  throw new BerthError('conflict', 'other gateways are starting on this data folder', {
+    hint: 'Start one gateway per data folder.',
+  });
+}
+
+/** A link appears with its whole content or not at all, and never replaces another. */
+async function create(file: string, text: string): Promise<boolean> {
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, text, { mode: 0o600 });
+  try {
+    await link(draft, file);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw cause;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** Takes the lock file out of the way; puts it back when it was no longer the one that was found stale. */
+async function removeStale(file: string, stale: string): Promise<void> {
+  const aside = `${file}.${randomBytes(6).toString('hex')}`;
+  try {
+    await rename(file, aside);
+    if ((await readText(aside)) !== stale) await link(aside, file);
+  } catch {
+    // Another program was faster: the next try finds what it left.
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+async function release(file: string, holder: Holder): Promise<void> {
+  if ((await readText(file)) === JSON.stringify(holder)) await rm(file, { force: true });
+}
+
+function isAlive(holder: Holder, boot: string, table: ProcessTable): boolean {
+  return holder.boot === boot && table.started(holder.pid) === holder.started;
+}
+
+function conflict(pid: number): BerthError {
+  return new BerthError('conflict', `another gateway (pid ${pid}) uses this data folder`, {
+    hint: 'Stop that gateway, or give this one another data folder.',
+  });
+}
+
+function parseHolder(text: string | undefined): Holder | undefined {
+  try {
+    const value: Partial<Holder> | null = JSON.parse(text ?? 'null');
+    const { pid, started, boot } = value ?? {};
+    const whole = typeof pid === 'number' && typeof started === 'string' && typeof boot === 'string';
+    return whole ? { pid, started, boot } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function folderId(dir: string): Promise<string> {
+  const file = join(dir, ID_FILE);
+  const known = await readText(file);
+  if (known !== undefined && ID.test(known)) return known;
+  const id = randomBytes(8).toString('hex');
+  await writeFile(file, id, { mode: 0o600 });
+  return id;
+}
+
+async function bootId(): Promise<string> {
+  return (await readText('/proc/sys/kernel/random/boot_id'))?.trim() ?? '';
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch(() => undefined);
+}

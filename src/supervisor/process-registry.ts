@@ -1,0 +1,51 @@
+/** All living processes of this program, so that none outlives it. */
+import type { ServerProcess } from './server-process.ts';
+
+/** A process as the registry needs it. */
+export interface RegisteredProcess extends Pick<ServerProcess, 'pid' | 'exit' | 'stop'> {
+  readonly ended: Promise<void>;
+}
+
+export interface ProcessRegistry {
+  add(process: RegisteredProcess): void;
+  /** Processes whose kill set has not ended yet. */
+  readonly live: number;
+  /** Ends them all at the same time; also those that are added while it runs. Resolves when nothing is left. */
+  endAll(options?: { readonly force?: boolean }): Promise<void>;
+  /** SIGKILL to every process group, at once: the last resort of a program that cannot wait (an `exit` handler). */
+  killNow(): void;
+}
+
+const MOST_ROUNDS = 10;
+
+/** Builds an empty registry. */
+export function createProcessRegistry(): ProcessRegistry {
+  const all = new Set<RegisteredProcess>();
+  return {
+    add(added) {
+      all.add(added);
+      void added.ended.then(() => all.delete(added));
+    },
+    get live() {
+      return all.size;
+    },
+    async endAll(options = {}) {
+      for (let round = 0; all.size > 0 && round < MOST_ROUNDS; round++) {
+        await Promise.all([...all].map(async (one) => [await one.stop(options), await one.ended]));
+      }
+    },
+    killNow() {
+      // Once its leader has been reaped the number of a group may be another's: the sweep of the next start sees to the rest.
+      for (const { pid, exit } of all) if (!exit) killGroup(pid);
+    },
+  };
+}
+
+function killGroup(pid: number): void {
+  if (pid <= 1) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+}

@@ -1,0 +1,172 @@
+/** Starts MCP servers as child processes of this program, each with its own process group, mark and stderr ring. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Channel } from '../channels/channel.ts';
+import { createStdioChannel } from '../channels/stdio.ts';
+import type { Clock } from '../clock.ts';
+import { KillSet } from './kill-set.ts';
+import { DEFAULT_GRACES, endKillSet, type Graces, pause } from './kill-set-ladder.ts';
+import type { Launch } from './launch.ts';
+import { createMark, MARK_VARIABLE, type ProcessOwner } from './process-mark.ts';
+import type { ProcessRegistry } from './process-registry.ts';
+import { toSpawnError } from './process-start-error.ts';
+import type { ProcessTable } from './process-table.ts';
+import type { ProcessExit, ServerProcess } from './server-process.ts';
+import { readStderr } from './stderr-reader.ts';
+import { type StderrLimits, StderrRing } from './stderr-ring.ts';
+import { createScrubber, type Scrubber } from './stderr-scrub.ts';
+
+/** A process started by this program. */
+export interface LocalProcess extends ServerProcess {
+  /** Milliseconds from the spawn call to the running process. */
+  readonly spawnMs: number;
+  /** {@link ServerProcess.stop} has been called: its exit is wanted. */
+  readonly stopping: boolean;
+  /** Resolves when the process and all of its kill set have ended; never rejects. */
+  readonly ended: Promise<void>;
+  /** Calls `line` for every further stderr line; returns the unsubscribe. */
+  onStderr(line: (text: string) => void): () => void;
+  /** Text of this process without its secrets and without control characters. */
+  scrub(text: string): string;
+}
+
+export interface SpawnOptions {
+  readonly owner: ProcessOwner;
+  readonly table: ProcessTable;
+  readonly clock: Clock;
+  /** Values to be scrubbed from stderr. */
+  readonly secrets: readonly string[];
+  /** Bytes of one line from the server. */
+  readonly maxLineBytes: number;
+  readonly graces?: Graces;
+  readonly stderr?: StderrLimits;
+  /** Told of every process started and ended. */
+  readonly registry?: ProcessRegistry;
+}
+
+/** How long after its exit a process's last stderr bytes are waited for. */
+const LAST_WORDS_MS = 100;
+const KERNEL_MS = 1_000;
+
+/** Starts a process. Rejects with `start-failed` (phase `spawn`) and a hint when the system cannot start it. */
+export async function spawnProcess(launch: Launch, options: SpawnOptions): Promise<LocalProcess> {
+  const startedAt = options.clock.now();
+  const mark = createMark(options.owner);
+  let child: ChildProcessWithoutNullStreams;
+  try {
+    const env = { ...launch.env, [MARK_VARIABLE]: mark };
+    child = spawn(launch.file, launch.args, { cwd: launch.cwd, env, detached: true, stdio: 'pipe' });
+    if (child.pid === undefined) await once(child, 'spawn');
+  } catch (cause) {
+    throw toSpawnError(launch, cause);
+  }
+  const started = new ChildServerProcess(child, mark, startedAt, options);
+  options.registry?.add(started);
+  return started;
+}
+
+class ChildServerProcess implements LocalProcess {
+  readonly pid: number;
+  readonly channel: Channel;
+  readonly startedAt: number;
+  readonly spawnMs: number;
+  readonly exited: Promise<ProcessExit>;
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #options: SpawnOptions;
+  readonly #set: KillSet;
+  readonly #scrubber: Scrubber;
+  readonly #ring: StderrRing;
+  readonly #hurry = new AbortController();
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<void>();
+  #exit: ProcessExit | undefined;
+  #stopping = false;
+  #ending: Promise<void> | undefined;
+
+  constructor(child: ChildProcessWithoutNullStreams, mark: string, startedAt: number, options: SpawnOptions) {
+    const { clock, table } = options;
+    this.#child = child;
+    this.#options = options;
+    this.pid = child.pid ?? 0;
+    this.startedAt = startedAt;
+    this.spawnMs = clock.now() - startedAt;
+    // The child is not reaped before this turn ends, so this pid is its own.
+    this.#set = new KillSet({ mark, leader: { pid: this.pid, started: table.started(this.pid) } }, table);
+    this.#scrubber = createScrubber(options.secrets);
+    const { stderr } = options;
+    this.#ring = new StderrRing({ scrubber: this.#scrubber, clock, ...(stderr && { limits: stderr }) });
+    this.channel = createStdioChannel(child.stdin, child.stdout, { maxLineBytes: options.maxLineBytes });
+    const lastWords = readStderr(child.stderr, this.#ring, clock);
+    for (const emitter of [child, child.stdin, child.stdout]) emitter.on('error', () => {});
+    child.once('exit', (code, signal) => this.#exitedWith({ code, signal }));
+    this.exited = this.#exitAfter(lastWords);
+    this.ended = this.#done.promise;
+  }
+
+  get exit(): ProcessExit | undefined {
+    return this.#exit;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  stderrTail(lines: number): string[] {
+    return this.#ring.tail(lines);
+  }
+
+  onStderr(line: (text: string) => void): () => void {
+    return this.#ring.subscribe(line);
+  }
+
+  scrub(text: string): string {
+    return this.#scrubber.clean(text);
+  }
+
+  async stop(options: { readonly force?: boolean } = {}): Promise<ProcessExit> {
+    this.#stopping = true;
+    if (options.force) this.#hurry.abort();
+    await this.#end();
+    // What escaped the kill set may hold the pipes open; nobody wants their content any more.
+    const { stdin, stdout, stderr } = this.#child;
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    return this.#exit ?? { code: null, signal: null };
+  }
+
+  #exitedWith(exit: ProcessExit): void {
+    this.#exit = exit;
+    this.#gone.resolve();
+    void this.#end();
+  }
+
+  async #exitAfter(lastWords: Promise<void>): Promise<ProcessExit> {
+    await this.#gone.promise;
+    await Promise.race([lastWords, pause(this.#options.clock, LAST_WORDS_MS)]);
+    return this.#exit ?? { code: null, signal: null };
+  }
+
+  #end(): Promise<void> {
+    this.#ending ??= this.#ladder().finally(() => this.#done.resolve());
+    return this.#ending;
+  }
+
+  async #ladder(): Promise<void> {
+    const { clock, graces = DEFAULT_GRACES } = this.#options;
+    const hurry = this.#hurry.signal;
+    // The clock's timers do not keep the program open, but it must not end half-way down the ladder.
+    const hold = setInterval(() => {}, 2 ** 30);
+    try {
+      if (!this.#exit && !hurry.aborted) {
+        // Known before it ends: children are handed to another parent then.
+        await this.#set.refresh();
+        void this.channel.close();
+        await Promise.race([this.#gone.promise, pause(clock, graces.eof, hurry)]);
+      }
+      await endKillSet(this.#set, { clock, termMs: graces.term, hurry });
+      await Promise.race([this.#gone.promise, pause(clock, KERNEL_MS)]);
+    } finally {
+      clearInterval(hold);
+    }
+  }
+}
