@@ -38,4 +38,20 @@ describe('a launcher', () => {
       expect(text).toContain('got it');
     },
   );
+
+  it('ends its program when the shell that npm started it in is gone', async () => {
+    const text = `const { runChild } = await import(${JSON.stringify(RUN_CHILD)});
+      await runChild(process.execPath, ['-e', "process.on('SIGTERM', () => { console.log('told'); process.exit(); }); setInterval(() => {}, 1000); console.log('ready');"]);`;
+    const shell = spawn('sh', ['-c', '"$0" --input-type=module -e "$1"; true', process.execPath, text], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, npm_lifecycle_event: 'start' },
+    });
+    let output = '';
+    shell.stdout.on('data', (chunk) => {
+      output += chunk;
+      if (output === 'ready\n') shell.kill('SIGTERM');
+    });
+    await once(shell.stdout, 'end');
+    expect(output).toBe('ready\ntold\n');
+  });
 });
