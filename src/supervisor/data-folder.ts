@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { BerthError } from '../errors.ts';
 import type { ProcessOwner } from './process-mark.ts';
 import type { ProcessTable } from './process-table.ts';
@@ -18,12 +19,15 @@ interface Holder {
   readonly started: string;
   /** Start times begin anew with every boot. */
   readonly boot: string;
+  readonly nonce: string;
 }
 
 const LOCK_FILE = 'gateway.lock';
 const ID_FILE = 'id';
 const ID = /^[0-9a-f]{16}$/;
 const MOST_TRIES = 5;
+/** After a stale lock, how long another that found it stale too may need to notice ours. */
+const SETTLE_MS = 50;
 
 /**
  * Locks `dir` (made when missing) for this program. Rejects with `conflict`, naming the pid, while another gateway holds it; the
@@ -31,7 +35,8 @@ const MOST_TRIES = 5;
  */
 export async function lockDataFolder(dir: string, table: ProcessTable): Promise<DataFolderLock> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const holder = { pid: process.pid, started: table.started(process.pid) ?? '0', boot: await bootId() };
+  const started = table.started(process.pid) ?? '0';
+  const holder = { pid: process.pid, started, boot: await bootId(), nonce: randomBytes(6).toString('hex') };
   const file = join(dir, LOCK_FILE);
   await take(file, holder, table);
   const folder = await folderId(dir);
@@ -47,7 +52,10 @@ export async function lockDataFolder(dir: string, table: ProcessTable): Promise<
 
 async function take(file: string, holder: Holder, table: ProcessTable): Promise<void> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    if (await create(file, JSON.stringify(holder))) return;
+    if (await create(file, JSON.stringify(holder))) {
+      if (tries > 0) await setTimeout(SETTLE_MS);
+      if ((await readText(file)) === JSON.stringify(holder)) return;
+    }
     const text = await readText(file);
     const other = parseHolder(text);
     if (other && isAlive(other, holder.boot, table)) throw conflict(other.pid);
@@ -90,7 +98,7 @@ async function release(file: string, holder: Holder): Promise<void> {
   if ((await readText(file)) === JSON.stringify(holder)) await rm(file, { force: true });
 }
 
-function isAlive(holder: Holder, boot: string, table: ProcessTable): boolean {
+function isAlive(holder: Omit<Holder, 'nonce'>, boot: string, table: ProcessTable): boolean {
   return holder.boot === boot && table.started(holder.pid) === holder.started;
 }
 
@@ -100,7 +108,7 @@ function conflict(pid: number): BerthError {
   });
 }
 
-function parseHolder(text: string | undefined): Holder | undefined {
+function parseHolder(text: string | undefined): Omit<Holder, 'nonce'> | undefined {
   try {
     const value: Partial<Holder> | null = JSON.parse(text ?? 'null');
     const { pid, started, boot } = value ?? {};

@@ -87,14 +87,14 @@ class Conversation {
 
   #read(answer: Json, handshakeMs: number): HandshakeReport {
     const { error, result } = answer;
-    if (isObject(error)) throw this.#error(`the server refused initialize: ${this.#words(error['message'])}`);
+    if (isObject(error)) throw this.#error(`the server refused initialize: ${this.#words(error.message)}`);
     const { protocolVersion, serverInfo, capabilities } = isObject(result) ? result : {};
     if (typeof protocolVersion !== 'string')
       throw this.#error('the answer to initialize names no protocolVersion');
     const info = isObject(serverInfo) ? serverInfo : {};
     return {
       protocolVersion,
-      serverInfo: { name: String(info['name'] ?? ''), version: String(info['version'] ?? '') },
+      serverInfo: { name: String(info.name ?? ''), version: String(info.version ?? '') },
       capabilities: isObject(capabilities) ? capabilities : {},
       spawnMs: this.#process.spawnMs,
       handshakeMs,
@@ -105,10 +105,10 @@ class Conversation {
   async #tools(): Promise<string[] | undefined> {
     const late = Promise.withResolvers<undefined>();
     this.#cleanUp.push(this.#clock.after(LIST_MS, () => late.resolve(undefined)));
-    const result = (await Promise.race([this.#ask('tools/list', {}), late.promise]))?.['result'];
-    const tools = isObject(result) ? result['tools'] : undefined;
+    const result = (await Promise.race([this.#ask('tools/list', {}), late.promise]))?.result;
+    const tools = isObject(result) ? result.tools : undefined;
     if (!Array.isArray(tools)) return undefined;
-    return tools.map((tool: unknown) => (isObject(tool) ? String(tool['name'] ?? '') : ''));
+    return tools.map((tool: unknown) => (isObject(tool) ? String(tool.name ?? '') : ''));
   }
 
   #ask(method: string, params: Json): Promise<Json> {
@@ -157,9 +157,10 @@ class Conversation {
   #silence(): BerthError {
     const after = seconds(this.#options.timeoutMs);
     const { noiseLines } = this.#process.channel.stats;
-    const hint = noiseLines
-      ? `It wrote ${noiseLines} lines to standard output that are no MCP messages: is it an MCP server over stdio?`
-      : 'It may wait for something (a log-in, a network), or speak HTTP instead of stdio; raise the start time-out if it is only slow.';
+    const hint =
+      noiseLines > 0
+        ? `It wrote ${noiseLines === 1 ? '1 line' : `${noiseLines} lines`} to standard output that cannot be MCP messages: is it an MCP server over stdio?`
+        : 'It may wait for something (a log-in, a network), or speak HTTP instead of stdio; raise the start time-out if it is only slow.';
     return this.#error(`failed in phase handshake, no answer to initialize after ${after}`, { hint });
   }
 

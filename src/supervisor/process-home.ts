@@ -22,7 +22,7 @@ export async function removeStaleHomes(homes: string): Promise<void> {
 
 /** The launch with `home` as its HOME; whatever pointed into its former HOME (caches, working folder) points into the new one. */
 export function withHome(launch: Launch, home: string): Launch {
-  const former = launch.env['HOME'];
+  const former = launch.env.HOME;
   const move = (value: string): string => (former ? moveInto(value, former, home) : value);
   const env = Object.fromEntries(Object.entries(launch.env).map(([name, value]) => [name, move(value)]));
   return { ...launch, env: { ...env, HOME: home }, cwd: move(launch.cwd) };

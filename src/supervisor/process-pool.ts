@@ -75,9 +75,10 @@ class Pool implements ProcessPool {
   async acquire(): Promise<LocalProcess> {
     if (this.#closed) throw new BerthError('stopped', `server ${this.#options.definition.name} is stopped`);
     for (const spare of this.#spares) {
+      if (spare.exit) continue;
       this.#spares.delete(spare);
       this.fill();
-      if (!spare.exit) return spare;
+      return spare;
     }
     if (this.#state() === 'failed') throw this.#refusal();
     const started = await this.#start();

@@ -45,7 +45,7 @@ export interface SpawnOptions {
 }
 
 /** How long after its exit a process's last stderr bytes are waited for. */
-const LAST_WORDS_MS = 100;
+const LAST_WORDS_MS = 250;
 const KERNEL_MS = 1_000;
 
 /** Starts a process. Rejects with `start-failed` (phase `spawn`) and a hint when the system cannot start it. */
