@@ -1,6 +1,6 @@
 /** What every channel does with the text of one message from the server. */
 import { isUtf8 } from 'node:buffer';
-import { scanMessage } from '../jsonrpc/envelope.ts';
+import { scanServerMessage } from '../jsonrpc/envelope.ts';
 import type { ChannelHandler, ChannelStats } from './channel.ts';
 
 /** Scans lines, tells messages from noise, and keeps the counts. */
@@ -20,14 +20,19 @@ export class Inbound {
   }
 
   get stats(): ChannelStats {
-    return { messagesIn: this.#messagesIn, messagesOut: this.messagesOut, noiseLines: this.#noiseLines, oversized: this.#oversized };
+    return {
+      messagesIn: this.#messagesIn,
+      messagesOut: this.messagesOut,
+      noiseLines: this.#noiseLines,
+      oversized: this.#oversized,
+    };
   }
 
   line(bytes: Buffer): void {
     if (bytes.length === 0) return;
     // Clients get UTF-8 or nothing (WebSocket closes on anything else): a stray byte is replaced rather than the answer lost.
     const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString('utf8'));
-    const { envelope } = scanMessage(text);
+    const { envelope } = scanServerMessage(text);
     if (envelope) {
       this.#messagesIn++;
       this.#handler?.message(text, envelope);

@@ -1,8 +1,10 @@
 /** An in-memory channel with the server's end in the caller's hands: for tests and for servers inside our own program. */
 import { byteLength } from '../jsonrpc/edit.ts';
+import { LineSplitter } from '../jsonrpc/framing.ts';
 import type { Channel, ChannelEnd, ChannelHandler, ChannelStats } from './channel.ts';
 import { Inbound } from './inbound.ts';
 
+const NEWLINE = Buffer.from('\n');
 const QUEUE_MARK = 1024 * 1024;
 
 /** The server's end of the pair. */
@@ -24,7 +26,7 @@ export interface MemoryServerEnd {
 
 class MemoryChannel implements Channel, MemoryServerEnd {
   readonly #inbound = new Inbound();
-  readonly #maxLineBytes: number;
+  readonly #splitter: LineSplitter;
   #toServer: Buffer[] = [];
   #toClient: (() => void)[] = [];
   #listener: ((message: Buffer) => void) | undefined;
@@ -37,7 +39,7 @@ class MemoryChannel implements Channel, MemoryServerEnd {
   paused = false;
 
   constructor(maxLineBytes: number) {
-    this.#maxLineBytes = maxLineBytes;
+    this.#splitter = new LineSplitter(maxLineBytes, this.#inbound);
   }
 
   get stats(): ChannelStats {
@@ -55,7 +57,9 @@ class MemoryChannel implements Channel, MemoryServerEnd {
 
   /** Both ends have a `send`: the holder's takes parts, the server's takes one message. */
   send(message: readonly Uint8Array[] | string | Buffer | object): boolean {
-    return Array.isArray(message) ? this.#sendToServer(message as readonly Uint8Array[]) : this.#sendToClient(message as string | Buffer | object);
+    return Array.isArray(message)
+      ? this.#sendToServer(message as readonly Uint8Array[])
+      : this.#sendToClient(message as string | Buffer | object);
   }
 
   pause(): void {
@@ -109,10 +113,12 @@ class MemoryChannel implements Channel, MemoryServerEnd {
   }
 
   #sendToClient(message: string | Buffer | object): boolean {
-    const bytes = Buffer.isBuffer(message) ? message : Buffer.from(typeof message === 'string' ? message : JSON.stringify(message));
+    const bytes = Buffer.isBuffer(message)
+      ? message
+      : Buffer.from(typeof message === 'string' ? message : JSON.stringify(message));
     this.#toClient.push(() => {
-      if (bytes.length > this.#maxLineBytes) this.#inbound.oversized(/"id":(\d+)/.exec(bytes.toString('latin1'))?.[1], bytes.length);
-      else this.#inbound.line(bytes);
+      this.#splitter.push(bytes);
+      this.#splitter.push(NEWLINE);
     });
     this.#pump();
     return true;
@@ -144,7 +150,10 @@ class MemoryChannel implements Channel, MemoryServerEnd {
 }
 
 /** Makes a channel and the server's end of it. */
-export function createMemoryChannel(options: { readonly maxLineBytes?: number } = {}): { channel: Channel; server: MemoryServerEnd } {
+export function createMemoryChannel(options: { readonly maxLineBytes?: number } = {}): {
+  channel: Channel;
+  server: MemoryServerEnd;
+} {
   const pair = new MemoryChannel(options.maxLineBytes ?? 16 * 1024 * 1024);
   const server: MemoryServerEnd = {
     send: (message) => void pair.send(message),

@@ -42,7 +42,9 @@ export interface MessageFault {
   readonly id?: string;
 }
 
-export type Scanned = { readonly envelope: Envelope; readonly fault?: never } | { readonly envelope?: never; readonly fault: MessageFault };
+export type Scanned =
+  | { readonly envelope: Envelope; readonly fault?: never }
+  | { readonly envelope?: never; readonly fault: MessageFault };
 
 const JSONRPC_VERSION = '"2.0"';
 const QUOTE = 0x22;
@@ -52,7 +54,12 @@ const OPEN_ARRAY = 0x5b;
 const shared = new Scanner();
 
 /** Scans one whole message in `bytes[from, to)`. Positions of the envelope are relative to `bytes`. */
-export function scanMessage(bytes: Buffer, limits: ScanLimits = NO_LIMITS, from = 0, to = bytes.length): Scanned {
+export function scanMessage(
+  bytes: Buffer,
+  limits: ScanLimits = NO_LIMITS,
+  from = 0,
+  to = bytes.length,
+): Scanned {
   shared.reset(limits);
   shared.seek(from);
   shared.feed(bytes, from, to);
@@ -65,9 +72,17 @@ export function scanMessage(bytes: Buffer, limits: ScanLimits = NO_LIMITS, from 
  * place, so that one body stays one line towards the server.
  */
 export function scanClientMessage(bytes: Buffer, limits: ScanLimits, from = 0, to = bytes.length): Scanned {
-  if (!isUtf8(bytes.subarray(from, to))) return { fault: { fault: 'utf8', text: 'the message is not valid UTF-8' } };
+  if (!isUtf8(bytes.subarray(from, to)))
+    return { fault: { fault: 'utf8', text: 'the message is not valid UTF-8' } };
   const scanned = scanMessage(bytes, limits, from, to);
   if (shared.breaks && scanned.envelope) blankBreaks(bytes, from, to);
+  return scanned;
+}
+
+/** Scans a line from a server. A carriage return between tokens is blanked: in an event stream it would end the line. */
+export function scanServerMessage(bytes: Buffer): Scanned {
+  const scanned = scanMessage(bytes);
+  if (shared.breaks && scanned.envelope) blankBreaks(bytes, 0, bytes.length);
   return scanned;
 }
 
@@ -77,7 +92,11 @@ function blankBreaks(bytes: Buffer, from: number, to: number): void {
 }
 
 /** Splits the text of a batch into the ranges of its elements. Elements are scanned as messages by the caller. */
-export function splitBatch(bytes: Buffer, limits: ScanLimits, most: number): { ranges: [number, number][] } | { fault: MessageFault } {
+export function splitBatch(
+  bytes: Buffer,
+  limits: ScanLimits,
+  most: number,
+): { ranges: [number, number][] } | { fault: MessageFault } {
   const ranges: [number, number][] = [];
   let at = skipSpace(bytes, 0);
   if (bytes[at] !== OPEN_ARRAY) return { fault: { fault: 'invalid', text: 'not a batch' } };
@@ -87,14 +106,20 @@ export function splitBatch(bytes: Buffer, limits: ScanLimits, most: number): { r
     shared.reset(limits);
     shared.seek(at);
     const end = shared.feed(bytes, at, bytes.length, true);
-    if (!shared.done) return { fault: { fault: shared.fault ?? 'syntax', text: shared.faultText || 'the text ends too early' } };
-    if (ranges.push([at, end]) > most) return { fault: { fault: 'limit', text: `more than ${most} messages in a batch` } };
+    if (!shared.done)
+      return {
+        fault: { fault: shared.fault ?? 'syntax', text: shared.faultText || 'the text ends too early' },
+      };
+    if (ranges.push([at, end]) > most)
+      return { fault: { fault: 'limit', text: `more than ${most} messages in a batch` } };
     at = skipSpace(bytes, end);
     if (bytes[at] === 0x5d) break;
-    if (bytes[at] !== 0x2c) return { fault: { fault: 'syntax', text: 'expected a comma or a closing bracket' } };
+    if (bytes[at] !== 0x2c)
+      return { fault: { fault: 'syntax', text: 'expected a comma or a closing bracket' } };
     at = skipSpace(bytes, at + 1);
   }
-  if (skipSpace(bytes, at + 1) !== bytes.length) return { fault: { fault: 'syntax', text: 'text after the message' } };
+  if (skipSpace(bytes, at + 1) !== bytes.length)
+    return { fault: { fault: 'syntax', text: 'text after the message' } };
   return { ranges };
 }
 
@@ -116,8 +141,11 @@ function readScan(scan: Scanner, bytes: Buffer): Scanned {
   const idEnd = ends[SLOT.id] as number;
   const kind = kindOf(scan, bytes);
   if (kind.length > 12) {
-    const id = idStart >= 0 && isIdByte(bytes[idStart]) ? bytes.latin1Slice(idStart, idEnd) : undefined;
-    return { fault: id === undefined ? { fault: 'invalid', text: kind } : { fault: 'invalid', text: kind, id } };
+    const id =
+      idStart >= 0 && isIdByte(bytes[idStart]) ? bytes.toString('latin1', idStart, idEnd) : undefined;
+    return {
+      fault: id === undefined ? { fault: 'invalid', text: kind } : { fault: 'invalid', text: kind, id },
+    };
   }
   const methodStart = starts[SLOT.method] as number;
   return {
@@ -130,15 +158,22 @@ function readScan(scan: Scanner, bytes: Buffer): Scanned {
       paramsEnd: ends[SLOT.params] as number,
       resultStart: starts[SLOT.result] as number,
       resultEnd: ends[SLOT.result] as number,
-      metaTokenStart: isIdByte(bytes[starts[SLOT.metaToken] as number]) ? (starts[SLOT.metaToken] as number) : -1,
+      metaTokenStart: isIdByte(bytes[starts[SLOT.metaToken] as number])
+        ? (starts[SLOT.metaToken] as number)
+        : -1,
       metaTokenEnd: ends[SLOT.metaToken] as number,
       tokenStart: isIdByte(bytes[starts[SLOT.token] as number]) ? (starts[SLOT.token] as number) : -1,
       tokenEnd: ends[SLOT.token] as number,
-      requestIdStart: isIdByte(bytes[starts[SLOT.requestId] as number]) ? (starts[SLOT.requestId] as number) : -1,
+      requestIdStart: isIdByte(bytes[starts[SLOT.requestId] as number])
+        ? (starts[SLOT.requestId] as number)
+        : -1,
       requestIdEnd: ends[SLOT.requestId] as number,
       uriStart: bytes[starts[SLOT.uri] as number] === QUOTE ? (starts[SLOT.uri] as number) : -1,
       uriEnd: ends[SLOT.uri] as number,
-      versionStart: bytes[starts[SLOT.protocolVersion] as number] === QUOTE ? (starts[SLOT.protocolVersion] as number) : -1,
+      versionStart:
+        bytes[starts[SLOT.protocolVersion] as number] === QUOTE
+          ? (starts[SLOT.protocolVersion] as number)
+          : -1,
       versionEnd: ends[SLOT.protocolVersion] as number,
       modern: (starts[SLOT.metaVersion] as number) >= 0,
     },
@@ -149,7 +184,10 @@ function readScan(scan: Scanner, bytes: Buffer): Scanned {
 function kindOf(scan: Scanner, bytes: Buffer): MessageKind | string {
   const { starts, ends } = scan;
   const at = (slot: number): number => starts[slot] as number;
-  if (at(SLOT.jsonrpc) < 0 || bytes.latin1Slice(at(SLOT.jsonrpc), ends[SLOT.jsonrpc]) !== JSONRPC_VERSION) {
+  if (
+    at(SLOT.jsonrpc) < 0 ||
+    bytes.toString('latin1', at(SLOT.jsonrpc), ends[SLOT.jsonrpc]) !== JSONRPC_VERSION
+  ) {
     return 'a JSON-RPC message needs "jsonrpc": "2.0"';
   }
   const hasId = at(SLOT.id) >= 0;
@@ -158,13 +196,16 @@ function kindOf(scan: Scanner, bytes: Buffer): MessageKind | string {
     if (answers > 0) return 'a message with a method cannot carry a result or an error';
     if (bytes[at(SLOT.method)] !== QUOTE) return 'the method must be a string';
     const params = bytes[at(SLOT.params)];
-    if (at(SLOT.params) >= 0 && params !== OPEN_OBJECT && params !== OPEN_ARRAY) return 'params must be an object';
+    if (at(SLOT.params) >= 0 && params !== OPEN_OBJECT && params !== OPEN_ARRAY)
+      return 'params must be an object';
     if (!hasId) return 'notification';
     return isIdByte(bytes[at(SLOT.id)]) ? 'request' : 'the id of a request must be a string or a number';
   }
   if (answers !== 1) return 'a message needs a method, a result or an error';
   if (at(SLOT.error) >= 0) return hasId ? 'error' : 'an error answer needs an id';
-  return hasId && isIdByte(bytes[at(SLOT.id)]) ? 'result' : 'the id of an answer must be a string or a number';
+  return hasId && isIdByte(bytes[at(SLOT.id)])
+    ? 'result'
+    : 'the id of an answer must be a string or a number';
 }
 
 /** A string or a number begins with this byte. */
@@ -174,6 +215,6 @@ function isIdByte(byte: number | undefined): boolean {
 
 /** Decodes the JSON string in `bytes[start, end)`, quotes included. */
 export function readString(bytes: Buffer, start: number, end: number): string {
-  const raw = bytes.utf8Slice(start + 1, end - 1);
+  const raw = bytes.toString('utf8', start + 1, end - 1);
   return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
 }

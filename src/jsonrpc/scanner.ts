@@ -161,7 +161,9 @@ export class Scanner {
 
   /** The root value has ended (trailing white space aside). */
   get done(): boolean {
-    return this.fault === undefined && (this.#state === S.done || (this.#depth === 0 && isNumberEnd(this.#state)));
+    return (
+      this.fault === undefined && (this.#state === S.done || (this.#depth === 0 && isNumberEnd(this.#state)))
+    );
   }
 
   /** Positions are counted from 0 at the first byte fed, unless the caller sets where the buffer begins in the message. */
@@ -393,7 +395,11 @@ export class Scanner {
                 if (c === 0x7b) {
                   this.#stack[depth] = 1;
                   state = S.keyOrEnd;
-                  if (this.#tracked === depth - 1 && (depth === 1 || slot === SLOT.params || slot === SLOT.meta)) this.#tracked = depth;
+                  if (
+                    this.#tracked === depth - 1 &&
+                    (depth === 1 || slot === SLOT.params || slot === SLOT.meta)
+                  )
+                    this.#tracked = depth;
                 } else {
                   this.#stack[depth] = 0;
                   state = S.valueOrEnd;
@@ -454,10 +460,11 @@ export class Scanner {
     let slot = 0;
     if (!odd && !carried) {
       const length = end - start;
-      if (length > LONGEST_NAME || (LENGTHS[depth]?.[length] !== 1 && !(depth === 1 && length === 9))) return true;
-      slot = this.#slotOf(buf.latin1Slice(start, end), depth, false);
+      if (length > LONGEST_NAME || (LENGTHS[depth]?.[length] !== 1 && !(depth === 1 && length === 9)))
+        return true;
+      slot = this.#slotOf(buf.toString('latin1', start, end), depth, false);
     } else {
-      const raw = this.#keyCarry + buf.latin1Slice(Math.max(from, start), end);
+      const raw = this.#keyCarry + buf.toString('latin1', Math.max(from, start), end);
       slot = this.#slotOf(odd ? decodeName(raw) : raw, depth, odd);
     }
     if (slot < 0) return false;
@@ -489,7 +496,7 @@ export class Scanner {
     const start = Math.max(from, this.#keyStart - shift);
     // A name that is longer than any tracked one even when every byte is an escape cannot matter: its head is enough to differ.
     if (this.#keyCarry.length > LONGEST_NAME * 6) return;
-    this.#keyCarry += buf.latin1Slice(start, Math.min(to, start + LONGEST_NAME * 6 + 1));
+    this.#keyCarry += buf.toString('latin1', start, Math.min(to, start + LONGEST_NAME * 6 + 1));
   }
 
   #carryId(buf: Buffer, from: number, to: number, shift: number): void {
@@ -498,7 +505,7 @@ export class Scanner {
     const end = this.ends[SLOT.id] as number;
     const first = Math.max(from, start - shift);
     const last = end < 0 ? to : Math.min(to, end - shift);
-    if (last > first) this.idText += buf.latin1Slice(first, Math.min(last, first + KEPT_ID + 1));
+    if (last > first) this.idText += buf.toString('latin1', first, Math.min(last, first + KEPT_ID + 1));
   }
 }
 

@@ -37,7 +37,9 @@ describe('a message', () => {
   });
 
   it('decodes the method, escapes included', () => {
-    expect(scanMessage(Buffer.from('{"jsonrpc":"2.0","method":"tools\\/call\\u0021é"}')).envelope?.method).toBe('tools/call!é');
+    expect(
+      scanMessage(Buffer.from('{"jsonrpc":"2.0","method":"tools\\/call\\u0021é"}')).envelope?.method,
+    ).toBe('tools/call!é');
   });
 
   it('from a client becomes one line', () => {
@@ -50,12 +52,15 @@ describe('a message', () => {
 
   it('from a client with invalid UTF-8 or raw control characters is refused', () => {
     expect(scanClientMessage(Buffer.from([0x22, 0xc3, 0x28, 0x22]), LIMITS).fault?.fault).toBe('utf8');
-    expect(scanClientMessage(Buffer.from('{"jsonrpc":"2.0","method":"a\nb"}'), LIMITS).fault?.fault).toBe('syntax');
+    expect(scanClientMessage(Buffer.from('{"jsonrpc":"2.0","method":"a\nb"}'), LIMITS).fault?.fault).toBe(
+      'syntax',
+    );
   });
 });
 
 describe('edits', () => {
-  const plain = '{"a":9007199254740993,"b":1.0,"c":1e400,"jsonrpc":"2.0", "id" : "x" ,"method":"m","params":{"z":1,"_meta":{"progressToken":"t","k":[1.50]}},"d":{"b":1,"a":2}}';
+  const plain =
+    '{"a":9007199254740993,"b":1.0,"c":1e400,"jsonrpc":"2.0", "id" : "x" ,"method":"m","params":{"z":1,"_meta":{"progressToken":"t","k":[1.50]}},"d":{"b":1,"a":2}}';
 
   it.each([0, 40_000])('change the named ranges and nothing else (%i bytes of padding)', (padding) => {
     const text = plain.replace('"z":1', `"z":"${'y'.repeat(padding)}"`);
@@ -78,17 +83,23 @@ describe('edits', () => {
         const first = scanMessage(bytes).envelope;
         if (!first) throw new Error('no envelope');
         const raw = bytes.toString('utf8', first.idStart, first.idEnd);
-        const sent = Buffer.concat(applyEdits(bytes, [{ start: first.idStart, end: first.idEnd, text: '123456' }]));
+        const sent = Buffer.concat(
+          applyEdits(bytes, [{ start: first.idStart, end: first.idEnd, text: '123456' }]),
+        );
         const back = scanMessage(sent).envelope;
         if (!back) throw new Error('no envelope');
-        expect(Buffer.concat(applyEdits(sent, [{ start: back.idStart, end: back.idEnd, text: raw }]))).toEqual(bytes);
+        expect(
+          Buffer.concat(applyEdits(sent, [{ start: back.idStart, end: back.idEnd, text: raw }])),
+        ).toEqual(bytes);
       }),
     );
   });
 
   it('apply to a range of a batch', () => {
     const bytes = Buffer.from('[1,{"id":5},3]');
-    expect(Buffer.concat(applyEdits(bytes, [{ start: 9, end: 10, text: '77' }], 3, 11)).toString()).toBe('{"id":77}');
+    expect(Buffer.concat(applyEdits(bytes, [{ start: 9, end: 10, text: '77' }], 3, 11)).toString()).toBe(
+      '{"id":77}',
+    );
   });
 });
 
@@ -126,7 +137,11 @@ describe('a batch', () => {
     const bytes = Buffer.from(' [ {"a":[1,{"b":"],["}]} , 2,"x"]\n');
     expect(isBatch(bytes)).toBe(true);
     const split = splitBatch(bytes, LIMITS, 100);
-    expect('ranges' in split && split.ranges.map(([from, to]) => bytes.toString('utf8', from, to))).toEqual(['{"a":[1,{"b":"],["}]}', '2', '"x"']);
+    expect('ranges' in split && split.ranges.map(([from, to]) => bytes.toString('utf8', from, to))).toEqual([
+      '{"a":[1,{"b":"],["}]}',
+      '2',
+      '"x"',
+    ]);
   });
 
   it.each(['[]', '[', '[1', '[1,', '[1,]', '[1]]', '[1]x', '[1 2]', '{}'])('refuses %s', (text) => {

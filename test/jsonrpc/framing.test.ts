@@ -21,12 +21,18 @@ function split(chunks: readonly Buffer[], maxBytes: number): Seen {
 describe('newline framing', () => {
   it('yields the same lines wherever the bytes are cut, UTF-8 included', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n]/g, ''))), fc.array(fc.nat(500)), (lines, cuts) => {
-        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-        const at = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-        const chunks = [...at, bytes.length].map((cut, index) => bytes.subarray(index === 0 ? 0 : at[index - 1], cut));
-        expect(split(chunks, 1 << 20).lines).toEqual(lines);
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n]/g, ''))),
+        fc.array(fc.nat(500)),
+        (lines, cuts) => {
+          const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+          const at = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
+          const chunks = [...at, bytes.length].map((cut, index) =>
+            bytes.subarray(index === 0 ? 0 : at[index - 1], cut),
+          );
+          expect(split(chunks, 1 << 20).lines).toEqual(lines);
+        },
+      ),
     );
   });
 
@@ -43,13 +49,19 @@ describe('newline framing', () => {
       for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size));
       const seen = split(chunks, 100);
       expect(seen.lines).toEqual(['ok', 'fine']);
-      expect(seen.oversized.map((line) => line.bytes)).toEqual([long.length - 1, Buffer.byteLength(late) - 1]);
+      expect(seen.oversized.map((line) => line.bytes)).toEqual([
+        long.length - 1,
+        Buffer.byteLength(late) - 1,
+      ]);
       expect(seen.oversized[0]?.id).toBe('42');
       expect(Buffer.from(seen.oversized[1]?.id ?? '', 'latin1').toString()).toBe('"é"');
     }
   });
 
   it('holds the limit at the boundary', () => {
-    expect(split([Buffer.from(`${'x'.repeat(10)}\n${'y'.repeat(11)}\n`)], 10)).toEqual({ lines: ['x'.repeat(10)], oversized: [{ id: undefined, bytes: 11 }] });
+    expect(split([Buffer.from(`${'x'.repeat(10)}\n${'y'.repeat(11)}\n`)], 10)).toEqual({
+      lines: ['x'.repeat(10)],
+      oversized: [{ id: undefined, bytes: 11 }],
+    });
   });
 });

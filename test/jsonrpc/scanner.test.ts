@@ -44,7 +44,18 @@ const message = fc.record(
     id: fc.oneof(fc.string(), fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true })),
     method: fc.string(),
     params: fc.oneof(
-      fc.record({ _meta: fc.record({ progressToken: fc.oneof(fc.string(), fc.integer()), x: fc.jsonValue() }, { requiredKeys: [] }), uri: fc.string(), requestId: fc.integer(), y: fc.jsonValue() }, { requiredKeys: [] }),
+      fc.record(
+        {
+          _meta: fc.record(
+            { progressToken: fc.oneof(fc.string(), fc.integer()), x: fc.jsonValue() },
+            { requiredKeys: [] },
+          ),
+          uri: fc.string(),
+          requestId: fc.integer(),
+          y: fc.jsonValue(),
+        },
+        { requiredKeys: [] },
+      ),
       fc.jsonValue(),
     ),
     result: fc.jsonValue(),
@@ -55,7 +66,40 @@ const message = fc.record(
 
 describe('the envelope scan', () => {
   it('accepts exactly what JSON.parse accepts', () => {
-    const spoiled = fc.tuple(fc.json(), fc.nat(), fc.constantFrom('', '"', '{', '}', '[', ']', ',', ':', '\\', '0', '-', '.', 'e', 't', 'null', ' ', '\n', '\u0001', 'é', '\\u12', '1.', '01', '+1', '1e', '.5', '-0', '\ufeff'), fc.nat(3));
+    const spoiled = fc.tuple(
+      fc.json(),
+      fc.nat(),
+      fc.constantFrom(
+        '',
+        '"',
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        ':',
+        '\\',
+        '0',
+        '-',
+        '.',
+        'e',
+        't',
+        'null',
+        ' ',
+        '\n',
+        '\u0001',
+        'é',
+        '\\u12',
+        '1.',
+        '01',
+        '+1',
+        '1e',
+        '.5',
+        '-0',
+        '\ufeff',
+      ),
+      fc.nat(3),
+    );
     fc.assert(
       fc.property(spoiled, ([json, at, insert, cut]) => {
         const where = json.length === 0 ? 0 : at % (json.length + 1);
@@ -67,7 +111,42 @@ describe('the envelope scan', () => {
     );
   });
 
-  it.each(['', ' ', '1', '-', '-1', '01', '1.', '1.5', '1e5', '1e', '1E+', '1e+5', '.5', 'true', 'tru', 'nulll', '"a', '"\\u00e9"', '"\\x"', '"\u007f"', '[]', '[1,]', '[,1]', '{}', '{"a"}', '{"a":}', '{"a":1,}', '{"a":1}x', '[1}', '{"a":1]', ' {"a" : [ ] } ', '[[[]]]', '\t\r\n1\t', '"\u2028"'])('agrees with JSON.parse on %j', (text) => {
+  it.each([
+    '',
+    ' ',
+    '1',
+    '-',
+    '-1',
+    '01',
+    '1.',
+    '1.5',
+    '1e5',
+    '1e',
+    '1E+',
+    '1e+5',
+    '.5',
+    'true',
+    'tru',
+    'nulll',
+    '"a',
+    '"\\u00e9"',
+    '"\\x"',
+    '"\u007f"',
+    '[]',
+    '[1,]',
+    '[,1]',
+    '{}',
+    '{"a"}',
+    '{"a":}',
+    '{"a":1,}',
+    '{"a":1}x',
+    '[1}',
+    '{"a":1]',
+    ' {"a" : [ ] } ',
+    '[[[]]]',
+    '\t\r\n1\t',
+    '"\u2028"',
+  ])('agrees with JSON.parse on %j', (text) => {
     expect(scanWhole(Buffer.from(text)).fault === undefined).toBe(parses(text));
   });
 
@@ -80,7 +159,9 @@ describe('the envelope scan', () => {
           expect(scanner.fault).toBeUndefined();
           for (const name of ['jsonrpc', 'id', 'method', 'params', 'result'] as const) {
             const text = slotText(scanner, bytes, SLOT[name]);
-            expect(text === undefined ? undefined : JSON.parse(text)).toEqual(value[name] === undefined ? undefined : JSON.parse(JSON.stringify(value[name])));
+            expect(text === undefined ? undefined : JSON.parse(text)).toEqual(
+              value[name] === undefined ? undefined : JSON.parse(JSON.stringify(value[name])),
+            );
           }
           const params = value.params as { _meta?: { progressToken?: unknown }; uri?: string } | undefined;
           const isObject = typeof params === 'object' && params !== null && !Array.isArray(params);
@@ -88,7 +169,10 @@ describe('the envelope scan', () => {
           if (isObject && typeof params.uri === 'string') expect(JSON.parse(uri as string)).toBe(params.uri);
           const token = slotText(scanner, bytes, SLOT.metaToken);
           const meta = isObject ? params._meta : undefined;
-          const want = typeof meta === 'object' && meta !== null && !Array.isArray(meta) ? meta.progressToken : undefined;
+          const want =
+            typeof meta === 'object' && meta !== null && !Array.isArray(meta)
+              ? meta.progressToken
+              : undefined;
           expect(token === undefined ? undefined : JSON.parse(token)).toEqual(want);
         }
       }),
@@ -97,7 +181,9 @@ describe('the envelope scan', () => {
   });
 
   it('finds the same places when cut at every single byte', () => {
-    const bytes = Buffer.from('{"result":{"t":"é\\u00e9\\"","a":[1,-2.5e+3,true,null]},"jsonrpc":"2.0","params":{"_meta":{"progressToken":"ü"},"uri":"x"},"id":9007199254740993}');
+    const bytes = Buffer.from(
+      '{"result":{"t":"é\\u00e9\\"","a":[1,-2.5e+3,true,null]},"jsonrpc":"2.0","params":{"_meta":{"progressToken":"ü"},"uri":"x"},"id":9007199254740993}',
+    );
     const whole = scanWhole(bytes);
     for (let cut = 0; cut <= bytes.length; cut++) {
       const split = scanSplit(bytes, [cut]);
@@ -106,7 +192,10 @@ describe('the envelope scan', () => {
       expect([...split.ends]).toEqual([...whole.ends]);
       expect(split.idText).toBe('9007199254740993');
     }
-    const bytewise = scanSplit(bytes, Array.from({ length: bytes.length }, (_, index) => index));
+    const bytewise = scanSplit(
+      bytes,
+      Array.from({ length: bytes.length }, (_, index) => index),
+    );
     expect([...bytewise.ends]).toEqual([...whole.ends]);
   });
 
@@ -126,7 +215,9 @@ describe('the envelope scan', () => {
   });
 
   it('leaves such names alone where they are no envelope names', () => {
-    expect(scanWhole(Buffer.from('{"x":{"id":1,"id":2,"Method":1,"__proto__":1},"y":[{"\\u0069d":1}]}')).fault).toBeUndefined();
+    expect(
+      scanWhole(Buffer.from('{"x":{"id":1,"id":2,"Method":1,"__proto__":1},"y":[{"\\u0069d":1}]}')).fault,
+    ).toBeUndefined();
   });
 
   it('reads a name inside params with its escapes resolved', () => {

@@ -1,0 +1,71 @@
+/** A gateway's front, put together: guard, data plane, control plane behind one HTTP server. Used by every program that serves. */
+import { randomBytes } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { type Cors, createCors } from './auth/cors.ts';
+import { createGuard, type GuardSettings } from './auth/guard.ts';
+import type { KeyStore } from './auth/keys.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { BerthError } from './errors.ts';
+import type { Directory, Router, Sealer, TransportLimits } from './transports/context.ts';
+import { createDataPlane } from './transports/data-plane.ts';
+import { createHttpFront, type HttpFront } from './transports/http-server.ts';
+
+export interface GatewayOptions {
+  readonly settings: GuardSettings & {
+    readonly cors: boolean;
+    readonly limits: TransportLimits & { readonly headers: number; readonly connections: number };
+  };
+  readonly keys: KeyStore;
+  readonly sealer: Sealer;
+  readonly directory: Directory;
+  readonly router: Router;
+  /** Serves what is not the data plane's; guards itself with {@link createGuard}. */
+  readonly control: RequestListener;
+  readonly clock?: Clock;
+  readonly onError?: (error: BerthError) => void;
+}
+
+/** Bytes of a session nonce: more than the 128 bits that guessing must face. */
+const NONCE_BYTES = 18;
+const INSTANCE_BYTES = 9;
+
+export function createGateway(options: GatewayOptions): HttpFront {
+  const { settings, keys } = options;
+  const cors = createCors(settings);
+  const instance = randomBytes(INSTANCE_BYTES).toString('base64url');
+  let count = 0;
+  const dataPlane = createDataPlane({
+    directory: options.directory,
+    router: options.router,
+    guard: createGuard(settings, keys),
+    sealer: options.sealer,
+    limits: settings.limits,
+    clock: options.clock ?? systemClock,
+    pathPrefix:
+      settings.publicUrl === undefined ? '' : new URL(settings.publicUrl).pathname.replace(/\/$/, ''),
+    nextKey: () => `${instance}.${++count}`,
+    nextNonce: () => randomBytes(NONCE_BYTES).toString('base64url'),
+    onError: (error) => options.onError?.(error),
+  });
+  return createHttpFront({
+    dataPlane,
+    control: options.control,
+    before: (request, response) => answerCors(cors, request, response),
+    headers: settings.limits.headers,
+    connections: settings.limits.connections,
+  });
+}
+
+/** Adds what pages of allowed origins need; true when the request was a preflight and is answered. */
+function answerCors(cors: Cors, ...[request, response]: Parameters<RequestListener>): boolean {
+  const { origin } = request.headers;
+  if (origin === undefined) return false;
+  const preflight = cors.preflight(request);
+  if (preflight) {
+    response.writeHead(204, preflight).end();
+    return true;
+  }
+  const fields = cors.headersFor(origin);
+  if (fields) for (const [name, value] of Object.entries(fields)) response.setHeader(name, value);
+  return false;
+}

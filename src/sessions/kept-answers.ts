@@ -1,0 +1,55 @@
+/** Answers that a client has got, kept a while for the client that lost them on the way (data-path.md 3.3). */
+import type { Clock } from '../clock.ts';
+import type { EventStream } from './event-stream.ts';
+
+/** Milliseconds that an acknowledged answer is kept. */
+export const ANSWER_KEPT = 60_000;
+/** Acknowledged answers of one session that are kept at most; beyond, the oldest go before their time. */
+const MOST_KEPT = 1_024;
+const MOST_KEPT_BYTES = 1024 * 1024;
+
+interface Kept {
+  readonly stream: EventStream;
+  readonly until: number;
+  readonly bytes: number;
+}
+
+export class KeptAnswers {
+  readonly #clock: Clock;
+  readonly #forget: (stream: EventStream) => void;
+  readonly #kept = new Map<EventStream, Kept>();
+  #bytes = 0;
+
+  constructor(clock: Clock, forget: (stream: EventStream) => void) {
+    this.#clock = clock;
+    this.#forget = forget;
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** Everything of `stream` has been acknowledged: its time runs from now. */
+  add(stream: EventStream): void {
+    if (this.#kept.has(stream)) return;
+    const bytes = stream.keptBytes;
+    this.#kept.set(stream, { stream, until: this.#clock.now() + ANSWER_KEPT, bytes });
+    this.#bytes += bytes;
+    while (this.#kept.size > MOST_KEPT || this.#bytes > MOST_KEPT_BYTES) this.#dropFirst();
+  }
+
+  sweep(now: number): void {
+    for (const { until } of this.#kept.values()) {
+      if (until > now) return;
+      this.#dropFirst();
+    }
+  }
+
+  #dropFirst(): void {
+    const first = this.#kept.values().next().value as Kept;
+    this.#kept.delete(first.stream);
+    this.#bytes -= first.bytes;
+    // A client is just reading it again: its acknowledgement brings it back here.
+    if (first.stream.reader === undefined) this.#forget(first.stream);
+  }
+}

@@ -1,0 +1,36 @@
+/** A lane: how one session's messages get across to its server and back. */
+import type { BerthError } from '../../errors.ts';
+import type { Exchange } from '../exchange.ts';
+import type { ClientMessage } from '../message.ts';
+
+/** What a lane needs of its session. */
+export interface LaneHost {
+  /** Puts a server's request where the client finds it (data-path.md 3.5). */
+  placeRequest(parts: readonly Buffer[]): void;
+  /** Puts a notification that belongs to no call: a log may ride the only exchange, the rest goes to the standalone stream. */
+  placeNotification(parts: readonly Buffer[], log: boolean): void;
+  /** Calls in flight, oldest first. */
+  readonly exchanges: ReadonlySet<Exchange>;
+  /** Revision that the server chose, once its `initialize` was answered. */
+  protocolVersion: string | undefined;
+  /** The upstream is gone: the session is over. */
+  laneEnded(error: BerthError): void;
+}
+
+export interface Lane {
+  /** Why nothing is taken just now. */
+  readonly refusal: BerthError | undefined;
+  whenWritable(then: () => void): void;
+  request(exchange: Exchange, message: ClientMessage): void;
+  notification(message: ClientMessage): void;
+  /** The client's answer to a server request. */
+  response(message: ClientMessage): void;
+  /** Gives a call up and tells the server why. */
+  cancel(exchange: Exchange, reason: string): void;
+  /** The session's readers are slow (or no longer): a private channel stops reading. */
+  pause(): void;
+  resume(): void;
+  /** False where others read the same channel. */
+  readonly isPrivate: boolean;
+  close(options: { readonly force: boolean }): Promise<void>;
+}

@@ -1,0 +1,445 @@
+/** A session: one client's conversation with one server, with its exchanges and streams. It lives in the supervisor. */
+import { crc32 } from 'node:zlib';
+import type { Clock } from '../clock.ts';
+import { BerthError, toBerthError } from '../errors.ts';
+import { idKey } from '../jsonrpc/id.ts';
+import { EventStream, type StreamOwner } from './event-stream.ts';
+import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
+import { KeptAnswers } from './kept-answers.ts';
+import type { Lane, LaneHost } from './lanes/lane.ts';
+import { type ClientMessage, rawId } from './message.ts';
+import { type Attachment, READER_WINDOW, SHARED_BACKLOG, STALL_LIMIT, type StreamReader } from './reader.ts';
+
+/** Calls that one session may have in flight. */
+const MOST_CALLS = 1_024;
+/** Keys of accepted messages that are remembered, so that a repeated one is not passed on twice. */
+const MOST_KEYS = 1_024;
+/** Number of the session's standalone stream. */
+export const STANDALONE = 0;
+const BATCH_REVISION = '2025-03-26';
+
+export interface SessionOptions {
+  /** `streams`: a stream per request and a standalone one (Streamable HTTP). `single`: everything on stream 0 (SSE, WebSocket). */
+  readonly delivery: 'streams' | 'single';
+  /** Ids are one client's: a repeated one is recognised. False where several clients without session share the conversation. */
+  readonly ownIds: boolean;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
+  readonly clock: Clock;
+  /** Called once when the session is over, whoever ended it. */
+  readonly onEnd: () => void;
+  /** Makes the lane for a client's first message; throws BerthError when the message cannot open one. */
+  readonly openLane: (session: Session, first: ClientMessage) => Lane;
+}
+
+/** A request (or batch) from a client: everything in it is taken together. */
+export interface CallRequest {
+  /** The exchange key, minted by the gateway: a repeated call with the same key is the same call. */
+  readonly key: string;
+  readonly messages: readonly ClientMessage[];
+  readonly batch: boolean;
+  /** Position after which a repeated call wants the events. */
+  readonly after?: number;
+}
+
+interface StreamEntry {
+  readonly stream: EventStream;
+  readonly key: string;
+  /** Comparable ids of the requests that it answers. */
+  readonly ids: string[];
+  /** Calls that have not ended. */
+  open: number;
+}
+
+export class Session implements LaneHost, StreamOwner, ExchangeOwner {
+  readonly #options: SessionOptions;
+  readonly #single: boolean;
+  readonly #standalone: EventStream;
+  readonly #streams = new Map<number, StreamEntry>();
+  readonly #byKey = new Map<string, StreamEntry>();
+  readonly #byId = new Map<string, Exchange>();
+  readonly #running = new Set<Exchange>();
+  readonly #deadlines = new Map<Exchange, number>();
+  readonly #keys = new Set<string>();
+  readonly #kept: KeptAnswers;
+  #lane: Lane | undefined;
+  #nextStream = 1;
+  #buffered = 0;
+  #paused = false;
+  #over: BerthError | undefined;
+  protocolVersion: string | undefined;
+  /** Clock reading of the last message either way. */
+  lastActivity: number;
+  /** Notifications that nobody read in time. */
+  lostNotifications = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#single = options.delivery === 'single';
+    this.#standalone = new EventStream(STANDALONE, this, false);
+    this.#kept = new KeptAnswers(options.clock, (stream) => this.#forget(stream));
+    this.lastActivity = options.clock.now();
+  }
+
+  get exchanges(): ReadonlySet<Exchange> {
+    return this.#running;
+  }
+
+  /** Why the session is over; undefined while it goes on. */
+  get ended(): BerthError | undefined {
+    return this.#over;
+  }
+
+  /** Nothing is in flight and nobody listens: only time passes. */
+  get idle(): boolean {
+    return this.#running.size === 0 && this.#standalone.reader === undefined;
+  }
+
+  /** Takes requests from a client; see {@link StreamReader} for what follows. With single delivery only `accepted` or `refused` does. */
+  call(request: CallRequest, reader: StreamReader): Attachment | undefined {
+    this.lastActivity = this.#options.clock.now();
+    const known = this.#byKey.get(request.key);
+    if (known) return this.#attachTo(known.stream, reader, request.after);
+    if (this.#single && this.#keys.has(request.key)) return this.#acceptSingle(reader);
+    const repeated = this.#findRepeated(request);
+    if (repeated instanceof BerthError) return refuse(reader, repeated);
+    if (repeated) return this.#attachTo(repeated, reader);
+    const refusal = this.#refusal(request) ?? this.#open(request);
+    if (refusal) {
+      // A session that its first message could not open is no session; SSE and WebSocket clients may try again on theirs.
+      if (!this.#lane && !this.#single) void this.end(refusal);
+      return refuse(reader, refusal);
+    }
+    return this.#single ? this.#callSingle(request, reader) : this.#callStream(request, reader);
+  }
+
+  /** Takes a message that gets no answer. `done` is called once it was passed on, or with why it was refused. */
+  note(key: string, message: ClientMessage, done: (error?: BerthError) => void): void {
+    this.lastActivity = this.#options.clock.now();
+    if (this.#over) return done(this.#over);
+    if (!this.#lane) return done(notOpened());
+    if (this.#lane.refusal) return done(this.#lane.refusal);
+    if (this.#remember(key)) this.#pass(message);
+    this.#lane.whenWritable(() => done());
+  }
+
+  /** Makes `reader` the reader of a stream; the standalone one may be attached before anything else happened. */
+  attach(stream: number, after: number | undefined, reader: StreamReader): Attachment | undefined {
+    if (this.#over) return refuse(reader, this.#over);
+    const found = stream === STANDALONE ? this.#standalone : this.#streams.get(stream)?.stream;
+    if (!found)
+      return refuse(reader, new BerthError('unknown-stream', `the session has no stream ${stream}`));
+    this.lastActivity = this.#options.clock.now();
+    return this.#attachTo(found, reader, after);
+  }
+
+  /** Ends the session: calls fail, readers are told, the lane is closed. Idempotent. */
+  async end(error: BerthError, options: { readonly force: boolean } = { force: false }): Promise<void> {
+    if (this.#over) return;
+    this.#over = error;
+    for (const exchange of [...this.#running]) {
+      this.#lane?.cancel(exchange, 'the session ended');
+      exchange.failed(error);
+    }
+    this.#standalone.close('ended');
+    this.#options.onEnd();
+    await this.#lane?.close(options);
+  }
+
+  // What lanes, exchanges and streams tell the session.
+
+  placeRequest(parts: readonly Buffer[]): void {
+    this.lastActivity = this.#options.clock.now();
+    this.#placeFor('request').push('request', parts);
+  }
+
+  placeNotification(parts: readonly Buffer[], log: boolean): void {
+    this.lastActivity = this.#options.clock.now();
+    const stream = log ? this.#placeFor('log') : this.#standalone;
+    stream.push('notification', parts);
+    this.#checkBacklog(stream);
+  }
+
+  laneEnded(error: BerthError): void {
+    void this.end(error);
+  }
+
+  settled(exchange: Exchange, over: boolean): void {
+    this.lastActivity = this.#options.clock.now();
+    this.#running.delete(exchange);
+    this.#deadlines.delete(exchange);
+    this.#checkBacklog(exchange.stream);
+    if (exchange.stream === this.#standalone) {
+      if (over) this.#byId.delete(exchange.round.idKey);
+      return;
+    }
+    const entry = this.#streams.get(exchange.stream.id);
+    if (!entry || --entry.open > 0) return;
+    entry.stream.finish();
+    // Without ids of their own no client can come back for it.
+    if (!this.#options.ownIds && entry.stream.reader === undefined) this.#forget(entry.stream);
+  }
+
+  moved(exchange: Exchange): void {
+    const now = this.#options.clock.now();
+    this.lastActivity = now;
+    this.#deadlines.set(exchange, now + this.#options.requestTimeout);
+  }
+
+  buffered(delta: number): void {
+    this.#buffered += delta;
+    const lane = this.#lane;
+    if (!lane?.isPrivate) return;
+    if (!this.#paused && this.#buffered >= READER_WINDOW) {
+      this.#paused = true;
+      lane.pause();
+    } else if (this.#paused && this.#buffered < READER_WINDOW / 2) {
+      this.#paused = false;
+      lane.resume();
+    }
+  }
+
+  drained(stream: EventStream): void {
+    if (this.#options.ownIds) this.#kept.add(stream);
+    else this.#forget(stream);
+  }
+
+  lost(count: number): void {
+    this.lostNotifications += count;
+  }
+
+  /** Time passes: late calls fail, kept answers go, stalled readers are closed. */
+  sweep(now: number): void {
+    for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
+    this.#kept.sweep(now);
+    if (this.#buffered < READER_WINDOW) return;
+    this.#checkStall(this.#standalone, now);
+    for (const { stream } of this.#streams.values()) this.#checkStall(stream, now);
+  }
+
+  /** A further client request for a call that waits: its answer goes to the new request's stream, the call is never repeated. */
+  join(exchange: Exchange, request: CallRequest, reader: StreamReader): Attachment | undefined {
+    const [message] = request.messages;
+    if (!message) return refuse(reader, new BerthError('invalid-request', 'a request is needed'));
+    const entry = this.#newStream(request.key);
+    const attachment = this.#attachTo(entry.stream, reader);
+    const round = this.#roundOf(message, entry.stream);
+    exchange.join(round);
+    this.#track(exchange, entry);
+    return attachment;
+  }
+
+  #callSingle(request: CallRequest, reader: StreamReader): undefined {
+    this.#remember(request.key);
+    this.#acceptSingle(reader);
+    for (const message of request.messages) {
+      if (message.envelope.kind === 'request') this.#start(request.key, message, this.#standalone);
+      else this.#pass(message);
+    }
+  }
+
+  #callStream(request: CallRequest, reader: StreamReader): Attachment {
+    const entry = this.#newStream(request.key);
+    const attachment = this.#attachTo(entry.stream, reader);
+    // All calls are counted before the first is forwarded: one that is answered at once must not complete the stream.
+    for (const message of request.messages) if (message.envelope.kind === 'request') entry.open++;
+    for (const message of request.messages) {
+      if (message.envelope.kind === 'request') this.#start(request.key, message, entry.stream, entry);
+      else this.#pass(message);
+    }
+    return attachment;
+  }
+
+  #newStream(key: string): StreamEntry {
+    const stream = new EventStream(this.#nextStream++, this, this.#options.ownIds);
+    const entry: StreamEntry = { stream, key, ids: [], open: 0 };
+    this.#streams.set(stream.id, entry);
+    this.#byKey.set(key, entry);
+    return entry;
+  }
+
+  #start(key: string, message: ClientMessage, stream: EventStream, entry?: StreamEntry): void {
+    const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
+    if (this.#options.ownIds) {
+      this.#byId.set(exchange.round.idKey, exchange);
+      entry?.ids.push(exchange.round.idKey);
+    }
+    this.#running.add(exchange);
+    this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
+    this.#lane?.request(exchange, message);
+  }
+
+  #track(exchange: Exchange, entry: StreamEntry): void {
+    entry.open++;
+    entry.ids.push(exchange.round.idKey);
+    if (this.#options.ownIds) this.#byId.set(exchange.round.idKey, exchange);
+    this.#running.add(exchange);
+    this.moved(exchange);
+  }
+
+  #roundOf(message: ClientMessage, stream: EventStream): Round {
+    const raw = rawId(message);
+    return { rawId: raw, idKey: idKey(raw), digest: digestOf(message.bytes), stream };
+  }
+
+  #acceptSingle(reader: StreamReader): undefined {
+    this.#lane?.whenWritable(() => reader.accepted(STANDALONE));
+  }
+
+  /** False when a message with this key has been taken already. */
+  #remember(key: string): boolean {
+    if (this.#keys.has(key)) return false;
+    this.#keys.add(key);
+    if (this.#keys.size > MOST_KEYS) this.#keys.delete(this.#keys.values().next().value as string);
+    return true;
+  }
+
+  #pass(message: ClientMessage): void {
+    const { kind, method } = message.envelope;
+    if (kind !== 'notification') this.#lane?.response(message);
+    else if (method === 'notifications/cancelled') this.#cancel(message);
+    else this.#lane?.notification(message);
+  }
+
+  /** A cancelled call is over for the client at once: no answer follows. */
+  #cancel({ bytes, envelope }: ClientMessage): void {
+    if (envelope.requestIdStart < 0) return;
+    const key = idKey(bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd));
+    const exchange = this.#options.ownIds ? this.#byId.get(key) : this.#onlyRunning(key);
+    if (!exchange || !this.#running.has(exchange)) return;
+    this.#lane?.cancel(exchange, 'cancelled by the client');
+    exchange.drop();
+  }
+
+  #onlyRunning(key: string): Exchange | undefined {
+    const found = [...this.#running].filter((exchange) => exchange.round.idKey === key);
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  /** data-path.md 2.3: the stream of the same request sent before, an error for an id that is taken, undefined for something new. */
+  #findRepeated(request: CallRequest): EventStream | BerthError | undefined {
+    if (!this.#options.ownIds || this.#byId.size === 0) return undefined;
+    let found: EventStream | undefined;
+    for (const message of request.messages) {
+      if (message.envelope.kind !== 'request') continue;
+      const known = this.#byId.get(idKey(rawId(message)))?.round;
+      if (!known) continue;
+      const same =
+        known.stream !== this.#standalone &&
+        known.stream.reader === undefined &&
+        known.digest === digestOf(message.bytes);
+      if (!same || (found && found !== known.stream)) return idTaken(message);
+      found = known.stream;
+    }
+    return found;
+  }
+
+  #refusal(request: CallRequest): BerthError | undefined {
+    if (this.#over) return this.#over;
+    if (request.batch && this.protocolVersion !== BATCH_REVISION) {
+      return new BerthError('invalid-request', `batches exist in revision ${BATCH_REVISION} only`);
+    }
+    const doubled = request.batch && this.#options.ownIds ? doubledId(request.messages) : undefined;
+    if (doubled) return idTaken(doubled);
+    if (this.#running.size >= MOST_CALLS)
+      return new BerthError('limit-reached', `${MOST_CALLS} calls are in flight in this session`);
+    return this.#lane?.refusal;
+  }
+
+  /** The first call decides the lane; a second `initialize` on a process of one's own would crash some servers. */
+  #open(request: CallRequest): BerthError | undefined {
+    const [first] = request.messages;
+    if (this.#lane) {
+      const again =
+        this.#lane.isPrivate && request.messages.some(({ envelope }) => envelope.method === 'initialize');
+      return again ? new BerthError('invalid-request', 'the session is initialized already') : undefined;
+    }
+    try {
+      if (first) this.#lane = this.#options.openLane(this, first);
+      return undefined;
+    } catch (error) {
+      return toBerthError(error);
+    }
+  }
+
+  #attachTo(stream: EventStream, reader: StreamReader, after?: number): Attachment {
+    stream.attach(reader, after);
+    return {
+      credit: (bytes, seq) => stream.credit(reader, bytes, seq),
+      detach: () => this.#detach(stream, reader),
+    };
+  }
+
+  #detach(stream: EventStream, reader: StreamReader): void {
+    stream.detach(reader);
+    if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#forget(stream);
+  }
+
+  /** data-path.md 3.5: the only exchange in flight, else the GET stream, else (requests only) the oldest exchange, else held. */
+  #placeFor(what: 'request' | 'log'): EventStream {
+    const oldest = this.#running.values().next().value;
+    if (oldest && this.#running.size === 1) return oldest.stream;
+    if (this.#standalone.reader !== undefined || what === 'log') return this.#standalone;
+    return oldest?.stream ?? this.#standalone;
+  }
+
+  #timeOut(exchange: Exchange): void {
+    const seconds = Math.round(this.#options.requestTimeout / 1_000);
+    this.#lane?.cancel(exchange, 'request deadline passed');
+    exchange.failed(new BerthError('request-timeout', `no answer and no progress for ${seconds} s`));
+  }
+
+  /** A shared channel cannot be paused for one reader: it is closed when too much waits for it. */
+  #checkBacklog(stream: EventStream): void {
+    if (this.#lane?.isPrivate === false && stream.backlog > SHARED_BACKLOG) stream.close('slow');
+  }
+
+  #checkStall(stream: EventStream, now: number): void {
+    if (!stream.stalled) return;
+    if (stream.stalledSince === undefined) stream.stalledSince = now;
+    else if (now - stream.stalledSince >= STALL_LIMIT) stream.close('slow');
+  }
+
+  #forget(stream: EventStream): void {
+    const entry = this.#streams.get(stream.id);
+    if (!entry) return;
+    this.#streams.delete(stream.id);
+    this.#byKey.delete(entry.key);
+    for (const id of entry.ids) if (this.#byId.get(id)?.round.stream === stream) this.#byId.delete(id);
+    stream.forget();
+  }
+}
+
+/** What a session answers before its `initialize`. */
+export function notOpened(): BerthError {
+  return new BerthError('invalid-request', 'the first message of a session must be initialize');
+}
+
+function refuse(reader: StreamReader, error: BerthError): undefined {
+  reader.refused(error);
+}
+
+function idTaken(message: ClientMessage): BerthError {
+  return new BerthError('invalid-request', `the id ${rawId(message)} is already in use`, {
+    hint: 'Give every request of a session an id of its own.',
+  });
+}
+
+function doubledId(messages: readonly ClientMessage[]): ClientMessage | undefined {
+  const seen = new Set<string>();
+  return messages.find((message) => {
+    if (message.envelope.kind !== 'request') return false;
+    const key = idKey(rawId(message));
+    if (seen.has(key)) return true;
+    seen.add(key);
+    return false;
+  });
+}
+
+/**
+ * Tells a repeated request from another one that uses the same id in the same session. No security boundary: only the
+ * session's own client can meet a collision, so a cheap checksum (with the length) does.
+ */
+function digestOf(bytes: Buffer): number {
+  return crc32(bytes) * 0x200000 + (bytes.length & 0x1fffff);
+}

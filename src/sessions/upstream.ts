@@ -1,0 +1,388 @@
+/**
+ * The upstream side of one process: our ids on its channel, and whose each answer, progress and server request is.
+ *
+ * One session has it for itself, or several share it (isolation `principal` and `shared`).
+ */
+import type { Channel, ChannelEnd } from '../channels/channel.ts';
+import { BerthError } from '../errors.ts';
+import { applyEdits, type Edit } from '../jsonrpc/edit.ts';
+import type { Envelope } from '../jsonrpc/envelope.ts';
+import { idKey } from '../jsonrpc/id.ts';
+import type { ProcessExit, ServerProcess } from '../supervisor/server-process.ts';
+import { type ClientMessage, errorMessage, rawId, resultMessage } from './message.ts';
+
+/** Queued bytes towards the process from which new messages are refused. */
+const REFUSE_ABOVE = 8 * 1024 * 1024;
+/** Milliseconds in which a process whose output ended is expected to have exited. */
+const EXIT_WAIT = 1_000;
+const STDERR_LINES = 10;
+
+/** One call on the channel, waiting for its answer. */
+export interface UpstreamCall {
+  /** The client's own progress token, raw; undefined when it asked for no progress. */
+  readonly rawToken: string | undefined;
+  answered(line: Buffer, envelope: Envelope): void;
+  /** `parts`: the notification with the client's own token restored. */
+  progressed(parts: readonly Buffer[]): void;
+  failed(error: BerthError): void;
+}
+
+/** A request from the server, under the id that the client sees. */
+export interface ServerRequest {
+  readonly id: number;
+  readonly parts: readonly Buffer[];
+}
+
+/** A lane on this upstream. */
+export interface UpstreamMember {
+  serverRequest(request: ServerRequest): void;
+  /** A notification that belongs to no call of ours. `parts` as the client may see it. */
+  fromServer(method: string, parts: readonly Buffer[]): void;
+  /** The server took back a request that this member holds. */
+  requestCancelled(id: number, parts: readonly Buffer[]): void;
+  /** The process is gone; all calls have been failed. */
+  ended(error: BerthError): void;
+}
+
+interface OpenRequest {
+  readonly rawId: string;
+  readonly rawToken: string | undefined;
+  readonly member: UpstreamMember;
+}
+
+/** Chooses who gets a server request (the first of them) or a notification (all of them). */
+export type Chooser = (
+  members: ReadonlySet<UpstreamMember>,
+  kind: 'request' | 'notification',
+  message: ClientMessage,
+) => Iterable<UpstreamMember>;
+
+export class Upstream {
+  readonly #calls = new Map<number, UpstreamCall>();
+  readonly #members = new Set<UpstreamMember>();
+  readonly #requests = new Map<number, OpenRequest>();
+  readonly #requestIds = new Map<string, number>();
+  readonly #choose: Chooser;
+  #next = 1;
+  #process: ServerProcess | undefined;
+  #channel: Channel | undefined;
+  #early: (readonly Uint8Array[])[] = [];
+  #ended: BerthError | undefined;
+  #writable: (() => void)[] = [];
+  #full = false;
+  #paused = false;
+  #released = false;
+  /** Messages that had no place: answers to nobody, late progress, responses to nothing. */
+  dropped = 0;
+
+  constructor(source: Promise<ServerProcess>, choose: Chooser) {
+    this.#choose = choose;
+    source.then(
+      (process) => this.#started(process),
+      (error: BerthError) => this.#fail(error),
+    );
+  }
+
+  get members(): ReadonlySet<UpstreamMember> {
+    return this.#members;
+  }
+
+  get process(): ServerProcess | undefined {
+    return this.#process;
+  }
+
+  get failure(): BerthError | undefined {
+    return this.#ended;
+  }
+
+  get callsInFlight(): number {
+    return this.#calls.size;
+  }
+
+  get stats(): Channel['stats'] | undefined {
+    return this.#channel?.stats;
+  }
+
+  join(member: UpstreamMember): void {
+    this.#members.add(member);
+  }
+
+  /** Removes a member and answers the server's requests that only it could have answered. */
+  leave(member: UpstreamMember): void {
+    this.#members.delete(member);
+    for (const [id, open] of this.#requests) {
+      if (open.member !== member) continue;
+      this.#closeRequest(id, open);
+      this.send([errorMessage(open.rawId, { code: -32000, message: 'the client is gone' })]);
+    }
+  }
+
+  /** Why no more messages are taken just now; undefined when they are. */
+  get refusal(): BerthError | undefined {
+    if (this.#ended) return this.#ended;
+    if (this.#channel && this.#channel.queued > REFUSE_ABOVE)
+      return new BerthError('busy', 'the server does not read its input');
+    return undefined;
+  }
+
+  /** Calls `then` at once, or when the channel takes messages again. */
+  whenWritable(then: () => void): void {
+    if (this.#full) this.#writable.push(then);
+    else then();
+  }
+
+  /** Forwards a request under an id of ours and returns that id. Further edits (ascending, not touching id or token) are applied as well. */
+  call(message: ClientMessage, call: UpstreamCall): number {
+    const { bytes, envelope } = message;
+    const id = this.#next++;
+    this.#calls.set(id, call);
+    const text = String(id);
+    const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text }];
+    if (envelope.metaTokenStart >= 0) {
+      const token = { start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text };
+      if (token.start < envelope.idStart) edits.unshift(token);
+      else edits.push(token);
+    }
+    this.send(applyEdits(bytes, edits));
+    return id;
+  }
+
+  /** A request of our own making. `params` is JSON text. */
+  request(method: string, params: string, call: UpstreamCall): number {
+    const id = this.#next++;
+    this.#calls.set(id, call);
+    this.send([
+      Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`),
+    ]);
+    return id;
+  }
+
+  /** Forgets a call: a late answer is dropped. With `reason`, the server is told to stop. */
+  abandon(id: number, reason?: string): void {
+    if (!this.#calls.delete(id) || reason === undefined) return;
+    const params = JSON.stringify({ requestId: id, reason });
+    this.send([Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`)]);
+  }
+
+  /** Passes a client's answer to a server request on; false when `member` holds no such request. */
+  respond(message: ClientMessage, member: UpstreamMember): boolean {
+    const id = Number(idKey(rawId(message)));
+    const open = this.#requests.get(id);
+    if (open?.member !== member) {
+      this.dropped++;
+      return false;
+    }
+    this.#closeRequest(id, open);
+    this.send(
+      applyEdits(message.bytes, [
+        { start: message.envelope.idStart, end: message.envelope.idEnd, text: open.rawId },
+      ]),
+    );
+    return true;
+  }
+
+  /** The server's own token of a request that `member` holds, by the token that its client saw. */
+  tokenOf(id: number, member: UpstreamMember): string | undefined {
+    const open = this.#requests.get(id);
+    return open?.member === member ? open.rawToken : undefined;
+  }
+
+  send(parts: readonly Uint8Array[]): void {
+    if (this.#ended) return;
+    if (!this.#channel) this.#early.push(parts);
+    else if (!this.#channel.send(parts)) this.#full = true;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#channel?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#channel?.resume();
+  }
+
+  /** Ends the process (by its ladder). Idempotent; calls in flight fail when it is gone. */
+  async stop(options: { readonly force?: boolean } = {}): Promise<void> {
+    this.#released = true;
+    this.#fail(new BerthError('stopped', 'the server process was stopped'));
+    await this.#process?.stop(options);
+  }
+
+  #started(process: ServerProcess): void {
+    this.#process = process;
+    if (this.#released) {
+      void process.stop();
+      return;
+    }
+    this.#channel = process.channel;
+    this.#channel.start({
+      message: (bytes, envelope) => this.#message(bytes, envelope),
+      oversized: (id, bytes) => this.#oversized(id, bytes),
+      noise: () => {},
+      drain: () => this.#drained(),
+      end: (end) => void this.#channelEnded(end),
+    });
+    if (this.#paused) this.#channel.pause();
+    for (const parts of this.#early.splice(0)) this.send(parts);
+  }
+
+  #drained(): void {
+    this.#full = false;
+    for (const then of this.#writable.splice(0)) then();
+  }
+
+  #message(bytes: Buffer, envelope: Envelope): void {
+    switch (envelope.kind) {
+      case 'result':
+      case 'error':
+        return this.#answer(bytes, envelope);
+      case 'request':
+        return this.#serverRequest(bytes, envelope);
+      case 'notification':
+        return this.#notification(bytes, envelope);
+    }
+  }
+
+  #answer(bytes: Buffer, envelope: Envelope): void {
+    const id = integerAt(bytes, envelope.idStart, envelope.idEnd);
+    const call = this.#calls.get(id);
+    if (!call) {
+      this.dropped++;
+      return;
+    }
+    this.#calls.delete(id);
+    call.answered(bytes, envelope);
+  }
+
+  #serverRequest(bytes: Buffer, envelope: Envelope): void {
+    const message = { bytes, envelope };
+    const raw = rawId(message);
+    const [member] = this.#choose(this.#members, 'request', message);
+    if (!member) {
+      if (envelope.method === 'ping') return this.send([resultMessage(raw, '{}')]);
+      this.send([errorMessage(raw, { code: -32601, message: 'no client can answer this request' })]);
+      return;
+    }
+    const id = this.#next++;
+    const rawToken =
+      envelope.metaTokenStart < 0
+        ? undefined
+        : bytes.toString('utf8', envelope.metaTokenStart, envelope.metaTokenEnd);
+    this.#requests.set(id, { rawId: raw, rawToken, member });
+    this.#requestIds.set(idKey(raw), id);
+    const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text: String(id) }];
+    if (rawToken !== undefined)
+      edits.push({ start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text: String(id) });
+    edits.sort((a, b) => a.start - b.start);
+    member.serverRequest({ id, parts: applyEdits(bytes, edits) });
+  }
+
+  #notification(bytes: Buffer, envelope: Envelope): void {
+    const message = { bytes, envelope };
+    if (envelope.method === 'notifications/progress') return this.#progress(message);
+    if (envelope.method === 'notifications/cancelled') return this.#requestCancelled(message);
+    for (const member of this.#choose(this.#members, 'notification', message))
+      member.fromServer(envelope.method, [bytes]);
+  }
+
+  #progress({ bytes, envelope }: ClientMessage): void {
+    const call =
+      envelope.tokenStart < 0
+        ? undefined
+        : this.#calls.get(integerAt(bytes, envelope.tokenStart, envelope.tokenEnd));
+    if (call?.rawToken === undefined) {
+      this.dropped++;
+      return;
+    }
+    call.progressed(
+      applyEdits(bytes, [{ start: envelope.tokenStart, end: envelope.tokenEnd, text: call.rawToken }]),
+    );
+  }
+
+  #requestCancelled({ bytes, envelope }: ClientMessage): void {
+    const raw =
+      envelope.requestIdStart < 0
+        ? undefined
+        : bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
+    const id = raw === undefined ? undefined : this.#requestIds.get(idKey(raw));
+    const open = id === undefined ? undefined : this.#requests.get(id);
+    if (id === undefined || !open) {
+      this.dropped++;
+      return;
+    }
+    this.#closeRequest(id, open);
+    open.member.requestCancelled(
+      id,
+      applyEdits(bytes, [{ start: envelope.requestIdStart, end: envelope.requestIdEnd, text: String(id) }]),
+    );
+  }
+
+  #closeRequest(id: number, open: OpenRequest): void {
+    this.#requests.delete(id);
+    this.#requestIds.delete(idKey(open.rawId));
+  }
+
+  #oversized(id: string | undefined, bytes: number): void {
+    const number = id !== undefined && /^\d{1,15}$/.test(id) ? Number(id) : undefined;
+    const call = number === undefined ? undefined : this.#calls.get(number);
+    if (number === undefined || !call) return;
+    this.#calls.delete(number);
+    call.failed(
+      new BerthError('message-too-large', `the server answered with ${bytes} bytes, more than its limit`),
+    );
+  }
+
+  /** Output has ended: the exit status usually follows at once and makes the better reason. */
+  async #channelEnded(end: ChannelEnd): Promise<void> {
+    if (this.#ended || end.reason === 'closed') return;
+    const process = this.#process as ServerProcess;
+    const exit = await Promise.race([
+      process.exited,
+      new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), EXIT_WAIT).unref()),
+    ]);
+    this.#fail(exitFailure(exit, process));
+    await process.stop();
+  }
+
+  #fail(error: BerthError): void {
+    if (this.#ended) return;
+    this.#ended = error;
+    this.#early = [];
+    const calls = [...this.#calls.values()];
+    const members = [...this.#members];
+    this.#calls.clear();
+    this.#requests.clear();
+    this.#requestIds.clear();
+    this.#drained();
+    for (const call of calls) call.failed(error);
+    for (const member of members) member.ended(error);
+  }
+}
+
+/** Why a process that ended by itself is a failure, with what it said last. */
+function exitFailure(exit: ProcessExit | undefined, process: ServerProcess): BerthError {
+  const stderr = process.stderrTail(STDERR_LINES);
+  if (!exit)
+    return new BerthError('process-exited', 'the server process closed its output', { phase: 'run', stderr });
+  const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+  return new BerthError('process-exited', `the server process ended (${how})`, {
+    phase: 'run',
+    exitCode: exit.code,
+    signal: exit.signal,
+    stderr,
+  });
+}
+
+/** The plain non-negative integer in `bytes[start, end)`; -1 for anything else (ids of ours are nothing else). */
+function integerAt(bytes: Buffer, start: number, end: number): number {
+  if (end - start > 15) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = (bytes[i] as number) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}

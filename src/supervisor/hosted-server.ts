@@ -1,0 +1,207 @@
+/** One server in a supervisor: its processes' source, its sessions, and the processes that several of them share. */
+import type { Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import type { OpenOptions } from '../sessions/conversation.ts';
+import { canonicalJson, readInitializeParams } from '../sessions/lanes/initialize.ts';
+import type { Lane } from '../sessions/lanes/lane.ts';
+import { PooledLane } from '../sessions/lanes/pooled.ts';
+import { RelayLane } from '../sessions/lanes/relay.ts';
+import { SharedState } from '../sessions/lanes/shared-state.ts';
+import type { ClientMessage } from '../sessions/message.ts';
+import { notOpened, Session } from '../sessions/session.ts';
+import { Upstream } from '../sessions/upstream.ts';
+import type { ServerDefinition } from './server-definition.ts';
+import type { ProcessSource } from './server-process.ts';
+
+interface SharedProcess {
+  readonly upstream: Upstream;
+  readonly state: SharedState;
+  /** Clock reading since which no session is on it. */
+  idleSince: number | undefined;
+}
+
+interface OpenSession {
+  readonly session: Session;
+  readonly principal: string;
+}
+
+/** Conversations without session ids end after this many milliseconds without a call, whatever a session's idle time is. */
+const POOL_IDLE = 5 * 60_000;
+
+export class HostedServer {
+  readonly definition: ServerDefinition;
+  readonly #source: ProcessSource;
+  readonly #clock: Clock;
+  readonly #sessions = new Map<string, OpenSession>();
+  readonly #affinities = new Map<string, OpenSession>();
+  readonly #shared = new Map<string, SharedProcess>();
+  readonly #perPrincipal = new Map<string, number>();
+  #lastActivity: number | undefined;
+
+  constructor(definition: ServerDefinition, source: ProcessSource, clock: Clock) {
+    this.definition = definition;
+    this.#source = source;
+    this.#clock = clock;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** Clock reading of the last message of any session; undefined before the first. */
+  get lastActivity(): number | undefined {
+    let last = this.#lastActivity;
+    for (const { session } of [...this.#sessions.values(), ...this.#affinities.values()]) {
+      if (last === undefined || session.lastActivity > last) last = session.lastActivity;
+    }
+    return last;
+  }
+
+  /** A session by its nonce. Another principal's does not exist for the caller. */
+  session(nonce: string, principal: string): Session | undefined {
+    const open = this.#sessions.get(nonce);
+    return open?.principal === principal ? open.session : undefined;
+  }
+
+  /** Makes a session; throws `limit-reached` at a cap. An existing nonce of another principal is refused. */
+  openSession(nonce: string, principal: string, options: OpenOptions): Session {
+    if (this.#sessions.has(nonce)) throw new BerthError('unknown-session', 'unknown session');
+    this.#admit(principal);
+    const session = new Session({
+      delivery: options.delivery,
+      ownIds: true,
+      requestTimeout: this.definition.limits.requestTimeout,
+      clock: this.#clock,
+      openLane: (host, first) => this.#openLane(host, first, principal),
+      onEnd: () => this.#sessionEnded(nonce, principal, session),
+    });
+    this.#sessions.set(nonce, { session, principal });
+    return session;
+  }
+
+  /** What serves clients without a session under an affinity key. */
+  affinity(key: string, principal: string): Session {
+    const known = this.#affinities.get(`${principal}\n${key}`);
+    if (known) return known.session;
+    const session: Session = new Session({
+      delivery: 'streams',
+      ownIds: false,
+      requestTimeout: this.definition.limits.requestTimeout,
+      clock: this.#clock,
+      openLane: (host) => this.#openPooled(host),
+      onEnd: () => this.#affinities.delete(`${principal}\n${key}`),
+    });
+    this.#affinities.set(`${principal}\n${key}`, { session, principal });
+    return session;
+  }
+
+  /** Time passes: sessions and shared processes that nobody uses are ended. */
+  sweep(now: number): void {
+    const { idle } = this.definition.limits;
+    for (const { session } of this.#sessions.values()) {
+      session.sweep(now);
+      if (session.idle && now - session.lastActivity >= idle)
+        void session.end(new BerthError('unknown-session', 'the session was idle for too long'));
+    }
+    for (const { session } of this.#affinities.values()) {
+      session.sweep(now);
+      if (session.idle && now - session.lastActivity >= Math.min(idle, POOL_IDLE))
+        void session.end(new BerthError('unknown-session', 'idle'));
+    }
+    for (const [key, shared] of this.#shared) {
+      if (shared.upstream.members.size > 0) shared.idleSince = undefined;
+      else if (shared.idleSince === undefined) shared.idleSince = now;
+      else if (now - shared.idleSince >= idle) this.#stopShared(key, shared);
+    }
+  }
+
+  /** Ends everything. New sessions are refused from the first moment on. */
+  async close(error: BerthError, options: { readonly force: boolean }): Promise<void> {
+    const sessions = [...this.#sessions.values(), ...this.#affinities.values()];
+    const shared = [...this.#shared.values()];
+    this.#shared.clear();
+    const ends = sessions.map(({ session }) => session.end(error, options));
+    await Promise.all([
+      this.#source.close(),
+      ...ends,
+      ...shared.map(({ upstream }) => upstream.stop(options)),
+    ]);
+  }
+
+  /** No further sessions, spares go; the sessions that exist finish on their processes. */
+  async retire(): Promise<void> {
+    await this.#source.close();
+  }
+
+  #admit(principal: string): void {
+    const { sessions, sessionsPerPrincipal } = this.definition.limits;
+    if (this.#sessions.size >= sessions)
+      throw new BerthError('limit-reached', `this server has ${sessions} sessions, its limit`);
+    const own = this.#perPrincipal.get(principal) ?? 0;
+    if (own >= sessionsPerPrincipal)
+      throw new BerthError(
+        'limit-reached',
+        `you have ${sessionsPerPrincipal} sessions on this server, the limit`,
+      );
+    this.#perPrincipal.set(principal, own + 1);
+  }
+
+  #sessionEnded(nonce: string, principal: string, session: Session): void {
+    this.#sessions.delete(nonce);
+    this.#lastActivity = Math.max(this.#lastActivity ?? 0, session.lastActivity);
+    const own = (this.#perPrincipal.get(principal) ?? 1) - 1;
+    if (own > 0) this.#perPrincipal.set(principal, own);
+    else this.#perPrincipal.delete(principal);
+  }
+
+  #openLane(host: Session, first: ClientMessage, principal: string): Lane {
+    if (first.envelope.method !== 'initialize') throw notOpened();
+    switch (this.definition.isolation) {
+      case 'session':
+        return new RelayLane({ host, upstream: new Upstream(this.#source.acquire(), (members) => members) });
+      case 'principal':
+      case 'shared':
+        return this.#openShared(
+          host,
+          this.definition.isolation,
+          sharedKey(this.definition.isolation, first, principal),
+        );
+      case 'call':
+        return this.#openPooled(host);
+    }
+  }
+
+  #openPooled(host: Session): Lane {
+    return new PooledLane({
+      host,
+      perCall: this.definition.isolation === 'call',
+      open: () => new Upstream(this.#source.acquire(), () => []),
+    });
+  }
+
+  #openShared(host: Session, isolation: 'principal' | 'shared', key: string): Lane {
+    let shared = this.#shared.get(key);
+    if (!shared || shared.upstream.failure) {
+      const state = new SharedState(isolation);
+      const upstream = new Upstream(this.#source.acquire(), (members, kind, message) =>
+        state.choose(members, kind, message),
+      );
+      shared = { upstream, state, idleSince: undefined };
+      this.#shared.set(key, shared);
+    }
+    return new RelayLane({ host, upstream: shared.upstream, shared: shared.state });
+  }
+
+  #stopShared(key: string, shared: SharedProcess): void {
+    this.#shared.delete(key);
+    void shared.upstream.stop();
+  }
+}
+
+/** Which sessions may share a process (data-path.md 5.3). */
+function sharedKey(isolation: 'principal' | 'shared', first: ClientMessage, principal: string): string {
+  const { protocolVersion = '', capabilities } = readInitializeParams(first);
+  return isolation === 'shared'
+    ? protocolVersion
+    : `${principal}\n${protocolVersion}\n${canonicalJson(capabilities ?? {})}`;
+}

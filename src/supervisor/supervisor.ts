@@ -1,0 +1,166 @@
+/** The supervisor: owns servers' processes and sessions, and gives gateways their conversations. */
+import { type Clock, systemClock } from '../clock.ts';
+import { BerthError, toBerthError } from '../errors.ts';
+import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
+import type { ClientMessage } from '../sessions/message.ts';
+import type { Attachment, StreamReader } from '../sessions/reader.ts';
+import type { CallRequest, Session } from '../sessions/session.ts';
+import { HostedServer } from './hosted-server.ts';
+import type { ServerDefinition } from './server-definition.ts';
+import type { ProcessSource } from './server-process.ts';
+
+/** Milliseconds between looks at deadlines, idle sessions and stalled readers. */
+const SWEEP_EVERY = 1_000;
+
+export interface SupervisorOptions {
+  /** Makes the source of a server's processes. */
+  readonly source: (definition: ServerDefinition) => ProcessSource;
+  readonly clock?: Clock;
+}
+
+export interface SupervisorActivity {
+  readonly sessions: number;
+  /** Clock reading of the last message; undefined before the first. */
+  readonly lastActivity: number | undefined;
+}
+
+export class Supervisor {
+  readonly #servers = new Map<string, HostedServer>();
+  /** Replaced definitions whose sessions have not ended yet. */
+  readonly #retired = new Set<HostedServer>();
+  readonly #source: SupervisorOptions['source'];
+  readonly #clock: Clock;
+  readonly #stopSweep: () => void;
+
+  constructor(options: SupervisorOptions) {
+    this.#source = options.source;
+    this.#clock = options.clock ?? systemClock;
+    this.#stopSweep = this.#clock.every(SWEEP_EVERY, () => this.#sweep());
+  }
+
+  /** Makes a server callable. An id that is defined already gets the new definition for new sessions; old ones finish on the old. */
+  define(definition: ServerDefinition): void {
+    const old = this.#servers.get(definition.id);
+    this.#servers.set(definition.id, new HostedServer(definition, this.#source(definition), this.#clock));
+    if (!old) return;
+    this.#retired.add(old);
+    void old.retire();
+  }
+
+  /** Ends a server's sessions and processes. Unknown ids resolve. */
+  async undefine(id: string, options: { readonly force: boolean }): Promise<void> {
+    const ending = [...this.#retired].filter((server) => server.definition.id === id);
+    const current = this.#servers.get(id);
+    if (current) ending.push(current);
+    this.#servers.delete(id);
+    for (const server of ending) this.#retired.delete(server);
+    await Promise.all(
+      ending.map((server) => server.close(new BerthError('stopped', 'the server was stopped'), options)),
+    );
+  }
+
+  activity(id: string): SupervisorActivity | undefined {
+    const server = this.#servers.get(id);
+    return server && { sessions: server.sessionCount, lastActivity: server.lastActivity };
+  }
+
+  /** A gateway's handle on one conversation. */
+  conversation(target: ConversationTarget): Conversation {
+    return new LocalConversation(target, (open) => this.#find(target, open));
+  }
+
+  /** Ends everything. Idempotent. */
+  async close(options: { readonly force: boolean } = { force: false }): Promise<void> {
+    this.#stopSweep();
+    await Promise.all([...this.#servers.keys()].map((id) => this.undefine(id, options)));
+  }
+
+  #find(target: ConversationTarget, open: OpenOptions | undefined): Session {
+    const server = this.#servers.get(target.server);
+    if (!server) throw new BerthError('unknown-session', 'unknown session');
+    if (target.kind === 'affinity') return server.affinity(target.key, target.principal);
+    const session = server.session(target.key, target.principal) ?? this.#retiredSession(target);
+    if (session) return session;
+    if (!open) throw new BerthError('unknown-session', 'unknown session');
+    return server.openSession(target.key, target.principal, open);
+  }
+
+  #retiredSession(target: ConversationTarget): Session | undefined {
+    for (const server of this.#retired) {
+      const session =
+        server.definition.id === target.server ? server.session(target.key, target.principal) : undefined;
+      if (session) return session;
+    }
+    return undefined;
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    for (const server of this.#servers.values()) server.sweep(now);
+    for (const server of this.#retired) {
+      server.sweep(now);
+      if (server.sessionCount > 0) continue;
+      this.#retired.delete(server);
+      void server.close(new BerthError('stopped', 'replaced'), { force: false });
+    }
+  }
+}
+
+class LocalConversation implements Conversation {
+  readonly #target: ConversationTarget;
+  readonly #find: (open: OpenOptions | undefined) => Session;
+
+  constructor(target: ConversationTarget, find: (open: OpenOptions | undefined) => Session) {
+    this.#target = target;
+    this.#find = find;
+  }
+
+  call(request: CallRequest, reader: StreamReader, open?: OpenOptions): Attachment | undefined {
+    return this.#with(reader, open, (session) => session.call(request, reader));
+  }
+
+  note(key: string, message: ClientMessage, done: (error?: BerthError) => void): void {
+    let session: Session;
+    try {
+      session = this.#find(undefined);
+    } catch (error) {
+      return done(toBerthError(error));
+    }
+    // Clients without a session send notifications that nothing keeps: they are taken and mean nothing.
+    if (this.#target.kind === 'affinity' && message.envelope.method !== 'notifications/cancelled')
+      return done();
+    session.note(key, message, done);
+  }
+
+  attach(
+    request: { readonly stream: number; readonly after?: number },
+    reader: StreamReader,
+    open?: OpenOptions,
+  ): Attachment | undefined {
+    return this.#with(reader, open, (session) => session.attach(request.stream, request.after, reader));
+  }
+
+  end(done: (error?: BerthError) => void): void {
+    try {
+      void this.#find(undefined).end(new BerthError('unknown-session', 'the session was ended'));
+      done();
+    } catch (error) {
+      done(toBerthError(error));
+    }
+  }
+
+  #with(
+    reader: StreamReader,
+    open: OpenOptions | undefined,
+    use: (session: Session) => Attachment | undefined,
+  ): Attachment | undefined {
+    let session: Session;
+    try {
+      session = this.#find(open);
+    } catch (error) {
+      reader.refused(toBerthError(error));
+      return undefined;
+    }
+    return use(session);
+  }
+}

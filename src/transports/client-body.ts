@@ -1,0 +1,90 @@
+/** Reading what a client posted: the body within its limit, then its messages. */
+import type { IncomingMessage } from 'node:http';
+import { BerthError } from '../errors.ts';
+import { isBatch, scanClientMessage, splitBatch } from '../jsonrpc/envelope.ts';
+import type { ClientMessage } from '../sessions/message.ts';
+import type { TransportLimits } from './context.ts';
+import { faultError } from './rpc-error.ts';
+
+export interface ClientBody {
+  readonly messages: readonly ClientMessage[];
+  readonly batch: boolean;
+  /** How many of the messages want an answer. */
+  readonly requests: number;
+}
+
+/** A body that could not be taken, with the id that its refusal can answer. */
+export class BodyError extends Error {
+  readonly error: BerthError;
+  readonly id: string | undefined;
+
+  constructor(error: BerthError, id?: string) {
+    super(error.message);
+    this.error = error;
+    this.id = id;
+  }
+}
+
+/** Calls `done` with the whole body, or with `too-large` once it passes `most` bytes. Nothing is called when the client leaves before. */
+export function readBody(
+  request: IncomingMessage,
+  most: number,
+  done: (error: BerthError | undefined, body: Buffer) => void,
+): void {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const tooLarge = (): void => {
+    request.removeAllListeners('data');
+    request.removeAllListeners('end');
+    // The rest is read and dropped, so that the client sees the answer rather than a reset.
+    request.resume();
+    done(new BerthError('too-large', `the body is larger than ${most} bytes`), Buffer.alloc(0));
+  };
+  if (Number(request.headers['content-length']) > most) return tooLarge();
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > most) return tooLarge();
+    parts.push(chunk);
+  });
+  request.on('end', () =>
+    done(undefined, parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size)),
+  );
+}
+
+/** The messages of a body; throws {@link BodyError}. */
+export function parseBody(body: Buffer, limits: TransportLimits): ClientBody {
+  if (!isBatch(body)) {
+    const message = parseMessage(body, limits);
+    return { messages: [message], batch: false, requests: message.envelope.kind === 'request' ? 1 : 0 };
+  }
+  const split = splitBatch(body, limits, limits.batch);
+  if ('fault' in split) throw new BodyError(faultError(split.fault));
+  const messages = split.ranges.map(([from, to]) => parseMessage(body.subarray(from, to), limits));
+  return {
+    messages,
+    batch: true,
+    requests: messages.filter(({ envelope }) => envelope.kind === 'request').length,
+  };
+}
+
+/** One message; throws {@link BodyError}. */
+export function parseMessage(bytes: Buffer, limits: TransportLimits): ClientMessage {
+  const scanned = scanClientMessage(bytes, limits);
+  if (scanned.fault) throw new BodyError(faultError(scanned.fault), scanned.fault.id);
+  const message = { bytes, envelope: scanned.envelope };
+  if (scanned.envelope.modern) throw new BodyError(modernRefusal(), idOf(message));
+  return message;
+}
+
+/**
+ * What a modern envelope is answered with while no lane speaks that era: a code that modern clients take as "not modern",
+ * so that they fall back to `initialize`.
+ */
+export function modernRefusal(): BerthError {
+  return new BerthError('unsupported-version', 'this gateway speaks revisions up to 2025-11-25 here');
+}
+
+/** Raw id of a request; `null` for anything else. */
+export function idOf({ bytes, envelope }: ClientMessage): string {
+  return envelope.kind === 'request' ? bytes.toString('utf8', envelope.idStart, envelope.idEnd) : 'null';
+}

@@ -1,0 +1,83 @@
+/** What every transport of the gateway works with. */
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../clock.ts';
+import type { BerthError } from '../errors.ts';
+import type { ScanLimits } from '../jsonrpc/scanner.ts';
+import type { Link } from '../link/link.ts';
+
+/** A server as the data plane sees it. */
+export interface ServedServer {
+  /** UUID. */
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly isolation: 'session' | 'principal' | 'shared' | 'call';
+  readonly sessions: 'minted' | 'none';
+  /** Why it cannot be called; undefined while it can. */
+  readonly failure?: BerthError;
+}
+
+export interface Directory {
+  /** Undefined for a name that nobody has. */
+  find(name: string): ServedServer | undefined;
+}
+
+/** Chooses the replica that serves a conversation. */
+export interface Router {
+  /** The replica for something new under an affinity key; undefined when none is ready. */
+  route(server: string, affinity: string): { readonly replica: string; readonly link: Link } | undefined;
+  /** The link to a named replica; undefined when it is gone. */
+  replica(server: string, replica: string): Link | undefined;
+}
+
+/** Who calls; the digest stands in session ids, so that another caller's id is told apart without the supervisor. */
+export interface Caller {
+  readonly id: string;
+  readonly digest: string;
+}
+
+/** Who may call; throws BerthError (`wrong-host`, `forbidden`, `unauthorized`). */
+export interface Guard {
+  checkHost(request: IncomingMessage): void;
+  checkOrigin(request: IncomingMessage): void;
+  principalOf(request: IncomingMessage): Caller;
+}
+
+/** What a sealed session id holds, beside the server that it is bound to. */
+export interface SessionClaims {
+  readonly replica: string;
+  readonly nonce: string;
+  /** {@link Caller.digest} of who opened the session. */
+  readonly principal: string;
+  /** Milliseconds since the epoch. */
+  readonly issuedAt: number;
+}
+
+export interface Sealer {
+  seal(serverId: string, claims: SessionClaims): string;
+  /** Undefined for anything that is not a session id of this server under a valid key. */
+  open(sealed: string, serverId: string): SessionClaims | undefined;
+}
+
+export interface TransportLimits extends ScanLimits {
+  /** Bytes of one message from a client. */
+  readonly messageBytes: number;
+  /** Messages of one batch. */
+  readonly batch: number;
+}
+
+export interface DataPlane {
+  readonly directory: Directory;
+  readonly router: Router;
+  readonly guard: Guard;
+  readonly sealer: Sealer;
+  readonly limits: TransportLimits;
+  readonly clock: Clock;
+  /** Path prefix of the public URL, without trailing slash. */
+  readonly pathPrefix: string;
+  /** Mints keys of exchanges and notes: unique over all gateways and their restarts. */
+  readonly nextKey: () => string;
+  /** Mints session nonces: at least 128 random bits. */
+  readonly nextNonce: () => string;
+  readonly onError: (error: BerthError, request: IncomingMessage) => void;
+}

@@ -1,0 +1,101 @@
+/** The gateway's one HTTP server: the data plane first, everything else to the control plane. */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { BerthError } from '../errors.ts';
+import { type DataPlaneServer, refuseUpgrade } from './data-plane.ts';
+
+/** Milliseconds; see the threat of slow clients (T-43). Streams are exempt once their head is sent. */
+const HEADERS_TIMEOUT = 10_000;
+const REQUEST_TIMEOUT = 30_000;
+const CHECK_EVERY = 5_000;
+/** Longer than the usual 60 s of load balancers, so that it is never this side that closes a connection just as it is used. */
+const KEEP_ALIVE_TIMEOUT = 65_000;
+
+export interface HttpServerOptions {
+  readonly dataPlane: DataPlaneServer;
+  /** Everything that is not the data plane's. */
+  readonly control: RequestListener;
+  /** Called first; true means that the request is answered (CORS preflight). */
+  readonly before?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Header fields of one request. */
+  readonly headers: number;
+  /** Connections at one time. */
+  readonly connections: number;
+}
+
+export interface HttpFront {
+  readonly server: Server;
+  listen(port: number, host: string): Promise<{ readonly port: number; readonly address: string }>;
+  /** Stops listening and ends open connections; resolves when all are gone. Idempotent. */
+  close(): Promise<void>;
+}
+
+export function createHttpFront(options: HttpServerOptions): HttpFront {
+  const { dataPlane, control, before } = options;
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: CHECK_EVERY,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      noDelay: true,
+      // The guard answers a missing Host with 421 and a body that says why.
+      requireHostHeader: false,
+    },
+    (request, response) => {
+      if (before?.(request, response) === true) return;
+      if (!dataPlane.handle(request, response)) control(request, response);
+    },
+  );
+  server.maxHeadersCount = options.headers;
+  server.maxConnections = options.connections;
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    if (!dataPlane.upgrade(request, socket, head))
+      refuseUpgrade(socket, new BerthError('not-found', 'no such path'));
+  });
+  let closing: Promise<void> | undefined;
+  return {
+    server,
+    listen: (port, host) => listen(server, port, host),
+    close: () => {
+      closing ??= close(server, dataPlane);
+      return closing;
+    },
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<{ port: number; address: string }> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? `the port ${port} is in use`
+          : `cannot listen on ${host}:${port}: ${cause.code ?? cause.message}`;
+      reject(
+        new BerthError('bad-setting', why, {
+          cause,
+          hint: 'Choose another port (BERTH_PORT or --port), or end the program that uses it.',
+        }),
+      );
+    });
+    server.listen(port, host, () => {
+      const { port: actual, address } = server.address() as AddressInfo;
+      resolve({ port: actual, address });
+    });
+  });
+}
+
+function close(server: Server, dataPlane: DataPlaneServer): Promise<void> {
+  return new Promise((resolve) => {
+    dataPlane.close();
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

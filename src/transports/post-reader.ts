@@ -1,0 +1,134 @@
+/** The reader behind a POST: one plain JSON answer when it comes soon and alone, an event stream otherwise (data-path.md 3.4). */
+import type { ServerResponse } from 'node:http';
+import type { Cancel, Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
+import { EventSource } from './event-source.ts';
+import { PIECE, writeFlow } from './flow.ts';
+import { sendRpcError } from './rpc-error.ts';
+
+/** Milliseconds after which a response becomes an event stream. */
+export const PLAIN_WITHIN = 1_000;
+
+export interface PostReaderOptions {
+  readonly response: ServerResponse;
+  readonly clock: Clock;
+  /** Raw id for errors. */
+  readonly id: string;
+  /** A single request: its answer may be plain JSON. */
+  readonly plain: boolean;
+  /** Event streams open with an event that has only an id. */
+  readonly primed: boolean;
+  /** Set for `initialize`: the session that its result opens. */
+  readonly sessionId?: string;
+}
+
+export class PostReader implements StreamReader {
+  readonly #options: PostReaderOptions;
+  readonly #cancelTimer: Cancel;
+  #stream = 0;
+  #source: EventSource | undefined;
+  #over = false;
+  attachment: Attachment | undefined;
+
+  constructor(options: PostReaderOptions) {
+    this.#options = options;
+    this.#cancelTimer = options.clock.after(PLAIN_WITHIN, () => this.#open());
+    options.response.on('close', () => this.#left());
+  }
+
+  accepted(stream: number): void {
+    this.#stream = stream;
+  }
+
+  refused(error: BerthError): void {
+    this.#finish();
+    sendRpcError(this.#options.response, error, this.#options.id);
+  }
+
+  event(event: StreamEvent): void {
+    if (this.#over) return;
+    if (this.#source === undefined && this.#options.plain && event.kind === 'answer')
+      return this.#answerPlain(event);
+    this.#open();
+    this.#source?.send(event, this.#stream, this.#credit);
+  }
+
+  end(reason: ReaderEnd): void {
+    if (this.#over) return;
+    if (reason === 'slow') {
+      this.#finish();
+      this.#options.response.destroy();
+    } else if (this.#source) {
+      this.#finish();
+      this.#source.end();
+    } else this.#endSilent(reason);
+  }
+
+  /** The way back, usable before {@link attachment} is set. */
+  readonly #credit: Attachment = {
+    credit: (bytes, seq) => this.attachment?.credit(bytes, seq),
+    detach: () => this.attachment?.detach(),
+  };
+
+  /** Nothing was sent yet: a cancelled call ends as an empty stream, everything else is an error. */
+  #endSilent(reason: ReaderEnd): void {
+    if (reason === 'complete' || reason === 'superseded') {
+      this.#open();
+      this.#finish();
+      this.#source?.end();
+      return;
+    }
+    const error =
+      reason === 'lost'
+        ? new BerthError('busy', 'the server cannot be reached just now')
+        : new BerthError('unknown-session', 'the session has ended');
+    this.refused(error);
+  }
+
+  #open(): void {
+    if (this.#over || this.#source) return;
+    this.#cancelTimer();
+    const { response, clock, primed, sessionId } = this.#options;
+    this.#source = new EventSource(
+      response,
+      clock,
+      sessionId === undefined ? {} : { 'Mcp-Session-Id': sessionId },
+    );
+    if (primed) this.#source.prime(this.#stream, 0);
+  }
+
+  #answerPlain(event: StreamEvent): void {
+    this.#finish();
+    const { response, sessionId } = this.#options;
+    const headers: Record<string, string | number> = {
+      'Content-Type': 'application/json',
+      'Content-Length': event.bytes,
+    };
+    // Only a result opens a session: an error leaves nothing behind to name.
+    if (sessionId !== undefined && isResult(event)) headers['Mcp-Session-Id'] = sessionId;
+    response.writeHead(200, headers);
+    if (event.bytes > PIECE) {
+      writeFlow(response, event.parts, { attachment: this.#credit, bytes: event.bytes, seq: event.seq });
+      response.end();
+    } else {
+      const [only] = event.parts;
+      const body = event.parts.length === 1 && only ? only : Buffer.concat(event.parts, event.bytes);
+      response.end(body, () => this.attachment?.credit(event.bytes, event.seq));
+    }
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#cancelTimer();
+  }
+
+  #left(): void {
+    this.#finish();
+    this.attachment?.detach();
+  }
+}
+
+function isResult(event: StreamEvent): boolean {
+  return 'result' in (JSON.parse(Buffer.concat(event.parts as Buffer[]).toString('utf8')) as object);
+}

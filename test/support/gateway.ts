@@ -1,0 +1,106 @@
+/** The real data plane over real processes, started in the test's own program on a free loopback port. */
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KeyStore } from '../../src/auth/keys.ts';
+import { createSealer } from '../../src/auth/seal.ts';
+import { createGateway } from '../../src/gateway.ts';
+import { createInProcessLink } from '../../src/link/in-process.ts';
+import { createReplicaRouter } from '../../src/link/router.ts';
+import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
+import {
+  DEFAULT_LIMITS,
+  type Isolation,
+  type ServerDefinition,
+  type ServerLimits,
+} from '../../src/supervisor/server-definition.ts';
+
+export interface TestServer {
+  readonly name: string;
+  readonly launch: {
+    readonly file: string;
+    readonly args: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
+  };
+  readonly isolation?: Isolation;
+  readonly sessions?: 'minted' | 'none';
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface TestGateway {
+  /** `http://127.0.0.1:PORT/servers/name`. */
+  url(name: string): string;
+  readonly port: number;
+  readonly host: LocalHost;
+  readonly ids: ReadonlyMap<string, string>;
+  close(): Promise<void>;
+}
+
+export const TEST_LIMITS = {
+  messageBytes: 4 * 1024 * 1024,
+  batch: 100,
+  depth: 64,
+  elements: 100_000,
+  headers: 100,
+  connections: 10_000,
+};
+
+/** Starts a gateway with the given servers; `keys` are names and plain keys. */
+export async function startGateway(options: {
+  readonly servers: readonly TestServer[];
+  readonly keys?: Readonly<Record<string, string>>;
+}): Promise<TestGateway> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
+  const host = createLocalHost({ dataDir });
+  const link = createInProcessLink(host.supervisor);
+  const router = createReplicaRouter();
+  const definitions = new Map(options.servers.map((server) => [server.name, toDefinition(server, dataDir)]));
+  for (const definition of definitions.values()) {
+    host.define(definition);
+    router.set(definition.id, [{ name: 'local', link }]);
+  }
+  const configured = Object.entries(options.keys ?? {}).map(([name, key]) => ({
+    name,
+    hash: createHash('sha256').update(key).digest('hex'),
+  }));
+  const front = createGateway({
+    settings: { host: '127.0.0.1', allowedHosts: [], allowedOrigins: [], cors: true, limits: TEST_LIMITS },
+    keys: new KeyStore({ dataDir, configured }),
+    sealer: createSealer({ keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }] }),
+    directory: {
+      find: (name) => {
+        const definition = definitions.get(name);
+        return definition && { ...definition, state: 'running' };
+      },
+    },
+    router,
+    control: (_request, response) => response.writeHead(404).end(),
+  });
+  const { port } = await front.listen(0, '127.0.0.1');
+  return {
+    url: (name) => `http://127.0.0.1:${port}/servers/${name}`,
+    port,
+    host,
+    ids: new Map([...definitions].map(([name, { id }]) => [name, id])),
+    close: async () => {
+      await front.close();
+      await host.close({ force: true });
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
+  const { file, args, env = {}, cwd = dataDir } = server.launch;
+  return {
+    id: randomUUID(),
+    name: server.name,
+    launch: { file, args, env: { PATH: process.env['PATH'] ?? '', HOME: dataDir, ...env }, cwd },
+    isolation: server.isolation ?? 'session',
+    sessions: server.sessions ?? 'minted',
+    limits: { ...DEFAULT_LIMITS, ...server.limits },
+    secrets: [],
+  };
+}
