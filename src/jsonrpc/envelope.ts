@@ -1,6 +1,8 @@
 /** What a relay needs to know of a JSON-RPC message: its kind, and where the few values stand that it may have to replace. */
 import { isUtf8 } from 'node:buffer';
-import { NO_LIMITS, type ScanFault, type ScanLimits, Scanner, SLOT } from './scanner.ts';
+import { SLOT } from './member-names.ts';
+import { NO_LIMITS, type ScanFault, type ScanLimits } from './scan-limits.ts';
+import { Scanner } from './scanner.ts';
 
 export type MessageKind = 'request' | 'notification' | 'result' | 'error';
 

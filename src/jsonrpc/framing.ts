@@ -1,5 +1,7 @@
 /** Newline framing on bytes: chunks are kept as they came and joined once per line, never once per chunk. */
-import { NO_LIMITS, Scanner } from './scanner.ts';
+
+import { NO_LIMITS } from './scan-limits.ts';
+import { Scanner } from './scanner.ts';
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -3,115 +3,12 @@
  * where the envelope's values stand. Nothing is decoded, built or copied. It can stop at any byte and go on with the next chunk.
  */
 
-/** What the scan remembers the place of. */
-export const SLOT = {
-  jsonrpc: 1,
-  id: 2,
-  method: 3,
-  params: 4,
-  result: 5,
-  error: 6,
-  meta: 7,
-  requestId: 8,
-  token: 9,
-  uri: 10,
-  protocolVersion: 11,
-  metaToken: 12,
-  metaVersion: 13,
-} as const;
-
-export const SLOT_COUNT = 14;
-
-/** Names by level: 1 the message, 2 its `params`, 3 their `_meta`. */
-const NAMES: readonly ReadonlyMap<string, number>[] = [
-  new Map(),
-  new Map<string, number>([
-    ['jsonrpc', SLOT.jsonrpc],
-    ['id', SLOT.id],
-    ['method', SLOT.method],
-    ['params', SLOT.params],
-    ['result', SLOT.result],
-    ['error', SLOT.error],
-  ]),
-  new Map<string, number>([
-    ['_meta', SLOT.meta],
-    ['requestId', SLOT.requestId],
-    ['progressToken', SLOT.token],
-    ['uri', SLOT.uri],
-    ['protocolVersion', SLOT.protocolVersion],
-  ]),
-  new Map<string, number>([
-    ['progressToken', SLOT.metaToken],
-    ['io.modelcontextprotocol/protocolVersion', SLOT.metaVersion],
-  ]),
-];
-
-/** Lengths of the tracked names, so that most names are passed over without a look-up. */
-const LENGTHS = NAMES.map((names) => {
-  const lengths = new Uint8Array(64);
-  for (const name of names.keys()) lengths[name.length] = 1;
-  return lengths;
-});
-const LONGEST_NAME = 63;
-
-const S = {
-  value: 0,
-  valueOrEnd: 1,
-  keyOrEnd: 2,
-  key: 3,
-  colon: 4,
-  afterValue: 5,
-  string: 6,
-  escape: 7,
-  hex: 8,
-  minus: 9,
-  zero: 10,
-  int: 11,
-  dot: 12,
-  fraction: 13,
-  exponent: 14,
-  exponentSign: 15,
-  exponentDigits: 16,
-  literal: 17,
-  done: 18,
-} as const;
-
-const LITERALS = ['true', 'false', 'null'].map((text) => Buffer.from(text));
-const LITERAL_TRUE = 0;
-const LITERAL_FALSE = 1;
-const LITERAL_NULL = 2;
-
-/** 1 where a byte needs a look inside a string: quote, backslash, control characters. */
-const STRING_STOP = new Uint8Array(256);
-STRING_STOP.fill(1, 0, 0x20);
-STRING_STOP[0x22] = 1;
-STRING_STOP[0x5c] = 1;
-
-const IS_DIGIT = new Uint8Array(256);
-IS_DIGIT.fill(1, 0x30, 0x3a);
-
-const IS_HEX = new Uint8Array(256);
-IS_HEX.fill(1, 0x30, 0x3a);
-IS_HEX.fill(1, 0x41, 0x47);
-IS_HEX.fill(1, 0x61, 0x67);
-
-const IS_ESCAPED = new Uint8Array(256);
-for (const byte of Buffer.from('"\\/bfnrt')) IS_ESCAPED[byte] = 1;
+import { decodeName, LONGEST_NAME, mayMatter, SLOT, SLOT_COUNT, slotOf } from './member-names.ts';
+import { NO_LIMITS, type ScanFault, type ScanLimits } from './scan-limits.ts';
+import { IS_DIGIT, IS_ESCAPED, IS_HEX, isNumberEnd, LITERALS, S, STRING_STOP } from './scan-tables.ts';
 
 /** Longest answer id that is kept while its over-long line is thrown away, in bytes. */
 const KEPT_ID = 64;
-
-export interface ScanLimits {
-  /** Nesting of objects and arrays. */
-  readonly depth: number;
-  /** Members and elements in the whole message. */
-  readonly elements: number;
-}
-
-export const NO_LIMITS: ScanLimits = { depth: Number.POSITIVE_INFINITY, elements: Number.POSITIVE_INFINITY };
-
-/** Why a scan refused: `syntax` is what `JSON.parse` refuses too, `envelope` breaks a rule of ours, `limit` passes a limit. */
-export type ScanFault = 'syntax' | 'envelope' | 'limit';
 
 export class Scanner {
   /** Start and end of every slot's value; start is -1 while it has not been seen. */
@@ -411,7 +308,7 @@ export class Scanner {
                 i++;
                 state = S.minus;
               } else if (c === 0x74 || c === 0x66 || c === 0x6e) {
-                this.#literal = c === 0x74 ? LITERAL_TRUE : c === 0x66 ? LITERAL_FALSE : LITERAL_NULL;
+                this.#literal = c === 0x74 ? 0 : c === 0x66 ? 1 : 2;
                 this.#literalAt = 0;
                 state = S.literal;
               } else {
@@ -457,39 +354,24 @@ export class Scanner {
     const start = this.#keyStart - shift;
     const carried = this.#keyCarry !== '';
     const odd = this.#keyOdd;
-    let slot = 0;
+    let slot: number | string;
     if (!odd && !carried) {
-      const length = end - start;
-      if (length > LONGEST_NAME || (LENGTHS[depth]?.[length] !== 1 && !(depth === 1 && length === 9)))
-        return true;
-      slot = this.#slotOf(buf.toString('latin1', start, end), depth, false);
+      if (!mayMatter(end - start, depth)) return true;
+      slot = slotOf(buf.toString('latin1', start, end), depth, false);
     } else {
       const raw = this.#keyCarry + buf.toString('latin1', Math.max(from, start), end);
-      slot = this.#slotOf(odd ? decodeName(raw) : raw, depth, odd);
+      slot = slotOf(odd ? decodeName(raw) : raw, depth, odd);
     }
-    if (slot < 0) return false;
+    if (typeof slot === 'string') {
+      this.#fail('envelope', slot);
+      return false;
+    }
     if (slot > 0 && (this.starts[slot] as number) >= 0) {
       this.#fail('envelope', 'a member that the envelope needs stands twice');
       return false;
     }
     this.#slotAt[depth] = slot;
     return true;
-  }
-
-  #slotOf(name: string, depth: number, odd: boolean): number {
-    const slot = NAMES[depth]?.get(name) ?? 0;
-    if (depth > 1) return slot;
-    if (slot > 0 && !odd) return slot;
-    if (name === '__proto__') {
-      this.#fail('envelope', '__proto__ as a member of the message');
-      return -1;
-    }
-    // Some parsers (Go's) compare names without case, Unicode folding included: such a name would mean one thing here and another there.
-    if (slot > 0 || NAMES[1]?.has(name.toUpperCase().toLowerCase())) {
-      this.#fail('envelope', 'an envelope member written with escapes or in another case');
-      return -1;
-    }
-    return 0;
   }
 
   #carryKey(buf: Buffer, from: number, to: number, shift: number): void {
@@ -506,19 +388,5 @@ export class Scanner {
     const first = Math.max(from, start - shift);
     const last = end < 0 ? to : Math.min(to, end - shift);
     if (last > first) this.idText += buf.toString('latin1', first, Math.min(last, first + KEPT_ID + 1));
-  }
-}
-
-function isNumberEnd(state: number): boolean {
-  return state === S.zero || state === S.int || state === S.fraction || state === S.exponentDigits;
-}
-
-/** A name from its raw latin1 bytes between the quotes, escapes resolved. */
-function decodeName(raw: string): string {
-  const text = Buffer.from(raw, 'latin1').toString('utf8');
-  try {
-    return JSON.parse(`"${text}"`) as string;
-  } catch {
-    return text;
   }
 }

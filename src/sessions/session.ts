@@ -1,5 +1,4 @@
 /** A session: one client's conversation with one server, with its exchanges and streams. It lives in the supervisor. */
-import { crc32 } from 'node:zlib';
 import type { Clock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { idKey } from '../jsonrpc/id.ts';
@@ -9,6 +8,7 @@ import { KeptAnswers } from './kept-answers.ts';
 import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
 import { type Attachment, READER_WINDOW, SHARED_BACKLOG, STALL_LIMIT, type StreamReader } from './reader.ts';
+import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
 
 /** Calls that one session may have in flight. */
 const MOST_CALLS = 1_024;
@@ -42,22 +42,11 @@ export interface CallRequest {
   readonly after?: number;
 }
 
-interface StreamEntry {
-  readonly stream: EventStream;
-  readonly key: string;
-  /** Comparable ids of the requests that it answers. */
-  readonly ids: string[];
-  /** Calls that have not ended. */
-  open: number;
-}
-
 export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #options: SessionOptions;
   readonly #single: boolean;
   readonly #standalone: EventStream;
-  readonly #streams = new Map<number, StreamEntry>();
-  readonly #byKey = new Map<string, StreamEntry>();
-  readonly #byId = new Map<string, Exchange>();
+  readonly #streams = new StreamTable();
   readonly #running = new Set<Exchange>();
   readonly #deadlines = new Map<Exchange, number>();
   readonly #keys = new Set<string>();
@@ -77,7 +66,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#options = options;
     this.#single = options.delivery === 'single';
     this.#standalone = new EventStream(STANDALONE, this, false);
-    this.#kept = new KeptAnswers(options.clock, (stream) => this.#forget(stream));
+    this.#kept = new KeptAnswers(options.clock, (stream) => this.#streams.forget(stream));
     this.lastActivity = options.clock.now();
   }
 
@@ -98,10 +87,10 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   /** Takes requests from a client; see {@link StreamReader} for what follows. With single delivery only `accepted` or `refused` does. */
   call(request: CallRequest, reader: StreamReader): Attachment | undefined {
     this.lastActivity = this.#options.clock.now();
-    const known = this.#byKey.get(request.key);
+    const known = this.#streams.byKey(request.key);
     if (known) return this.#attachTo(known.stream, reader, request.after);
     if (this.#single && this.#keys.has(request.key)) return this.#acceptSingle(reader);
-    const repeated = this.#findRepeated(request);
+    const repeated = this.#options.ownIds ? this.#streams.findRepeated(request.messages) : undefined;
     if (repeated instanceof BerthError) return refuse(reader, repeated);
     if (repeated) return this.#attachTo(repeated, reader);
     const refusal = this.#refusal(request) ?? this.#open(request);
@@ -170,14 +159,14 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#deadlines.delete(exchange);
     this.#checkBacklog(exchange.stream);
     if (exchange.stream === this.#standalone) {
-      if (over) this.#byId.delete(exchange.round.idKey);
+      if (over) this.#streams.release(exchange);
       return;
     }
     const entry = this.#streams.get(exchange.stream.id);
     if (!entry || --entry.open > 0) return;
     entry.stream.finish();
     // Without ids of their own no client can come back for it.
-    if (!this.#options.ownIds && entry.stream.reader === undefined) this.#forget(entry.stream);
+    if (!this.#options.ownIds && entry.stream.reader === undefined) this.#streams.forget(entry.stream);
   }
 
   moved(exchange: Exchange): void {
@@ -201,7 +190,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   drained(stream: EventStream): void {
     if (this.#options.ownIds) this.#kept.add(stream);
-    else this.#forget(stream);
+    else this.#streams.forget(stream);
   }
 
   lost(count: number): void {
@@ -214,7 +203,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#kept.sweep(now);
     if (this.#buffered < READER_WINDOW) return;
     this.#checkStall(this.#standalone, now);
-    for (const { stream } of this.#streams.values()) this.#checkStall(stream, now);
+    for (const { stream } of this.#streams.entries) this.#checkStall(stream, now);
   }
 
   /** A further client request for a call that waits: its answer goes to the new request's stream, the call is never repeated. */
@@ -251,19 +240,12 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   #newStream(key: string): StreamEntry {
-    const stream = new EventStream(this.#nextStream++, this, this.#options.ownIds);
-    const entry: StreamEntry = { stream, key, ids: [], open: 0 };
-    this.#streams.set(stream.id, entry);
-    this.#byKey.set(key, entry);
-    return entry;
+    return this.#streams.add(new EventStream(this.#nextStream++, this, this.#options.ownIds), key);
   }
 
   #start(key: string, message: ClientMessage, stream: EventStream, entry?: StreamEntry): void {
     const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
-    if (this.#options.ownIds) {
-      this.#byId.set(exchange.round.idKey, exchange);
-      entry?.ids.push(exchange.round.idKey);
-    }
+    if (this.#options.ownIds) this.#streams.take(exchange, entry);
     this.#running.add(exchange);
     this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
     this.#lane?.request(exchange, message);
@@ -271,8 +253,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   #track(exchange: Exchange, entry: StreamEntry): void {
     entry.open++;
-    entry.ids.push(exchange.round.idKey);
-    if (this.#options.ownIds) this.#byId.set(exchange.round.idKey, exchange);
+    if (this.#options.ownIds) this.#streams.take(exchange, entry);
     this.#running.add(exchange);
     this.moved(exchange);
   }
@@ -305,7 +286,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #cancel({ bytes, envelope }: ClientMessage): void {
     if (envelope.requestIdStart < 0) return;
     const key = idKey(bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd));
-    const exchange = this.#options.ownIds ? this.#byId.get(key) : this.#onlyRunning(key);
+    const exchange = this.#options.ownIds ? this.#streams.byId(key) : this.#onlyRunning(key);
     if (!exchange || !this.#running.has(exchange)) return;
     this.#lane?.cancel(exchange, 'cancelled by the client');
     exchange.drop();
@@ -314,24 +295,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #onlyRunning(key: string): Exchange | undefined {
     const found = [...this.#running].filter((exchange) => exchange.round.idKey === key);
     return found.length === 1 ? found[0] : undefined;
-  }
-
-  /** data-path.md 2.3: the stream of the same request sent before, an error for an id that is taken, undefined for something new. */
-  #findRepeated(request: CallRequest): EventStream | BerthError | undefined {
-    if (!this.#options.ownIds || this.#byId.size === 0) return undefined;
-    let found: EventStream | undefined;
-    for (const message of request.messages) {
-      if (message.envelope.kind !== 'request') continue;
-      const known = this.#byId.get(idKey(rawId(message)))?.round;
-      if (!known) continue;
-      const same =
-        known.stream !== this.#standalone &&
-        known.stream.reader === undefined &&
-        known.digest === digestOf(message.bytes);
-      if (!same || (found && found !== known.stream)) return idTaken(message);
-      found = known.stream;
-    }
-    return found;
   }
 
   #refusal(request: CallRequest): BerthError | undefined {
@@ -372,7 +335,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   #detach(stream: EventStream, reader: StreamReader): void {
     stream.detach(reader);
-    if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#forget(stream);
+    if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#streams.forget(stream);
   }
 
   /** data-path.md 3.5: the only exchange in flight, else the GET stream, else (requests only) the oldest exchange, else held. */
@@ -399,15 +362,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     if (stream.stalledSince === undefined) stream.stalledSince = now;
     else if (now - stream.stalledSince >= STALL_LIMIT) stream.close('slow');
   }
-
-  #forget(stream: EventStream): void {
-    const entry = this.#streams.get(stream.id);
-    if (!entry) return;
-    this.#streams.delete(stream.id);
-    this.#byKey.delete(entry.key);
-    for (const id of entry.ids) if (this.#byId.get(id)?.round.stream === stream) this.#byId.delete(id);
-    stream.forget();
-  }
 }
 
 /** What a session answers before its `initialize`. */
@@ -417,29 +371,4 @@ export function notOpened(): BerthError {
 
 function refuse(reader: StreamReader, error: BerthError): undefined {
   reader.refused(error);
-}
-
-function idTaken(message: ClientMessage): BerthError {
-  return new BerthError('invalid-request', `the id ${rawId(message)} is already in use`, {
-    hint: 'Give every request of a session an id of its own.',
-  });
-}
-
-function doubledId(messages: readonly ClientMessage[]): ClientMessage | undefined {
-  const seen = new Set<string>();
-  return messages.find((message) => {
-    if (message.envelope.kind !== 'request') return false;
-    const key = idKey(rawId(message));
-    if (seen.has(key)) return true;
-    seen.add(key);
-    return false;
-  });
-}
-
-/**
- * Tells a repeated request from another one that uses the same id in the same session. No security boundary: only the
- * session's own client can meet a collision, so a cheap checksum (with the length) does.
- */
-function digestOf(bytes: Buffer): number {
-  return crc32(bytes) * 0x200000 + (bytes.length & 0x1fffff);
 }

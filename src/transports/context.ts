@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { BerthError } from '../errors.ts';
-import type { ScanLimits } from '../jsonrpc/scanner.ts';
+import type { ScanLimits } from '../jsonrpc/scan-limits.ts';
 import type { Link } from '../link/link.ts';
 
 /** A server as the data plane sees it. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { applyEdits } from '../../src/jsonrpc/edit.ts';
 import { isBatch, scanClientMessage, scanMessage, splitBatch } from '../../src/jsonrpc/envelope.ts';
 import { idKey } from '../../src/jsonrpc/id.ts';
-import { NO_LIMITS } from '../../src/jsonrpc/scanner.ts';
+import { NO_LIMITS } from '../../src/jsonrpc/scan-limits.ts';
 
 const LIMITS = { depth: 64, elements: 100_000 };
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NO_LIMITS, Scanner, SLOT } from '../../src/jsonrpc/scanner.ts';
+import { SLOT } from '../../src/jsonrpc/member-names.ts';
+import { NO_LIMITS } from '../../src/jsonrpc/scan-limits.ts';
+import { Scanner } from '../../src/jsonrpc/scanner.ts';
 
 function scanWhole(bytes: Buffer, limits = NO_LIMITS): Scanner {
   const scanner = new Scanner();

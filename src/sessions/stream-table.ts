@@ -1,0 +1,113 @@
+/** The streams of a session's requests: by number, by exchange key, and by the client's ids that they answer. */
+import { crc32 } from 'node:zlib';
+import { BerthError } from '../errors.ts';
+import { idKey } from '../jsonrpc/id.ts';
+import type { EventStream } from './event-stream.ts';
+import type { Exchange, Round } from './exchange.ts';
+import { type ClientMessage, rawId } from './message.ts';
+
+export interface StreamEntry {
+  readonly stream: EventStream;
+  readonly key: string;
+  /** Comparable ids of the requests that it answers. */
+  readonly ids: string[];
+  /** Calls that have not ended. */
+  open: number;
+}
+
+export class StreamTable {
+  readonly #streams = new Map<number, StreamEntry>();
+  readonly #byKey = new Map<string, StreamEntry>();
+  readonly #byId = new Map<string, Exchange>();
+
+  get entries(): Iterable<StreamEntry> {
+    return this.#streams.values();
+  }
+
+  get(stream: number): StreamEntry | undefined {
+    return this.#streams.get(stream);
+  }
+
+  byKey(key: string): StreamEntry | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** The exchange that a client's id means: in flight, or with its answer still kept. */
+  byId(key: string): Exchange | undefined {
+    return this.#byId.get(key);
+  }
+
+  add(stream: EventStream, key: string): StreamEntry {
+    const entry: StreamEntry = { stream, key, ids: [], open: 0 };
+    this.#streams.set(stream.id, entry);
+    this.#byKey.set(key, entry);
+    return entry;
+  }
+
+  /** Remembers the id of an exchange's present round; `entry` is absent for the standalone stream. */
+  take(exchange: Exchange, entry?: StreamEntry): void {
+    this.#byId.set(exchange.round.idKey, exchange);
+    entry?.ids.push(exchange.round.idKey);
+  }
+
+  /** The id may be used again. */
+  release(exchange: Exchange): void {
+    this.#byId.delete(exchange.round.idKey);
+  }
+
+  forget(stream: EventStream): void {
+    const entry = this.#streams.get(stream.id);
+    if (!entry) return;
+    this.#streams.delete(stream.id);
+    this.#byKey.delete(entry.key);
+    for (const id of entry.ids) if (this.#byId.get(id)?.round.stream === stream) this.#byId.delete(id);
+    stream.forget();
+  }
+
+  /** data-path.md 2.3: the stream of the same request sent before, an error for an id that is taken, undefined for something new. */
+  findRepeated(messages: readonly ClientMessage[]): EventStream | BerthError | undefined {
+    if (this.#byId.size === 0) return undefined;
+    let found: EventStream | undefined;
+    for (const message of messages) {
+      if (message.envelope.kind !== 'request') continue;
+      const known = this.#byId.get(idKey(rawId(message)))?.round;
+      if (!known) continue;
+      if (!this.#isRepeat(known, message) || (found && found !== known.stream)) return idTaken(message);
+      found = known.stream;
+    }
+    return found;
+  }
+
+  /** Nobody reads the answer of the first, and the bytes are the same. */
+  #isRepeat(known: Round, message: ClientMessage): boolean {
+    const resumable = this.#streams.has(known.stream.id) && known.stream.reader === undefined;
+    return resumable && known.digest === digestOf(message.bytes);
+  }
+}
+
+/** What a request whose id is in use is refused with. */
+export function idTaken(message: ClientMessage): BerthError {
+  return new BerthError('invalid-request', `the id ${rawId(message)} is already in use`, {
+    hint: 'Give every request of a session an id of its own.',
+  });
+}
+
+/** The first request of a batch whose id another one of it has. */
+export function doubledId(messages: readonly ClientMessage[]): ClientMessage | undefined {
+  const seen = new Set<string>();
+  return messages.find((message) => {
+    if (message.envelope.kind !== 'request') return false;
+    const key = idKey(rawId(message));
+    if (seen.has(key)) return true;
+    seen.add(key);
+    return false;
+  });
+}
+
+/**
+ * Tells a repeated request from another one that uses the same id in the same session. No security boundary: only the
+ * session's own client can meet a collision, so a cheap checksum (with the length) does.
+ */
+export function digestOf(bytes: Buffer): number {
+  return crc32(bytes) * 0x200000 + (bytes.length & 0x1fffff);
+}
