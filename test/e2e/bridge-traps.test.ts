@@ -97,14 +97,16 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
 
   it('tells the server of a cancellation under the id that the server knows', async () => {
     const client = await session(transport, base);
-    await client.send(
-      requestText('"stop me"', 'tools/call', { name: 'count', arguments: { steps: 1, ms: 300 } }),
+    const held = client.send(
+      requestText('"stop me"', 'tools/call', { name: 'hold', arguments: { key: 'k' } }),
     );
+    await untilCalled(client, 'hold');
     await client.notify('notifications/cancelled', { requestId: 'stop me' });
     await until('cancelled', async () => (await trapState(client)).cancelled.length === 1);
-    const { cancelled } = await trapState(client);
-    expect(cancelled).not.toContain('stop me');
+    expect((await trapState(client)).cancelled).not.toContain('stop me');
+    await client.tool('release', { key: 'k' });
     await client.close();
+    await held;
   });
 });
 

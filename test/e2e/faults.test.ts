@@ -14,7 +14,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     servers: [
       { name: 'trap', launch: trapLaunch() },
-      { name: 'impatient', launch: trapLaunch(), limits: { requestTimeout: 2_000 } },
+      { name: 'impatient', launch: trapLaunch(), limits: { requestTimeout: 1_000 } },
       { name: 'broken', launch: trapLaunch('--exit') },
     ],
   });
@@ -58,16 +58,16 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
 
   it('moves the deadline of a call with its progress', async () => {
     const client = await session(transport, gateway.url('impatient'));
-    const { message } = await client.tool('count', { steps: 10, ms: 300 }, { _meta: { progressToken: 1 } });
+    const { message } = await client.tool('count', { steps: 8, ms: 200 }, { _meta: { progressToken: 1 } });
     expect(message.result).toMatchObject({ content: [{ text: 'counted' }] });
-    expect(client.inbox.waiting).toHaveLength(10);
+    expect(client.inbox.waiting).toHaveLength(8);
     await client.close();
   });
 
   it('lets a slow call finish while others are answered', async () => {
     const [slow, quick] = await Promise.all([1, 2].map(() => session(transport, gateway.url('trap'))));
     if (!slow || !quick) throw new Error('two sessions');
-    const answer = slow.toolText('slow', { ms: 1_500 });
+    const answer = slow.toolText('slow', { ms: 1_200 });
     for (let call = 0; call < 20; call++) await quick.request(String(call), 'trap/echo', { call });
     expect(await answer).toBe('slow');
     await Promise.all([slow.close(), quick.close()]);

@@ -30,10 +30,18 @@ afterAll(async () => {
   await gateway?.close();
 });
 
+let lastId = 1_000;
+
+/** An id of its own for each request: an id may not come back while its answer is kept. */
+function fresh(): string {
+  return String(++lastId);
+}
+
 /** A call of exactly `bytes` bytes whose answer is small. */
 function padded(bytes: number): string {
-  const empty = requestText('1', 'tools/call', { name: 'state', arguments: { pad: '' } });
-  return requestText('1', 'tools/call', {
+  const id = fresh();
+  const empty = requestText(id, 'tools/call', { name: 'state', arguments: { pad: '' } });
+  return requestText(id, 'tools/call', {
     name: 'state',
     arguments: { pad: 'x'.repeat(bytes - empty.length) },
   });
@@ -46,7 +54,7 @@ async function status(body: string): Promise<number> {
 }
 
 async function alive(): Promise<void> {
-  expect((await client.request('"alive"', 'ping')).message.result).toEqual({});
+  expect((await client.request(fresh(), 'ping')).message.result).toEqual({});
 }
 
 describe('a message from a client', () => {
@@ -91,14 +99,14 @@ describe('a message from a client', () => {
   it('that is shorter than its length says is no message', async () => {
     const head = ['POST', 'Content-Type: application/json', 'Accept: application/json, text/event-stream'];
     const headers = [...head, `Mcp-Session-Id: ${client.session}`, 'Content-Length: 10', 'Connection: close'];
-    const stream = await RawStream.open(client.url, headers, requestText('1', 'ping'));
+    const stream = await RawStream.open(client.url, headers, requestText(fresh(), 'ping'));
     await stream.drain();
     expect(stream.seen).toMatch(/^HTTP\/1\.1 400 /);
     await alive();
   });
 
   it('with more than 16 KiB of headers is refused', async () => {
-    const response = await client.post(requestText('1', 'ping'), { 'x-big': 'x'.repeat(17 * KIB) });
+    const response = await client.post(requestText(fresh(), 'ping'), { 'x-big': 'x'.repeat(17 * KIB) });
     expect(response.status).toBe(431);
     await alive();
   });
@@ -108,25 +116,26 @@ describe('a message from a client', () => {
     ['a little too deep', 60, 80],
   ])('that is %s is refused, one of depth %i is taken', async (_name, good, bad) => {
     const nested = (depth: number) =>
-      requestText('1', 'trap/log', `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`);
+      requestText(fresh(), 'trap/log', `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`);
     expect(await status(nested(good))).toBe(200);
     expect([400, 413]).toContain(await status(nested(bad)));
     await alive();
   });
 
   it('with too many elements is refused', async () => {
-    const wide = (elements: number) => requestText('1', 'trap/log', `{"a":[${'1,'.repeat(elements - 1)}1]}`);
+    const wide = (elements: number) =>
+      requestText(fresh(), 'trap/log', `{"a":[${'1,'.repeat(elements - 1)}1]}`);
     expect(await status(wide(90_000))).toBe(200);
     expect([400, 413]).toContain(await status(wide(110_000)));
     expect([400, 413]).toContain(
-      await status(requestText('1', 'trap/log', `{"a":[${'{},'.repeat(500_000)}1]}`)),
+      await status(requestText(fresh(), 'trap/log', `{"a":[${'{},'.repeat(500_000)}1]}`)),
     );
     await alive();
   });
 
   it('in a batch: a hundred are taken, one more is refused, and so is none', async () => {
     const batch = (size: number) =>
-      `[${Array.from({ length: size }, (_, index) => requestText(String(1_000 + index), 'ping')).join(',')}]`;
+      `[${Array.from({ length: size }, () => requestText(fresh(), 'ping')).join(',')}]`;
     expect(await status(batch(100))).toBe(200);
     expect(await status(batch(101))).toBe(400);
     expect(await status('[]')).toBe(400);
@@ -136,7 +145,7 @@ describe('a message from a client', () => {
   it('in a batch is refused in a revision that has no batches', async () => {
     const newer = new StreamableClient(client.url, { protocolVersion: '2025-06-18' });
     await newer.initialize();
-    const response = await newer.post(`[${requestText('1', 'ping')}]`);
+    const response = await newer.post(`[${requestText(fresh(), 'ping')}]`);
     expect(response.status).toBe(400);
     expect(JSON.parse(await response.text())).toMatchObject({ error: { code: -32600 } });
     await newer.close();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyStore } from '../../src/auth/keys.ts';
 import { createSealer } from '../../src/auth/seal.ts';
+import type { Clock } from '../../src/clock.ts';
 import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
@@ -47,10 +48,11 @@ export const TEST_LIMITS = {
   connections: 10_000,
 };
 
-/** Starts a gateway with the given servers; `keys` are names and plain keys. */
+/** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports. */
 export async function startGateway(options: {
   readonly servers: readonly TestServer[];
   readonly keys?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
 }): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
   const host = createLocalHost({ dataDir });
@@ -76,6 +78,7 @@ export async function startGateway(options: {
       },
     },
     router,
+    ...(options.clock && { clock: options.clock }),
     control: (_request, response) => response.writeHead(404).end(),
   });
   const { port } = await front.listen(0, '127.0.0.1');

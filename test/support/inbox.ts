@@ -25,24 +25,34 @@ export interface Received {
 const PATIENCE_MS = 20_000;
 
 interface Taker {
+  readonly what: string;
   readonly wanted: (received: Received) => boolean;
   readonly resolve: (received: Received) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
 }
 
 export class Inbox {
   readonly #received: Received[] = [];
   readonly #takers = new Set<Taker>();
+  #ended: string | undefined;
 
   push(text: string, stream: string, eventId?: string): void {
     const message = JSON.parse(text) as Message;
     const received = { text, message, stream, ...(eventId === undefined ? {} : { eventId }) };
     for (const taker of this.#takers) {
       if (!taker.wanted(received)) continue;
-      this.#takers.delete(taker);
+      this.#drop(taker);
       taker.resolve(received);
       return;
     }
     this.#received.push(received);
+  }
+
+  /** Nothing more will come: who waits, and who asks later for what is not there, is told why. */
+  end(why: string): void {
+    this.#ended ??= why;
+    for (const taker of this.#takers) this.#fail(taker);
   }
 
   /** What is there and has not been taken. */
@@ -56,20 +66,23 @@ export class Inbox {
     const found = at < 0 ? undefined : this.#received.splice(at, 1)[0];
     if (found) return Promise.resolve(found);
     return new Promise((resolve, reject) => {
-      const taker: Taker = {
-        wanted,
-        resolve: (received) => {
-          clearTimeout(timer);
-          resolve(received);
-        },
-      };
-      const timer = setTimeout(() => {
-        this.#takers.delete(taker);
-        const there = this.#received.map(({ stream, text }) => `${stream}: ${text.slice(0, 200)}`);
-        reject(new Error(`never came: ${what}; there are ${JSON.stringify(there.slice(0, 10))}`));
-      }, PATIENCE_MS).unref();
+      const timer = setTimeout(() => this.#fail(taker), PATIENCE_MS).unref();
+      const taker: Taker = { what, wanted, resolve, reject, timer };
       this.#takers.add(taker);
+      if (this.#ended !== undefined) this.#fail(taker);
     });
+  }
+
+  #fail(taker: Taker): void {
+    this.#drop(taker);
+    const there = this.#received.slice(0, 10).map(({ stream, text }) => `${stream}: ${text.slice(0, 200)}`);
+    const ended = this.#ended === undefined ? '' : ` (${this.#ended})`;
+    taker.reject(new Error(`never came: ${taker.what}${ended}; there are ${JSON.stringify(there)}`));
+  }
+
+  #drop(taker: Taker): void {
+    clearTimeout(taker.timer);
+    this.#takers.delete(taker);
   }
 
   /** The answer to a request, by the bytes of its id. */

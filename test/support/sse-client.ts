@@ -48,5 +48,6 @@ export class SseClient extends McpClient {
   async #pump(events: ReturnType<OpenResponse['events']>): Promise<void> {
     for await (const event of events)
       if (event.event === 'message') this.inbox.push(event.data, 'sse', event.id);
+    this.inbox.end('the event stream has ended');
   }
 }

@@ -19,6 +19,7 @@ export class WsClient extends McpClient {
     super(options);
     this.socket = socket;
     this.closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.once('close', (code, reason) => this.inbox.end(`closed with ${code} ${reason.toString()}`));
     socket.on('message', (data) => this.inbox.push(data.toString(), 'ws'));
   }
 
@@ -43,10 +44,10 @@ export class WsClient extends McpClient {
     });
   }
 
-  send(text: string): Promise<number> {
-    return new Promise((resolve, reject) =>
-      this.socket.send(text, (error) => (error ? reject(error) : resolve(0))),
-    );
+  async send(text: string): Promise<number> {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
+    else await this.closed;
+    return 0;
   }
 
   async close(): Promise<void> {
