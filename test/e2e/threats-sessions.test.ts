@@ -67,7 +67,7 @@ describe('a session of one principal', () => {
     await expect(SseClient.connect(`${base}/sse`, wrong)).rejects.toThrow('status 401');
     await expect(WsClient.connect(`${base}/ws`, wrong)).rejects.toThrow('status 401');
     const proxied = await new StreamableClient(`${base}/mcp`).post(initialize, {
-      'x-forwarded-for': '203.0.113.7',
+      'x-forwarded-for': '127.0.0.9',
     });
     expect(proxied.status).toBe(401);
   });
