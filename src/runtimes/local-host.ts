@@ -1,53 +1,110 @@
 /** Servers as processes of this machine: a supervisor in this program, with everything that starts and ends its processes. */
-import { createHash } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
-import { spawnProcess } from '../supervisor/process.ts';
+import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
+import { handshake } from '../supervisor/handshake.ts';
+import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { Launch } from '../supervisor/launch.ts';
+import { type LocalProcess, spawnProcess } from '../supervisor/process.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
+import { createProcessPool, type ProcessPool } from '../supervisor/process-pool.ts';
 import { createProcessRegistry } from '../supervisor/process-registry.ts';
-import { createProcessTable } from '../supervisor/process-table.ts';
+import { createProcessTable, type ProcessTable } from '../supervisor/process-table.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
-import type { ProcessSource } from '../supervisor/server-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
+import { ServerLog } from './server-log.ts';
+
+/** Milliseconds in which a server must answer its first `initialize`: large Python servers take their time on a cold disk. */
+const HANDSHAKE_TIMEOUT = 60_000;
 
 export interface LocalHostOptions {
-  readonly dataDir: string;
+  /** Marks the processes as this program's; see `lockDataFolder`. */
+  readonly owner: ProcessOwner;
+  readonly table?: ProcessTable;
   readonly clock?: Clock;
 }
 
-export interface LocalHost {
+export interface LocalHost extends ServerHost {
   readonly supervisor: Supervisor;
-  define(definition: ServerDefinition): void;
+  /** Ends every server and every process that was started. Idempotent. */
   close(options?: { readonly force: boolean }): Promise<void>;
+  /** SIGKILL to every process at once, for a program that cannot wait. */
+  killNow(): void;
 }
 
 export function createLocalHost(options: LocalHostOptions): LocalHost {
-  const clock = options.clock ?? systemClock;
-  const table = createProcessTable();
+  const { owner, clock = systemClock, table = createProcessTable() } = options;
   const registry = createProcessRegistry();
-  const owner: ProcessOwner = {
-    folder: createHash('sha256').update(options.dataDir).digest('hex').slice(0, 16),
-    pid: process.pid,
-    started: table.started(process.pid) ?? '0',
+  const pools = new Map<string, ProcessPool>();
+  const logs = new Map<string, ServerLog>();
+
+  const logOf = (id: string): ServerLog => {
+    const log = logs.get(id) ?? new ServerLog();
+    logs.set(id, log);
+    return log;
   };
-  const source = (definition: ServerDefinition): ProcessSource => ({
-    acquire: () =>
-      spawnProcess(definition.launch, {
-        owner,
-        table,
-        clock,
-        secrets: definition.secrets,
-        maxLineBytes: definition.limits.lineBytes,
-        registry,
-      }),
-    close: () => Promise.resolve(),
+  const spawn = async (definition: ServerDefinition, launch: Launch): Promise<LocalProcess> => {
+    const { secrets, limits, id } = definition;
+    const started = await spawnProcess(launch, {
+      owner,
+      table,
+      clock,
+      secrets,
+      maxLineBytes: limits.lineBytes,
+      registry,
+    });
+    started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
+    return started;
+  };
+  const supervisor = new Supervisor({
+    clock,
+    source: (definition) => {
+      const pool = createProcessPool({ definition, spawn: (launch) => spawn(definition, launch), clock });
+      pools.set(definition.id, pool);
+      return pool;
+    },
   });
-  const supervisor = new Supervisor({ source, clock });
+
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    close: async (close = { force: false }) => {
-      await supervisor.close(close);
-      await registry.endAll(close);
+    probe: (definition, signal) => probe(() => spawn(definition, definition.launch), clock, signal),
+    undefine: async (id, how) => {
+      await supervisor.undefine(id, how);
+      pools.delete(id);
+      logs.delete(id);
     },
+    activity: (id) => toActivity(supervisor.activity(id), pools.get(id), clock),
+    stderr: (id, line) => logOf(id).listen(line),
+    stderrTail: (id, lines): StderrLine[] => logs.get(id)?.tail(lines) ?? [],
+    close: async (how = { force: false }) => {
+      await supervisor.close(how);
+      await registry.endAll(how);
+    },
+    killNow: () => registry.killNow(),
   };
+}
+
+async function probe(
+  start: () => Promise<LocalProcess>,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<HandshakeReport> {
+  const process = await start();
+  try {
+    return await handshake(process, { timeoutMs: HANDSHAKE_TIMEOUT, clock, ...(signal && { signal }) });
+  } finally {
+    await process.stop();
+  }
+}
+
+function toActivity(
+  activity: { readonly sessions: number; readonly lastActivity: number | undefined } | undefined,
+  pool: ProcessPool | undefined,
+  clock: Clock,
+): ServerActivity | undefined {
+  if (!activity) return undefined;
+  const { sessions, lastActivity } = activity;
+  const processes = pool?.status.live ?? 0;
+  if (lastActivity === undefined) return { sessions, processes };
+  return { sessions, processes, lastActivity: Date.now() - Math.round(clock.now() - lastActivity) };
 }

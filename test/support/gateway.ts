@@ -10,6 +10,7 @@ import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
+import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
   DEFAULT_LIMITS,
   type Isolation,
@@ -55,7 +56,13 @@ export async function startGateway(options: {
   readonly clock?: Clock;
 }): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
-  const host = createLocalHost({ dataDir });
+  const host = createLocalHost({
+    owner: {
+      folder: randomBytes(8).toString('hex'),
+      pid: process.pid,
+      started: createProcessTable().started(process.pid) ?? '0',
+    },
+  });
   const link = createInProcessLink(host.supervisor);
   const router = createReplicaRouter();
   const definitions = new Map(options.servers.map((server) => [server.name, toDefinition(server, dataDir)]));

@@ -1,0 +1,24 @@
+/** `GET /`: what a person sees who opens the printed URL, in plain text. */
+import type { Hono } from 'hono';
+import type { ServerManager } from '../servers/server-manager.ts';
+import type { ApiVariables } from './request-checks.ts';
+
+/** Adds the page to the app. */
+export function addHomePage(app: Hono<ApiVariables>, manager: ServerManager): void {
+  app.get('/', (context) => {
+    const servers = manager.list().map(({ name, status }) => {
+      const [first] = status.endpoints;
+      return `  ${name.padEnd(24)} ${status.state.padEnd(10)} ${first?.url ?? ''}`;
+    });
+    const lines = [
+      'Berth is running.',
+      '',
+      servers.length > 0 ? 'Servers:' : 'No servers yet. In another terminal:',
+      ...(servers.length > 0 ? servers : ['  npm run berth -- run everything']),
+      '',
+      'API: /api/v1/servers, /api/v1/templates',
+      '',
+    ];
+    return context.text(lines.join('\n'));
+  });
+}
