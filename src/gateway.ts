@@ -22,6 +22,8 @@ export interface GatewayOptions {
   /** Serves what is not the data plane's; guards itself with {@link createGuard}. */
   readonly control: RequestListener;
   readonly clock?: Clock;
+  /** Serves this one server at `/mcp`, `/sse` and `/ws`. */
+  readonly bridge?: string;
   readonly onError?: (error: BerthError) => void;
 }
 
@@ -45,6 +47,7 @@ export function createGateway(options: GatewayOptions): HttpFront {
       settings.publicUrl === undefined ? '' : new URL(settings.publicUrl).pathname.replace(/\/$/, ''),
     nextKey: () => `${instance}.${++count}`,
     nextNonce: () => randomBytes(NONCE_BYTES).toString('base64url'),
+    ...(options.bridge !== undefined && { bridge: options.bridge }),
     onError: (error) => options.onError?.(error),
   });
   return createHttpFront({

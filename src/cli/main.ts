@@ -1,4 +1,5 @@
 /** Entry of the `berth` command. */
+import { bridgeCommand } from './bridge-command.ts';
 import { createNodeSystem } from './node-system.ts';
 import { runCli } from './program.ts';
 
@@ -7,5 +8,6 @@ const system = createNodeSystem({
   launchGateway: async () => await (await import('../main.ts')).runGateway(),
   openKeys: async () => await (await import('../main.ts')).openKeyStore(),
 });
+const bridge = bridgeCommand(async (request) => await (await import('../bridge/main.ts')).runBridge(request));
 
-process.exitCode = await runCli({ argv: process.argv.slice(2), system });
+process.exitCode = await runCli({ argv: process.argv.slice(2), system, extensions: [bridge] });

@@ -75,6 +75,8 @@ export interface DataPlane {
   readonly clock: Clock;
   /** Path prefix of the public URL, without trailing slash. */
   readonly pathPrefix: string;
+  /** Serves this one server at `/mcp`, `/sse` + `/message` and `/ws` instead of under `/servers/{name}`. */
+  readonly bridge?: string;
   /** Mints keys of exchanges and notes: unique over all gateways and their restarts. */
   readonly nextKey: () => string;
   /** Mints session nonces: at least 128 random bits. */

@@ -29,9 +29,11 @@ interface Target {
 
 export function createDataPlane(plane: DataPlane): DataPlaneServer {
   const websockets = createWebSocketFront(plane);
+  const { bridge } = plane;
+  const parse = bridge === undefined ? parseTarget : (url: string) => parseBridged(url, bridge);
   return {
     handle: (request, response) => {
-      const target = parseTarget(request.url ?? '');
+      const target = parse(request.url ?? '');
       if (!target) return false;
       try {
         dispatch(plane, target, request, response);
@@ -41,7 +43,7 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
       return true;
     },
     upgrade: (request, socket, head) => {
-      const target = parseTarget(request.url ?? '');
+      const target = parse(request.url ?? '');
       if (!target) return false;
       upgrade(plane, websockets, { target, request, socket, head });
       return true;
@@ -127,6 +129,22 @@ function refuse(plane: DataPlane, request: IncomingMessage, response: ServerResp
   // A body that nobody will read is dropped, so that the connection can serve the next request.
   request.resume();
   sendRpcError(response, error, thrown instanceof BodyError ? thrown.id : undefined);
+}
+
+/** Paths of a bridge, the ones that supergateway has. */
+const BRIDGED: ReadonlyMap<string, string> = new Map([
+  ['/mcp', 'mcp'],
+  ['/sse', 'sse'],
+  ['/message', 'messages'],
+  ['/ws', 'ws'],
+]);
+
+function parseBridged(url: string, name: string): Target | undefined {
+  const queryAt = url.indexOf('?');
+  const action = BRIDGED.get(queryAt < 0 ? url : url.slice(0, queryAt));
+  return action === undefined
+    ? undefined
+    : { name, action, query: queryAt < 0 ? '' : url.slice(queryAt + 1) };
 }
 
 /** Splits `/servers/{name}/{action}?query`; undefined for any other path. Names are plain (DNS labels), so nothing is decoded. */

@@ -11,12 +11,9 @@ import { sendRpcError } from './rpc-error.ts';
 import { type HttpRequest, isJson, notAllowed, openSealed } from './streamable-http.ts';
 
 /** `GET /servers/{name}/sse`: opens a session that ends with this response. */
-export function handleSse(
-  plane: DataPlane,
-  http: HttpRequest,
-  messagesPath = `${plane.pathPrefix}/servers/${http.server.name}/messages`,
-): void {
+export function handleSse(plane: DataPlane, http: HttpRequest): void {
   const { request, response, server, principal } = http;
+  const messagesPath = plane.bridge === undefined ? `/servers/${server.name}/messages` : '/message';
   if (request.method !== 'GET') throw notAllowed(response, 'GET');
   const nonce = plane.nextNonce();
   const route = plane.router.route(server.id, nonce);
@@ -29,7 +26,7 @@ export function handleSse(
     key: nonce,
     principal: principal.id,
   });
-  const reader = new SseReader(plane, response, `${messagesPath}?sessionId=${sealed}`);
+  const reader = new SseReader(plane, response, `${plane.pathPrefix}${messagesPath}?sessionId=${sealed}`);
   response.on('close', () => conversation.end(() => {}));
   reader.attachment = conversation.attach({ stream: STANDALONE }, reader, { delivery: 'single' });
 }

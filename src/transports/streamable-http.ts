@@ -77,7 +77,11 @@ function take(plane: DataPlane, http: HttpRequest, body: ClientBody): void {
     ...(sealed === undefined ? {} : { sessionId: sealed }),
   });
   const request = { key: plane.nextKey(), messages: body.messages, batch: body.batch };
-  reader.attachment = conversation.call(request, reader, initialize ? { delivery: 'streams' } : undefined);
+  reader.attachment = conversation.call(
+    request,
+    reader,
+    sealed === undefined ? undefined : { delivery: 'streams' },
+  );
 }
 
 /** Only notifications and answers: 202 once all of them have been taken. */
