@@ -20,7 +20,7 @@ export interface StreamOwner {
   buffered(delta: number): void;
   /** A reader has acknowledged everything and the stream is complete: it can be forgotten after its time. */
   drained(stream: EventStream): void;
-  /** Notifications were dropped, or a position asked for had been evicted already. */
+  /** Notifications were dropped unread, or stood at positions that a client asked for again too late. */
   lost(count: number): void;
 }
 
@@ -40,7 +40,8 @@ export class EventStream {
   #waiting = 0;
   #notifications = 0;
   #notificationBytes = 0;
-  #evictedTo = 0;
+  /** Up to here everything has been acknowledged; notifications of these positions are gone. */
+  #acknowledgedTo = 0;
   #complete = false;
   #reader: StreamReader | undefined;
   #readerTold = false;
@@ -96,10 +97,10 @@ export class EventStream {
    * Makes `reader` the one reader. It gets the kept events after `after` (the position of an event id), or everything that is
    * not acknowledged and the answers that are still kept. The old reader is told that it was superseded.
    */
-  attach(reader: StreamReader, after = 0): void {
+  attach(reader: StreamReader, after?: number): void {
     this.#leave('superseded');
-    if (after < this.#evictedTo) this.#owner.lost(this.#evictedTo - after);
-    this.#replay(after);
+    if (after !== undefined) this.#countGap(after);
+    this.#replay(after ?? 0);
     this.#reader = reader;
     this.#readerTold = false;
     this.#owner.buffered(this.#waiting);
@@ -135,7 +136,9 @@ export class EventStream {
   /** Nothing will be pushed any more. */
   finish(): void {
     this.#complete = true;
-    this.#pump();
+    // A call that ended without an answer while nobody read leaves nothing to wait for.
+    if (this.#reader === undefined && this.#head === this.#events.length) this.#owner.drained(this);
+    else this.#pump();
   }
 
   /** Drops the log. */
@@ -161,7 +164,16 @@ export class EventStream {
     if (!this.#complete || this.#sent < this.#events.length || this.#readerTold) return;
     this.#readerTold = true;
     reader.end('complete');
-    if (this.#reader === reader && this.#head === this.#events.length) this.#leave(undefined);
+    if (this.#reader !== reader || this.#head < this.#events.length) return;
+    this.#leave(undefined);
+    this.#owner.drained(this);
+  }
+
+  /** What the client asks for again and was acknowledged in its name (those that were dropped unread are counted already). */
+  #countGap(after: number): void {
+    const kept = this.#kept.filter(({ seq }) => seq > after).length;
+    const gone = this.#acknowledgedTo - after - kept;
+    if (gone > 0) this.#owner.lost(gone);
   }
 
   #acknowledge(seq: number): void {
@@ -169,6 +181,7 @@ export class EventStream {
       const event = this.#events[this.#head] as StreamEvent;
       if (event.seq > seq) break;
       this.#head++;
+      if (event.seq > this.#acknowledgedTo) this.#acknowledgedTo = event.seq;
       if (event.kind === 'answer' && this.#keepsAnswers) this.#kept.push(event);
       else this.#dropped(event);
     }
@@ -220,7 +233,6 @@ export class EventStream {
         this.#notifications > NOTIFICATIONS_KEPT || this.#notificationBytes > NOTIFICATION_BYTES_KEPT;
       if (!over || event.kind !== 'notification') return true;
       this.#dropped(event);
-      this.#evictedTo = event.seq;
       lost++;
       return false;
     });

@@ -34,6 +34,8 @@ export class Exchange implements UpstreamCall {
   #round: Round;
   #rounds = 1;
   #state: ExchangeState = 'running';
+  /** What the server said while nobody waited; it belongs to the next round. */
+  #late: (() => void) | undefined;
   /** Our id on the channel, while the call is there. */
   upstreamId: number | undefined;
   /** A lane's look at the answer before it is passed on; it may replace it. */
@@ -68,6 +70,7 @@ export class Exchange implements UpstreamCall {
   }
 
   answered(line: Buffer, envelope: Envelope): void {
+    if (this.#hold(() => this.answered(line, envelope))) return;
     const replaced = this.onAnswer?.(line, envelope);
     this.finish(
       replaced ??
@@ -76,12 +79,13 @@ export class Exchange implements UpstreamCall {
   }
 
   progressed(parts: readonly Buffer[]): void {
-    if (this.#state === 'over') return;
+    if (this.#state !== 'running') return;
     this.#owner.moved(this);
     this.#round.stream.push('notification', parts);
   }
 
   failed(error: BerthError): void {
+    if (this.#hold(() => this.failed(error))) return;
     const data = errorData(error);
     this.finish([errorMessage(this.#round.rawId, { code: error.rpc, message: error.message, data })]);
   }
@@ -117,6 +121,15 @@ export class Exchange implements UpstreamCall {
     this.#state = 'running';
     this.#round = round;
     this.#rounds++;
+    const late = this.#late;
+    this.#late = undefined;
+    late?.();
+  }
+
+  #hold(late: () => void): boolean {
+    if (this.#state !== 'parked') return false;
+    this.#late = late;
+    return true;
   }
 }
 

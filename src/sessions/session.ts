@@ -7,13 +7,13 @@ import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
-import { type Attachment, READER_WINDOW, SHARED_BACKLOG, STALL_LIMIT, type StreamReader } from './reader.ts';
+import { type Attachment, READER_WINDOW, SHARED_BACKLOG, type StreamReader } from './reader.ts';
+import { RecentKeys } from './recent-keys.ts';
+import { closeStalled, watchLastReaders } from './stall.ts';
 import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
 
 /** Calls that one session may have in flight. */
 const MOST_CALLS = 1_024;
-/** Keys of accepted messages that are remembered, so that a repeated one is not passed on twice. */
-const MOST_KEYS = 1_024;
 /** Number of the session's standalone stream. */
 export const STANDALONE = 0;
 const BATCH_REVISION = '2025-03-26';
@@ -48,13 +48,16 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #standalone: EventStream;
   readonly #streams = new StreamTable();
   readonly #running = new Set<Exchange>();
+  readonly #parked = new Set<Exchange>();
   readonly #deadlines = new Map<Exchange, number>();
-  readonly #keys = new Set<string>();
+  readonly #keys = new RecentKeys();
   readonly #kept: KeptAnswers;
   #lane: Lane | undefined;
   #nextStream = 1;
   #buffered = 0;
   #paused = false;
+  /** Clock reading at which the standalone stream was last seen with a reader. */
+  #listenedAt: number;
   #over: BerthError | undefined;
   protocolVersion: string | undefined;
   /** Clock reading of the last message either way. */
@@ -68,6 +71,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#standalone = new EventStream(STANDALONE, this, false);
     this.#kept = new KeptAnswers(options.clock, (stream) => this.#streams.forget(stream));
     this.lastActivity = options.clock.now();
+    this.#listenedAt = this.lastActivity;
   }
 
   get exchanges(): ReadonlySet<Exchange> {
@@ -79,9 +83,10 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     return this.#over;
   }
 
-  /** Nothing is in flight and nobody listens: only time passes. */
-  get idle(): boolean {
-    return this.#running.size === 0 && this.#standalone.reader === undefined;
+  /** Milliseconds since the last message or reader; 0 while a call is in flight or parked, or somebody listens. */
+  idleFor(now: number): number {
+    if (this.#running.size + this.#parked.size > 0 || this.#standalone.reader !== undefined) return 0;
+    return now - Math.max(this.lastActivity, this.#listenedAt);
   }
 
   /** Takes requests from a client; see {@link StreamReader} for what follows. With single delivery only `accepted` or `refused` does. */
@@ -108,7 +113,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     if (this.#over) return done(this.#over);
     if (!this.#lane) return done(notOpened());
     if (this.#lane.refusal) return done(this.#lane.refusal);
-    if (this.#remember(key)) this.#pass(message);
+    if (this.#keys.add(key)) this.#pass(message);
     this.#lane.whenWritable(() => done());
   }
 
@@ -130,7 +135,13 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       this.#lane?.cancel(exchange, 'the session ended');
       exchange.failed(error);
     }
+    for (const exchange of this.#parked) {
+      this.#lane?.cancel(exchange, 'the session ended');
+      exchange.drop();
+    }
     this.#standalone.close('ended');
+    if (this.#buffered >= READER_WINDOW)
+      watchLastReaders(this.#options.clock, (now) => this.#checkStalls(now));
     this.#options.onEnd();
     await this.#lane?.close(options);
   }
@@ -157,16 +168,12 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.lastActivity = this.#options.clock.now();
     this.#running.delete(exchange);
     this.#deadlines.delete(exchange);
+    // The round of a parked call was answered when it was parked.
+    if (this.#parked.delete(exchange)) return;
+    if (!over) this.#parked.add(exchange);
     this.#checkBacklog(exchange.stream);
-    if (exchange.stream === this.#standalone) {
-      if (over) this.#streams.release(exchange);
-      return;
-    }
-    const entry = this.#streams.get(exchange.stream.id);
-    if (!entry || --entry.open > 0) return;
-    entry.stream.finish();
-    // Without ids of their own no client can come back for it.
-    if (!this.#options.ownIds && entry.stream.reader === undefined) this.#streams.forget(entry.stream);
+    if (exchange.stream !== this.#standalone) this.#closeRound(exchange);
+    else if (over) this.#streams.release(exchange.round);
   }
 
   moved(exchange: Exchange): void {
@@ -201,25 +208,34 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   sweep(now: number): void {
     for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
     this.#kept.sweep(now);
-    if (this.#buffered < READER_WINDOW) return;
-    this.#checkStall(this.#standalone, now);
-    for (const { stream } of this.#streams.entries) this.#checkStall(stream, now);
+    if (this.#standalone.reader !== undefined) this.#listenedAt = now;
+    this.#checkStalls(now);
   }
 
   /** A further client request for a call that waits: its answer goes to the new request's stream, the call is never repeated. */
   join(exchange: Exchange, request: CallRequest, reader: StreamReader): Attachment | undefined {
     const [message] = request.messages;
-    if (!message) return refuse(reader, new BerthError('invalid-request', 'a request is needed'));
+    const known = this.#streams.byKey(request.key);
+    if (known) return this.#attachTo(known.stream, reader, request.after);
+    if (!message || exchange.state === 'over')
+      return refuse(
+        reader,
+        this.#over ?? new BerthError('invalid-request', 'the call to go on with is over'),
+      );
+    if (!this.#parked.delete(exchange)) this.#closeRound(exchange);
     const entry = this.#newStream(request.key);
     const attachment = this.#attachTo(entry.stream, reader);
     const round = this.#roundOf(message, entry.stream);
+    entry.open++;
+    if (this.#options.ownIds) this.#streams.take(exchange, round, entry);
+    this.#running.add(exchange);
+    this.moved(exchange);
     exchange.join(round);
-    this.#track(exchange, entry);
     return attachment;
   }
 
   #callSingle(request: CallRequest, reader: StreamReader): undefined {
-    this.#remember(request.key);
+    this.#keys.add(request.key);
     this.#acceptSingle(reader);
     for (const message of request.messages) {
       if (message.envelope.kind === 'request') this.#start(request.key, message, this.#standalone);
@@ -245,17 +261,19 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   #start(key: string, message: ClientMessage, stream: EventStream, entry?: StreamEntry): void {
     const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
-    if (this.#options.ownIds) this.#streams.take(exchange, entry);
+    if (this.#options.ownIds) this.#streams.take(exchange, exchange.round, entry);
     this.#running.add(exchange);
     this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
     this.#lane?.request(exchange, message);
   }
 
-  #track(exchange: Exchange, entry: StreamEntry): void {
-    entry.open++;
-    if (this.#options.ownIds) this.#streams.take(exchange, entry);
-    this.#running.add(exchange);
-    this.moved(exchange);
+  /** Nothing more comes for the present round of `exchange`. */
+  #closeRound({ stream }: Exchange): void {
+    const entry = this.#streams.get(stream.id);
+    if (!entry || --entry.open > 0) return;
+    stream.finish();
+    // Without ids of their own no client can come back for it.
+    if (!this.#options.ownIds && stream.reader === undefined) this.#streams.forget(stream);
   }
 
   #roundOf(message: ClientMessage, stream: EventStream): Round {
@@ -265,14 +283,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   #acceptSingle(reader: StreamReader): undefined {
     this.#lane?.whenWritable(() => reader.accepted(STANDALONE));
-  }
-
-  /** False when a message with this key has been taken already. */
-  #remember(key: string): boolean {
-    if (this.#keys.has(key)) return false;
-    this.#keys.add(key);
-    if (this.#keys.size > MOST_KEYS) this.#keys.delete(this.#keys.values().next().value as string);
-    return true;
   }
 
   #pass(message: ClientMessage): void {
@@ -286,10 +296,11 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #cancel({ bytes, envelope }: ClientMessage): void {
     if (envelope.requestIdStart < 0) return;
     const key = idKey(bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd));
-    const exchange = this.#options.ownIds ? this.#streams.byId(key) : this.#onlyRunning(key);
-    if (!exchange || !this.#running.has(exchange)) return;
+    const exchange = this.#options.ownIds ? this.#streams.byId(key)?.exchange : this.#onlyRunning(key);
+    if (!exchange || !this.#running.has(exchange) || exchange.round.idKey !== key) return;
     this.#lane?.cancel(exchange, 'cancelled by the client');
     exchange.drop();
+    this.#streams.release(exchange.round);
   }
 
   #onlyRunning(key: string): Exchange | undefined {
@@ -357,10 +368,12 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     if (this.#lane?.isPrivate === false && stream.backlog > SHARED_BACKLOG) stream.close('slow');
   }
 
-  #checkStall(stream: EventStream, now: number): void {
-    if (!stream.stalled) return;
-    if (stream.stalledSince === undefined) stream.stalledSince = now;
-    else if (now - stream.stalledSince >= STALL_LIMIT) stream.close('slow');
+  /** True while so much waits for readers that one of them may be stalled. */
+  #checkStalls(now: number): boolean {
+    if (this.#buffered < READER_WINDOW) return false;
+    closeStalled(this.#standalone, now);
+    for (const { stream } of this.#streams.entries) closeStalled(stream, now);
+    return true;
   }
 }
 

@@ -15,10 +15,17 @@ export interface StreamEntry {
   open: number;
 }
 
+/** What a client's id stands for. */
+export interface KnownId {
+  readonly exchange: Exchange;
+  /** The round that was asked for under this id; the exchange may be further by now. */
+  readonly round: Round;
+}
+
 export class StreamTable {
   readonly #streams = new Map<number, StreamEntry>();
   readonly #byKey = new Map<string, StreamEntry>();
-  readonly #byId = new Map<string, Exchange>();
+  readonly #byId = new Map<string, KnownId>();
 
   get entries(): Iterable<StreamEntry> {
     return this.#streams.values();
@@ -32,8 +39,8 @@ export class StreamTable {
     return this.#byKey.get(key);
   }
 
-  /** The exchange that a client's id means: in flight, or with its answer still kept. */
-  byId(key: string): Exchange | undefined {
+  /** What a client's id means: in flight, or with its answer still kept. */
+  byId(key: string): KnownId | undefined {
     return this.#byId.get(key);
   }
 
@@ -44,15 +51,15 @@ export class StreamTable {
     return entry;
   }
 
-  /** Remembers the id of an exchange's present round; `entry` is absent for the standalone stream. */
-  take(exchange: Exchange, entry?: StreamEntry): void {
-    this.#byId.set(exchange.round.idKey, exchange);
-    entry?.ids.push(exchange.round.idKey);
+  /** Remembers the id of a round; `entry` is absent for the standalone stream. */
+  take(exchange: Exchange, round: Round, entry?: StreamEntry): void {
+    this.#byId.set(round.idKey, { exchange, round });
+    entry?.ids.push(round.idKey);
   }
 
   /** The id may be used again. */
-  release(exchange: Exchange): void {
-    this.#byId.delete(exchange.round.idKey);
+  release(round: Round): void {
+    if (this.#byId.get(round.idKey)?.round === round) this.#byId.delete(round.idKey);
   }
 
   forget(stream: EventStream): void {
@@ -67,15 +74,18 @@ export class StreamTable {
   /** data-path.md 2.3: the stream of the same request sent before, an error for an id that is taken, undefined for something new. */
   findRepeated(messages: readonly ClientMessage[]): EventStream | BerthError | undefined {
     if (this.#byId.size === 0) return undefined;
-    let found: EventStream | undefined;
-    for (const message of messages) {
-      if (message.envelope.kind !== 'request') continue;
-      const known = this.#byId.get(idKey(rawId(message)))?.round;
-      if (!known) continue;
-      if (!this.#isRepeat(known, message) || (found && found !== known.stream)) return idTaken(message);
-      found = known.stream;
-    }
-    return found;
+    const requests = messages.filter(({ envelope }) => envelope.kind === 'request');
+    const known = requests.map((message) => this.#byId.get(idKey(rawId(message)))?.round);
+    const at = known.findIndex((round) => round !== undefined);
+    const [taken, stream] = [requests[at], known[at]?.stream];
+    if (!taken || !stream) return undefined;
+    // All or nothing: a batch that repeats some of another one's requests is not that batch.
+    const same =
+      this.#streams.get(stream.id)?.ids.length === requests.length &&
+      requests.every(
+        (message, index) => known[index]?.stream === stream && this.#isRepeat(known[index], message),
+      );
+    return same ? stream : idTaken(taken);
   }
 
   /** Nobody reads the answer of the first, and the bytes are the same. */

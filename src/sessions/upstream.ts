@@ -5,7 +5,7 @@
  */
 import type { Channel, ChannelEnd } from '../channels/channel.ts';
 import { BerthError } from '../errors.ts';
-import { applyEdits, type Edit } from '../jsonrpc/edit.ts';
+import { applyEdits, byteLength, type Edit } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
 import { idKey } from '../jsonrpc/id.ts';
 import type { ProcessExit, ServerProcess } from '../supervisor/server-process.ts';
@@ -67,6 +67,7 @@ export class Upstream {
   #process: ServerProcess | undefined;
   #channel: Channel | undefined;
   #early: (readonly Uint8Array[])[] = [];
+  #earlyBytes = 0;
   #ended: BerthError | undefined;
   #writable: (() => void)[] = [];
   #full = false;
@@ -120,7 +121,7 @@ export class Upstream {
   /** Why no more messages are taken just now; undefined when they are. */
   get refusal(): BerthError | undefined {
     if (this.#ended) return this.#ended;
-    if (this.#channel && this.#channel.queued > REFUSE_ABOVE)
+    if ((this.#channel?.queued ?? this.#earlyBytes) > REFUSE_ABOVE)
       return new BerthError('busy', 'the server does not read its input');
     return undefined;
   }
@@ -143,7 +144,7 @@ export class Upstream {
       if (token.start < envelope.idStart) edits.unshift(token);
       else edits.push(token);
     }
-    this.send(applyEdits(bytes, edits));
+    this.send(applyEdits(bytes, edits), this.#calls.size === 1);
     return id;
   }
 
@@ -187,10 +188,12 @@ export class Upstream {
     return open?.member === member ? open.rawToken : undefined;
   }
 
-  send(parts: readonly Uint8Array[]): void {
+  send(parts: readonly Uint8Array[], alone = false): void {
     if (this.#ended) return;
-    if (!this.#channel) this.#early.push(parts);
-    else if (!this.#channel.send(parts)) this.#full = true;
+    if (!this.#channel) {
+      this.#early.push(parts);
+      this.#earlyBytes += byteLength(parts);
+    } else if (!this.#channel.send(parts, alone)) this.#full = true;
   }
 
   pause(): void {

@@ -48,6 +48,13 @@ export class HostedServer {
     return this.#sessions.size;
   }
 
+  /** Sessions exist, or calls of clients without one are in flight. */
+  get inUse(): boolean {
+    if (this.#sessions.size > 0) return true;
+    for (const { session } of this.#affinities.values()) if (session.exchanges.size > 0) return true;
+    return false;
+  }
+
   /** Clock reading of the last message of any session; undefined before the first. */
   get lastActivity(): number | undefined {
     let last = this.#lastActivity;
@@ -100,12 +107,12 @@ export class HostedServer {
     const { idle } = this.definition.limits;
     for (const { session } of this.#sessions.values()) {
       session.sweep(now);
-      if (session.idle && now - session.lastActivity >= idle)
+      if (session.idleFor(now) >= idle)
         void session.end(new BerthError('unknown-session', 'the session was idle for too long'));
     }
     for (const { session } of this.#affinities.values()) {
       session.sweep(now);
-      if (session.idle && now - session.lastActivity >= Math.min(idle, POOL_IDLE))
+      if (session.idleFor(now) >= Math.min(idle, POOL_IDLE))
         void session.end(new BerthError('unknown-session', 'idle'));
     }
     for (const [key, shared] of this.#shared) {

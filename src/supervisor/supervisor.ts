@@ -99,7 +99,7 @@ export class Supervisor {
     for (const server of this.#servers.values()) server.sweep(now);
     for (const server of this.#retired) {
       server.sweep(now);
-      if (server.sessionCount > 0) continue;
+      if (server.inUse) continue;
       this.#retired.delete(server);
       void server.close(new BerthError('stopped', 'replaced'), { force: false });
     }

@@ -109,11 +109,17 @@ export class PooledLane implements Lane {
   }
 
   #acquire(): Pooled {
-    if (!this.#options.perCall && this.#common && !this.#common.upstream.failure) return this.#common;
+    if (this.#common && !this.#common.upstream.failure) return this.#common;
+    if (this.#common) this.#live.delete(this.#common.upstream);
     const upstream = this.#options.open();
     this.#live.add(upstream);
     const pooled = { upstream, ready: handshake(upstream) };
-    pooled.ready.catch(() => this.#live.delete(upstream));
+    pooled.ready.catch(() => {
+      // The next call tries a fresh process; this one has refused to serve.
+      if (this.#common === pooled) this.#common = undefined;
+      this.#live.delete(upstream);
+      void upstream.stop();
+    });
     if (!this.#options.perCall) this.#common = pooled;
     if (this.#closed) void upstream.stop();
     return pooled;

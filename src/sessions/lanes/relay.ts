@@ -8,7 +8,7 @@
 import { BerthError } from '../../errors.ts';
 import { applyEdits } from '../../jsonrpc/edit.ts';
 import type { Exchange } from '../exchange.ts';
-import { type ClientMessage, resultMessage, uriOf } from '../message.ts';
+import { type ClientMessage, errorMessage, resultMessage, uriOf } from '../message.ts';
 import type { ServerRequest, Upstream, UpstreamMember } from '../upstream.ts';
 import { readInitializeResult } from './initialize.ts';
 import type { Lane, LaneHost } from './lane.ts';
@@ -54,6 +54,7 @@ export class RelayLane implements Lane, UpstreamMember {
     if (exchange.method === 'initialize') this.#initialize(exchange, message);
     else if (this.#shared && exchange.method.startsWith('resources/'))
       this.#resources(this.#shared, exchange, message);
+    else if (this.#shared && exchange.method.startsWith('tasks/')) refuseTasks(exchange);
     else this.#forward(exchange, message);
   }
 
@@ -152,4 +153,10 @@ export class RelayLane implements Lane, UpstreamMember {
       applyEdits(bytes, [{ start: envelope.tokenStart, end: envelope.tokenEnd, text: token }]),
     );
   }
+}
+
+/** Whose task it is nobody could tell, so a shared process has none for its clients. */
+function refuseTasks(exchange: Exchange): void {
+  const message = `${exchange.method} is not offered on a process that several sessions share`;
+  exchange.finish([errorMessage(exchange.round.rawId, { code: -32601, message })]);
 }

@@ -109,8 +109,9 @@ export class SharedState {
     const { bytes, envelope } = message;
     if (members.size === 1) return members;
     if (kind === 'request') return this.#chooseForRequest(members as ReadonlySet<BusyMember>);
-    // A log names no session, so it is nobody's while there are several.
-    if (envelope.method === 'notifications/message') return [];
+    // A log or a task names no session, so it is nobody's while there are several.
+    if (envelope.method === 'notifications/message' || envelope.method.startsWith('notifications/tasks/'))
+      return [];
     if (envelope.method !== 'notifications/resources/updated') return members;
     if (envelope.uriStart < 0) return [];
     return this.#subscribers.get(readString(bytes, envelope.uriStart, envelope.uriEnd)) ?? [];
