@@ -20,7 +20,7 @@ export interface MemoryServerEnd {
   readonly paused: boolean;
   /** Ends the stream, as a process does that exits. */
   end(): void;
-  /** Called once when the channel's holder closes it. */
+  /** Called once when the channel's holder has closed it and everything before has been received. */
   onClose(listener: () => void): void;
 }
 
@@ -74,9 +74,8 @@ class MemoryChannel implements Channel, MemoryServerEnd {
   close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
-      this.#toServer = [];
       this.#toClient = [];
-      this.#closeListener?.();
+      this.#pump();
       this.#finish({ reason: 'closed' });
     }
     return Promise.resolve();
@@ -89,6 +88,7 @@ class MemoryChannel implements Channel, MemoryServerEnd {
 
   onClose(listener: () => void): void {
     this.#closeListener = listener;
+    this.#pump();
   }
 
   end(): void {
@@ -128,8 +128,16 @@ class MemoryChannel implements Channel, MemoryServerEnd {
   #pump(): void {
     setImmediate(() => {
       while (this.#toServer.length > 0 && this.#listener && !this.#serverPaused) this.#deliverToServer();
+      if (this.#closed && this.#toServer.length === 0) this.#tellClosed();
       while (this.#toClient.length > 0 && this.#inbound.handler && !this.paused) this.#toClient.shift()?.();
     });
+  }
+
+  /** The end of its input reaches a server behind what was sent before. */
+  #tellClosed(): void {
+    const tell = this.#closeListener;
+    this.#closeListener = undefined;
+    tell?.();
   }
 
   #deliverToServer(): void {

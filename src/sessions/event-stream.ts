@@ -171,8 +171,9 @@ export class EventStream {
 
   /** What the client asks for again and was acknowledged in its name (those that were dropped unread are counted already). */
   #countGap(after: number): void {
-    const kept = this.#kept.filter(({ seq }) => seq > after).length;
-    const gone = this.#acknowledgedTo - after - kept;
+    const isThere = ({ seq }: StreamEvent): boolean => seq > after && seq <= this.#acknowledgedTo;
+    const there = this.#kept.filter(isThere).length + this.#events.filter(isThere).length;
+    const gone = this.#acknowledgedTo - after - there;
     if (gone > 0) this.#owner.lost(gone);
   }
 

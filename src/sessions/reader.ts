@@ -19,6 +19,8 @@ export interface StreamEvent {
 export type ReaderEnd = 'complete' | 'superseded' | 'slow' | 'ended' | 'lost';
 
 export interface StreamReader {
+  /** It comes back after its link was cut: a reader that took the stream meanwhile stays, and this one is superseded. */
+  readonly yields?: boolean;
   /** The request was taken and nothing of it will run twice; events follow on this stream. */
   accepted(stream: number): void;
   /** The request was not taken; nothing else follows. */

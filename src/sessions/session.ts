@@ -17,6 +17,8 @@ const MOST_CALLS = 1_024;
 /** Number of the session's standalone stream. */
 export const STANDALONE = 0;
 const BATCH_REVISION = '2025-03-26';
+/** Milliseconds that a session with single delivery outlives its reader: the transport has ended with its connection (data-path.md 8). */
+export const SINGLE_GRACE = 30_000;
 
 export interface SessionOptions {
   /** `streams`: a stream per request and a standalone one (Streamable HTTP). `single`: everything on stream 0 (SSE, WebSocket). */
@@ -209,6 +211,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
     this.#kept.sweep(now);
     if (this.#standalone.reader !== undefined) this.#listenedAt = now;
+    else if (this.#single && now - this.#listenedAt >= SINGLE_GRACE) void this.end(clientGone());
     this.#checkStalls(now);
   }
 
@@ -243,7 +246,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     }
   }
 
-  #callStream(request: CallRequest, reader: StreamReader): Attachment {
+  #callStream(request: CallRequest, reader: StreamReader): Attachment | undefined {
     const entry = this.#newStream(request.key);
     const attachment = this.#attachTo(entry.stream, reader);
     // All calls are counted before the first is forwarded: one that is answered at once must not complete the stream.
@@ -336,7 +339,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     }
   }
 
-  #attachTo(stream: EventStream, reader: StreamReader, after?: number): Attachment {
+  #attachTo(stream: EventStream, reader: StreamReader, after?: number): Attachment | undefined {
+    if (reader.yields && stream.reader !== undefined) return supersede(reader);
     stream.attach(reader, after);
     return {
       credit: (bytes, seq) => stream.credit(reader, bytes, seq),
@@ -346,7 +350,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   #detach(stream: EventStream, reader: StreamReader): void {
     stream.detach(reader);
-    if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#streams.forget(stream);
+    if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#kept.add(stream);
   }
 
   /** data-path.md 3.5: the only exchange in flight, else the GET stream, else (requests only) the oldest exchange, else held. */
@@ -384,4 +388,12 @@ export function notOpened(): BerthError {
 
 function refuse(reader: StreamReader, error: BerthError): undefined {
   reader.refused(error);
+}
+
+function clientGone(): BerthError {
+  return new BerthError('unknown-session', 'the client is gone');
+}
+
+function supersede(reader: StreamReader): undefined {
+  reader.end('superseded');
 }
