@@ -36,10 +36,11 @@ export interface Channel {
   /** Sets the receiver; nothing is delivered before. Called once. */
   start(handler: ChannelHandler): void;
   /**
-   * Queues one message given as consecutive parts (no line break inside; the channel frames it).
+   * Queues one message given as consecutive parts (no line break inside; the channel frames it). What one turn of the event
+   * loop queues leaves in one write; `alone` says that nothing else is to be expected and the message need not wait for it.
    * Returns false when the queue has passed its mark: stop until {@link ChannelHandler.drain}. After the end it is a no-op that returns true.
    */
-  send(parts: readonly Uint8Array[]): boolean;
+  send(parts: readonly Uint8Array[], alone?: boolean): boolean;
   /** Stops reading from the server (it will block on its own writes); messages already read may still be delivered. */
   pause(): void;
   resume(): void;

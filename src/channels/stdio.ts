@@ -54,13 +54,14 @@ class StdioChannel implements Channel {
     this.#input.on('error', () => {});
   }
 
-  send(parts: readonly Uint8Array[]): boolean {
+  send(parts: readonly Uint8Array[], alone = false): boolean {
     if (this.#ended || this.#closed || !this.#input.writable) return true;
     this.#inbound.messagesOut++;
     for (const part of parts) this.#pending.push(part);
     this.#pending.push(NEWLINE);
     this.#pendingBytes += byteLength(parts) + 1;
-    if (!this.#scheduled) {
+    if (alone && !this.#scheduled) this.#flush();
+    else if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(this.#flush);
     }

@@ -72,10 +72,11 @@ export class EventStream {
     return this.#waiting;
   }
 
-  /** Bytes of acknowledged answers that are still held. */
-  get keptBytes(): number {
+  /** Bytes of everything that is still held, acknowledged answers included. */
+  get heldBytes(): number {
     let bytes = 0;
     for (const event of this.#kept) bytes += event.bytes;
+    for (const event of this.#events) bytes += event.bytes;
     return bytes;
   }
 

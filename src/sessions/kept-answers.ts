@@ -29,13 +29,15 @@ export class KeptAnswers {
     return this.#kept.size;
   }
 
-  /** Everything of `stream` has been acknowledged: its time runs from now. */
+  /** The time of `stream` runs from now: all of it was acknowledged, or only a gateway can come back for it. */
   add(stream: EventStream): void {
     if (this.#kept.has(stream)) return;
-    const bytes = stream.keptBytes;
+    const bytes = stream.heldBytes;
     this.#kept.set(stream, { stream, until: this.#clock.now() + ANSWER_KEPT, bytes });
     this.#bytes += bytes;
-    while (this.#kept.size > MOST_KEPT || this.#bytes > MOST_KEPT_BYTES) this.#dropFirst();
+    // The newest stays whatever its size: somebody may just be coming back for it.
+    while (this.#kept.size > 1 && (this.#kept.size > MOST_KEPT || this.#bytes > MOST_KEPT_BYTES))
+      this.#dropFirst();
   }
 
   sweep(now: number): void {

@@ -275,8 +275,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     const entry = this.#streams.get(stream.id);
     if (!entry || --entry.open > 0) return;
     stream.finish();
-    // Without ids of their own no client can come back for it.
-    if (!this.#options.ownIds && stream.reader === undefined) this.#streams.forget(stream);
+    // Without ids of their own no client can come back for it, but a gateway whose link was cut can.
+    if (!this.#options.ownIds && stream.reader === undefined) this.#kept.add(stream);
   }
 
   #roundOf(message: ClientMessage, stream: EventStream): Round {

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import type { Attachment } from '../sessions/reader.ts';
 
 /** Bytes that are written at once; each piece that has left gives its credit back. */
-export const PIECE = 64 * 1024;
+const PIECE = 64 * 1024;
 
 /** Writes one event's bytes (with what frames it) and credits the attachment as they leave; the last piece acknowledges `seq`. */
 export function writeFlow(
