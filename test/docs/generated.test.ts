@@ -1,0 +1,57 @@
+/** Tables that follow from the source are current. To renew them: `npm test -- test/docs -u`. */
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { ERROR_TABLE } from '../../src/errors.ts';
+import { settingsHelp } from '../../src/settings/help.ts';
+import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
+import { ROOT, readPage, table, withSection } from './pages.ts';
+
+const DURATIONS = new Set(['limits.idle', 'limits.requestTimeout']);
+const code = (text: string): string => (text === '' ? '' : `\`${text}\``);
+
+/** Defaults as a person writes them. */
+function fallbackText(key: string, fallback: string): string {
+  if (key === 'dataDir') return 'the data folder of the user';
+  const value = Number(fallback);
+  if (DURATIONS.has(key)) return code(`${value / 60_000}m`);
+  if (!key.endsWith('Bytes')) return code(fallback);
+  return code(value >= 1024 ** 3 ? `${value / 1024 ** 3}GiB` : `${value / 1024 ** 2}MiB`);
+}
+
+function settingsTable(): string {
+  const rows = settingsHelp().map(({ key, variable, flag, description, fallback }) => [
+    code(key),
+    code(variable),
+    code(flag),
+    fallbackText(key, fallback),
+    description,
+  ]);
+  return table(['key in the file', 'variable', 'flag', 'default', 'what it means'], rows);
+}
+
+function olderNames(): string {
+  const rows = [...OLDER_NAMES].map(([name, key]) => [code(name), code(key)]);
+  const others = [...WITHOUT_EFFECT].map(code).join(', ');
+  return `${table(['older variable', 'setting'], rows)}\n\nAccepted, and reported as without effect: ${others}.`;
+}
+
+function errorTable(): string {
+  const rows = Object.entries(ERROR_TABLE).map(([name, { status, rpc, hint }]) => [
+    code(name),
+    String(status),
+    String(rpc),
+    hint,
+  ]);
+  return table(['code', 'HTTP', 'JSON-RPC', 'what to do'], rows);
+}
+
+it.each([
+  ['docs/settings.md', { settings: settingsTable(), 'older names': olderNames() }],
+  ['docs/api.md', { errors: errorTable() }],
+] as const)('the tables of %s are current', async (path, sections) => {
+  const page = Object.entries(sections).reduce(
+    (text, [name, content]) => withSection(text, name, content),
+    readPage(path),
+  );
+  await expect(page).toMatchFileSnapshot(join(ROOT, path));
+});
