@@ -1,0 +1,106 @@
+/** The gateway's end of one connection to a supervisor: set up with a hello, watched with pings, gone for good when it breaks. */
+import type { ClientHttp2Session } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import { openCarrier, PATH } from './carrier.ts';
+import { readRefused } from './error-record.ts';
+import { type Hello, helloRecord, readHello } from './hello.ts';
+import { type LinkRecord, RECORD } from './record.ts';
+import { type RecordHandler, RecordStream } from './record-stream.ts';
+
+/** Milliseconds from the first byte to the supervisor's hello. */
+const HELLO_LIMIT = 10_000;
+/** Milliseconds between pings; a peer that has not answered one by the next is gone. */
+const PING_EVERY = 15_000;
+/** Milliseconds in which what was written before the end has to leave. */
+const END_LIMIT = 1_000;
+
+export interface ConnectionOptions {
+  readonly stream: Duplex;
+  readonly hello: Hello;
+  readonly clock: Clock;
+}
+
+export class LinkConnection {
+  readonly #session: ClientHttp2Session;
+  readonly #clock: Clock;
+  readonly #greeted = Promise.withResolvers<number>();
+  readonly #ended = Promise.withResolvers<void>();
+  #failure: BerthError | undefined;
+  #ponged = true;
+
+  constructor({ stream, hello, clock }: ConnectionOptions) {
+    this.#clock = clock;
+    this.#session = openCarrier(stream);
+    this.#greet(hello);
+    const stopPings = clock.every(PING_EVERY, () => this.#ping());
+    this.#session.once('close', () => {
+      stopPings();
+      this.#greeted.reject(this.#failure ?? new BerthError('busy', 'the supervisor cannot be reached'));
+      this.#ended.resolve();
+    });
+  }
+
+  /** Resolves with the version that both sides speak; rejects when the peer refuses or cannot be reached. */
+  get ready(): Promise<number> {
+    return this.#greeted.promise;
+  }
+
+  /** Resolves when the connection is gone; never rejects. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** A stream for one conversation. */
+  open(handler: RecordHandler): RecordStream {
+    return new RecordStream(this.#request(PATH.conversation), handler);
+  }
+
+  /** Drops the connection at once. */
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  /** Ends the connection after what is queued. Streams are ended by those who opened them. */
+  async close(): Promise<void> {
+    if (!this.#session.destroyed) this.#session.close();
+    const cancel = this.#clock.after(END_LIMIT, () => this.#session.destroy());
+    await this.ended;
+    cancel();
+  }
+
+  #greet(hello: Hello): void {
+    const records: RecordStream = new RecordStream(this.#request(PATH.hello), {
+      record: (record) => this.#answered(record),
+      closed: () => this.#session.destroy(),
+    });
+    records.send(helloRecord(hello));
+    const cancel = this.#clock.after(HELLO_LIMIT, () => this.#session.destroy());
+    // A rejection is for who awaits `ready`; here it only ends the limit.
+    this.#greeted.promise.then(cancel, cancel);
+  }
+
+  #answered({ type, body }: LinkRecord): void {
+    try {
+      if (type === RECORD.refused) throw readRefused(body);
+      if (type === RECORD.hello) this.#greeted.resolve(readHello(body).version);
+    } catch (error) {
+      this.#failure = error instanceof BerthError ? error : undefined;
+      this.#session.destroy();
+    }
+  }
+
+  #request(path: string) {
+    return this.#session.request({ ':method': 'POST', ':path': path }, { endStream: false });
+  }
+
+  #ping(): void {
+    if (this.#session.destroyed) return;
+    if (!this.#ponged) return this.#session.destroy();
+    this.#ponged = false;
+    this.#session.ping(() => {
+      this.#ponged = true;
+    });
+  }
+}

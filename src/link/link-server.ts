@@ -1,0 +1,147 @@
+/** The supervisor's end of links: any number of gateways, each with one connection that counts. */
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { type Cancel, type Clock, systemClock } from '../clock.ts';
+import { toBerthError } from '../errors.ts';
+import { acceptCarrier, PATH } from './carrier.ts';
+import { refusedRecord } from './error-record.ts';
+import { type Hello, helloRecord, LINK_VERSION, negotiate, readHello } from './hello.ts';
+import type { ConversationHost } from './in-process.ts';
+import { type LinkRecord, RECORD } from './record.ts';
+import { RecordStream } from './record-stream.ts';
+import { ServedConversation } from './served-conversation.ts';
+
+/** Milliseconds that a connection may take to say hello. */
+const HELLO_LIMIT = 10_000;
+/** Milliseconds in which what was written before the end has to leave. */
+const END_LIMIT = 1_000;
+
+export interface LinkServerOptions {
+  readonly clock?: Clock;
+  /** Link version to speak, for tests of neighbouring ones. */
+  readonly version?: number;
+}
+
+export interface LinkServer {
+  /** Serves a gateway on `stream` until it ends; then its readers are detached and sessions live on. */
+  serve(stream: Duplex): void;
+  /** Gateways that have said hello. */
+  readonly gateways: number;
+  /** Ends all connections, after what is queued for them. Idempotent. */
+  close(): Promise<void>;
+}
+
+export function createLinkServer(host: ConversationHost, options: LinkServerOptions = {}): LinkServer {
+  const { clock = systemClock, version = LINK_VERSION } = options;
+  const connections = new Set<GatewayConnection>();
+  const byInstance = new Map<string, GatewayConnection>();
+  let closed: Promise<void> | undefined;
+
+  /** False for a connection that a newer one of the same gateway has made obsolete. */
+  const admit = (connection: GatewayConnection, hello: Hello): boolean => {
+    const known = byInstance.get(hello.instance);
+    if (known && known.epoch >= hello.epoch) return false;
+    known?.fence();
+    byInstance.set(hello.instance, connection);
+    return true;
+  };
+  const serve = (stream: Duplex): void => {
+    const connection = new GatewayConnection(stream, { host, clock, version, admit });
+    connections.add(connection);
+    connection.onClose = () => {
+      connections.delete(connection);
+      if (byInstance.get(connection.instance) === connection) byInstance.delete(connection.instance);
+    };
+  };
+  return {
+    serve: (stream) => (closed ? void stream.destroy() : serve(stream)),
+    get gateways() {
+      return byInstance.size;
+    },
+    close: () => {
+      closed ??= Promise.all([...connections].map((connection) => connection.close())).then(() => {});
+      return closed;
+    },
+  };
+}
+
+interface ConnectionOptions {
+  readonly host: ConversationHost;
+  readonly clock: Clock;
+  readonly version: number;
+  readonly admit: (connection: GatewayConnection, hello: Hello) => boolean;
+}
+
+class GatewayConnection {
+  readonly #options: ConnectionOptions;
+  readonly #session: ServerHttp2Session;
+  readonly #conversations = new Set<ServedConversation>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #cancelLimit: Cancel;
+  #hello: RecordStream | undefined;
+  #admitted = false;
+  instance = '';
+  epoch = -1;
+  onClose: () => void = () => {};
+
+  constructor(stream: Duplex, options: ConnectionOptions) {
+    this.#options = options;
+    this.#session = acceptCarrier(stream);
+    this.#cancelLimit = options.clock.after(HELLO_LIMIT, () => this.fence());
+    this.#session.on('stream', (opened, headers) => this.#opened(opened, headers[':path']));
+    this.#session.once('close', () => {
+      this.fence();
+      this.onClose();
+      this.#closed.resolve();
+    });
+  }
+
+  /** From now on nothing of this connection counts; its readers are detached. Idempotent. */
+  fence(): void {
+    this.#cancelLimit();
+    for (const conversation of [...this.#conversations]) conversation.cut();
+    this.#session.destroy();
+  }
+
+  async close(): Promise<void> {
+    for (const conversation of this.#conversations) conversation.end();
+    this.#hello?.end();
+    if (!this.#session.destroyed) this.#session.close();
+    const cancel = this.#options.clock.after(END_LIMIT, () => this.fence());
+    await this.#closed.promise;
+    cancel();
+  }
+
+  #opened(stream: ServerHttp2Stream, path: string | undefined): void {
+    stream.respond({ ':status': 200 });
+    if (path === PATH.hello && this.#hello === undefined) {
+      const records = { record: (record: LinkRecord) => this.#greet(record), closed: () => {} };
+      this.#hello = new RecordStream(stream, records);
+    } else if (path === PATH.conversation && this.#admitted) this.#converse(stream);
+    else stream.end();
+  }
+
+  #converse(stream: ServerHttp2Stream): void {
+    const conversation: ServedConversation = new ServedConversation(stream, this.#options.host, () =>
+      this.#conversations.delete(conversation),
+    );
+    this.#conversations.add(conversation);
+  }
+
+  #greet({ type, body }: LinkRecord): void {
+    if (type !== RECORD.hello || this.#admitted) return;
+    this.#cancelLimit();
+    try {
+      const hello = readHello(body);
+      const version = negotiate(this.#options.version, hello.version);
+      if (!this.#options.admit(this, hello)) return this.fence();
+      this.instance = hello.instance;
+      this.epoch = hello.epoch;
+      this.#admitted = true;
+      this.#hello?.send(helloRecord({ ...hello, version }));
+    } catch (error) {
+      this.#hello?.send(refusedRecord(0, toBerthError(error)));
+      this.#hello?.end();
+    }
+  }
+}

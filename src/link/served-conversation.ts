@@ -1,0 +1,155 @@
+/** The supervisor's end of one conversation of a link: records in, calls on the conversation; readers' events out as records. */
+import type { Http2Stream } from 'node:http2';
+import { BerthError, toBerthError } from '../errors.ts';
+import type { Conversation } from '../sessions/conversation.ts';
+import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
+import { refusedRecord } from './error-record.ts';
+import type { ConversationHost } from './in-process.ts';
+import { type LinkRecord, RECORD } from './record.ts';
+import {
+  acceptedRecord,
+  bareRecord,
+  endedRecord,
+  eventRecord,
+  readAttach,
+  readCall,
+  readCredit,
+  readNote,
+  readTarget,
+} from './record-bodies.ts';
+import { RecordStream } from './record-stream.ts';
+
+export class ServedConversation {
+  readonly #host: ConversationHost;
+  readonly #records: RecordStream;
+  readonly #attachments = new Map<number, Attachment>();
+  #conversation: Conversation | undefined;
+
+  /** `closed` is called once, when the stream is gone and its readers are detached. */
+  constructor(stream: Http2Stream, host: ConversationHost, closed: () => void) {
+    this.#host = host;
+    this.#records = new RecordStream(stream, {
+      record: (record) => this.#record(record),
+      closed: () => {
+        for (const attachment of this.#attachments.values()) attachment.detach();
+        this.#attachments.clear();
+        closed();
+      },
+    });
+  }
+
+  /** Detaches its readers and stops listening, at once. */
+  cut(): void {
+    this.#records.cut();
+  }
+
+  /** Sends what is queued and ends. */
+  end(): void {
+    this.#records.end();
+  }
+
+  #record(record: LinkRecord): void {
+    try {
+      this.#take(record);
+    } catch (error) {
+      this.#records.send(refusedRecord(record.ref, toBerthError(error)));
+    }
+  }
+
+  #take({ type, ref, body }: LinkRecord): void {
+    switch (type) {
+      case RECORD.target:
+        this.#conversation = this.#host.conversation(readTarget(body));
+        return;
+      case RECORD.call:
+        return this.#call(ref, body);
+      case RECORD.note: {
+        const { key, message } = readNote(body);
+        return this.#target().note(key, message, this.#noted(ref));
+      }
+      case RECORD.attach:
+        return this.#attach(ref, body);
+      case RECORD.credit: {
+        const { bytes, seq } = readCredit(body);
+        this.#attachments.get(ref)?.credit(bytes, seq === 0 ? undefined : seq);
+        return;
+      }
+      case RECORD.detach:
+        this.#attachments.get(ref)?.detach();
+        this.#attachments.delete(ref);
+        return;
+      case RECORD.end:
+        return this.#target().end(this.#noted(ref));
+    }
+  }
+
+  #target(): Conversation {
+    if (!this.#conversation) throw new BerthError('internal', 'a conversation without target');
+    return this.#conversation;
+  }
+
+  #call(ref: number, body: Buffer): void {
+    const { request, how } = readCall(body);
+    const reader = this.#reader(ref, how.again);
+    this.#keep(reader, this.#target().call(request, reader, how.open));
+  }
+
+  #attach(ref: number, body: Buffer): void {
+    const { request, how } = readAttach(body);
+    const reader = this.#reader(ref, how.again);
+    this.#keep(reader, this.#target().attach(request, reader, how.open));
+  }
+
+  #reader(ref: number, yields: boolean): ServedReader {
+    return new ServedReader(ref, yields, this.#records, () => this.#attachments.delete(ref));
+  }
+
+  #keep(reader: ServedReader, attachment: Attachment | undefined): void {
+    if (!attachment || reader.over) return;
+    if (this.#records.closed) attachment.detach();
+    else this.#attachments.set(reader.ref, attachment);
+  }
+
+  #noted(ref: number): (error?: BerthError) => void {
+    return (error) => this.#records.send(error ? refusedRecord(ref, error) : bareRecord(RECORD.noted, ref));
+  }
+}
+
+class ServedReader implements StreamReader {
+  readonly ref: number;
+  readonly yields: boolean;
+  readonly #records: RecordStream;
+  readonly #left: () => void;
+  over = false;
+
+  constructor(ref: number, yields: boolean, records: RecordStream, left: () => void) {
+    this.ref = ref;
+    this.yields = yields;
+    this.#records = records;
+    this.#left = left;
+  }
+
+  accepted(stream: number): void {
+    this.#records.send(acceptedRecord(this.ref, stream));
+  }
+
+  refused(error: BerthError): void {
+    this.#leave();
+    this.#records.send(refusedRecord(this.ref, error));
+  }
+
+  event(event: StreamEvent): void {
+    this.#records.send(eventRecord(this.ref, event));
+  }
+
+  end(reason: ReaderEnd): void {
+    // A complete stream still wants its acknowledgement; the gateway detaches behind it.
+    if (reason !== 'complete') this.#leave();
+    this.#records.send(endedRecord(this.ref, reason));
+  }
+
+  #leave(): void {
+    this.over = true;
+    this.#left();
+  }
+}

@@ -1,0 +1,198 @@
+/** A link to a supervisor in another program, over any byte stream: re-made with backoff, with nothing lost and nothing run twice. */
+import type { Duplex } from 'node:stream';
+import { type Clock, systemClock } from '../clock.ts';
+import { BerthError, toBerthError } from '../errors.ts';
+import type { Conversation, ConversationTarget } from '../sessions/conversation.ts';
+import { LinkConnection } from './connection.ts';
+import { LINK_VERSION } from './hello.ts';
+import type { Link } from './link.ts';
+import type { RecordHandler, RecordStream } from './record-stream.ts';
+import { type ConversationLink, RemoteConversation } from './remote-conversation.ts';
+
+/** Milliseconds before the first new attempt; each further one waits twice as long. */
+const FIRST_RETRY = 50;
+const LONGEST_RETRY = 2_000;
+/** Milliseconds that something waits for the link before it is refused. */
+export const WAIT_LIMIT = 60_000;
+/** Milliseconds after which a conversation with nothing in hand gives its stream back. */
+const IDLE_STREAM = 60_000;
+const SWEEP_EVERY = 5_000;
+
+export interface SocketLinkOptions {
+  /** Opens a new byte stream to the supervisor. */
+  readonly connect: (signal: AbortSignal) => Promise<Duplex>;
+  /** Names this run of the gateway; the same for all its links. */
+  readonly instance: string;
+  readonly clock?: Clock;
+  /** The link came up, or broke (with the reason, where there is one). */
+  readonly onState?: (up: boolean, error?: BerthError) => void;
+  /** A record could not be read, or a reader threw: a fault of one of the programs. */
+  readonly onFault?: (error: BerthError) => void;
+  /** Link version to speak, for tests of neighbouring ones. */
+  readonly version?: number;
+}
+
+/** Grows over all links of this program, so that a supervisor can tell an older connection from a newer one. */
+let lastEpoch = 0;
+
+/** Starts connecting at once. */
+export function createSocketLink(options: SocketLinkOptions): Link {
+  const link = new SocketLink(options);
+  link.start();
+  return link;
+}
+
+class SocketLink implements Link, ConversationLink {
+  readonly #options: SocketLinkOptions;
+  readonly #clock: Clock;
+  readonly #conversations = new Map<string, RemoteConversation>();
+  /** Those that must be told when a connection comes or goes. */
+  readonly #inUse = new Set<RemoteConversation>();
+  readonly #closing = new AbortController();
+  #connection: LinkConnection | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stopSweep: () => void = () => {};
+
+  constructor(options: SocketLinkOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get now(): number {
+    return this.#clock.now();
+  }
+
+  get refusal(): BerthError | undefined {
+    return this.#closing.signal.aborted ? unreachable() : undefined;
+  }
+
+  start(): void {
+    this.#stopSweep = this.#clock.every(SWEEP_EVERY, () => this.#sweep());
+    this.#running = this.#run();
+  }
+
+  conversation(target: ConversationTarget): Conversation {
+    const name = nameOf(target);
+    const known = this.#conversations.get(name);
+    if (known) return known;
+    const made = new RemoteConversation(this, target);
+    this.#conversations.set(name, made);
+    return made;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) {
+      this.#closing.abort();
+      this.#stopSweep();
+      for (const conversation of [...this.#inUse]) conversation.close(unreachable());
+      this.#inUse.clear();
+      this.#conversations.clear();
+    }
+    await this.#connection?.close();
+    await this.#running;
+  }
+
+  open(handler: RecordHandler): RecordStream | undefined {
+    return this.#connection?.open(handler);
+  }
+
+  using(conversation: RemoteConversation): void {
+    this.#inUse.add(conversation);
+  }
+
+  broken(): void {
+    this.#connection?.destroy();
+  }
+
+  failed(error: BerthError): void {
+    this.#options.onFault?.(error);
+  }
+
+  async #run(): Promise<void> {
+    let wait = FIRST_RETRY;
+    while (!this.#closing.signal.aborted) {
+      let reason: BerthError | undefined;
+      try {
+        const connection = await this.#connect();
+        wait = FIRST_RETRY;
+        this.#up(connection);
+        await connection.ended;
+      } catch (error) {
+        reason = toBerthError(error);
+      }
+      this.#down(reason);
+      await this.#pause(wait);
+      wait = Math.min(wait * 2, LONGEST_RETRY);
+    }
+  }
+
+  async #connect(): Promise<LinkConnection> {
+    const { connect, instance, version = LINK_VERSION } = this.#options;
+    const { signal } = this.#closing;
+    const stream = await connect(signal);
+    const hello = { instance, epoch: ++lastEpoch, version };
+    const connection = new LinkConnection({ stream, hello, clock: this.#clock });
+    const drop = (): void => connection.destroy();
+    signal.addEventListener('abort', drop);
+    if (signal.aborted) drop();
+    try {
+      await connection.ready;
+      return connection;
+    } finally {
+      signal.removeEventListener('abort', drop);
+    }
+  }
+
+  #up(connection: LinkConnection): void {
+    if (this.#closing.signal.aborted) return connection.destroy();
+    this.#connection = connection;
+    for (const conversation of this.#inUse) conversation.connected();
+    this.#options.onState?.(true);
+  }
+
+  #down(reason: BerthError | undefined): void {
+    const wasUp = this.#connection !== undefined;
+    this.#connection = undefined;
+    for (const conversation of this.#inUse) conversation.disconnected();
+    if (wasUp || reason) this.#options.onState?.(false, reason);
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = (): void => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#clock.after(ms, done);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  #sweep(): void {
+    const now = this.now;
+    for (const conversation of [...this.#inUse]) conversation.expire(now - WAIT_LIMIT, unreachable());
+    for (const [name, conversation] of this.#conversations) {
+      const { idleSince } = conversation;
+      if (idleSince === undefined || now - idleSince < IDLE_STREAM) continue;
+      this.#conversations.delete(name);
+    }
+    for (const conversation of this.#inUse) {
+      const { idleSince } = conversation;
+      if (idleSince === undefined || now - idleSince < IDLE_STREAM) continue;
+      conversation.release();
+      this.#inUse.delete(conversation);
+    }
+  }
+}
+
+function unreachable(): BerthError {
+  return new BerthError('busy', 'the server cannot be reached just now');
+}
+
+/** Lengths in front of what may hold anything: two targets never share a name. */
+function nameOf({ server, kind, key, principal }: ConversationTarget): string {
+  return `${kind} ${server.length} ${server} ${key.length} ${key} ${principal}`;
+}

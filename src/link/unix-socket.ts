@@ -1,0 +1,50 @@
+/** Byte streams over a unix socket that only its owner can reach. */
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { BerthError } from '../errors.ts';
+
+/** Opens a byte stream to the socket at `path`. Rejects with what the system says. */
+export async function connectUnixSocket(path: string, signal?: AbortSignal): Promise<Duplex> {
+  const socket = createConnection({ path });
+  try {
+    await once(socket, 'connect', signal ? { signal } : {});
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/**
+ * Listens at `path` with mode 0600; the socket of a program that is dead is replaced. Rejects with `conflict` while another
+ * program listens there.
+ */
+export async function listenUnixSocket(path: string, accept: (stream: Duplex) => void): Promise<Server> {
+  if (await isServed(path)) {
+    throw new BerthError('conflict', `another program listens at ${path}`, {
+      hint: 'Stop that program, or choose another socket path.',
+    });
+  }
+  await rm(path, { force: true });
+  const server = createServer({ noDelay: true }, (socket: Socket) => accept(socket));
+  // The mask counts from the first moment on; a chmod afterwards would come too late.
+  const mask = process.umask(0o177);
+  try {
+    server.listen(path);
+    await once(server, 'listening');
+  } finally {
+    process.umask(mask);
+  }
+  return server;
+}
+
+async function isServed(path: string): Promise<boolean> {
+  try {
+    (await connectUnixSocket(path)).destroy();
+    return true;
+  } catch {
+    return false;
+  }
+}
