@@ -166,7 +166,8 @@ export class TestClient {
     const { reader = new TestReader(), key = `key-${++lastKey}` } = options;
     const batch = typeof texts !== 'string';
     const messages = (batch ? texts : [texts]).map(message);
-    reader.attachment = this.conversation.call({ key, messages, batch }, reader, this.#open);
+    const opens = messages[0]?.envelope.method === 'initialize' ? this.#open : undefined;
+    reader.attachment = this.conversation.call({ key, messages, batch }, reader, opens);
     return reader;
   }
 
@@ -180,7 +181,8 @@ export class TestClient {
 
   attach(stream = 0, after?: number, reader = new TestReader()): TestReader {
     const position = after === undefined ? { stream } : { stream, after };
-    reader.attachment = this.conversation.attach(position, reader, this.#open);
+    const opens = this.#open?.delivery === 'single' ? this.#open : undefined;
+    reader.attachment = this.conversation.attach(position, reader, opens);
     return reader;
   }
 

@@ -60,7 +60,7 @@ describe('a reader', () => {
 
   it('of an unknown session is refused, as is another principal', () => {
     const target = { key: 'nonce-1' };
-    expect(harness.client({ key: 'nobody' }, { delivery: 'streams' }).attach().error).toBeUndefined();
+    expect(harness.client({ key: 'nobody' }).attach().error).toMatchObject({ code: 'unknown-session' });
     const foreign = harness.client({ ...target, principal: 'bob' });
     expect(foreign.attach().error).toMatchObject({ code: 'unknown-session', status: 404 });
     expect(foreign.call(request('1')).error?.code).toBe('unknown-session');
