@@ -3,7 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { awaitAnswer, Pending } from './pending.ts';
 import { type BenchSession, type CallBody, INITIALIZE, INITIALIZED, nextId, type Target } from './session.ts';
 
+const CONTINUATION = 0x0;
 const TEXT = 0x1;
+const CONTROL = 0x8;
 const PING = 0x9;
 const PONG = 0xa;
 const EMPTY = Buffer.alloc(0);
@@ -21,12 +23,14 @@ export function frameHead(opcode: number, length: number): Buffer {
   return head;
 }
 
-/** Reads unmasked frames; fragments are not supported and fail loudly. */
+/** Reads unmasked frames and joins fragments. */
 export class FrameReader {
   readonly #emit: (opcode: number, payload: Buffer) => void;
   #parts: Buffer[] = [];
   #held = 0;
   #need = 2;
+  #opcode = 0;
+  #fragments: Buffer[] = [];
 
   constructor(emit: (opcode: number, payload: Buffer) => void) {
     this.#emit = emit;
@@ -57,9 +61,14 @@ export class FrameReader {
 
   #take(frame: Buffer): void {
     const first = frame[0] ?? 0;
-    if ((first & 0x80) === 0) throw new Error('fragmented frame');
     const short = (frame[1] ?? 0) & 0x7f;
-    this.#emit(first & 0x0f, frame.subarray(short < 126 ? 2 : short === 126 ? 4 : 10));
+    const payload = frame.subarray(short < 126 ? 2 : short === 126 ? 4 : 10);
+    const opcode = first & 0x0f;
+    const last = (first & 0x80) !== 0;
+    if (opcode >= CONTROL || (last && opcode !== CONTINUATION)) return this.#emit(opcode, payload);
+    if (opcode !== CONTINUATION) this.#opcode = opcode;
+    this.#fragments.push(payload);
+    if (last) this.#emit(this.#opcode, Buffer.concat(this.#fragments.splice(0)));
   }
 }
 

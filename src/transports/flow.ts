@@ -14,13 +14,12 @@ export function writeFlow(
   const { attachment, bytes, seq } = credit;
   const total = parts.reduce((sum, part) => sum + part.length, 0);
   if (total <= PIECE) {
-    const joined = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, total);
-    out.write(joined, (error) => {
+    out.write(join(parts, total), (error) => {
       if (!error) attachment?.credit(bytes, seq);
     });
     return;
   }
-  const pieces = cut(parts);
+  const pieces = cut(parts, PIECE);
   // What frames the event costs no credit: the last piece settles the difference.
   let left = bytes;
   pieces.forEach((piece, index) => {
@@ -33,10 +32,15 @@ export function writeFlow(
   });
 }
 
-/** Cuts parts into pieces of at most {@link PIECE} bytes, without copying. */
-export function cut(parts: readonly Buffer[]): Buffer[] {
+/** One buffer of all parts; a single part is passed on as it is. */
+export function join(parts: readonly Buffer[], total: number): Buffer {
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, total);
+}
+
+/** Cuts parts into pieces of at most `size` bytes, without copying. */
+export function cut(parts: readonly Buffer[], size: number): Buffer[] {
   const pieces: Buffer[] = [];
   for (const part of parts)
-    for (let at = 0; at < part.length; at += PIECE) pieces.push(part.subarray(at, at + PIECE));
+    for (let at = 0; at < part.length; at += size) pieces.push(part.subarray(at, at + size));
   return pieces;
 }

@@ -13,12 +13,14 @@ import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessio
 import { STANDALONE } from '../sessions/session.ts';
 import { BodyError, idOf, parseBody } from './client-body.ts';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
-import { cut } from './flow.ts';
+import { cut, join } from './flow.ts';
 import { rpcErrorText } from './rpc-error.ts';
 import { acceptanceReader } from './sse.ts';
 
 /** Milliseconds between pings; a connection that is silent from one to the next is dead. */
 export const PING_EVERY = 20_000;
+/** Bytes of a message's fragment: each that has left shows that a slow client still reads. Most messages are one frame. */
+const FRAGMENT = 256 * 1024;
 /** Fragments of one message (ws's own default is 16 times as much). */
 const MOST_FRAGMENTS = 1_024;
 const SUBPROTOCOL = 'mcp';
@@ -67,7 +69,7 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
         request,
         socket,
         head,
-        (ws) => void new WebSocketConnection(plane, ws, conversation),
+        (ws) => void new WebSocketConnection(plane, { ws, socket }, conversation),
       );
     },
     close: () => {
@@ -80,14 +82,22 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
 class WebSocketConnection implements StreamReader {
   readonly #plane: DataPlane;
   readonly #ws: WebSocket;
+  readonly #socket: Duplex;
   readonly #conversation: Conversation;
   readonly #attachment: Attachment | undefined;
   readonly #stopPing: Cancel;
   #heard = true;
+  #untaken = 0;
+  #corked = false;
 
-  constructor(plane: DataPlane, ws: WebSocket, conversation: Conversation) {
+  constructor(
+    plane: DataPlane,
+    { ws, socket }: { ws: WebSocket; socket: Duplex },
+    conversation: Conversation,
+  ) {
     this.#plane = plane;
     this.#ws = ws;
+    this.#socket = socket;
     this.#conversation = conversation;
     this.#stopPing = plane.clock.every(PING_EVERY, () => this.#ping());
     ws.on('message', (data, isBinary) => this.#message(data as Buffer, isBinary));
@@ -106,7 +116,8 @@ class WebSocketConnection implements StreamReader {
   }
 
   event(event: StreamEvent): void {
-    const pieces = cut(event.parts);
+    this.#corkForThisTurn();
+    const pieces = cut([join(event.parts, event.bytes)], FRAGMENT);
     pieces.forEach((piece, index) => {
       const last = index === pieces.length - 1;
       this.#ws.send(piece, { binary: false, fin: last }, (error) => {
@@ -142,29 +153,39 @@ class WebSocketConnection implements StreamReader {
   }
 
   #call(messages: readonly ClientMessage[], batch: boolean, id: string): void {
-    const settled = this.#holdUntilTaken();
+    this.#untaken++;
     const reader = acceptanceReader((error) => {
-      settled();
+      this.#taken();
       if (error) this.#ws.send(rpcErrorText(error, id));
     });
     this.#conversation.call({ key: this.#plane.nextKey(), messages, batch }, reader);
+    this.#holdUntilTaken();
   }
 
   #note(message: ClientMessage): void {
-    const settled = this.#holdUntilTaken();
-    this.#conversation.note(this.#plane.nextKey(), message, () => settled());
+    this.#untaken++;
+    this.#conversation.note(this.#plane.nextKey(), message, () => this.#taken());
+    this.#holdUntilTaken();
   }
 
   /** A message that is not taken at once stops the reading of further ones: that is the client's back-pressure. */
-  #holdUntilTaken(): () => void {
-    let taken = false;
-    queueMicrotask(() => {
-      if (!taken) this.#ws.pause();
+  #holdUntilTaken(): void {
+    if (this.#untaken > 0 && !this.#ws.isPaused) this.#ws.pause();
+  }
+
+  #taken(): void {
+    if (--this.#untaken === 0 && this.#ws.isPaused) this.#ws.resume();
+  }
+
+  /** What one turn of the event loop says leaves in one write. */
+  #corkForThisTurn(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      this.#socket.uncork();
     });
-    return () => {
-      taken = true;
-      if (this.#ws.isPaused) this.#ws.resume();
-    };
   }
 
   #ping(): void {
