@@ -27,6 +27,8 @@ export class LinkConnection {
   readonly #clock: Clock;
   readonly #greeted = Promise.withResolvers<number>();
   readonly #ended = Promise.withResolvers<void>();
+  #hello: RecordStream | undefined;
+  #closing = false;
   #failure: BerthError | undefined;
   #ponged = true;
 
@@ -64,6 +66,8 @@ export class LinkConnection {
 
   /** Ends the connection after what is queued. Streams are ended by those who opened them. */
   async close(): Promise<void> {
+    this.#closing = true;
+    this.#hello?.end();
     if (!this.#session.destroyed) this.#session.close();
     const cancel = this.#clock.after(END_LIMIT, () => this.#session.destroy());
     await this.ended;
@@ -71,11 +75,13 @@ export class LinkConnection {
   }
 
   #greet(hello: Hello): void {
-    const records: RecordStream = new RecordStream(this.#request(PATH.hello), {
+    this.#hello = new RecordStream(this.#request(PATH.hello), {
       record: (record) => this.#answered(record),
-      closed: () => this.#session.destroy(),
+      closed: () => {
+        if (!this.#closing) this.#session.destroy();
+      },
     });
-    records.send(helloRecord(hello));
+    this.#hello.send(helloRecord(hello));
     const cancel = this.#clock.after(HELLO_LIMIT, () => this.#session.destroy());
     // A rejection is for who awaits `ready`; here it only ends the limit.
     this.#greeted.promise.then(cancel, cancel);

@@ -1,0 +1,69 @@
+/** The configuration of a supervisor that is its own program: where its files are, and the servers that it runs. */
+import { readFile } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { BerthError } from '../errors.ts';
+import { DEFAULT_LIMITS, type ServerDefinition, type ServerLimits } from './server-definition.ts';
+
+export interface SupervisorConfig {
+  /** Absolute; one supervisor per folder. */
+  readonly dataDir: string;
+  readonly servers: readonly ServerDefinition[];
+}
+
+const absolute = z.string().refine(isAbsolute, 'must be an absolute path');
+const whole = z.int().nonnegative();
+const limits = z
+  .strictObject({
+    idle: whole,
+    sessions: whole,
+    sessionsPerPrincipal: whole,
+    spares: whole,
+    requestTimeout: whole,
+    messageBytes: whole,
+    lineBytes: whole,
+  })
+  .partial();
+const definition = z.strictObject({
+  id: z.uuid(),
+  name: z.string().min(1),
+  launch: z.strictObject({
+    file: absolute,
+    args: z.array(z.string()),
+    env: z.record(z.string(), z.string()),
+    cwd: absolute,
+  }),
+  isolation: z.enum(['session', 'principal', 'shared', 'call']),
+  sessions: z.enum(['minted', 'none']),
+  limits: limits.default({}),
+  secrets: z.array(z.string()).default([]),
+});
+const config = z.strictObject({ dataDir: absolute, servers: z.array(definition) });
+
+/** Reads the file at `path`. Rejects with `bad-setting`, naming the fields at fault. */
+export async function readSupervisorConfig(path: string): Promise<SupervisorConfig> {
+  const read = config.safeParse(await readJson(path));
+  if (!read.success) {
+    throw new BerthError('bad-setting', `${path} is no configuration of a supervisor`, {
+      fields: read.error.issues.map((issue) => ({
+        pointer: `/${issue.path.join('/')}`,
+        detail: issue.message,
+      })),
+    });
+  }
+  const { dataDir, servers } = read.data;
+  return { dataDir, servers: servers.map((one) => ({ ...one, limits: withDefaults(one.limits) })) };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new BerthError('bad-setting', `${path} cannot be read as JSON`, { cause });
+  }
+}
+
+function withDefaults(given: z.infer<typeof limits>): ServerLimits {
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(set) };
+}
