@@ -4,6 +4,7 @@
  */
 
 import { decodeName, LONGEST_NAME, mayMatter, SLOT, SLOT_COUNT, slotOf } from './member-names.ts';
+import { SHORT_RUN, skipPlainRun } from './plain-run.ts';
 import { NO_LIMITS, type ScanFault, type ScanLimits } from './scan-limits.ts';
 import { IS_DIGIT, IS_ESCAPED, IS_HEX, isNumberEnd, LITERALS, S, STRING_STOP } from './scan-tables.ts';
 
@@ -92,8 +93,10 @@ export class Scanner {
               c = buf[i] as number;
             }
           } else {
+            const soon = i + SHORT_RUN;
             while (STRING_STOP[c] === 0) {
-              if (++i === to) break scan;
+              if (++i === soon) i = skipPlainRun(buf, i, to);
+              if (i === to) break scan;
               c = buf[i] as number;
             }
           }

@@ -201,6 +201,31 @@ describe('the envelope scan', () => {
     expect([...bytewise.ends]).toEqual([...whole.ends]);
   });
 
+  it('reads long strings like short ones, wherever something special stands in them', () => {
+    const special = fc.constantFrom(
+      '"',
+      '\\',
+      '\n',
+      '\u0001',
+      '\\"',
+      '\\u00e9',
+      'é',
+      '\u007f',
+      '',
+      '!',
+      '#',
+      '[',
+      ']',
+    );
+    fc.assert(
+      fc.property(special, fc.nat(700), fc.nat(700), fc.nat(7), (text, before, after, offset) => {
+        const json = `${' '.repeat(offset)}{"a":"${'x'.repeat(before)}${text}${'ÿy'.repeat(after)}"}`;
+        expect(scanWhole(Buffer.from(json)).fault === undefined).toBe(parses(json));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   it.each([
     ['twice', '{"id":1,"id":2}'],
     ['escaped', '{"\\u0069d":1}'],
