@@ -19,32 +19,88 @@ export const ERROR_TABLE = {
   'bad-input': { status: 400, rpc: -32602, hint: 'Correct the named field and send the request again.' },
   'bad-setting': { status: 500, rpc: -32603, hint: 'Correct the named setting and start Berth again.' },
   'parse-error': { status: 400, rpc: -32700, hint: 'Send one valid UTF-8 JSON text.' },
-  'invalid-request': { status: 400, rpc: -32600, hint: 'Send a JSON-RPC 2.0 message as the MCP revision in use defines it.' },
-  'unsupported-version': { status: 400, rpc: -32000, hint: 'Use an MCP revision from 2024-11-05 to 2025-11-25.' },
-  'missing-session': { status: 400, rpc: -32000, hint: 'Send initialize first, then its Mcp-Session-Id on every request.' },
+  'invalid-request': {
+    status: 400,
+    rpc: -32600,
+    hint: 'Send a JSON-RPC 2.0 message as the MCP revision in use defines it.',
+  },
+  'unsupported-version': {
+    status: 400,
+    rpc: -32000,
+    hint: 'Use an MCP revision from 2024-11-05 to 2025-11-25.',
+  },
+  'missing-session': {
+    status: 400,
+    rpc: -32000,
+    hint: 'Send initialize first, then its Mcp-Session-Id on every request.',
+  },
   'unknown-session': { status: 404, rpc: -32001, hint: 'The session has ended: send initialize again.' },
   'unknown-stream': { status: 400, rpc: -32000, hint: 'Open the stream without Last-Event-ID.' },
-  unauthorized: { status: 401, rpc: -32001, hint: 'Send a valid key as "Authorization: Bearer …"; make one with: berth key add.' },
-  forbidden: { status: 403, rpc: -32001, hint: 'Call from an allowed origin, or add it to the allowedOrigins setting.' },
-  'wrong-host': { status: 421, rpc: -32000, hint: 'Call the address that Berth printed, or add the host to the allowedHosts setting.' },
+  unauthorized: {
+    status: 401,
+    rpc: -32001,
+    hint: 'Send a valid key as "Authorization: Bearer …"; make one with: berth key add.',
+  },
+  forbidden: {
+    status: 403,
+    rpc: -32001,
+    hint: 'Call from an allowed origin, or add it to the allowedOrigins setting.',
+  },
+  'wrong-host': {
+    status: 421,
+    rpc: -32000,
+    hint: 'Call the address that Berth printed, or add the host to the allowedHosts setting.',
+  },
   'not-found': { status: 404, rpc: -32001, hint: 'List what exists with: berth ls.' },
   'method-not-allowed': { status: 405, rpc: -32000, hint: 'Use one of the methods of the Allow header.' },
   'not-acceptable': { status: 406, rpc: -32000, hint: 'Accept both application/json and text/event-stream.' },
   conflict: { status: 409, rpc: -32603, hint: 'Use another name, or remove the existing one first.' },
   'too-large': { status: 413, rpc: -32600, hint: 'Send a smaller message, or raise limits.messageBytes.' },
   'unsupported-media-type': { status: 415, rpc: -32000, hint: 'Send Content-Type: application/json.' },
-  'limit-reached': { status: 429, rpc: -32000, hint: 'End sessions that are no longer used, or raise the limit.' },
+  'limit-reached': {
+    status: 429,
+    rpc: -32000,
+    hint: 'End sessions that are no longer used, or raise the limit.',
+  },
   'not-allowed': { status: 403, rpc: -32001, hint: 'An operator setting forbids this kind of server.' },
   'missing-input': { status: 422, rpc: -32602, hint: 'Give the named inputs and run it again.' },
   internal: { status: 500, rpc: -32603, hint: 'Look at the gateway log with this request id.' },
-  'resolve-failed': { status: 502, rpc: -32603, hint: 'Check the package name, the version and the registry settings.' },
-  'install-failed': { status: 502, rpc: -32603, hint: 'Read the last lines of the installer; a build step may need allowInstallScripts.' },
-  'start-failed': { status: 502, rpc: -32603, hint: 'Read the last stderr lines; they usually name the missing setting.' },
-  'process-exited': { status: 502, rpc: -32603, hint: 'The server process ended: send initialize again, and read its log.' },
-  'request-timeout': { status: 504, rpc: -32001, hint: 'Raise limits.requestTimeout, or let the server report progress.' },
-  'message-too-large': { status: 502, rpc: -32603, hint: 'The server answered with a longer line than limits.lineBytes.' },
+  'resolve-failed': {
+    status: 502,
+    rpc: -32603,
+    hint: 'Check the package name, the version and the registry settings.',
+  },
+  'install-failed': {
+    status: 502,
+    rpc: -32603,
+    hint: 'Read the last lines of the installer; a build step may need allowInstallScripts.',
+  },
+  'start-failed': {
+    status: 502,
+    rpc: -32603,
+    hint: 'Read the last stderr lines; they usually name the missing setting.',
+  },
+  'process-exited': {
+    status: 502,
+    rpc: -32603,
+    hint: 'The server process ended: send initialize again, and read its log.',
+  },
+  'request-timeout': {
+    status: 504,
+    rpc: -32001,
+    hint: 'Raise limits.requestTimeout, or let the server report progress.',
+  },
+  'message-too-large': {
+    status: 502,
+    rpc: -32603,
+    hint: 'The server answered with a longer line than limits.lineBytes.',
+  },
   busy: { status: 503, rpc: -32000, hint: 'Try again shortly, or add replicas.' },
-  unreachable: { status: 502, rpc: -32603, hint: 'Start a gateway with: berth start, or give its address with --url.' },
+  unreachable: {
+    status: 502,
+    rpc: -32603,
+    hint: 'Start a gateway with: berth start, or give its address with --url.',
+  },
   stopped: { status: 503, rpc: -32000, hint: 'Start the server with: berth run.' },
 } as const satisfies Record<string, ErrorEntry>;
 
@@ -99,10 +155,10 @@ export function toBerthError(thrown: unknown): BerthError {
 export function errorData(error: BerthError): Record<string, unknown> {
   const { phase, exitCode, signal, stderr, fields } = error.details;
   const data: Record<string, unknown> = { code: error.code, hint: error.hint };
-  if (phase !== undefined) data['phase'] = phase;
-  if (exitCode !== undefined && exitCode !== null) data['exitCode'] = exitCode;
-  if (signal !== undefined && signal !== null) data['signal'] = signal;
-  if (stderr !== undefined && stderr.length > 0) data['stderr'] = stderr;
-  if (fields !== undefined) data['errors'] = fields;
+  if (phase !== undefined) data.phase = phase;
+  if (exitCode !== undefined && exitCode !== null) data.exitCode = exitCode;
+  if (signal !== undefined && signal !== null) data.signal = signal;
+  if (stderr !== undefined && stderr.length > 0) data.stderr = stderr;
+  if (fields !== undefined) data.errors = fields;
   return data;
 }

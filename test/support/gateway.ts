@@ -107,7 +107,7 @@ function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
   return {
     id: randomUUID(),
     name: server.name,
-    launch: { file, args, env: { PATH: process.env['PATH'] ?? '', HOME: dataDir, ...env }, cwd },
+    launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
     isolation: server.isolation ?? 'session',
     sessions: server.sessions ?? 'minted',
     limits: { ...DEFAULT_LIMITS, ...server.limits },
