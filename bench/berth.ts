@@ -17,3 +17,6 @@ export function berthArgs(port: number, command: readonly string[], spares: numb
   const spareArgs = spares > 0 ? ['--spares', String(spares)] : [];
   return [program, 'bridge', '--port', String(port), ...spareArgs, '--', ...command];
 }
+
+/** The idle case opens more sessions from one caller than a gateway takes by default. */
+export const BERTH_ENV = { BERTH_LIMITS_SESSIONS: '2000' };

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { berthArgs, berthProgram } from './berth.ts';
+import { BERTH_ENV, berthArgs, berthProgram } from './berth.ts';
 import type { Target, Transport } from './clients/session.ts';
 
 export type ContestantName = 'bare' | 'berth' | 'supergateway' | 'mcp-proxy';
@@ -148,7 +148,7 @@ export async function startContestant(name: ContestantName, options: StartOption
   const port = await freePort();
   const args = programArgs(name, port, options);
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
-  const child = spawn(process.execPath, args, { stdio, detached: true });
+  const child = spawn(process.execPath, args, { stdio, detached: true, env: { ...process.env, ...BERTH_ENV } });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-1000);
