@@ -72,6 +72,7 @@ function dispatch(
       return handleSseMessage(plane, http, new URLSearchParams(target.query).get('sessionId'));
     case 'ws':
       response.setHeader('Upgrade', 'websocket');
+      response.setHeader('Allow', 'GET');
       throw new BerthError('method-not-allowed', 'this URL speaks WebSocket only');
     default:
       throw new BerthError('not-found', 'no such path; a server has /mcp, /sse and /ws');

@@ -49,12 +49,14 @@ function post(plane: DataPlane, http: HttpRequest): void {
   }
   readBody(request, plane.limits.messageBytes, (tooLarge, bytes) => {
     if (tooLarge) return sendRpcError(response, tooLarge);
+    let body: ClientBody | undefined;
     try {
       checkVersion(request);
-      take(plane, http, parseBody(bytes, plane.limits));
+      body = parseBody(bytes, plane.limits);
+      take(plane, http, body);
     } catch (error) {
       if (error instanceof BodyError) sendRpcError(response, error.error, error.id);
-      else sendRpcError(response, toBerthError(error));
+      else sendRpcError(response, toBerthError(error), body && answerId(body));
     }
   });
 }
@@ -71,7 +73,7 @@ function take(plane: DataPlane, http: HttpRequest, body: ClientBody): void {
   const reader = new PostReader({
     response: http.response,
     clock: plane.clock,
-    id: body.batch || !first ? 'null' : idOf(first),
+    id: answerId(body),
     plain: !body.batch,
     primed: versionOf(http.request) === PRIMED_FROM,
     ...(sealed === undefined ? {} : { sessionId: sealed }),
@@ -82,6 +84,11 @@ function take(plane: DataPlane, http: HttpRequest, body: ClientBody): void {
     reader,
     sealed === undefined ? undefined : { delivery: 'streams' },
   );
+}
+
+/** The id under which a refusal of the whole body is answered. */
+function answerId({ messages: [first], batch }: ClientBody): string {
+  return batch || !first ? 'null' : idOf(first);
 }
 
 /** Only notifications and answers: 202 once all of them have been taken. */

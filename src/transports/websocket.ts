@@ -27,7 +27,13 @@ const SUBPROTOCOL = 'mcp';
 const METHOD_NOT_FOUND = -32601;
 
 /** Close codes: RFC 6455 section 7.4.1, and one of the private range. */
-const CLOSE = { goingAway: 1001, unsupportedData: 1003, tooSlow: 4408, failed: 1011 } as const;
+const CLOSE = {
+  goingAway: 1001,
+  unsupportedData: 1003,
+  tryAgainLater: 1013,
+  tooSlow: 4408,
+  failed: 1011,
+} as const;
 
 export interface WebSocketUpgrade {
   readonly request: IncomingMessage;
@@ -112,7 +118,8 @@ class WebSocketConnection implements StreamReader {
   accepted(): void {}
 
   refused(error: BerthError): void {
-    this.#ws.close(CLOSE.failed, error.message.slice(0, 100));
+    const later = error.status === 429 || error.status === 503;
+    this.#ws.close(later ? CLOSE.tryAgainLater : CLOSE.failed, error.message.slice(0, 100));
   }
 
   event(event: StreamEvent): void {
