@@ -23,6 +23,7 @@ export interface ConnectionOptions {
 }
 
 export class LinkConnection {
+  readonly #stream: Duplex;
   readonly #session: ClientHttp2Session;
   readonly #clock: Clock;
   readonly #greeted = Promise.withResolvers<number>();
@@ -34,6 +35,7 @@ export class LinkConnection {
 
   constructor({ stream, hello, clock }: ConnectionOptions) {
     this.#clock = clock;
+    this.#stream = stream;
     this.#session = openCarrier(stream);
     this.#greet(hello);
     const stopPings = clock.every(PING_EVERY, () => this.#ping());
@@ -54,14 +56,17 @@ export class LinkConnection {
     return this.#ended.promise;
   }
 
-  /** A stream for one conversation. */
-  open(handler: RecordHandler): RecordStream {
+  /** A stream for one conversation; undefined when the connection has just broken. */
+  open(handler: RecordHandler): RecordStream | undefined {
+    if (this.#session.destroyed || this.#session.closed) return undefined;
     return new RecordStream(this.#request(PATH.conversation), handler);
   }
 
   /** Drops the connection at once. */
   destroy(): void {
     this.#session.destroy();
+    // A session that is closing waits for its carrier to end; one that is dead never would.
+    this.#stream.destroy();
   }
 
   /** Ends the connection after what is queued. Streams are ended by those who opened them. */
@@ -69,7 +74,7 @@ export class LinkConnection {
     this.#closing = true;
     this.#hello?.end();
     if (!this.#session.destroyed) this.#session.close();
-    const cancel = this.#clock.after(END_LIMIT, () => this.#session.destroy());
+    const cancel = this.#clock.after(END_LIMIT, () => this.destroy());
     await this.ended;
     cancel();
   }
@@ -78,11 +83,11 @@ export class LinkConnection {
     this.#hello = new RecordStream(this.#request(PATH.hello), {
       record: (record) => this.#answered(record),
       closed: () => {
-        if (!this.#closing) this.#session.destroy();
+        if (!this.#closing) this.destroy();
       },
     });
     this.#hello.send(helloRecord(hello));
-    const cancel = this.#clock.after(HELLO_LIMIT, () => this.#session.destroy());
+    const cancel = this.#clock.after(HELLO_LIMIT, () => this.destroy());
     // A rejection is for who awaits `ready`; here it only ends the limit.
     this.#greeted.promise.then(cancel, cancel);
   }
@@ -93,7 +98,7 @@ export class LinkConnection {
       if (type === RECORD.hello) this.#greeted.resolve(readHello(body).version);
     } catch (error) {
       this.#failure = error instanceof BerthError ? error : undefined;
-      this.#session.destroy();
+      this.destroy();
     }
   }
 
@@ -103,7 +108,7 @@ export class LinkConnection {
 
   #ping(): void {
     if (this.#session.destroyed) return;
-    if (!this.#ponged) return this.#session.destroy();
+    if (!this.#ponged) return this.destroy();
     this.#ponged = false;
     this.#session.ping(() => {
       this.#ponged = true;

@@ -74,6 +74,7 @@ interface ConnectionOptions {
 
 class GatewayConnection {
   readonly #options: ConnectionOptions;
+  readonly #stream: Duplex;
   readonly #session: ServerHttp2Session;
   readonly #conversations = new Set<ServedConversation>();
   readonly #closed = Promise.withResolvers<void>();
@@ -86,6 +87,7 @@ class GatewayConnection {
 
   constructor(stream: Duplex, options: ConnectionOptions) {
     this.#options = options;
+    this.#stream = stream;
     this.#session = acceptCarrier(stream);
     this.#cancelLimit = options.clock.after(HELLO_LIMIT, () => this.fence());
     this.#session.on('stream', (opened, headers) => this.#opened(opened, headers[':path']));
@@ -101,6 +103,8 @@ class GatewayConnection {
     this.#cancelLimit();
     for (const conversation of [...this.#conversations]) conversation.cut();
     this.#session.destroy();
+    // A session that is closing waits for its carrier to end; one that is dead never would.
+    this.#stream.destroy();
   }
 
   async close(): Promise<void> {

@@ -19,7 +19,10 @@ const IDLE_STREAM = 60_000;
 const SWEEP_EVERY = 5_000;
 
 export interface SocketLinkOptions {
-  /** Opens a new byte stream to the supervisor. */
+  /**
+   * Opens a new byte stream to the supervisor. What it reads must come in turns of its own, never within a write:
+   * Node's HTTP/2 aborts the program otherwise.
+   */
   readonly connect: (signal: AbortSignal) => Promise<Duplex>;
   /** Names this run of the gateway; the same for all its links. */
   readonly instance: string;
