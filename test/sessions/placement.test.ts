@@ -59,6 +59,17 @@ describe('with several calls in flight and no standalone stream', () => {
     expect(calls.map(({ lines }) => lines.filter(({ method }) => method).length)).toEqual([1, 1, 0]);
   });
 
+  it('a request that the server takes back is taken back where it went', async () => {
+    const calls = [client.call(request('1')), client.call(request('2'))];
+    await ask();
+    harness.server.notify('notifications/cancelled', { requestId: 's' });
+    await settle();
+    expect(calls.map(({ lines }) => lines.map(({ method }) => method))).toEqual([
+      ['roots/list', 'notifications/cancelled'],
+      [],
+    ]);
+  });
+
   it('a log is held for the standalone stream', async () => {
     const calls = [client.call(request('1')), client.call(request('2'))];
     await log();

@@ -6,7 +6,7 @@
  * subscriptions and routes what the server says of a resource to those who asked for it.
  */
 import { BerthError } from '../../errors.ts';
-import { applyEdits } from '../../jsonrpc/edit.ts';
+import { applyEdits, ownMemory } from '../../jsonrpc/edit.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ClientMessage, errorMessage, resultMessage, uriOf } from '../message.ts';
 import type { ServerRequest, Upstream, UpstreamMember } from '../upstream.ts';
@@ -96,7 +96,8 @@ export class RelayLane implements Lane, UpstreamMember {
   }
 
   requestCancelled(_id: number, parts: readonly Buffer[]): void {
-    this.#host.placeNotification(parts, true);
+    // It follows the request that it takes back, and is kept as long.
+    this.#host.placeRequest(parts);
   }
 
   fromServer(method: string, parts: readonly Buffer[]): void {
@@ -126,7 +127,9 @@ export class RelayLane implements Lane, UpstreamMember {
         queueMicrotask(() =>
           this.#host.laneEnded(new BerthError('unknown-session', 'the server refused initialize')),
         );
-      return undefined;
+      // This answer is kept while the session is idle: as a slice it would hold a whole pool of Node's for a minute.
+      const edit = { start: envelope.idStart, end: envelope.idEnd, text: exchange.round.rawId };
+      return [ownMemory(applyEdits(line, [edit]))];
     };
     this.#forward(exchange, message);
   }
