@@ -5,6 +5,9 @@ import { DEFAULT_GRACES, endKillSet } from './kill-set-ladder.ts';
 import { type ProcessOwner, parseMark } from './process-mark.ts';
 import type { ProcessTable } from './process-table.ts';
 
+/** Milliseconds; only that there is a timer counts. */
+const KEEP_ALIVE = 1_000;
+
 export interface SweepOptions {
   readonly table: ProcessTable;
   readonly clock: Clock;
@@ -24,9 +27,15 @@ export async function sweepOrphans(folder: string, options: SweepOptions): Promi
     if (mark !== undefined && owner?.folder === folder && !isAlive(owner, table)) marks.add(mark);
   }
   const hurry = new AbortController().signal;
-  await Promise.all(
-    [...marks].map((mark) => endKillSet(new KillSet({ mark }, table), { clock, termMs, hurry })),
-  );
+  // At the start of a program nothing else keeps it alive: our clocks' timers do not.
+  const alive = setInterval(() => {}, KEEP_ALIVE);
+  try {
+    await Promise.all(
+      [...marks].map((mark) => endKillSet(new KillSet({ mark }, table), { clock, termMs, hurry })),
+    );
+  } finally {
+    clearInterval(alive);
+  }
   return [...marks];
 }
 
