@@ -49,3 +49,14 @@ export function byteLength(parts: readonly Uint8Array[]): number {
   for (const part of parts) size += part.length;
   return size;
 }
+
+/** The parts in one buffer that shares its memory with no other. */
+export function ownMemory(parts: readonly Uint8Array[]): Buffer {
+  const own = Buffer.allocUnsafeSlow(byteLength(parts));
+  let at = 0;
+  for (const part of parts) {
+    own.set(part, at);
+    at += part.length;
+  }
+  return own;
+}

@@ -65,6 +65,9 @@ export async function spawnProcess(launch: Launch, options: SpawnOptions): Promi
   return started;
 }
 
+/** A pipe's error is told by the process's exit. */
+function ignore(): void {}
+
 class ChildServerProcess implements LocalProcess {
   readonly pid: number;
   readonly channel: Channel;
@@ -77,7 +80,8 @@ class ChildServerProcess implements LocalProcess {
   readonly #set: KillSet;
   readonly #scrubber: Scrubber;
   readonly #ring: StderrRing;
-  readonly #hurry = new AbortController();
+  /** Made when the end begins: most processes live long before it. */
+  #hurry: AbortController | undefined;
   readonly #gone = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   #exit: ProcessExit | undefined;
@@ -98,7 +102,7 @@ class ChildServerProcess implements LocalProcess {
     this.#ring = new StderrRing({ scrubber: this.#scrubber, clock, ...(stderr && { limits: stderr }) });
     this.channel = createStdioChannel(child.stdin, child.stdout, { maxLineBytes: options.maxLineBytes });
     const lastWords = readStderr(child.stderr, this.#ring, clock);
-    for (const emitter of [child, child.stdin, child.stdout]) emitter.on('error', () => {});
+    for (const emitter of [child, child.stdin, child.stdout]) emitter.on('error', ignore);
     child.once('exit', (code, signal) => this.#exitedWith({ code, signal }));
     this.exited = this.#exitAfter(lastWords);
     this.ended = this.#done.promise;
@@ -126,8 +130,9 @@ class ChildServerProcess implements LocalProcess {
 
   async stop(options: { readonly force?: boolean } = {}): Promise<ProcessExit> {
     this.#stopping = true;
-    if (options.force) this.#hurry.abort();
-    await this.#end();
+    const ended = this.#end();
+    if (options.force) this.#hurry?.abort();
+    await ended;
     // What escaped the kill set may hold the pipes open; nobody wants their content any more.
     const { stdin, stdout, stderr } = this.#child;
     for (const stream of [stdin, stdout, stderr]) stream.destroy();
@@ -147,13 +152,13 @@ class ChildServerProcess implements LocalProcess {
   }
 
   #end(): Promise<void> {
-    this.#ending ??= this.#ladder().finally(() => this.#done.resolve());
+    this.#hurry ??= new AbortController();
+    this.#ending ??= this.#ladder(this.#hurry.signal).finally(() => this.#done.resolve());
     return this.#ending;
   }
 
-  async #ladder(): Promise<void> {
+  async #ladder(hurry: AbortSignal): Promise<void> {
     const { clock, graces = DEFAULT_GRACES } = this.#options;
-    const hurry = this.#hurry.signal;
     // The clock's timers do not keep the program open, but it must not end half-way down the ladder.
     const hold = setInterval(() => {}, 2 ** 30);
     try {

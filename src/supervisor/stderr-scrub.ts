@@ -22,8 +22,17 @@ export function stripControl(text: string): string {
   return text.replace(TERMINAL, '').replace(CONTROL, '');
 }
 
+/** One for each list of secrets: the processes of a server share theirs. */
+const scrubbers = new WeakMap<readonly string[], Scrubber>();
+
 /** Values shorter than four characters are not looked for. A value of several lines is looked for line by line. */
 export function createScrubber(secrets: readonly string[]): Scrubber {
+  const scrubber = scrubbers.get(secrets) ?? buildScrubber(secrets);
+  scrubbers.set(secrets, scrubber);
+  return scrubber;
+}
+
+function buildScrubber(secrets: readonly string[]): Scrubber {
   const forms = formsOf(secrets);
   const scrub = (text: string): string =>
     forms.reduce((left, form) => left.replaceAll(form, REPLACEMENT), text);
