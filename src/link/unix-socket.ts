@@ -1,6 +1,6 @@
 /** Byte streams over a unix socket that only its owner can reach. */
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BerthError } from '../errors.ts';
@@ -27,7 +27,7 @@ export async function listenUnixSocket(path: string, accept: (stream: Duplex) =>
       hint: 'Stop that program, or choose another socket path.',
     });
   }
-  await rm(path, { force: true });
+  if (await isSocket(path)) await rm(path, { force: true });
   const server = createServer({ noDelay: true }, (socket: Socket) => accept(socket));
   // The mask counts from the first moment on; a chmod afterwards would come too late.
   const mask = process.umask(0o177);
@@ -38,6 +38,15 @@ export async function listenUnixSocket(path: string, accept: (stream: Duplex) =>
     process.umask(mask);
   }
   return server;
+}
+
+/** Anything else at that path is not ours to remove: listening then fails with what the system says. */
+async function isSocket(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 async function isServed(path: string): Promise<boolean> {

@@ -363,6 +363,72 @@ describe('a link that is down', () => {
     await link.close();
   });
 
+  it('keeps readers for a minute, then tells them that they are lost', async () => {
+    const clock = new ManualClock();
+    const harness = new Harness();
+    const server = createLinkServer(harness.supervisor);
+    let wire: Wire | undefined;
+    const link = createSocketLink({
+      connect: () => {
+        if (wire) return Promise.reject(new Error('nobody is there'));
+        wire = new Wire();
+        server.serve(wire.supervisor);
+        return Promise.resolve(wire.gateway);
+      },
+      instance: 'gateway',
+      clock,
+    });
+    const target = { server: 'the-server', kind: 'session', key: 'n', principal: 'p' } as const;
+    const reader = new TestClient(link.conversation(target), { delivery: 'single' }).attach();
+    await until('the reader', () => reader.stream === 0);
+    wire?.cut();
+    await until('the loss', () => server.gateways === 0);
+    await calm();
+    clock.advance(WAIT_LIMIT - 5_000);
+    expect(reader.ends).toEqual([]);
+    clock.advance(10_000);
+    expect(reader.ends).toEqual(['lost']);
+    await link.close();
+    await server.close();
+    await harness.close();
+  });
+
+  it('gives the streams of idle conversations back and opens them anew', async () => {
+    const clock = new ManualClock();
+    const harness = new Harness();
+    const streams: string[] = [];
+    const server = createLinkServer({
+      conversation: (target) => {
+        streams.push(target.key);
+        return harness.supervisor.conversation(target);
+      },
+    });
+    const link = createSocketLink({
+      connect: () => {
+        const wire = new Wire();
+        server.serve(wire.supervisor);
+        return Promise.resolve(wire.gateway);
+      },
+      instance: 'gateway',
+      clock,
+    });
+    const target = { server: 'the-server', kind: 'session', key: 'n', principal: 'p' } as const;
+    const one = new TestClient(link.conversation(target), { delivery: 'streams' });
+    const first = one.call(request('"init"', 'initialize', HELLO));
+    await until('the answer', () => first.ends.length > 0);
+    await calm();
+    for (let idle = 0; idle < 7; idle++) {
+      clock.advance(10_000);
+      await calm();
+    }
+    expect(await one.note(NOTE)).toBeUndefined();
+    expect(await one.note(NOTE)).toBeUndefined();
+    expect(streams).toEqual(['n', 'n']);
+    await link.close();
+    await server.close();
+    await harness.close();
+  });
+
   it('gives a connection up that answers no ping', async () => {
     const clock = new ManualClock();
     const harness = new Harness();
