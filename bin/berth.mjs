@@ -2,6 +2,7 @@
 /** The `berth` command of the published package. */
 import { fileURLToPath } from 'node:url';
 import { findNode, isNewEnough } from './find-node.mjs';
+import { NODE_FLAGS } from './node-flags.mjs';
 import { runChild } from './run-child.mjs';
 
 const program = new URL('../dist/cli/main.js', import.meta.url);
@@ -11,7 +12,11 @@ if (isNewEnough(process.version)) {
 } else {
   const found = findNode();
   if (found.problem === undefined) {
-    process.exitCode = await runChild(found.file, [fileURLToPath(program), ...process.argv.slice(2)]);
+    process.exitCode = await runChild(found.file, [
+      ...NODE_FLAGS,
+      fileURLToPath(program),
+      ...process.argv.slice(2),
+    ]);
   } else {
     console.error(found.problem);
     process.exitCode = 1;

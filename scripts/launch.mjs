@@ -4,6 +4,7 @@
  */
 import { delimiter, dirname, join } from 'node:path';
 import { findNode } from '../bin/find-node.mjs';
+import { NODE_FLAGS } from '../bin/node-flags.mjs';
 import { runChild } from '../bin/run-child.mjs';
 import { build, install, ROOT } from './set-up.mjs';
 
@@ -24,7 +25,8 @@ async function main([name = '', ...args]) {
   await build(found.file);
   const [script, ...first] = program;
   const options = { cwd: workingFolder(name), env: environment(found.file) };
-  return runChild(found.file, [join(ROOT, script), ...first, ...args], options);
+  const flags = name === 'start' || name === 'berth' ? NODE_FLAGS : [];
+  return runChild(found.file, [...flags, join(ROOT, script), ...first, ...args], options);
 }
 
 /** npm changes into the checkout; the command means paths where it was typed. */
