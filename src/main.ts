@@ -93,6 +93,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<string> {
     homes: join(settings.dataDir, 'homes'),
     allow: settings.allow,
     limits: settings.limits,
+    maxServers: settings.limits.servers,
   });
   undo(() => manager.close());
   const keys = new KeyStore({ dataDir: settings.dataDir, configured: settings.keys });

@@ -194,7 +194,7 @@ export class ServerManager {
       throw new BerthError(
         'limit-reached',
         `there are ${this.#servers.size} servers, and ${limit} is the limit`,
-        { hint: 'Remove one with berth rm, or raise maxServers.' },
+        { hint: 'Remove one with berth rm, or raise the setting limits.servers.' },
       );
     }
     const record = {
