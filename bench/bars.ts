@@ -1,7 +1,7 @@
 /** The bars of the project and whether this run met them. */
 import { cellId } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
-import { IDLE } from './workloads/idle.ts';
+import { BERTH_MEMORY, BERTH_SOCKET, IDLE } from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD, type UnreadResult } from './workloads/unread.ts';
 
@@ -89,15 +89,31 @@ function unreadBars(books: Books): Bar[] {
   ];
 }
 
+const IDLE_KIB: readonly (readonly [what: string, who: string, kib: number])[] = [
+  ['idle session, resident memory', 'berth', 64],
+  ['idle session over the socket, gateway and supervisor together', BERTH_SOCKET, 96],
+  ['idle session on an in-memory channel', BERTH_MEMORY, 64],
+];
+
+function idleBars(books: Books): Bar[] {
+  return IDLE_KIB.map(([what, who, kib]) =>
+    atMost(
+      what,
+      middle(books.idle, IDLE, who, (value) => value.kibPerSession),
+      kib,
+      'KiB',
+    ),
+  );
+}
+
 /** Every bar with this run's figure. */
 export function bars(books: Books): Bar[] {
-  const idle = middle(books.idle, IDLE, 'berth', (value) => value.kibPerSession);
   return [
     ...httpBars(books),
     ...streamBars(books),
     manySessions(books),
     ...openBars(books),
-    atMost('idle session, resident memory', idle, 64, 'KiB'),
+    ...idleBars(books),
     ...unreadBars(books),
   ];
 }

@@ -5,7 +5,7 @@ import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts'
 import { machineLines } from './machine.ts';
 import { type Cell, type Plan, throughputCells } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
-import { IDLE, type IdleResult } from './workloads/idle.ts';
+import { BERTH_MEMORY, BERTH_SOCKET, IDLE, type IdleResult } from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD } from './workloads/unread.ts';
 
@@ -93,19 +93,21 @@ function opening(books: Books): string[] {
   return ['## Opening a session', '', ...table(['milliseconds', 'p50', 'p99'], rows), note, ''];
 }
 
+const IDLE_ROWS = [
+  ...Object.entries(TITLES),
+  [BERTH_SOCKET, BERTH_SOCKET],
+  [BERTH_MEMORY, BERTH_MEMORY],
+] as const;
+
 function idle(books: Books): string[] {
-  const rows = CONTESTANTS.map((who) => {
+  const rows = IDLE_ROWS.map(([who, name]) => {
     const of = (key: keyof IdleResult): number => middle(books.idle, IDLE, who, (value) => value[key]);
     const kib = entry(books.idle, IDLE, who, figure(of('kibPerSession'), 1));
-    return [
-      TITLES[who],
-      kib,
-      ...(['sessions', 'streams', 'processes'] as const).map((key) => figure(of(key), 0)),
-    ];
+    return [name, kib, ...(['sessions', 'streams', 'processes'] as const).map((key) => figure(of(key), 0))];
   });
   const head = ['', 'KiB a session', 'sessions', 'standalone streams', 'processes behind it'];
   const note =
-    'Sessions on Streamable HTTP, each with its standalone stream open where there is one; growth of the own resident memory of the program, without the servers.';
+    'Sessions on Streamable HTTP, each with its standalone stream open where there is one; growth of the own resident memory of the program, without the servers. Over the socket: gateway and supervisor, a process each, both counted. In memory: gateway and supervisor in one process, on servers that are no processes.';
   return ['## Idle sessions', '', ...table(head, rows), note, ''];
 }
 
@@ -146,7 +148,11 @@ function failures(books: Books, cells: readonly Cell[]): string[] {
   };
   for (const cell of cells) collect(books.calls, cell.id, CONTESTANTS);
   collect(books.opening, OPENING, OPEN_ROWS);
-  collect(books.idle, IDLE, CONTESTANTS);
+  collect(
+    books.idle,
+    IDLE,
+    IDLE_ROWS.map(([who]) => who),
+  );
   collect(books.unread, UNREAD, CONTESTANTS);
   for (const who of CONTESTANTS) {
     const text = unavailable(who, 'http');

@@ -1,15 +1,20 @@
-/** Memory of a session that does nothing: growth of the contestant's own process, without the servers behind it. */
+/** Memory of a session that does nothing: growth of the contestant's own processes, without the servers behind it. */
 import { attempt, type Book } from '../book.ts';
 import { type ContestantName, IDLE_COMMAND, PEERS, startContestant, unavailable } from '../contestants.ts';
 import type { IdleReport } from '../job.ts';
 import type { Plan } from '../plan.ts';
 import { descendants, residentKib } from '../proc.ts';
+import { type Installation, startInMemory, startOverSocket } from '../programs/installations.ts';
 import { holdJob } from '../worker.ts';
 
 /** The name of this case. */
 export const IDLE = 'idle';
+/** Who the rows are that are no contestant of their own. */
+export const BERTH_SOCKET = 'berth, over the socket';
+export const BERTH_MEMORY = 'berth, in memory';
 
 export interface IdleResult {
+  /** Of all its processes together. */
   readonly kibPerSession: number;
   readonly sessions: number;
   /** How many of the sessions hold a standalone stream. */
@@ -21,52 +26,86 @@ export interface IdleResult {
 const FIRST = 50;
 /** Enough for a slope where no bar depends on it: the peers take their time to open sessions. */
 const PEER_SESSIONS = 300;
+/** A session without a process costs the machine so little that there can be more of them. */
+const MEMORY_FACTOR = 5;
 const DEADLINE_MS = 90_000;
 const SETTLE_MS = 3000;
 
-async function settledKib(pid: number): Promise<number> {
+async function settledKib(pids: readonly number[]): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const kib = residentKib(pid);
-  if (kib === undefined) throw new Error('the contestant has ended');
-  return kib;
+  return pids.reduce((sum, pid) => {
+    const kib = residentKib(pid);
+    if (kib === undefined) throw new Error('the contestant has ended');
+    return sum + kib;
+  }, 0);
 }
 
-async function measure(name: ContestantName, sessions: number): Promise<IdleResult> {
-  const contestant = await startContestant(name, { transport: 'http', command: IDLE_COMMAND });
-  const small = holdJob({ mode: 'idle', transport: 'http', target: contestant.target, count: FIRST });
+async function growth({ target, pids }: Installation, sessions: number): Promise<IdleResult> {
+  const small = holdJob({ mode: 'idle', transport: 'http', target, count: FIRST });
   try {
     await small.next<IdleReport>(DEADLINE_MS);
-    const before = await settledKib(contestant.pid);
-    const large = holdJob({ mode: 'idle', transport: 'http', target: contestant.target, count: sessions });
+    const before = await settledKib(pids);
+    const large = holdJob({ mode: 'idle', transport: 'http', target, count: sessions });
     try {
       const { streams } = await large.next<IdleReport>(DEADLINE_MS);
-      const after = await settledKib(contestant.pid);
-      const processes = descendants(contestant.pid).length;
+      const after = await settledKib(pids);
+      const processes = pids.reduce((sum, pid) => sum + descendants(pid).length, 0);
       return { kibPerSession: (after - before) / sessions, sessions, streams, processes };
     } finally {
       await large.close();
     }
   } finally {
     await small.close();
-    await contestant.close();
   }
 }
 
-/** Measures every contestant in each round. */
+async function measure(start: () => Promise<Installation>, sessions: number): Promise<IdleResult> {
+  const installation = await start();
+  try {
+    return await growth(installation, sessions);
+  } finally {
+    await installation.close();
+  }
+}
+
+async function contestant(name: ContestantName): Promise<Installation> {
+  const started = await startContestant(name, { transport: 'http', command: IDLE_COMMAND });
+  return { target: started.target, pids: [started.pid], close: () => started.close() };
+}
+
+interface Row {
+  readonly who: string;
+  readonly start: () => Promise<Installation>;
+  readonly sessions: number;
+}
+
+function rows({ contestants, idleSessions }: Plan): Row[] {
+  const names = contestants.filter((name) => unavailable(name, 'http') === undefined);
+  const side = names.map((who) => ({
+    who,
+    start: () => contestant(who),
+    sessions: PEERS.includes(who) ? Math.min(PEER_SESSIONS, idleSessions) : idleSessions,
+  }));
+  if (!names.includes('berth')) return side;
+  return [
+    ...side,
+    { who: BERTH_SOCKET, start: startOverSocket, sessions: idleSessions },
+    { who: BERTH_MEMORY, start: startInMemory, sessions: idleSessions * MEMORY_FACTOR },
+  ];
+}
+
+/** Measures every contestant, and Berth in its other shapes, in each round. */
 export async function runIdle(
   plan: Plan,
   book: Book<IdleResult>,
   log: (text: string) => void,
 ): Promise<void> {
-  const names = plan.contestants.filter((name) => unavailable(name, 'http') === undefined);
   for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const name of names) {
-      const sessions = PEERS.includes(name) ? Math.min(PEER_SESSIONS, plan.idleSessions) : plan.idleSessions;
-      const entry = await attempt(() => measure(name, sessions));
-      book.add(IDLE, name, entry);
-      log(
-        `${IDLE} ${name} round ${round}: ${'failure' in entry ? entry.failure : `${entry.kibPerSession.toFixed(1)} KiB`}`,
-      );
+    for (const { who, start, sessions } of rows(plan)) {
+      const entry = await attempt(() => measure(start, sessions));
+      book.add(IDLE, who, entry);
+      const text = 'failure' in entry ? entry.failure : `${entry.kibPerSession.toFixed(1)} KiB`;
+      log(`${IDLE} ${who} round ${round}: ${text}`);
     }
   }
 }
