@@ -1,5 +1,6 @@
 /** Newline framing on bytes: chunks are kept as they came and joined once per line, never once per chunk. */
 
+import { ChunkList } from './chunk-list.ts';
 import { NO_LIMITS } from './scan-limits.ts';
 import { Scanner } from './scanner.ts';
 
@@ -17,7 +18,7 @@ export interface LineReceiver {
 export class LineSplitter {
   readonly #maxBytes: number;
   readonly #receiver: LineReceiver;
-  #parts: Buffer[] = [];
+  readonly #parts = new ChunkList();
   #size = 0;
   #discard: Scanner | undefined;
 
@@ -48,7 +49,7 @@ export class LineSplitter {
     } else if (this.#size > this.#maxBytes) {
       this.#startDiscard(chunk, from, to);
     } else if (to > from) {
-      this.#parts.push(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+      this.#parts.add(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
     }
   }
 
@@ -57,8 +58,7 @@ export class LineSplitter {
     const scanner = new Scanner();
     scanner.reset(NO_LIMITS, true);
     this.#discard = scanner;
-    for (const part of this.#parts) this.#scanOn(scanner, part, 0, part.length);
-    this.#parts = [];
+    for (const part of this.#parts.takeParts()) this.#scanOn(scanner, part, 0, part.length);
     this.#scanOn(scanner, chunk, from, to);
   }
 
@@ -75,9 +75,7 @@ export class LineSplitter {
       this.#receiver.oversized(idText === '' ? undefined : idText, size);
       return;
     }
-    const parts = this.#parts;
-    if (parts.length > 0) this.#parts = [];
-    const line = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size);
+    const line = this.#parts.take();
     this.#receiver.line(line[line.length - 1] === CARRIAGE_RETURN ? line.subarray(0, -1) : line);
   }
 }

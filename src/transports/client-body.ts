@@ -1,6 +1,7 @@
 /** Reading what a client posted: the body within its limit, then its messages. */
 import type { IncomingMessage } from 'node:http';
 import { BerthError } from '../errors.ts';
+import { ChunkList } from '../jsonrpc/chunk-list.ts';
 import { isBatch, scanClientMessage, splitBatch } from '../jsonrpc/envelope.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { TransportLimits } from './context.ts';
@@ -31,8 +32,7 @@ export function readBody(
   most: number,
   done: (error: BerthError | undefined, body: Buffer) => void,
 ): void {
-  const parts: Buffer[] = [];
-  let size = 0;
+  const parts = new ChunkList();
   const tooLarge = (): void => {
     request.removeAllListeners('data');
     request.removeAllListeners('end');
@@ -42,13 +42,10 @@ export function readBody(
   };
   if (Number(request.headers['content-length']) > most) return tooLarge();
   request.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > most) return tooLarge();
-    parts.push(chunk);
+    if (parts.size + chunk.length > most) return tooLarge();
+    parts.add(chunk);
   });
-  request.on('end', () =>
-    done(undefined, parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size)),
-  );
+  request.on('end', () => done(undefined, parts.take()));
 }
 
 /** The messages of a body; throws {@link BodyError}. */

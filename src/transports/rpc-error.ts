@@ -12,7 +12,10 @@ export function rpcErrorText(error: BerthError, id = 'null', code: number = erro
   return `{"jsonrpc":"2.0","id":${id},"error":${body}}`;
 }
 
-/** Answers a request that failed before anything was sent. */
+/** Milliseconds without a byte after which a client that goes on sending what was refused is given up. */
+const LINGER = 1_000;
+
+/** Answers a request that failed before anything was sent. What is left of its body is read and dropped. */
 export function sendRpcError(response: ServerResponse, error: BerthError, id?: string): void {
   if (response.headersSent) {
     response.destroy();
@@ -24,7 +27,24 @@ export function sendRpcError(response: ServerResponse, error: BerthError, id?: s
   response.setHeader('Content-Length', body.length);
   if (error.status === 503 || error.status === 429) response.setHeader('Retry-After', RETRY_AFTER);
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="berth"');
-  response.end(body);
+  if (response.req.complete) response.end(body);
+  else endAfterRequest(response, body);
+}
+
+/**
+ * Closing while the client still sends would make its kernel throw the answer away. The answer is whole before the end of the
+ * response, so who reads it waits for nothing.
+ */
+function endAfterRequest(response: ServerResponse, body: Buffer): void {
+  const { req: request } = response;
+  response.write(body);
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER).unref();
+  request.on('data', () => timer.refresh());
+  request.once('end', end).once('close', end);
 }
 
 /** What a body that is no message is refused with. */

@@ -110,7 +110,8 @@ class WebSocketConnection implements StreamReader {
     ws.on('pong', () => {
       this.#heard = true;
     });
-    ws.on('error', () => ws.terminate());
+    // ws closes with the code that fits; ending the socket here would make the client's kernel throw that frame away.
+    ws.on('error', () => {});
     ws.on('close', () => this.#closed());
     this.#attachment = this.#conversation.attach({ stream: STANDALONE }, this, { delivery: 'single' });
   }

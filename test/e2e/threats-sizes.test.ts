@@ -81,6 +81,16 @@ describe('a message from a client', () => {
     await alive();
   });
 
+  it('is refused so that a client reads it that sends everything first and wants the connection closed', async () => {
+    const head = ['POST', 'Content-Type: application/json', 'Accept: application/json, text/event-stream'];
+    const headers = [...head, `Mcp-Session-Id: ${client.session}`, `Content-Length: ${6 * MIB}`];
+    const whole = 'x'.repeat(6 * MIB);
+    const stream = await RawStream.open(client.url, [...headers, 'Connection: close'], whole);
+    await stream.drain();
+    expect(stream.seen).toMatch(/^HTTP\/1\.1 413 /);
+    await alive();
+  });
+
   it('is refused when it grows beyond the limit in chunks of unknown number', async () => {
     const head = ['POST', 'Content-Type: application/json', 'Accept: application/json, text/event-stream'];
     const session = `Mcp-Session-Id: ${client.session}`;
