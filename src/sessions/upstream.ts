@@ -8,14 +8,14 @@ import { BerthError } from '../errors.ts';
 import { applyEdits, byteLength, type Edit } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
 import { idKey } from '../jsonrpc/id.ts';
-import type { ProcessExit, ServerProcess } from '../supervisor/server-process.ts';
+import type { ServerProcess } from '../supervisor/server-process.ts';
 import { type ClientMessage, errorMessage, rawId, resultMessage } from './message.ts';
+import { exitFailure, unreadable } from './upstream-failure.ts';
 
 /** Queued bytes towards the process from which new messages are refused. */
 const REFUSE_ABOVE = 8 * 1024 * 1024;
 /** Milliseconds in which a process whose output ended is expected to have exited. */
 const EXIT_WAIT = 1_000;
-const STDERR_LINES = 10;
 
 /** One call on the channel, waiting for its answer. */
 export interface UpstreamCall {
@@ -256,7 +256,12 @@ export class Upstream {
       return;
     }
     this.#calls.delete(id);
-    call.answered(bytes, envelope);
+    try {
+      call.answered(bytes, envelope);
+    } catch (cause) {
+      // What a server answers may break its own call, never the program that hosts everybody's.
+      call.failed(unreadable(cause));
+    }
   }
 
   #serverRequest(bytes: Buffer, envelope: Envelope): void {
@@ -362,20 +367,6 @@ export class Upstream {
     for (const call of calls) call.failed(error);
     for (const member of members) member.ended(error);
   }
-}
-
-/** Why a process that ended by itself is a failure, with what it said last. */
-function exitFailure(exit: ProcessExit | undefined, process: ServerProcess): BerthError {
-  const stderr = process.stderrTail(STDERR_LINES);
-  if (!exit)
-    return new BerthError('process-exited', 'the server process closed its output', { phase: 'run', stderr });
-  const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
-  return new BerthError('process-exited', `the server process ended (${how})`, {
-    phase: 'run',
-    exitCode: exit.code,
-    signal: exit.signal,
-    stderr,
-  });
 }
 
 /** The plain non-negative integer in `bytes[start, end)`; -1 for anything else (ids of ours are nothing else). */

@@ -24,8 +24,8 @@ export function readInitializeResult(line: Buffer, envelope: Envelope): Initiali
     line.toString('utf8', envelope.resultStart, envelope.resultEnd),
   ) as Partial<InitializeResult> | null;
   return {
-    ...result,
-    protocolVersion: String(result?.protocolVersion ?? ''),
+    ...asRecord(result),
+    protocolVersion: typeof result?.protocolVersion === 'string' ? result.protocolVersion : '',
     capabilities: asRecord(result?.capabilities),
   };
 }

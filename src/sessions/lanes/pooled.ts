@@ -2,7 +2,7 @@
  * The pooled lane: clients without a session on processes that Berth itself has shaken hands with. What needs a session
  * (subscriptions, log levels, server requests, list changes) is not offered and refused.
  */
-import { BerthError } from '../../errors.ts';
+import { BerthError, toBerthError } from '../../errors.ts';
 import type { Envelope } from '../../jsonrpc/envelope.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ClientMessage, errorMessage, resultMessage } from '../message.ts';
@@ -94,7 +94,7 @@ export class PooledLane implements Lane {
       if (exchange.method === 'initialize') this.#answerInitialize(exchange, message, result);
       else exchange.upstreamId = upstream.call(message, this.#released(exchange));
     } catch (error) {
-      exchange.failed(error as BerthError);
+      exchange.failed(toBerthError(error));
       this.#release(exchange);
     }
   }

@@ -115,23 +115,26 @@ export class RelayLane implements Lane, UpstreamMember {
   #initialize(exchange: Exchange, message: ClientMessage): void {
     if (this.#shared) {
       this.#shared.initialize(this.#upstream, exchange, message, (version) => {
-        this.#host.protocolVersion = version;
+        if (version === undefined) this.#refused();
+        else this.#host.protocolVersion = version;
       });
       return;
     }
     exchange.onAnswer = (line, envelope) => {
       if (envelope.kind === 'result')
         this.#host.protocolVersion = readInitializeResult(line, envelope).protocolVersion;
-      // A server that refuses the handshake has no session; the client gets its answer first.
-      else
-        queueMicrotask(() =>
-          this.#host.laneEnded(new BerthError('unknown-session', 'the server refused initialize')),
-        );
+      else this.#refused();
       // This answer is kept while the session is idle: as a slice it would hold a whole pool of Node's for a minute.
       const edit = { start: envelope.idStart, end: envelope.idEnd, text: exchange.round.rawId };
       return [ownMemory(applyEdits(line, [edit]))];
     };
     this.#forward(exchange, message);
+  }
+
+  /** A server that refuses the handshake has no session; the client gets its answer first. */
+  #refused(): void {
+    const error = new BerthError('unknown-session', 'the server refused initialize');
+    queueMicrotask(() => this.#host.laneEnded(error));
   }
 
   #resources(shared: SharedState, exchange: Exchange, message: ClientMessage): void {

@@ -14,7 +14,8 @@ import {
 
 interface Waiting {
   readonly exchange: Exchange;
-  readonly version: (protocolVersion: string) => void;
+  /** Called with the outcome of the handshake; undefined when it failed. */
+  readonly version: (protocolVersion: string | undefined) => void;
 }
 
 interface Handshake {
@@ -126,10 +127,11 @@ export class SharedState {
   #answered(line: Buffer, envelope: Envelope): void {
     if (envelope.kind === 'error') {
       this.#asked = false;
-      for (const { exchange } of this.#waiting.splice(0)) {
+      for (const { exchange, version } of this.#waiting.splice(0)) {
         exchange.finish(
           applyEdits(line, [{ start: envelope.idStart, end: envelope.idEnd, text: exchange.round.rawId }]),
         );
+        version(undefined);
       }
       return;
     }
@@ -148,6 +150,9 @@ export class SharedState {
 
   #failed(error: BerthError): void {
     this.#asked = false;
-    for (const { exchange } of this.#waiting.splice(0)) exchange.failed(error);
+    for (const { exchange, version } of this.#waiting.splice(0)) {
+      exchange.failed(error);
+      version(undefined);
+    }
   }
 }

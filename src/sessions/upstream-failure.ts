@@ -1,0 +1,27 @@
+/** What a call is told when its process fails it. */
+import { BerthError } from '../errors.ts';
+import type { ProcessExit, ServerProcess } from '../supervisor/server-process.ts';
+
+const STDERR_LINES = 10;
+
+/** Why a process that ended by itself is a failure, with what it said last. */
+export function exitFailure(exit: ProcessExit | undefined, process: ServerProcess): BerthError {
+  const stderr = process.stderrTail(STDERR_LINES);
+  if (!exit)
+    return new BerthError('process-exited', 'the server process closed its output', { phase: 'run', stderr });
+  const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+  return new BerthError('process-exited', `the server process ended (${how})`, {
+    phase: 'run',
+    exitCode: exit.code,
+    signal: exit.signal,
+    stderr,
+  });
+}
+
+/** Only answers to `initialize` are read at all; whatever else is wrong with one is the server's fault. */
+export function unreadable(cause: unknown): BerthError {
+  return new BerthError('start-failed', 'the answer to initialize cannot be read', {
+    phase: 'handshake',
+    cause,
+  });
+}
