@@ -5,13 +5,16 @@
  * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, open, idle, unread
  * --contestants A,B   only these of bare, berth, supergateway, mcp-proxy
  * --rounds N          other number of rounds
- * --out FILE          where the page goes; by default bench/RESULTS.md after a full run, else only to the terminal
+ * --full              instead of all this the threats and faults at full size (ten minutes); --only takes rows such as T-33
+ * --seconds N         length of the long load of --full (T-20); 60 by default
+ * --out FILE          where the page goes; by default bench/RESULTS.md (bench/FULL.md) after a whole run, else only to the terminal
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Book } from './book.ts';
 import { CONTESTANTS, type ContestantName } from './contestants.ts';
+import { runFull } from './full/run.ts';
 import { FULL, type Plan, QUICK, throughputCells, wanted } from './plan.ts';
 import { report } from './report.ts';
 import type { Books } from './summary.ts';
@@ -21,6 +24,8 @@ import { runThroughput } from './workloads/throughput.ts';
 import { runUnread, UNREAD } from './workloads/unread.ts';
 
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
+const FULL_RESULTS = fileURLToPath(new URL('FULL.md', import.meta.url));
+const FULL_SECONDS = 60;
 
 const { values } = parseArgs({
   options: {
@@ -28,6 +33,8 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     contestants: { type: 'string', default: CONTESTANTS.join(',') },
     rounds: { type: 'string' },
+    full: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: String(FULL_SECONDS) },
     out: { type: 'string' },
   },
 });
@@ -65,8 +72,19 @@ async function measure(plan: Plan): Promise<Books> {
   return books;
 }
 
-const plan = readPlan();
-const page = report(await measure(plan), plan);
+async function fullSize(): Promise<{ page: string; file: string | undefined }> {
+  const seconds = Number(values.seconds);
+  if (!(seconds > 0)) throw new Error('--seconds needs a number above 0');
+  const whole = values.only === '' && seconds >= FULL_SECONDS;
+  const page = await runFull({ only: values.only, seconds, log });
+  return { page, file: values.out ?? (whole ? FULL_RESULTS : undefined) };
+}
+
+async function sideBySide(): Promise<{ page: string; file: string | undefined }> {
+  const plan = readPlan();
+  return { page: report(await measure(plan), plan), file: outputFile(plan) };
+}
+
+const { page, file } = await (values.full ? fullSize() : sideBySide());
 process.stdout.write(`${page}\n`);
-const file = outputFile(plan);
 if (file !== undefined) writeFileSync(file, page);
