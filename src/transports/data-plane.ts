@@ -119,6 +119,8 @@ export function refuseUpgrade(socket: Duplex, error: BerthError): void {
   const body = rpcErrorText(error);
   const challenge = error.status === 401 ? 'WWW-Authenticate: Bearer realm="berth"\r\n' : '';
   const head = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nConnection: close\r\n${challenge}`;
+  // Node leaves the socket half open and watches it no longer: a client that never closes would keep it for good.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     `${head}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );

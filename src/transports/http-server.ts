@@ -47,6 +47,8 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       noDelay: true,
       // The guard answers a missing Host with 421 and a body that says why.
       requireHostHeader: false,
+      // Any other protocol that is offered is declined by not taking it: Java's client offers h2c with every request.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     (request, response) => {
       if (before?.(request, response) === true) return;
@@ -60,6 +62,8 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
     if (!dataPlane.upgrade(request, socket, head))
       refuseUpgrade(socket, new BerthError('not-found', 'no such path'));
   });
+  // A connection that could not be accepted is that client's loss; an error that nobody listens for would end the program.
+  server.on('error', () => {});
   let closing: Promise<void> | undefined;
   return {
     server,
@@ -73,7 +77,7 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
 
 function listen(server: Server, port: number, host: string): Promise<{ port: number; address: string }> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
+    const failed = (cause: NodeJS.ErrnoException): void => {
       const why =
         cause.code === 'EADDRINUSE'
           ? `the port ${port} is in use`
@@ -84,8 +88,10 @@ function listen(server: Server, port: number, host: string): Promise<{ port: num
           hint: 'Choose another port (BERTH_PORT or --port), or end the program that uses it.',
         }),
       );
-    });
+    };
+    server.once('error', failed);
     server.listen(port, host, () => {
+      server.off('error', failed);
       const { port: actual, address } = server.address() as AddressInfo;
       resolve({ port: actual, address });
     });

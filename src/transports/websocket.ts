@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Cancel } from '../clock.ts';
-import { BerthError } from '../errors.ts';
+import { BerthError, toBerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
@@ -23,6 +23,8 @@ export const PING_EVERY = 20_000;
 const FRAGMENT = 256 * 1024;
 /** Fragments of one message (ws's own default is 16 times as much). */
 const MOST_FRAGMENTS = 1_024;
+/** Milliseconds in which a client answers the close of a gateway that goes away. */
+export const CLOSE_WITHIN = 1_000;
 const SUBPROTOCOL = 'mcp';
 const METHOD_NOT_FOUND = -32601;
 
@@ -80,6 +82,9 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
     },
     close: () => {
       for (const ws of sockets.clients) ws.close(CLOSE.goingAway, 'the gateway is going away');
+      plane.clock.after(CLOSE_WITHIN, () => {
+        for (const ws of sockets.clients) ws.terminate();
+      });
       sockets.close();
     },
   };
@@ -152,8 +157,8 @@ class WebSocketConnection implements StreamReader {
       if (first === undefined) return;
       if (body.requests > 0) this.#call(body.messages, body.batch, body.batch ? 'null' : idOf(first));
       else for (const message of body.messages) this.#note(message);
-    } catch (error) {
-      if (!(error instanceof BodyError)) throw error;
+    } catch (thrown) {
+      const error = thrown instanceof BodyError ? thrown : new BodyError(toBerthError(thrown));
       // An unknown method is what modern WebSocket clients take as "not modern".
       const code = error.error.code === 'unsupported-version' ? METHOD_NOT_FOUND : error.error.rpc;
       this.#ws.send(rpcErrorText(error.error, error.id, code));
