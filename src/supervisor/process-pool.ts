@@ -34,7 +34,7 @@ export interface ProcessPool extends ProcessSource {
   readonly status: PoolStatus;
 }
 
-/** A process that ends by itself sooner counts as one that failed to start; one that lives as long shows that the server runs. */
+/** A process that ends by itself sooner, and has not said a word, failed to start; one that lives as long shows that the server runs. */
 const SETTLED_MS = 60_000;
 const STDERR_LINES = 20;
 
@@ -148,8 +148,10 @@ class Pool implements ProcessPool {
     void started.exited.then(() => {
       settled();
       const age = this.#options.clock.now() - started.startedAt;
-      if (!started.stopping && (age < SETTLED_MS || this.#spares.has(started)))
-        this.#failed(exitFailure(started, age));
+      if (started.stopping) return;
+      // One that has spoken did start. What ended it came with its use, and one client must not use up everybody's tries.
+      if (hasSpoken(started)) this.#failures.clear();
+      else if (age < SETTLED_MS || this.#spares.has(started)) this.#failed(exitFailure(started, age));
     });
     const gone = started.ended.then(async () => {
       this.#live.delete(started);
@@ -175,10 +177,12 @@ class Pool implements ProcessPool {
     return this.#retry ? 'backoff' : 'ready';
   }
 
-  /** One client that makes its processes crash must not take the server from those whose process runs. */
+  /** One client whose `initialize` makes processes crash must not take the server from those whose process runs. */
   #provesItself(): boolean {
     const now = this.#options.clock.now();
-    return [...this.#live.keys()].some((one) => !one.exit && now - one.startedAt >= SETTLED_MS);
+    return [...this.#live.keys()].some(
+      (one) => !one.exit && (hasSpoken(one) || now - one.startedAt >= SETTLED_MS),
+    );
   }
 
   #refusal(): BerthError {
@@ -201,6 +205,11 @@ class Pool implements ProcessPool {
     this.#spares.clear();
     await Promise.all(spares.flatMap((spare) => [this.#live.get(spare), spare.stop()]));
   }
+}
+
+/** It has sent a message to whoever acquired it (nothing is read of a spare): its program runs. */
+function hasSpoken({ channel }: LocalProcess): boolean {
+  return channel.stats.messagesIn > 0;
 }
 
 function exitFailure(ended: LocalProcess, age: number): BerthError {

@@ -123,7 +123,7 @@ describe('a server whose processes fail', () => {
     expect(made.status.spares).toBe(1);
   });
 
-  it('is refused to further callers after five crashes of acquired processes, until the window has passed', async () => {
+  it('is refused to further callers after five acquired processes that ended without a word, until the window has passed', async () => {
     const { pool: made, started, clock } = await pool(0);
     for (let i = 0; i < 5; i++) {
       await made.acquire();
@@ -167,6 +167,38 @@ describe('a server whose processes fail', () => {
     const { pool: made, started, clock } = await pool(0);
     await made.acquire();
     clock.advance(60_000);
+    for (let i = 0; i < 6; i++) {
+      await made.acquire();
+      started.at(-1)?.crash();
+      await turn();
+    }
+    expect(made.status.state).toBe('ready');
+  });
+});
+
+describe('a server that crashes in use', () => {
+  const HANDLER = { message() {}, oversized() {}, noise() {}, drain() {}, end() {} };
+  /** A process whose client has got an answer. */
+  async function used(made: { acquire(): Promise<unknown> }): Promise<MemoryProcess> {
+    const one = (await made.acquire()) as MemoryProcess;
+    one.channel.start(HANDLER);
+    one.server.send({ jsonrpc: '2.0', id: 1, result: {} });
+    for (let tries = 0; tries < 100 && one.channel.stats.messagesIn === 0; tries++) await turn();
+    return one;
+  }
+
+  it('is not taken from others by the client that crashes it', async () => {
+    const { pool: made } = await pool(0);
+    for (let i = 0; i < 10; i++) {
+      (await used(made)).crash();
+      await turn();
+    }
+    expect(made.status).toEqual({ state: 'ready', live: 0, spares: 0 });
+  });
+
+  it('is not taken from those whose process answers by one whose processes never do', async () => {
+    const { pool: made, started } = await pool(0);
+    await used(made);
     for (let i = 0; i < 6; i++) {
       await made.acquire();
       started.at(-1)?.crash();
