@@ -148,7 +148,11 @@ export async function startContestant(name: ContestantName, options: StartOption
   const port = await freePort();
   const args = programArgs(name, port, options);
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
-  const child = spawn(process.execPath, args, { stdio, detached: true, env: { ...process.env, ...BERTH_ENV } });
+  const child = spawn(process.execPath, args, {
+    stdio,
+    detached: true,
+    env: { ...process.env, ...BERTH_ENV },
+  });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-1000);
