@@ -8,9 +8,14 @@ import {
   type StreamReader,
 } from './reader.ts';
 
-/** Notifications that wait for a reader, per stream. */
-const NOTIFICATIONS_KEPT = 256;
-const NOTIFICATION_BYTES_KEPT = 1024 * 1024;
+/**
+ * What waits for a reader, per stream and kind. No server has as many requests open; one that takes them back to ask anew
+ * must find a bound, too. Answers are bounded by the calls that a session may have in flight.
+ */
+const KEPT = {
+  notification: { events: 256, bytes: 1024 * 1024 },
+  request: { events: 2_048, bytes: 34 * 1024 * 1024 },
+} as const;
 /** Acknowledged events are cut from the front of the queue in lots of at least this many. */
 const COMPACT_FROM = 512;
 
@@ -20,7 +25,7 @@ export interface StreamOwner {
   buffered(delta: number): void;
   /** A reader has acknowledged everything and the stream is complete: it can be forgotten after its time. */
   drained(stream: EventStream): void;
-  /** Notifications were dropped unread, or stood at positions that a client asked for again too late. */
+  /** Notifications (or far too many requests) were dropped unread, or stood at positions that a client asked for again too late. */
   lost(count: number): void;
 }
 
@@ -38,8 +43,8 @@ export class EventStream {
   #nextSeq = 1;
   #inFlight = 0;
   #waiting = 0;
-  #notifications = 0;
-  #notificationBytes = 0;
+  /** What {@link KEPT} bounds, as far as it was not acknowledged. */
+  readonly #unread = { notification: { events: 0, bytes: 0 }, request: { events: 0, bytes: 0 } };
   /** Up to here everything has been acknowledged; notifications of these positions are gone. */
   #acknowledgedTo = 0;
   #complete = false;
@@ -83,10 +88,10 @@ export class EventStream {
   push(kind: EventKind, parts: readonly Buffer[]): void {
     const event: StreamEvent = { seq: this.#nextSeq++, kind, parts, bytes: byteLength(parts) };
     this.#events.push(event);
-    if (kind === 'notification') {
-      this.#notifications++;
-      this.#notificationBytes += event.bytes;
-      if (this.#reader === undefined) this.#boundNotifications();
+    if (kind !== 'answer') {
+      this.#unread[kind].events++;
+      this.#unread[kind].bytes += event.bytes;
+      if (this.#reader === undefined) this.#bound(kind);
     }
     if (this.#reader === undefined) return;
     this.#waiting += event.bytes;
@@ -205,7 +210,8 @@ export class EventStream {
     this.#inFlight = 0;
     this.#waiting = 0;
     this.#sent = this.#head;
-    this.#boundNotifications();
+    this.#bound('notification');
+    this.#bound('request');
     if (reason !== undefined) reader.end(reason);
   }
 
@@ -224,16 +230,16 @@ export class EventStream {
     for (const event of this.#events) this.#waiting += event.bytes;
   }
 
-  /** Without a reader only so many notifications are kept: the oldest go first, answers and requests stay. */
-  #boundNotifications(): void {
-    if (this.#notifications <= NOTIFICATIONS_KEPT && this.#notificationBytes <= NOTIFICATION_BYTES_KEPT)
-      return;
+  /** Without a reader only so many notifications and requests are kept: the oldest go first, answers stay. */
+  #bound(kind: keyof typeof KEPT): void {
+    const most = KEPT[kind];
+    const unread = this.#unread[kind];
+    const isOver = (): boolean => unread.events > most.events || unread.bytes > most.bytes;
+    if (!isOver()) return;
     this.#compact();
     let lost = 0;
     this.#events = this.#events.filter((event) => {
-      const over =
-        this.#notifications > NOTIFICATIONS_KEPT || this.#notificationBytes > NOTIFICATION_BYTES_KEPT;
-      if (!over || event.kind !== 'notification') return true;
+      if (event.kind !== kind || !isOver()) return true;
       this.#dropped(event);
       lost++;
       return false;
@@ -241,9 +247,9 @@ export class EventStream {
     this.#owner.lost(lost);
   }
 
-  #dropped(event: StreamEvent): void {
-    if (event.kind !== 'notification') return;
-    this.#notifications--;
-    this.#notificationBytes -= event.bytes;
+  #dropped({ kind, bytes }: StreamEvent): void {
+    if (kind === 'answer') return;
+    this.#unread[kind].events--;
+    this.#unread[kind].bytes -= bytes;
   }
 }

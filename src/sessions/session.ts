@@ -1,5 +1,4 @@
 /** A session: one client's conversation with one server, with its exchanges and streams. It lives in the supervisor. */
-import type { Clock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { idKey } from '../jsonrpc/id.ts';
 import { EventStream, type StreamOwner } from './event-stream.ts';
@@ -9,6 +8,7 @@ import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
 import { type Attachment, READER_WINDOW, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
+import type { SessionOptions } from './session-options.ts';
 import { closeStalled, watchLastReaders } from './stall.ts';
 import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
 
@@ -19,20 +19,6 @@ export const STANDALONE = 0;
 const BATCH_REVISION = '2025-03-26';
 /** Milliseconds that a session with single delivery outlives its reader: the transport has ended with its connection (data-path.md 8). */
 export const SINGLE_GRACE = 30_000;
-
-export interface SessionOptions {
-  /** `streams`: a stream per request and a standalone one (Streamable HTTP). `single`: everything on stream 0 (SSE, WebSocket). */
-  readonly delivery: 'streams' | 'single';
-  /** Ids are one client's: a repeated one is recognised. False where several clients without session share the conversation. */
-  readonly ownIds: boolean;
-  /** Milliseconds. */
-  readonly requestTimeout: number;
-  readonly clock: Clock;
-  /** Called once when the session is over, whoever ended it. */
-  readonly onEnd: () => void;
-  /** Makes the lane for a client's first message; throws BerthError when the message cannot open one. */
-  readonly openLane: (session: Session, first: ClientMessage) => Lane;
-}
 
 /** A request (or batch) from a client: everything in it is taken together. */
 export interface CallRequest {
@@ -152,7 +138,9 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   placeRequest(parts: readonly Buffer[]): void {
     this.lastActivity = this.#options.clock.now();
-    this.#placeFor('request').push('request', parts);
+    const stream = this.#placeFor('request');
+    stream.push('request', parts);
+    this.#checkBacklog(stream);
   }
 
   placeNotification(parts: readonly Buffer[], log: boolean): void {
@@ -182,6 +170,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     const now = this.#options.clock.now();
     this.lastActivity = now;
     this.#deadlines.set(exchange, now + this.#options.requestTimeout);
+    this.#checkBacklog(exchange.stream);
   }
 
   buffered(delta: number): void {

@@ -10,6 +10,7 @@ import type { Envelope } from '../jsonrpc/envelope.ts';
 import { idKey } from '../jsonrpc/id.ts';
 import type { ServerProcess } from '../supervisor/server-process.ts';
 import { type ClientMessage, errorMessage, rawId, resultMessage } from './message.ts';
+import { ServerRequests } from './server-requests.ts';
 import { exitFailure, unreadable } from './upstream-failure.ts';
 
 /** Queued bytes towards the process from which new messages are refused. */
@@ -44,12 +45,6 @@ export interface UpstreamMember {
   ended(error: BerthError): void;
 }
 
-interface OpenRequest {
-  readonly rawId: string;
-  readonly rawToken: string | undefined;
-  readonly member: UpstreamMember;
-}
-
 /** Chooses who gets a server request (the first of them) or a notification (all of them). */
 export type Chooser = (
   members: ReadonlySet<UpstreamMember>,
@@ -60,8 +55,7 @@ export type Chooser = (
 export class Upstream {
   readonly #calls = new Map<number, UpstreamCall>();
   readonly #members = new Set<UpstreamMember>();
-  readonly #requests = new Map<number, OpenRequest>();
-  readonly #requestIds = new Map<string, number>();
+  readonly #requests = new ServerRequests();
   readonly #choose: Chooser;
   #next = 1;
   #process: ServerProcess | undefined;
@@ -111,11 +105,8 @@ export class Upstream {
   /** Removes a member and answers the server's requests that only it could have answered. */
   leave(member: UpstreamMember): void {
     this.#members.delete(member);
-    for (const [id, open] of this.#requests) {
-      if (open.member !== member) continue;
-      this.#closeRequest(id, open);
-      this.send([errorMessage(open.rawId, { code: -32000, message: 'the client is gone' })]);
-    }
+    for (const { rawId } of this.#requests.closeAllOf(member))
+      this.send([errorMessage(rawId, { code: -32000, message: 'the client is gone' })]);
   }
 
   /** Why no more messages are taken just now; undefined when they are. */
@@ -173,7 +164,7 @@ export class Upstream {
       this.dropped++;
       return false;
     }
-    this.#closeRequest(id, open);
+    this.#requests.close(id);
     this.send(
       applyEdits(message.bytes, [
         { start: message.envelope.idStart, end: message.envelope.idEnd, text: open.rawId },
@@ -273,13 +264,16 @@ export class Upstream {
       this.send([errorMessage(raw, { code: -32601, message: 'no client can answer this request' })]);
       return;
     }
+    if (this.#requests.full)
+      return this.send([
+        errorMessage(raw, { code: -32000, message: 'too many requests wait for the client' }),
+      ]);
     const id = this.#next++;
     const rawToken =
       envelope.metaTokenStart < 0
         ? undefined
         : bytes.toString('utf8', envelope.metaTokenStart, envelope.metaTokenEnd);
-    this.#requests.set(id, { rawId: raw, rawToken, member });
-    this.#requestIds.set(idKey(raw), id);
+    this.#requests.add(id, { rawId: raw, rawToken, member, bytes: bytes.length });
     const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text: String(id) }];
     if (rawToken !== undefined)
       edits.push({ start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text: String(id) });
@@ -314,22 +308,17 @@ export class Upstream {
       envelope.requestIdStart < 0
         ? undefined
         : bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
-    const id = raw === undefined ? undefined : this.#requestIds.get(idKey(raw));
+    const id = raw === undefined ? undefined : this.#requests.idOf(raw);
     const open = id === undefined ? undefined : this.#requests.get(id);
     if (id === undefined || !open) {
       this.dropped++;
       return;
     }
-    this.#closeRequest(id, open);
+    this.#requests.close(id);
     open.member.requestCancelled(
       id,
       applyEdits(bytes, [{ start: envelope.requestIdStart, end: envelope.requestIdEnd, text: String(id) }]),
     );
-  }
-
-  #closeRequest(id: number, open: OpenRequest): void {
-    this.#requests.delete(id);
-    this.#requestIds.delete(idKey(open.rawId));
   }
 
   #oversized(id: string | undefined, bytes: number): void {
@@ -362,7 +351,6 @@ export class Upstream {
     const members = [...this.#members];
     this.#calls.clear();
     this.#requests.clear();
-    this.#requestIds.clear();
     this.#drained();
     for (const call of calls) call.failed(error);
     for (const member of members) member.ended(error);

@@ -1,0 +1,19 @@
+/** What a session is made with. */
+import type { Clock } from '../clock.ts';
+import type { Lane } from './lanes/lane.ts';
+import type { ClientMessage } from './message.ts';
+import type { Session } from './session.ts';
+
+export interface SessionOptions {
+  /** `streams`: a stream per request and a standalone one (Streamable HTTP). `single`: everything on stream 0 (SSE, WebSocket). */
+  readonly delivery: 'streams' | 'single';
+  /** Ids are one client's: a repeated one is recognised. False where several clients without session share the conversation. */
+  readonly ownIds: boolean;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
+  readonly clock: Clock;
+  /** Called once when the session is over, whoever ended it. */
+  readonly onEnd: () => void;
+  /** Makes the lane for a client's first message; throws BerthError when the message cannot open one. */
+  readonly openLane: (session: Session, first: ClientMessage) => Lane;
+}

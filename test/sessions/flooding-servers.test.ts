@@ -1,0 +1,90 @@
+/** Servers that ask and tell without end: what is kept of it is bounded. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { Harness, type Line, request, settle, TestReader } from './harness.ts';
+
+let harness: Harness;
+afterEach(() => harness.close());
+
+const MIB = 1024 * 1024;
+
+function ask(id: number | string, pad = ''): void {
+  harness.server.say({ jsonrpc: '2.0', id, method: 'roots/list', params: { pad } });
+}
+
+function refusals(): Line[] {
+  return harness.server.lines.filter(({ error }) => error !== undefined);
+}
+
+describe('requests of a server that nobody reads', () => {
+  it('are refused beyond 1,024 until the client has answered some', async () => {
+    harness = new Harness();
+    const client = await harness.session();
+    for (let n = 0; n < 1_034; n++) ask(n);
+    await settle();
+    expect(refusals().map(({ id, error }) => [id, error.code])).toEqual(
+      Array.from({ length: 10 }, (_, n) => [1_024 + n, -32000]),
+    );
+    const reader = client.attach();
+    expect(reader.events).toHaveLength(1_024);
+    await client.note(`{"jsonrpc":"2.0","id":${reader.lines[0]?.id},"result":{"roots":[]}}`);
+    ask('again');
+    await settle();
+    expect(refusals()).toHaveLength(10);
+    expect(reader.events).toHaveLength(1_025);
+  });
+
+  it('are refused beyond 32 MiB', async () => {
+    harness = new Harness();
+    await harness.session();
+    for (let n = 0; n < 40; n++) ask(n, 'x'.repeat(MIB));
+    await settle();
+    expect(refusals().map(({ id }) => id)).toEqual([32, 33, 34, 35, 36, 37, 38, 39]);
+  });
+
+  it('do not pile up when the server takes each back and asks anew', async () => {
+    harness = new Harness();
+    const client = await harness.session();
+    for (let n = 0; n < 3_000; n++) {
+      ask(n);
+      harness.server.notify('notifications/cancelled', { requestId: n });
+    }
+    await settle();
+    expect(refusals()).toEqual([]);
+    const reader = client.attach();
+    expect(reader.events).toHaveLength(2_048);
+    expect(reader.lines.at(-1)?.method).toBe('notifications/cancelled');
+  });
+
+  it('with an id that is used twice at the same time are told apart', async () => {
+    harness = new Harness();
+    const client = await harness.session();
+    const reader = client.attach();
+    ask('same');
+    ask('same');
+    await settle();
+    const [first, second] = reader.lines.map(({ id }) => id);
+    await client.note(`{"jsonrpc":"2.0","id":${first},"result":{}}`);
+    harness.server.notify('notifications/cancelled', { requestId: 'same' });
+    await settle();
+    expect(reader.lines.at(-1)).toMatchObject({ params: { requestId: second } });
+  });
+});
+
+describe('a client on a shared process that does not read its answer', () => {
+  it.each(['progress', 'requests'])('is closed when too much %s waits for it', async (what) => {
+    harness = new Harness({ isolation: 'principal' });
+    const client = await harness.session();
+    const reader = client.call(request('1', 'tools/call', '{"_meta":{"progressToken":1}}'), {
+      reader: new TestReader(false),
+    });
+    await settle();
+    const progressToken = harness.server.of('tools/call')[0]?.params._meta.progressToken;
+    for (let n = 0; n < 4; n++) {
+      const pad = 'x'.repeat(MIB);
+      if (what === 'requests') ask(n, pad);
+      else harness.server.notify('notifications/progress', { progressToken, progress: n, pad });
+    }
+    await settle();
+    expect(reader.ends).toEqual(['slow']);
+  });
+});
