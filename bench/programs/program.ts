@@ -1,5 +1,6 @@
 /** A program of Berth in a process of its own, with the flags of its launchers: says on its first line that it is ready. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 // @ts-expect-error: a plain module that any Node from 20 on can load has no types
 import { NODE_FLAGS } from '../../bin/node-flags.mjs';
@@ -31,7 +32,7 @@ export class Program {
     const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
     const first = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
     clearTimeout(timer);
-    if (first.done) throw new Error(`${file} did not start`);
+    if (first.done) throw new Error(`${basename(file)} did not start`);
     return new Program(child, JSON.parse(first.value));
   }
 
