@@ -20,6 +20,8 @@ export interface SessionClaims {
   readonly principal: string;
   /** Milliseconds since the epoch. */
   readonly issuedAt: number;
+  /** Set for an SSE session: its id is good for its messages and nothing else. */
+  readonly delivery?: 'single';
 }
 
 export interface Sealer {
@@ -31,13 +33,15 @@ export interface Sealer {
   setKeys(keys: readonly SealKey[]): void;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const NAME_BYTES = 4;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + NAME_BYTES + IV_BYTES;
 const DIGEST_BYTES = 16;
 const TIME_BYTES = 6;
+/** Position of the byte that says how the session is delivered. */
+const DELIVERY_AT = TIME_BYTES + DIGEST_BYTES;
 const MAX_ID_LENGTH = 1_024;
 const MAX_TEXT_BYTES = 255;
 const DEFAULT_REMEMBERED = 16_384;
@@ -122,7 +126,8 @@ function encodeClaims(claims: SessionClaims): Buffer {
   time.writeUIntBE(claims.issuedAt, 0, TIME_BYTES);
   const digest = Buffer.from(claims.principal, 'base64url');
   if (digest.length !== DIGEST_BYTES) throw new Error('a principal digest has 16 bytes');
-  return Buffer.concat([time, digest, encodeText(claims.replica), encodeText(claims.nonce)]);
+  const delivery = Buffer.of(claims.delivery === 'single' ? 1 : 0);
+  return Buffer.concat([time, digest, delivery, encodeText(claims.replica), encodeText(claims.nonce)]);
 }
 
 function encodeText(text: string): Buffer {
@@ -132,12 +137,13 @@ function encodeText(text: string): Buffer {
 }
 
 function decodeClaims(plain: Buffer): SessionClaims {
-  const texts = TIME_BYTES + DIGEST_BYTES;
+  const texts = DELIVERY_AT + 1;
   const nonceAt = texts + 1 + plain.readUInt8(texts);
   return Object.freeze({
     issuedAt: plain.readUIntBE(0, TIME_BYTES),
-    principal: plain.toString('base64url', TIME_BYTES, texts),
+    principal: plain.toString('base64url', TIME_BYTES, DELIVERY_AT),
     replica: plain.toString('utf8', texts + 1, nonceAt),
     nonce: plain.toString('utf8', nonceAt + 1, nonceAt + 1 + plain.readUInt8(nonceAt)),
+    ...(plain[DELIVERY_AT] === 1 && { delivery: 'single' as const }),
   });
 }

@@ -51,6 +51,8 @@ export interface SessionClaims {
   readonly principal: string;
   /** Milliseconds since the epoch. */
   readonly issuedAt: number;
+  /** Set for an SSE session: its id is good for its messages and nothing else. */
+  readonly delivery?: 'single';
 }
 
 export interface Sealer {

@@ -10,6 +10,8 @@ import { EventSource } from './event-source.ts';
 import { sendRpcError } from './rpc-error.ts';
 import { type HttpRequest, isJson, notAllowed, openSealed } from './streamable-http.ts';
 
+const DELIVERY = 'single' as const;
+
 /** `GET /servers/{name}/sse`: opens a session that ends with this response. */
 export function handleSse(plane: DataPlane, http: HttpRequest): void {
   const { request, response, server, principal } = http;
@@ -18,7 +20,14 @@ export function handleSse(plane: DataPlane, http: HttpRequest): void {
   const nonce = plane.nextNonce();
   const route = plane.router.route(server.id, nonce);
   if (!route) throw new BerthError('busy', 'no replica of this server is ready');
-  const claims = { replica: route.replica, nonce, principal: principal.digest, issuedAt: Date.now() };
+  const { digest } = principal;
+  const claims = {
+    replica: route.replica,
+    nonce,
+    principal: digest,
+    issuedAt: Date.now(),
+    delivery: DELIVERY,
+  };
   const sealed = plane.sealer.seal(server.id, claims);
   const conversation = route.link.conversation({
     server: server.id,
@@ -28,7 +37,7 @@ export function handleSse(plane: DataPlane, http: HttpRequest): void {
   });
   const reader = new SseReader(plane, response, `${plane.pathPrefix}${messagesPath}?sessionId=${sealed}`);
   response.on('close', () => conversation.end(() => {}));
-  reader.attachment = conversation.attach({ stream: STANDALONE }, reader, { delivery: 'single' });
+  reader.attachment = conversation.attach({ stream: STANDALONE }, reader, { delivery: DELIVERY });
 }
 
 /** `POST /servers/{name}/messages?sessionId=…`. */
@@ -38,7 +47,7 @@ export function handleSseMessage(plane: DataPlane, http: HttpRequest, sealed: st
   if (!isJson(request.headers['content-type']))
     throw new BerthError('unsupported-media-type', 'the Content-Type must be application/json');
   if (sealed === null) throw new BerthError('missing-session', 'a sessionId is required');
-  const conversation = openSealed(plane, { ...http, sealed });
+  const conversation = openSealed(plane, { ...http, sealed, delivery: DELIVERY });
   readBody(request, plane.limits.messageBytes, (tooLarge, bytes) => {
     if (tooLarge) return sendRpcError(response, tooLarge);
     try {

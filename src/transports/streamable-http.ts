@@ -5,7 +5,7 @@ import type { Conversation } from '../sessions/conversation.ts';
 import { LEGACY_REVISIONS } from '../sessions/lanes/initialize.ts';
 import { STANDALONE } from '../sessions/session.ts';
 import { BodyError, type ClientBody, idOf, modernRefusal, parseBody, readBody } from './client-body.ts';
-import type { Caller, DataPlane, ServedServer } from './context.ts';
+import type { Caller, DataPlane, ServedServer, SessionClaims } from './context.ts';
 import { GetReader } from './get-reader.ts';
 import { PostReader } from './post-reader.ts';
 import { sendRpcError } from './rpc-error.ts';
@@ -177,15 +177,20 @@ function findConversation(
   return { conversation: openSealed(plane, { server, principal, sealed }) };
 }
 
-/** The conversation of a sealed session id; throws `unknown-session` for anything that is not this caller's session here. */
+/** The conversation of a sealed session id; throws `unknown-session` for anything that is not this caller's session of this transport here. */
 export function openSealed(
   plane: DataPlane,
-  who: { readonly server: ServedServer; readonly principal: Caller; readonly sealed: string },
+  who: {
+    readonly server: ServedServer;
+    readonly principal: Caller;
+    readonly sealed: string;
+    readonly delivery?: SessionClaims['delivery'];
+  },
 ): Conversation {
-  const { server, principal, sealed } = who;
+  const { server, principal, sealed, delivery } = who;
   const claims = plane.sealer.open(sealed, server.id);
-  const link =
-    claims?.principal === principal.digest ? plane.router.replica(server.id, claims.replica) : undefined;
+  const isOurs = claims?.principal === principal.digest && claims.delivery === delivery;
+  const link = isOurs ? plane.router.replica(server.id, claims.replica) : undefined;
   if (!claims || !link) throw new BerthError('unknown-session', 'unknown session');
   return link.conversation({
     server: server.id,

@@ -36,6 +36,12 @@ describe('a sealed session id', () => {
     );
   });
 
+  it('holds whether it is the id of an SSE session', () => {
+    const sealer = createSealer({ keys: [createSealKey()], remember: 0 });
+    for (const one of [claims, { ...claims, delivery: 'single' as const }])
+      expect(sealer.open(sealer.seal(serverId, one), serverId)).toStrictEqual(one);
+  });
+
   it('is plain, short, and different each time', () => {
     const sealer = createSealer({ keys: [createSealKey()] });
     const ids = Array.from({ length: 50 }, () => sealer.seal(serverId, claims));

@@ -56,6 +56,21 @@ describe('sse', () => {
     stream.close();
   });
 
+  it('has ids that are good for its own messages only', async () => {
+    await start();
+    const stream = await open(`${front.base}/sse`, {});
+    const id = String((await stream.events().next()).value?.data).replace(/^.*sessionId=/, '');
+    const ping = requestText('1', 'ping');
+    const headers = { ...JSON_TYPE, accept: 'application/json, text/event-stream', 'mcp-session-id': id };
+    for (const method of ['POST', 'GET', 'DELETE'])
+      expect((await post(`${front.base}/mcp`, ping, headers, method)).status).toBe(404);
+    const { client } = await front.session();
+    const wrong = `${front.base}/messages?sessionId=${client.session}`;
+    expect((await post(wrong, ping)).status).toBe(404);
+    expect((await post(`${front.base}/messages?sessionId=${id}`, ping)).status).toBe(400);
+    stream.close();
+  });
+
   it('takes messages with 202 and answers on the stream', async () => {
     await start();
     const client = await connectSse();
