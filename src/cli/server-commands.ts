@@ -1,6 +1,6 @@
 /** `berth ls | get | logs | stop | rm | templates`: thin over the API client. */
 import type { Command } from 'commander';
-import { BerthError } from '../errors.ts';
+import { BerthError, toBerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
 import type { ServerAnswer, TemplateAnswer } from './client.ts';
 import { createContext } from './context.ts';
@@ -33,11 +33,12 @@ export function addServerCommands(program: Command, system: CliSystem, run: Comm
       run(command, () => logs({ name, options, command, system })),
     );
   program
-    .command('stop <name>')
+    .command('stop [name]')
     .description('end the sessions and processes of a server; it stays in the list')
+    .option('--all', 'every server')
     .option('--force', 'without grace')
-    .action((name: string, options: { force?: boolean }, command: Command) =>
-      run(command, () => stop({ name, force: options.force ?? false, command, system })),
+    .action((name: string | undefined, options: StopOptions, command: Command) =>
+      run(command, () => stopSome({ name, options, command, system })),
     );
   program
     .command('rm <name>')
@@ -46,6 +47,11 @@ export function addServerCommands(program: Command, system: CliSystem, run: Comm
     .action((name: string, options: { force?: boolean }, command: Command) =>
       run(command, () => remove({ name, force: options.force ?? false, command, system })),
     );
+}
+
+interface StopOptions {
+  readonly all?: boolean;
+  readonly force?: boolean;
 }
 
 interface LogOptions {
@@ -164,6 +170,36 @@ async function logs({
     cancel();
   }
   return EXIT.ok;
+}
+
+/** One server by its name, or with `--all` every one; one that cannot be stopped does not keep the others. */
+async function stopSome({
+  name,
+  options: { all = false, force = false },
+  command,
+  system,
+}: Omit<Target, 'name'> & {
+  readonly name: string | undefined;
+  readonly options: StopOptions;
+}): Promise<number> {
+  if (all === (name !== undefined))
+    throw new BerthError('bad-input', 'one server or --all is needed', {
+      hint: 'Use berth stop <name> or berth stop --all.',
+    });
+  if (name !== undefined) return await stop({ name, force, command, system });
+  const { client, json } = await createContext(command, system);
+  const servers = await client.list();
+  const ends = await Promise.allSettled(servers.map((server) => client.stop(server.name, force)));
+  const stopped = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value.name] : []));
+  const failed = ends.flatMap((end, index) => {
+    const { name: of = '' } = servers[index] ?? {};
+    return end.status === 'rejected' ? [{ name: of, message: toBerthError(end.reason).message }] : [];
+  });
+  system.out(
+    json ? `${JSON.stringify({ stopped, failed })}\n` : `${stopped.length} of ${servers.length} stopped\n`,
+  );
+  if (failed.length === 0) return EXIT.ok;
+  throw new BerthError('internal', failed.map((one) => `${one.name}: ${one.message}`).join('; '));
 }
 
 async function stop({ name, force, command, system }: Target & { readonly force: boolean }): Promise<number> {

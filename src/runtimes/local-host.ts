@@ -1,7 +1,7 @@
 /** Servers as processes of this machine: a supervisor in this program, with everything that starts and ends its processes. */
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
-import { handshake } from '../supervisor/handshake.ts';
+import { type HandshakeOptions, handshake } from '../supervisor/handshake.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
 import { type LocalProcess, spawnProcess } from '../supervisor/process.ts';
@@ -12,9 +12,6 @@ import { createProcessTable, type ProcessTable } from '../supervisor/process-tab
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { ServerLog } from './server-log.ts';
-
-/** Milliseconds in which a server must answer its first `initialize`: large Python servers take their time on a cold disk. */
-const HANDSHAKE_TIMEOUT = 60_000;
 
 export interface LocalHostOptions {
   /** Marks the processes as this program's; see `lockDataFolder`. */
@@ -67,7 +64,12 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal) => probe(() => spawn(definition, definition.launch), clock, signal),
+    probe: (definition, signal) =>
+      probe(() => spawn(definition, definition.launch), {
+        timeoutMs: definition.limits.startTimeout,
+        clock,
+        ...(signal && { signal }),
+      }),
     undefine: async (id, how) => {
       await supervisor.undefine(id, how);
       pools.delete(id);
@@ -86,12 +88,11 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
 
 async function probe(
   start: () => Promise<LocalProcess>,
-  clock: Clock,
-  signal: AbortSignal | undefined,
+  options: HandshakeOptions,
 ): Promise<HandshakeReport> {
   const process = await start();
   try {
-    return await handshake(process, { timeoutMs: HANDSHAKE_TIMEOUT, clock, ...(signal && { signal }) });
+    return await handshake(process, options);
   } finally {
     await process.stop();
   }

@@ -78,7 +78,7 @@ const limits = z.strictObject({
   sessionsPerPrincipal: z.int().min(1).max(100_000).optional(),
   spares: z.int().min(0).max(100).optional(),
   requestTimeout: milliseconds.optional(),
-  messageBytes: bytes.optional(),
+  startTimeout: milliseconds.optional(),
   lineBytes: bytes.optional(),
 });
 

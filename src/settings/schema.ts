@@ -90,7 +90,10 @@ const limitsSchema = z.strictObject({
   requestTimeout: duration(`${DEFAULT_LIMITS.requestTimeout}`).describe(
     'Time without answer or progress after which a call fails.',
   ),
-  messageBytes: bytes(`${DEFAULT_LIMITS.messageBytes}`).describe('Size of one message from a client.'),
+  startTimeout: duration(`${DEFAULT_LIMITS.startTimeout}`).describe(
+    'Time in which a started process must answer its first initialize.',
+  ),
+  messageBytes: bytes('4MiB').describe('Size of one message from a client.'),
   lineBytes: bytes(`${DEFAULT_LIMITS.lineBytes}`).describe('Size of one message from a server.'),
   batch: integer(100, 1, 10_000).describe('Messages in one batch (revision 2025-03-26 only).'),
   depth: integer(64, 4, 1_000).describe('Nesting depth of a message from a client.'),

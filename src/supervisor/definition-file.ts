@@ -20,7 +20,7 @@ const limits = z
     sessionsPerPrincipal: whole,
     spares: whole,
     requestTimeout: whole,
-    messageBytes: whole,
+    startTimeout: whole,
     lineBytes: whole,
   })
   .partial();

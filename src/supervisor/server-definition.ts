@@ -14,8 +14,8 @@ export interface ServerLimits {
   readonly spares: number;
   /** Milliseconds without answer or progress after which a call fails. */
   readonly requestTimeout: number;
-  /** Bytes of one message from a client. */
-  readonly messageBytes: number;
+  /** Milliseconds in which a started process must answer its first `initialize`. */
+  readonly startTimeout: number;
   /** Bytes of one line from the server. */
   readonly lineBytes: number;
 }
@@ -26,7 +26,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   sessionsPerPrincipal: 500,
   spares: 0,
   requestTimeout: 15 * 60_000,
-  messageBytes: 4 * 1024 * 1024,
+  startTimeout: 5 * 60_000,
   lineBytes: 16 * 1024 * 1024,
 };
 

@@ -217,6 +217,18 @@ describe('the other commands', () => {
       out: 'time is stopped. Start it again with berth start time, or remove it with berth rm time.\n',
     });
     expect((await berth('start', 'time')).code).toBe(0);
+    expect(await berth('stop', '--all')).toEqual({ code: 0, err: '', out: '1 of 1 stopped\n' });
+    expect(JSON.parse((await berth('get', 'time')).out)).toMatchObject({ status: { state: 'stopped' } });
+    expect(JSON.parse((await berth('-o', 'json', 'stop', '--all')).out)).toEqual({
+      stopped: ['time'],
+      failed: [],
+    });
+    for (const words of [['stop'], ['stop', 'time', '--all']])
+      expect(await berth(...words)).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('berth stop --all'),
+      });
+    expect((await berth('start', 'time')).code).toBe(0);
     expect((await berth('rm', 'time', '--force')).code).toBe(0);
     expect(await berth('rm', 'time')).toMatchObject({
       code: 1,
