@@ -17,6 +17,12 @@ const CHECK_EVERY = 5_000;
 /** Longer than the usual 60 s of load balancers, so that it is never this side that closes a connection just as it is used. */
 const KEEP_ALIVE_TIMEOUT = 65_000;
 
+/**
+ * Connections that wait to be accepted; the kernel may allow fewer. Beyond it the kernel drops them silently: their clients wait for
+ * seconds, or lose a request that they have sent. Node's own 511 are fewer than a few hundred busy clients open at once.
+ */
+const BACKLOG = 4_096;
+
 export interface HttpServerOptions {
   readonly dataPlane: DataPlaneServer;
   /** Everything that is not the data plane's. */
@@ -90,7 +96,7 @@ function listen(server: Server, port: number, host: string): Promise<{ port: num
       );
     };
     server.once('error', failed);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', failed);
       const { port: actual, address } = server.address() as AddressInfo;
       resolve({ port: actual, address });
