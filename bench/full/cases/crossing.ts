@@ -15,7 +15,22 @@ const REVISION = { protocolVersion: '2025-06-18' };
 interface Tally {
   calls: number;
   crossed: number;
+  /** Answers that nobody asked for, or that came after their caller had given up. */
+  leftOver: number;
   failed: number;
+  /** The first reasons of those that failed. */
+  readonly reasons: Set<string>;
+}
+
+const MOST_REASONS = 3;
+
+function emptyTally(): Tally {
+  return { calls: 0, crossed: 0, leftOver: 0, failed: 0, reasons: new Set() };
+}
+
+function fail(tally: Tally, reason: string): void {
+  tally.failed++;
+  if (tally.reasons.size < MOST_REASONS) tally.reasons.add(reason.slice(0, 150));
 }
 
 function transportOf(index: number): Transport {
@@ -25,11 +40,11 @@ function transportOf(index: number): Transport {
 async function callOnce(client: McpClient, name: string, id: number, tally: Tally): Promise<void> {
   tally.calls++;
   try {
-    const { message } = await client.request(String(id), 'trap/echo', { name, id });
-    if (message.result === undefined) tally.failed++;
+    const { message, text } = await client.request(String(id), 'trap/echo', { name, id });
+    if (message.result === undefined) fail(tally, text);
     else if (message.result.name !== name || message.result.id !== id) tally.crossed++;
-  } catch {
-    tally.failed++;
+  } catch (error) {
+    fail(tally, String(error));
   }
 }
 
@@ -39,7 +54,8 @@ async function hammer(client: McpClient, name: string, until: number, tally: Tal
     const ids = Array.from({ length: IN_FLIGHT }, (_, index) => next + index);
     await Promise.all(ids.map((id) => callOnce(client, name, id, tally)));
   }
-  tally.crossed += client.inbox.waiting.length;
+  tally.leftOver += client.inbox.waiting.length;
+  for (const { text } of client.inbox.waiting) if (!text.includes(`"${name}"`)) tally.crossed++;
 }
 
 async function openAll(base: string): Promise<McpClient[]> {
@@ -55,7 +71,7 @@ async function crash(gateway: GatewayProcess, index: number): Promise<number> {
   let told = 0;
   for (let crashed = 0; crashed < CRASHES; crashed++) {
     const client = await session(transportOf(index), gateway.url(`crash-${index}`), REVISION);
-    const tally = { calls: 0, crossed: 0, failed: 0 };
+    const tally = emptyTally();
     await hammer(client, `crash-${index}-${crashed}`, performance.now() + 1_000, tally);
     if (tally.crossed > 0) throw new Error('a crashing client got the answer of another one');
     if ((await client.tool('crash')).message.error?.data?.code === 'process-exited') told++;
@@ -68,7 +84,7 @@ async function onServer(gateway: GatewayProcess, server: string, context: FullCo
   context.log(`T-20 ${server}`);
   const clients = await openAll(gateway.url(server));
   const processes = gateway.processes;
-  const tally: Tally = { calls: 0, crossed: 0, failed: 0 };
+  const tally = emptyTally();
   const until = performance.now() + context.seconds * 1000;
   const crashes =
     server === 'session'
@@ -81,9 +97,9 @@ async function onServer(gateway: GatewayProcess, server: string, context: FullCo
   const findings = [
     bar(
       what,
-      `${tally.calls} calls on ${processes} processes: ${tally.crossed} crossed or left over, ${tally.failed} failed`,
-      '0 and 0',
-      tally.crossed === 0 && tally.failed === 0,
+      `${tally.calls} calls on ${processes} processes: ${tally.crossed} crossed, ${tally.leftOver} left over, ${tally.failed} failed ${[...tally.reasons].join('; ')}`,
+      'none',
+      tally.crossed + tally.leftOver + tally.failed === 0,
     ),
   ];
   if (server === 'session')
