@@ -5,11 +5,17 @@ import type { ChannelHandler, ChannelStats } from './channel.ts';
 
 /** Scans lines, tells messages from noise, and keeps the counts. */
 export class Inbound {
+  readonly #onNoise: ((line: Buffer) => void) | undefined;
   #handler: ChannelHandler | undefined;
   #messagesIn = 0;
   #noiseLines = 0;
   #oversized = 0;
   messagesOut = 0;
+
+  /** `onNoise` gets what is no message, whoever holds the channel. */
+  constructor(onNoise?: (line: Buffer) => void) {
+    this.#onNoise = onNoise;
+  }
 
   get handler(): ChannelHandler | undefined {
     return this.#handler;
@@ -38,6 +44,7 @@ export class Inbound {
       this.#handler?.message(text, envelope);
     } else {
       this.#noiseLines++;
+      this.#onNoise?.(text);
       this.#handler?.noise(text);
     }
   }

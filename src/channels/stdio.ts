@@ -13,12 +13,14 @@ const NEWLINE = Buffer.from('\n');
 
 export interface StdioOptions {
   readonly maxLineBytes: number;
+  /** Gets every line that is no message, for the server's log. */
+  readonly onNoise?: (line: Buffer) => void;
 }
 
 class StdioChannel implements Channel {
   readonly #input: Writable;
   readonly #output: Readable;
-  readonly #inbound = new Inbound();
+  readonly #inbound: Inbound;
   readonly #splitter: LineSplitter;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -30,6 +32,7 @@ class StdioChannel implements Channel {
   constructor(input: Writable, output: Readable, options: StdioOptions) {
     this.#input = input;
     this.#output = output;
+    this.#inbound = new Inbound(options.onNoise);
     this.#splitter = new LineSplitter(options.maxLineBytes, this.#inbound);
   }
 

@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { KillSet } from './kill-set.ts';
 import { DEFAULT_GRACES, endKillSet, type Graces, pause } from './kill-set-ladder.ts';
 import type { Launch } from './launch.ts';
+import { NoiseLog } from './noise-log.ts';
 import { createMark, MARK_VARIABLE, type ProcessOwner } from './process-mark.ts';
 import type { ProcessRegistry } from './process-registry.ts';
 import { toSpawnError } from './process-start-error.ts';
@@ -100,7 +101,11 @@ class ChildServerProcess implements LocalProcess {
     this.#scrubber = createScrubber(options.secrets);
     const { stderr } = options;
     this.#ring = new StderrRing({ scrubber: this.#scrubber, clock, ...(stderr && { limits: stderr }) });
-    this.channel = createStdioChannel(child.stdin, child.stdout, { maxLineBytes: options.maxLineBytes });
+    const noise = new NoiseLog(clock, (text, cut) => this.#ring.note(text, cut));
+    this.channel = createStdioChannel(child.stdin, child.stdout, {
+      maxLineBytes: options.maxLineBytes,
+      onNoise: (line) => noise.line(line),
+    });
     const lastWords = readStderr(child.stderr, this.#ring, clock);
     for (const emitter of [child, child.stdin, child.stdout]) emitter.on('error', ignore);
     child.once('exit', (code, signal) => this.#exitedWith({ code, signal }));

@@ -69,6 +69,12 @@ export class StderrRing {
     }
   }
 
+  /** Puts a line beside those of stderr; `cut`: more of it followed. */
+  note(text: string, cut: boolean): void {
+    const { clean, cleanCut } = this.#scrubber;
+    this.#push(cut ? `${cleanCut(text)} […]` : clean(text));
+  }
+
   /** No more bytes will come: what is left of the last line, or of a flood, becomes lines. */
   end(): void {
     const last = this.#last;
