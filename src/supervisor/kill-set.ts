@@ -24,8 +24,17 @@ export class KillSet {
 
   /** Reads the process table again; resolves with the number of members alive. */
   async refresh(): Promise<number> {
-    this.#members = membersOf(this.#target, this.#members, await this.#table.scan());
+    const entries = await this.#table.scan().catch(() => undefined);
+    this.#members = entries ? membersOf(this.#target, this.#members, entries) : this.#knownAlive();
     return this.#members.size;
+  }
+
+  /** While the table cannot be read (no file handles left), what is known already must do. */
+  #knownAlive(): Map<number, string> {
+    const { leader } = this.#target;
+    const known = [...this.#members];
+    if (leader?.started !== undefined) known.push([leader.pid, leader.started]);
+    return new Map(known.filter(([pid, started]) => this.#table.started(pid) === started));
   }
 
   /** Signals every member that is still the process it was when it was read. */

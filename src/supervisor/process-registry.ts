@@ -41,7 +41,8 @@ export function createProcessRegistry(): ProcessRegistry {
   };
 }
 
-function killGroup(pid: number): void {
+/** SIGKILL to the group of a process that has not been reaped: only then is the number still its own. */
+export function killGroup(pid: number): void {
   if (pid <= 1) return;
   try {
     process.kill(-pid, 'SIGKILL');

@@ -9,7 +9,7 @@ import { DEFAULT_GRACES, endKillSet, type Graces, pause } from './kill-set-ladde
 import type { Launch } from './launch.ts';
 import { NoiseLog } from './noise-log.ts';
 import { createMark, MARK_VARIABLE, type ProcessOwner } from './process-mark.ts';
-import type { ProcessRegistry } from './process-registry.ts';
+import { killGroup, type ProcessRegistry } from './process-registry.ts';
 import { toSpawnError } from './process-start-error.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { ProcessExit, ServerProcess } from './server-process.ts';
@@ -174,6 +174,8 @@ class ChildServerProcess implements LocalProcess {
         await Promise.race([this.#gone.promise, pause(clock, graces.eof, hurry)]);
       }
       await endKillSet(this.#set, { clock, termMs: graces.term, hurry });
+      // The set may be empty because nothing could be read of it.
+      if (!this.#exit) killGroup(this.pid);
       await Promise.race([this.#gone.promise, pause(clock, KERNEL_MS)]);
     } finally {
       clearInterval(hold);
