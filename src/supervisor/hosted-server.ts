@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { OpenOptions } from '../sessions/conversation.ts';
-import { canonicalJson, readInitializeParams } from '../sessions/lanes/initialize.ts';
+import { askedRevision, canonicalJson, readInitializeParams } from '../sessions/lanes/initialize.ts';
 import type { Lane } from '../sessions/lanes/lane.ts';
 import { PooledLane } from '../sessions/lanes/pooled.ts';
 import { RelayLane } from '../sessions/lanes/relay.ts';
@@ -189,6 +189,7 @@ export class HostedServer {
   #openShared(host: Session, isolation: 'principal' | 'shared', key: string): Lane {
     let shared = this.#shared.get(key);
     if (!shared || shared.upstream.failure) {
+      if (this.#shared.size >= this.definition.limits.sessions) this.#stopUnused();
       const state = new SharedState(isolation);
       const upstream = new Upstream(this.#source.acquire(), (members, kind, message) =>
         state.choose(members, kind, message),
@@ -199,6 +200,14 @@ export class HostedServer {
     return new RelayLane({ host, upstream: shared.upstream, shared: shared.state });
   }
 
+  /** Ends the shared process that has been without sessions for longest: there are never more than there may be sessions. */
+  #stopUnused(): void {
+    const unused = [...this.#shared].filter(([, { upstream }]) => upstream.members.size === 0);
+    const since = ({ idleSince = Number.POSITIVE_INFINITY }: SharedProcess): number => idleSince;
+    const [oldest] = unused.sort(([, a], [, b]) => (since(a) < since(b) ? -1 : since(a) > since(b) ? 1 : 0));
+    if (oldest) this.#stopShared(...oldest);
+  }
+
   #stopShared(key: string, shared: SharedProcess): void {
     this.#shared.delete(key);
     void shared.upstream.stop();
@@ -207,8 +216,8 @@ export class HostedServer {
 
 /** Which sessions may share a process (data-path.md 5.3). */
 function sharedKey(isolation: 'principal' | 'shared', first: ClientMessage, principal: string): string {
+  // Revisions that nobody knows are one: clients could make up as many as they like.
+  if (isolation === 'shared') return askedRevision(first);
   const { protocolVersion = '', capabilities } = readInitializeParams(first);
-  return isolation === 'shared'
-    ? protocolVersion
-    : `${principal}\n${protocolVersion}\n${canonicalJson(capabilities ?? {})}`;
+  return `${principal}\n${protocolVersion}\n${canonicalJson(capabilities ?? {})}`;
 }

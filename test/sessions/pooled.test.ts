@@ -215,3 +215,18 @@ describe('with a process for each call', () => {
     expect(harness.servers.map(({ process }) => process.stopping)).toEqual([true, true]);
   });
 });
+
+it('a process that does not read its input gets no further calls', async () => {
+  harness = new Harness({ sessions: 'none' });
+  const client = harness.client({ kind: 'affinity' });
+  client.call(request('1', 'tools/list'));
+  await settle();
+  harness.server.process.server.pause();
+  const pad = JSON.stringify({ pad: 'x'.repeat(3 * 1024 * 1024) });
+  const readers = [];
+  for (let n = 0; n < 5; n++) {
+    readers.push(client.call(request(`"${n}"`, 'tools/call', pad)));
+    await settle();
+  }
+  expect(readers.map(({ error }) => error?.code)).toEqual([undefined, undefined, undefined, 'busy', 'busy']);
+});

@@ -306,3 +306,22 @@ describe('a request of the server while one session has a call in flight', () =>
     );
   });
 });
+
+describe('processes that clients could make many of', () => {
+  it('are one for all revisions that nobody knows, isolation shared', async () => {
+    harness = new Harness({ isolation: 'shared' });
+    for (let n = 0; n < 5; n++) await (await harness.session({ version: `2099-01-0${n}` })).end();
+    const strange = harness.client().call(request('1', 'initialize', '{"protocolVersion":{"toString":1}}'));
+    await settle();
+    expect(harness.servers).toHaveLength(1);
+    expect(strange.lines[0]?.result).toBeDefined();
+  });
+
+  it('are ended, the longest unused first, when there are as many as there may be sessions', async () => {
+    harness = new Harness({ isolation: 'principal', limits: { sessions: 3 } });
+    for (let n = 0; n < 5; n++) await (await harness.session({ capabilities: `{"x${n}":{}}` })).end();
+    await settle();
+    expect(harness.servers.map(({ closed }) => closed || undefined)).toHaveLength(5);
+    expect(harness.servers.map(({ process }) => process.stopping)).toEqual([true, true, false, false, false]);
+  });
+});

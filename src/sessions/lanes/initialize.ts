@@ -33,7 +33,15 @@ export function readInitializeResult(line: Buffer, envelope: Envelope): Initiali
 /** Reads the params of a client's `initialize`. */
 export function readInitializeParams({ bytes, envelope }: ClientMessage): InitializeParams {
   if (envelope.paramsStart < 0) return {};
-  return asRecord(JSON.parse(bytes.toString('utf8', envelope.paramsStart, envelope.paramsEnd)));
+  const text = bytes.toString('utf8', envelope.paramsStart, envelope.paramsEnd);
+  const { protocolVersion, capabilities } = asRecord(JSON.parse(text));
+  return { capabilities, ...(typeof protocolVersion === 'string' && { protocolVersion }) };
+}
+
+/** The revision that a handshake of Berth's own asks for in a client's place: its own where there is such a one, else the newest. */
+export function askedRevision(message: ClientMessage): string {
+  const { protocolVersion } = readInitializeParams(message);
+  return LEGACY_REVISIONS.find((revision) => revision === protocolVersion) ?? LEGACY_REVISIONS[0];
 }
 
 /** The params of a handshake of Berth's own: no capabilities, so the server asks nothing that nobody could answer. */

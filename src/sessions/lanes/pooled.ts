@@ -45,7 +45,12 @@ export class PooledLane implements Lane {
   }
 
   readonly isPrivate = false;
-  readonly refusal: BerthError | undefined = undefined;
+
+  /** A common process that has ended is replaced with the next call; one that does not read takes no more. */
+  get refusal(): BerthError | undefined {
+    const upstream = this.#common?.upstream;
+    return upstream?.failure ? undefined : upstream?.refusal;
+  }
 
   whenWritable(then: () => void): void {
     then();

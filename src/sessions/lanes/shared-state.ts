@@ -6,8 +6,8 @@ import type { Exchange } from '../exchange.ts';
 import { type ClientMessage, resultMessage } from '../message.ts';
 import type { Upstream, UpstreamCall, UpstreamMember } from '../upstream.ts';
 import {
+  askedRevision,
   ownInitializeParams,
-  readInitializeParams,
   readInitializeResult,
   sharedCapabilities,
 } from './initialize.ts';
@@ -58,12 +58,7 @@ export class SharedState {
       failed: (error) => this.#failed(error),
     };
     if (this.#isolation === 'principal') upstream.call(message, call);
-    else
-      upstream.request(
-        'initialize',
-        ownInitializeParams(readInitializeParams(message).protocolVersion ?? ''),
-        call,
-      );
+    else upstream.request('initialize', ownInitializeParams(askedRevision(message)), call);
   }
 
   /** True for the first caller only. */
