@@ -23,6 +23,10 @@ const LIST_MS = 10_000;
 /** A process that has closed its output is usually about to exit. */
 const EXIT_MS = 1_000;
 const STDERR_LINES = 20;
+/** What is kept of a server's words about itself: they are stored, and shown to everybody who lists servers. */
+const TEXT_LENGTH = 256;
+const MOST_TOOLS = 1_000;
+const CAPABILITIES_LENGTH = 64 * 1024;
 
 /**
  * Initializes a process that nobody has spoken to yet and lists its tools. The caller ends the process.
@@ -91,10 +95,11 @@ class Conversation {
     const { protocolVersion, serverInfo, capabilities } = isObject(result) ? result : {};
     if (typeof protocolVersion !== 'string')
       throw this.#error('the answer to initialize names no protocolVersion');
+    if (!isKeepable(capabilities)) throw this.#error('the capabilities of the server are too large');
     const info = isObject(serverInfo) ? serverInfo : {};
     return {
-      protocolVersion,
-      serverInfo: { name: String(info.name ?? ''), version: String(info.version ?? '') },
+      protocolVersion: textOf(protocolVersion),
+      serverInfo: { name: textOf(info.name), version: textOf(info.version) },
       capabilities: isObject(capabilities) ? capabilities : {},
       spawnMs: this.#process.spawnMs,
       handshakeMs,
@@ -108,7 +113,7 @@ class Conversation {
     const result = (await Promise.race([this.#ask('tools/list', {}), late.promise]))?.result;
     const tools = isObject(result) ? result.tools : undefined;
     if (!Array.isArray(tools)) return undefined;
-    return tools.map((tool: unknown) => (isObject(tool) ? String(tool.name ?? '') : ''));
+    return tools.slice(0, MOST_TOOLS).map((tool: unknown) => (isObject(tool) ? textOf(tool.name) : ''));
   }
 
   #ask(method: string, params: Json): Promise<Json> {
@@ -165,7 +170,7 @@ class Conversation {
   }
 
   #words(text: unknown): string {
-    return this.#process.scrub(String(text)).slice(0, 500);
+    return this.#process.scrub(typeof text === 'string' ? text.slice(0, 10_000) : '').slice(0, 500);
   }
 
   #error(message: string, more: { readonly hint?: string } = {}): BerthError {
@@ -181,4 +186,18 @@ class Conversation {
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A server may send anything in the place of a text. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, TEXT_LENGTH) : '';
+}
+
+function isKeepable(capabilities: unknown): boolean {
+  try {
+    return (JSON.stringify(capabilities) ?? '').length <= CAPABILITIES_LENGTH;
+  } catch {
+    // Nested too deeply to be written.
+    return false;
+  }
 }

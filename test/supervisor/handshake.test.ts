@@ -58,6 +58,42 @@ describe('the handshake', () => {
     });
   });
 
+  it('takes nothing but short text for names, from a server that means harm', async () => {
+    const evil = { toString: 1, valueOf: 1 };
+    const tools = [{ name: evil }, { name: 'x'.repeat(1_000) }, 7, { name: 'good' }];
+    const { process } = answering({
+      initialize: {
+        result: {
+          ...INIT,
+          capabilities: { tools: {} },
+          serverInfo: { name: evil, version: 'v'.repeat(1_000) },
+        },
+      },
+      'tools/list': { result: { tools } },
+    });
+    const report = await handshake(process, options);
+    expect(report.serverInfo).toEqual({ name: '', version: 'v'.repeat(256) });
+    expect(report.tools).toEqual(['', 'x'.repeat(256), '', 'good']);
+  });
+
+  it('keeps the names of so many tools and no more', async () => {
+    const tools = Array.from({ length: 5_000 }, (_, n) => ({ name: `t${n}` }));
+    const { process } = answering({
+      initialize: { result: { ...INIT, capabilities: { tools: {} } } },
+      'tools/list': { result: { tools } },
+    });
+    expect((await handshake(process, options)).tools).toHaveLength(1_000);
+  });
+
+  it('refuses a server whose capabilities are too much to keep', async () => {
+    const capabilities = { tools: {}, pad: 'x'.repeat(70_000) };
+    const { process } = answering({ initialize: { result: { ...INIT, capabilities } } });
+    expect(await rejection(handshake(process, options))).toMatchObject({
+      code: 'start-failed',
+      details: { phase: 'handshake' },
+    });
+  });
+
   it('succeeds without tools when listing them fails', async () => {
     const result = { ...INIT, capabilities: { tools: {} } };
     const { process } = answering({
