@@ -15,7 +15,7 @@ import { exitFailure, unreadable } from './upstream-failure.ts';
 
 /** Queued bytes towards the process from which new messages are refused. */
 const REFUSE_ABOVE = 8 * 1024 * 1024;
-/** Milliseconds in which a process whose output ended is expected to have exited. */
+/** Milliseconds in which a process whose output ended is expected to have exited, and the other way round. */
 const EXIT_WAIT = 1_000;
 
 /** One call on the channel, waiting for its answer. */
@@ -218,6 +218,7 @@ export class Upstream {
       drain: () => this.#drained(),
       end: (end) => void this.#channelEnded(end),
     });
+    void process.exited.then(() => setTimeout(() => this.#exited(), EXIT_WAIT).unref());
     if (this.#paused) this.#channel.pause();
     for (const parts of this.#early.splice(0)) this.send(parts);
   }
@@ -329,6 +330,11 @@ export class Upstream {
     call.failed(
       new BerthError('message-too-large', `the server answered with ${bytes} bytes, more than its limit`),
     );
+  }
+
+  /** What a process leaves behind may hold its output open for ever; while a reader is slow, there may still be answers in it. */
+  #exited(): void {
+    if (!this.#paused) void this.#channelEnded({ reason: 'peer-closed' });
   }
 
   /** Output has ended: the exit status usually follows at once and makes the better reason. */
