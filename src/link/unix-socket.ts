@@ -37,6 +37,8 @@ export async function listenUnixSocket(path: string, accept: (stream: Duplex) =>
   } finally {
     process.umask(mask);
   }
+  // A connection that could not be accepted is that gateway's loss, and it tries again.
+  server.on('error', () => {});
   return server;
 }
 

@@ -34,6 +34,13 @@ describe('a unix socket', () => {
     server.close();
   });
 
+  it('goes on when a connection cannot be accepted', async () => {
+    const server = await listenUnixSocket(path, (stream) => stream.destroy());
+    server.emit('error', new Error('accept EMFILE'));
+    await expect(connectUnixSocket(path)).resolves.toBeDefined();
+    server.close();
+  });
+
   it('is not taken from a program that listens', async () => {
     const server = await listenUnixSocket(path, (stream) => stream.destroy());
     await expect(listenUnixSocket(path, () => {})).rejects.toMatchObject({ code: 'conflict' });
