@@ -78,12 +78,20 @@ function take(plane: DataPlane, http: HttpRequest, body: ClientBody): void {
     primed: versionOf(http.request) === PRIMED_FROM,
     ...(sealed === undefined ? {} : { sessionId: sealed }),
   });
+  if (sealed !== undefined) endUnclaimed(http.response, conversation);
   const request = { key: plane.nextKey(), messages: body.messages, batch: body.batch };
   reader.attachment = conversation.call(
     request,
     reader,
     sealed === undefined ? undefined : { delivery: 'streams' },
   );
+}
+
+/** A client that leaves before the head of its answer never learns its session's id: nobody could use or end that session. */
+function endUnclaimed(response: ServerResponse, conversation: Conversation): void {
+  response.once('close', () => {
+    if (!response.headersSent) conversation.end(() => {});
+  });
 }
 
 /** The id under which a refusal of the whole body is answered. */
