@@ -1,5 +1,6 @@
 /**
- * Flags of the Node that runs a gateway. A young generation of 4 MiB (instead of 16) costs no throughput that can be measured
- * and about a third of the resident memory of many idle sessions.
+ * Flags of the Node that runs a gateway or a supervisor. A young generation of 4 MiB (instead of 16) costs no throughput that can be
+ * measured and about a third of the resident memory of many idle sessions. With the second flag V8 does not mark the whole heap each
+ * time that large messages have passed through memory outside it: 64 KiB calls go about half as fast again.
  */
-export const NODE_FLAGS = ['--max-semi-space-size=4', '--initial-old-space-size=64'];
+export const NODE_FLAGS = ['--max-semi-space-size=4', '--initial-old-space-size=32'];
