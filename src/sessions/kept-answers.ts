@@ -5,7 +5,7 @@ import type { EventStream } from './event-stream.ts';
 /** Milliseconds that an acknowledged answer is kept. */
 export const ANSWER_KEPT = 60_000;
 /** Acknowledged answers of one session that are kept at most; beyond, the oldest go before their time. */
-const MOST_KEPT = 256;
+const MOST_KEPT = 64;
 const MOST_KEPT_BYTES = 1024 * 1024;
 
 interface Kept {
