@@ -217,7 +217,9 @@ describe('a link that breaks', () => {
     const late = (): Promise<TestReader> => {
       harness.clock.advance(61_000);
       const again = one.attach(reader.stream, undefined, new TestReader(false));
-      return until('a reply', () => again.error !== undefined || again.stream !== undefined).then(() => again);
+      return until('a reply', () => again.error !== undefined || again.stream !== undefined).then(
+        () => again,
+      );
     };
     let last = await late();
     for (let tries = 0; tries < 100 && last.error === undefined; tries++) {
