@@ -29,6 +29,31 @@ export const ERROR_TABLE = {
     rpc: -32000,
     hint: 'Use an MCP revision from 2024-11-05 to 2025-11-25.',
   },
+  'unknown-version': {
+    status: 400,
+    rpc: -32022,
+    hint: 'Use one of the revisions that data.supported names.',
+  },
+  'header-mismatch': {
+    status: 400,
+    rpc: -32020,
+    hint: 'Send the MCP headers that the body calls for; list the tools again if a parameter header is at fault.',
+  },
+  'missing-capability': {
+    status: 400,
+    rpc: -32021,
+    hint: 'Declare the capabilities that data.requiredCapabilities names, if the client has them.',
+  },
+  'unknown-method': {
+    status: 404,
+    rpc: -32601,
+    hint: 'This revision or this server has no such method: ask server/discover what is offered.',
+  },
+  'invalid-params': {
+    status: 400,
+    rpc: -32602,
+    hint: 'Send the parameters that the MCP revision in use defines for this method.',
+  },
   'missing-session': {
     status: 400,
     rpc: -32000,
@@ -117,6 +142,8 @@ export interface ErrorDetails {
   readonly hint?: string;
   /** Fields at fault: JSON pointer or setting name, and what is wrong. */
   readonly fields?: readonly { readonly pointer: string; readonly detail: string }[];
+  /** Further members of a JSON-RPC error's `data`, where the protocol names them. */
+  readonly data?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
 
@@ -154,7 +181,7 @@ export function toBerthError(thrown: unknown): BerthError {
 /** The `data` member of a JSON-RPC error and the shared part of a problem document. */
 export function errorData(error: BerthError): Record<string, unknown> {
   const { phase, exitCode, signal, stderr, fields } = error.details;
-  const data: Record<string, unknown> = { code: error.code, hint: error.hint };
+  const data: Record<string, unknown> = { ...error.details.data, code: error.code, hint: error.hint };
   if (phase !== undefined) data.phase = phase;
   if (exitCode !== undefined && exitCode !== null) data.exitCode = exitCode;
   if (signal !== undefined && signal !== null) data.signal = signal;

@@ -11,7 +11,8 @@ import type { CallRequest } from './session.ts';
 export interface ConversationTarget {
   /** UUID of the server. */
   readonly server: string;
-  readonly kind: 'session' | 'affinity';
+  /** `modern`: the calls of a principal's modern clients, which have no session. */
+  readonly kind: 'session' | 'affinity' | 'modern';
   /** Session nonce, or affinity key. */
   readonly key: string;
   /** Who calls; a session answers nobody but the principal that opened it. */

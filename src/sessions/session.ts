@@ -17,8 +17,18 @@ const MOST_CALLS = 1_024;
 /** Number of the session's standalone stream. */
 export const STANDALONE = 0;
 const BATCH_REVISION = '2025-03-26';
+/** Milliseconds that a call whose stream cannot be resumed outlives the link to its reader (data-path.md 8). */
+export const LOST_GRACE = 10_000;
 /** Milliseconds that a session with single delivery outlives its reader: the transport has ended with its connection (data-path.md 8). */
 export const SINGLE_GRACE = 30_000;
+
+/** What stands beside the message of a modern client. */
+export interface ModernCall {
+  /** Values of the `Mcp-Param-*` headers by the lower-case rest of their names, decoded; absent where the transport has no headers. */
+  readonly params?: Readonly<Record<string, string>>;
+  /** The parked call that `requestState` names, as its seal said. */
+  readonly resume?: { readonly call: string; readonly round: number };
+}
 
 /** A request (or batch) from a client: everything in it is taken together. */
 export interface CallRequest {
@@ -28,6 +38,8 @@ export interface CallRequest {
   readonly batch: boolean;
   /** Position after which a repeated call wants the events. */
   readonly after?: number;
+  /** What a transport knows of a modern client's request beside its message. */
+  readonly modern?: ModernCall;
 }
 
 export class Session implements LaneHost, StreamOwner, ExchangeOwner {
@@ -36,9 +48,10 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #standalone: EventStream;
   readonly #streams = new StreamTable();
   readonly #running = new Set<Exchange>();
-  readonly #parked = new Set<Exchange>();
   readonly #deadlines = new Map<Exchange, number>();
   readonly #keys = new RecentKeys();
+  /** Streams whose reader's link broke, with the clock reading; only where an unread stream cancels its call. */
+  readonly #abandoned = new Map<EventStream, number>();
   readonly #kept: KeptAnswers;
   #lane: Lane | undefined;
   #nextStream = 1;
@@ -73,7 +86,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   /** Milliseconds since the last message or reader; 0 while a call is in flight or parked, or somebody listens. */
   idleFor(now: number): number {
-    if (this.#running.size + this.#parked.size > 0 || this.#standalone.reader !== undefined) return 0;
+    if (this.#running.size > 0 || this.#standalone.reader !== undefined || this.#lane?.holds) return 0;
     return now - Math.max(this.lastActivity, this.#listenedAt);
   }
 
@@ -123,10 +136,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       this.#lane?.cancel(exchange, 'the session ended');
       exchange.failed(error);
     }
-    for (const exchange of this.#parked) {
-      this.#lane?.cancel(exchange, 'the session ended');
-      exchange.drop();
-    }
     this.#standalone.close('ended');
     if (this.#buffered >= READER_WINDOW)
       watchLastReaders(this.#options.clock, (now) => this.#checkStalls(now));
@@ -154,16 +163,17 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     void this.end(error);
   }
 
-  settled(exchange: Exchange, over: boolean): void {
+  untimed(exchange: Exchange): void {
+    this.#deadlines.delete(exchange);
+  }
+
+  settled(exchange: Exchange): void {
     this.lastActivity = this.#options.clock.now();
     this.#running.delete(exchange);
     this.#deadlines.delete(exchange);
-    // The round of a parked call was answered when it was parked.
-    if (this.#parked.delete(exchange)) return;
-    if (!over) this.#parked.add(exchange);
     this.#checkBacklog(exchange.stream);
     if (exchange.stream !== this.#standalone) this.#closeRound(exchange);
-    else if (over) this.#streams.release(exchange.round);
+    else this.#streams.release(exchange.round);
   }
 
   moved(exchange: Exchange): void {
@@ -199,31 +209,11 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   sweep(now: number): void {
     for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
     this.#kept.sweep(now);
+    if (this.#options.cancelsUnread) this.#cancelAbandoned(now);
+    this.#lane?.sweep?.(now);
     if (this.#standalone.reader !== undefined) this.#listenedAt = now;
     else if (this.#single && now - this.#listenedAt >= SINGLE_GRACE) void this.end(clientGone());
     this.#checkStalls(now);
-  }
-
-  /** A further client request for a call that waits: its answer goes to the new request's stream, the call is never repeated. */
-  join(exchange: Exchange, request: CallRequest, reader: StreamReader): Attachment | undefined {
-    const [message] = request.messages;
-    const known = this.#streams.byKey(request.key);
-    if (known) return this.#attachTo(known.stream, reader, request.after);
-    if (!message || exchange.state === 'over')
-      return refuse(
-        reader,
-        this.#over ?? new BerthError('invalid-request', 'the call to go on with is over'),
-      );
-    if (!this.#parked.delete(exchange)) this.#closeRound(exchange);
-    const entry = this.#newStream(request.key);
-    const attachment = this.#attachTo(entry.stream, reader);
-    const round = this.#roundOf(message, entry.stream);
-    entry.open++;
-    if (this.#options.ownIds) this.#streams.take(exchange, round, entry);
-    this.#running.add(exchange);
-    this.moved(exchange);
-    exchange.join(round);
-    return attachment;
   }
 
   #callSingle(request: CallRequest, reader: StreamReader): undefined {
@@ -241,7 +231,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     // All calls are counted before the first is forwarded: one that is answered at once must not complete the stream.
     for (const message of request.messages) if (message.envelope.kind === 'request') entry.open++;
     for (const message of request.messages) {
-      if (message.envelope.kind === 'request') this.#start(request.key, message, entry.stream, entry);
+      if (message.envelope.kind === 'request')
+        this.#start(request.key, message, entry.stream, { entry, modern: request.modern });
       else this.#pass(message);
     }
     return attachment;
@@ -251,12 +242,17 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     return this.#streams.add(new EventStream(this.#nextStream++, this, this.#options.ownIds), key);
   }
 
-  #start(key: string, message: ClientMessage, stream: EventStream, entry?: StreamEntry): void {
+  #start(
+    key: string,
+    message: ClientMessage,
+    stream: EventStream,
+    { entry, modern }: { readonly entry?: StreamEntry; readonly modern?: ModernCall | undefined } = {},
+  ): void {
     const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
     if (this.#options.ownIds) this.#streams.take(exchange, exchange.round, entry);
     this.#running.add(exchange);
     this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
-    this.#lane?.request(exchange, message);
+    this.#lane?.request(exchange, message, modern);
   }
 
   /** Nothing more comes for the present round of `exchange`. */
@@ -271,6 +267,22 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #roundOf(message: ClientMessage, stream: EventStream): Round {
     const raw = rawId(message);
     return { rawId: raw, idKey: idKey(raw), digest: digestOf(message.bytes), stream };
+  }
+
+  #cancelAbandoned(now: number): void {
+    for (const [stream, since] of this.#abandoned) {
+      if (stream.reader === undefined && now - since < LOST_GRACE) continue;
+      this.#abandoned.delete(stream);
+      if (stream.reader === undefined) this.#cancelCallsOf(stream, 'the client was lost');
+    }
+  }
+
+  #cancelCallsOf(stream: EventStream, reason: string): void {
+    for (const exchange of [...this.#running]) {
+      if (exchange.stream !== stream) continue;
+      this.#lane?.cancel(exchange, reason);
+      exchange.drop();
+    }
   }
 
   #acceptSingle(reader: StreamReader): undefined {
@@ -333,12 +345,17 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     stream.attach(reader, after);
     return {
       credit: (bytes, seq) => stream.credit(reader, bytes, seq),
-      detach: () => this.#detach(stream, reader),
+      detach: (lost = false) => this.#detach(stream, reader, lost),
     };
   }
 
-  #detach(stream: EventStream, reader: StreamReader): void {
+  #detach(stream: EventStream, reader: StreamReader, lost: boolean): void {
+    const left = stream.reader === reader;
     stream.detach(reader);
+    if (left && this.#options.cancelsUnread && !stream.complete) {
+      if (!lost) return this.#cancelCallsOf(stream, 'the client closed the response');
+      this.#abandoned.set(stream, this.#options.clock.now());
+    }
     if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#kept.add(stream);
   }
 

@@ -2,6 +2,7 @@
 import type { BerthError } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ClientMessage } from '../message.ts';
+import type { ModernCall } from '../session.ts';
 
 /** What a lane needs of its session. */
 export interface LaneHost {
@@ -13,6 +14,8 @@ export interface LaneHost {
   readonly exchanges: ReadonlySet<Exchange>;
   /** Revision that the server chose, once its `initialize` was answered. */
   protocolVersion: string | undefined;
+  /** The call has no deadline: it lasts until its client or its server ends it. */
+  untimed(exchange: Exchange): void;
   /** The upstream is gone: the session is over. */
   laneEnded(error: BerthError): void;
 }
@@ -21,7 +24,7 @@ export interface Lane {
   /** Why nothing is taken just now. */
   readonly refusal: BerthError | undefined;
   whenWritable(then: () => void): void;
-  request(exchange: Exchange, message: ClientMessage): void;
+  request(exchange: Exchange, message: ClientMessage, modern?: ModernCall): void;
   notification(message: ClientMessage): void;
   /** The client's answer to a server request. */
   response(message: ClientMessage): void;
@@ -30,6 +33,10 @@ export interface Lane {
   /** The session's readers are slow (or no longer): a private channel stops reading. */
   pause(): void;
   resume(): void;
+  /** Something waits here for a client although no call of it is in flight; absent means never. */
+  readonly holds?: boolean;
+  /** Time passes; `now` is a clock reading. */
+  sweep?(now: number): void;
   /** False where others read the same channel. */
   readonly isPrivate: boolean;
   close(options: { readonly force: boolean }): Promise<void>;
