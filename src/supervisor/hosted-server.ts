@@ -175,10 +175,12 @@ export class HostedServer {
     const sessions = this.#conversations();
     const shared = [...this.#shared.values()];
     this.#shared.clear();
+    // Listens are completed by the processes they listen to, before their sessions end.
+    const moderns = this.#modernProcesses.stop(options);
     const ends = sessions.map(({ session }) => session.end(error, options));
     await Promise.all([
       this.#source.close(),
-      this.#modernProcesses.stop(options),
+      moderns,
       ...ends,
       ...shared.map(({ upstream }) => upstream.stop(options)),
     ]);
