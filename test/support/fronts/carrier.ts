@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { WebSocket } from 'ws';
+import { open } from '../http-client.ts';
 
 export type Fields = Record<string, unknown>;
 export interface Wire extends Fields {
@@ -13,7 +15,8 @@ export interface Wire extends Fields {
 }
 
 export interface Carrier {
-  send(message: Wire): void;
+  /** Resolves when the other end has taken it, where the carrier can tell. */
+  send(message: Wire): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,12 +30,53 @@ export function stdioCarrier(file: string, args: readonly string[]): OpenCarrier
     const lines = createInterface({ input: child.stdout! });
     lines.on('line', (line) => receive(JSON.parse(line) as Wire));
     return Promise.resolve({
-      send: (message) => child.stdin!.write(`${JSON.stringify(message)}\n`),
+      send: async (message) => {
+        child.stdin!.write(`${JSON.stringify(message)}\n`);
+      },
       close: async () => {
         const gone = child.exitCode === null ? once(child, 'exit') : undefined;
         child.stdin!.end();
         await gone;
       },
     });
+  };
+}
+
+/** One WebSocket to the gateway's `…/ws`. */
+export function webSocketCarrier(base: string): OpenCarrier {
+  return async (receive) => {
+    const socket = new WebSocket(`${base.replace(/^http/, 'ws')}/ws`, ['mcp'], { perMessageDeflate: false });
+    socket.on('message', (data) => receive(JSON.parse(data.toString()) as Wire));
+    await once(socket, 'open');
+    return {
+      send: async (message) => socket.send(JSON.stringify(message)),
+      close: async () => {
+        socket.close();
+        await once(socket, 'close');
+      },
+    };
+  };
+}
+
+/** One event stream of the gateway's `…/sse`, and POSTs to the address that it announces. */
+export function sseCarrier(base: string): OpenCarrier {
+  return async (receive) => {
+    const stream = await open(`${base}/sse`, { headers: { accept: 'text/event-stream' } });
+    const events = stream.events();
+    const endpoint = new URL((await events.next()).value?.data ?? '', base).href;
+    void (async () => {
+      for await (const { event, data } of events) if (event === 'message') receive(JSON.parse(data) as Wire);
+    })();
+    return {
+      send: async (message) => {
+        const headers = { 'content-type': 'application/json' };
+        const answer = await open(endpoint, { method: 'POST', headers, body: JSON.stringify(message) });
+        await answer.body();
+      },
+      close: async () => {
+        stream.close();
+        await stream.gone();
+      },
+    };
   };
 }

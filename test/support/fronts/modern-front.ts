@@ -62,12 +62,13 @@ class ModernFront {
     response.once('close', () => this.#gone(key));
     const token = meta.progressToken === undefined ? {} : { progressToken: key };
     const carried = request.params?._meta === undefined ? {} : { _meta: { ...meta, ...token } };
-    this.carrier.send({ ...request, id: key, params: { ...request.params, ...carried } });
+    void this.carrier.send({ ...request, id: key, params: { ...request.params, ...carried } });
   }
 
   #gone(key: number): void {
     if (!this.#exchanges.delete(key)) return;
-    this.carrier.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: key } });
+    const params = { requestId: key };
+    void this.carrier.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
   }
 
   receive(message: Wire): void {
