@@ -12,17 +12,13 @@ import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
+import type { OpenSession, ServerParts } from './session-list.ts';
 
 interface SharedProcess {
   readonly upstream: Upstream;
   readonly state: SharedState;
   /** Clock reading since which no session is on it. */
   idleSince: number | undefined;
-}
-
-interface OpenSession {
-  readonly session: Session;
-  readonly principal: string;
 }
 
 /** Conversations without session ids end after this many milliseconds without a call, whatever a session's idle time is. */
@@ -46,6 +42,11 @@ export class HostedServer {
 
   get sessionCount(): number {
     return this.#sessions.size;
+  }
+
+  /** For the list of sessions. */
+  get parts(): ServerParts {
+    return { sessions: this.#sessions, affinities: this.#affinities, shared: this.#shared };
   }
 
   /** Sessions exist, or calls of clients without one are in flight. */

@@ -2,6 +2,7 @@
 import type { BerthError } from '../../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ClientMessage } from '../message.ts';
+import type { Upstream } from '../upstream.ts';
 
 /** What a lane needs of its session. */
 export interface LaneHost {
@@ -32,5 +33,7 @@ export interface Lane {
   resume(): void;
   /** False where others read the same channel. */
   readonly isPrivate: boolean;
+  /** The processes behind it, for those who look on. */
+  readonly upstreams: Iterable<Upstream>;
   close(options: { readonly force: boolean }): Promise<void>;
 }

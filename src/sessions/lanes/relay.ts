@@ -37,6 +37,10 @@ export class RelayLane implements Lane, UpstreamMember {
     return this.#shared === undefined;
   }
 
+  get upstreams(): readonly Upstream[] {
+    return [this.#upstream];
+  }
+
   get refusal(): BerthError | undefined {
     return this.#upstream.refusal;
   }
