@@ -12,6 +12,7 @@ import { problemResponse } from './problem.ts';
 import type { ApiVariables } from './request-checks.ts';
 import { noForms, requestIds } from './request-checks.ts';
 import { addServerRoutes } from './server-routes.ts';
+import { addSessionRoutes } from './session-routes.ts';
 import { addTemplateRoutes } from './template-routes.ts';
 
 export interface ApiInput {
@@ -28,6 +29,7 @@ export function createApi({ manager, templates, report, signal }: ApiInput): Hon
   const api = new Hono<ApiVariables>();
   api.use('/api/*', requestIds, noForms);
   addServerRoutes(api, { manager, signal });
+  addSessionRoutes(api, manager);
   addTemplateRoutes(api, templates);
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {

@@ -19,6 +19,8 @@ import type { ServerSpec } from './server-spec.ts';
 import { isSameSpec } from './server-spec.ts';
 import type { ServerView } from './server-view.ts';
 import { viewServer } from './server-view.ts';
+import type { SessionView } from './session-view.ts';
+import { viewSession } from './session-view.ts';
 import type { StartLog } from './start-log.ts';
 import { Turns } from './turns.ts';
 
@@ -133,6 +135,25 @@ export class ServerManager {
     return [...this.#servers.values()]
       .map((server) => this.#view(server))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Its conversations, and its shared processes that no session is on, oldest first. Throws `not-found`. */
+  sessions(name: string): SessionView[] {
+    const now = Date.now();
+    return this.#options.host.sessions(this.#get(name).record.id).map((report) => viewSession(report, now));
+  }
+
+  /** Ends one of {@link sessions}. Throws `not-found`. */
+  async endSession(name: string, session: string): Promise<void> {
+    const { id } = this.#get(name).record;
+    if ((await this.#options.host.endSessions(id, session)) > 0) return;
+    const hint = `List what there is with: berth sessions ${name}.`;
+    throw new BerthError('not-found', `${name} has no session ${JSON.stringify(session)}`, { hint });
+  }
+
+  /** Ends all of {@link sessions}; resolves with their number. Throws `not-found`. */
+  async endSessions(name: string): Promise<number> {
+    return await this.#options.host.endSessions(this.#get(name).record.id);
   }
 
   /** For the data plane: what it needs to know, without building anything. */
