@@ -47,6 +47,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       clock,
       secrets,
       maxLineBytes: limits.lineBytes,
+      graces: { eof: limits.eofGrace, term: limits.termGrace },
       registry,
     });
     started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));

@@ -37,9 +37,9 @@ export interface ServerManagerOptions {
   /** What holds where a specification says nothing; `DEFAULT_LIMITS` for the rest. */
   readonly limits?: Partial<ServerLimits>;
   /** Servers at one time, stopped ones included. */
-  readonly maxServers?: number;
+  readonly maxServers: number;
   /** Starts at one time; further ones wait as `pending`. */
-  readonly parallelStarts?: number;
+  readonly parallelStarts: number;
   readonly secrets?: SecretSource;
   readonly clock?: Clock;
 }
@@ -51,9 +51,6 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-const MAX_SERVERS = 50;
-const PARALLEL_STARTS = 4;
-
 export class ServerManager {
   readonly #options: ServerManagerOptions;
   readonly #tools: ManagedServerTools;
@@ -62,7 +59,7 @@ export class ServerManager {
 
   constructor(options: ServerManagerOptions) {
     this.#options = options;
-    const turns = new Turns(options.parallelStarts ?? PARALLEL_STARTS);
+    const turns = new Turns(options.parallelStarts);
     this.#tools = {
       packages: options.packages,
       host: options.host,
@@ -210,7 +207,7 @@ export class ServerManager {
 
   #create(spec: ServerSpec): ManagedServer {
     const plan = planServer(spec, this.#options.templates, this.#options.allow);
-    const limit = this.#options.maxServers ?? MAX_SERVERS;
+    const limit = this.#options.maxServers;
     if (this.#servers.size >= limit) {
       throw new BerthError(
         'limit-reached',

@@ -22,6 +22,8 @@ const limits = z
     requestTimeout: whole,
     startTimeout: whole,
     lineBytes: whole,
+    eofGrace: whole,
+    termGrace: whole,
   })
   .partial();
 const definition = z.strictObject({

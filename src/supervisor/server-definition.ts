@@ -18,6 +18,10 @@ export interface ServerLimits {
   readonly startTimeout: number;
   /** Bytes of one line from the server. */
   readonly lineBytes: number;
+  /** Milliseconds from the end of its input to SIGTERM, when a process is to end. */
+  readonly eofGrace: number;
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly termGrace: number;
 }
 
 export const DEFAULT_LIMITS: ServerLimits = {
@@ -28,6 +32,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   requestTimeout: 15 * 60_000,
   startTimeout: 5 * 60_000,
   lineBytes: 16 * 1024 * 1024,
+  eofGrace: 2_000,
+  termGrace: 3_000,
 };
 
 export interface ServerDefinition {

@@ -207,6 +207,8 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       secrets,
       publicUrl: 'http://127.0.0.1:8053',
       allow: { npm: true, pypi: true },
+      maxServers: 50,
+      parallelStarts: 4,
       ...options,
       ...more,
     });
