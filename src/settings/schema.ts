@@ -104,6 +104,9 @@ const limitsSchema = z.strictObject({
     'Time in which everything must have ended when the gateway stops; what is left is killed.',
   ),
   messageBytes: bytes('4MiB').describe('Size of one message from a client.'),
+  openBodyBytes: bytes('256MiB').describe(
+    'Size of all messages of HTTP clients that have not come whole; further ones are refused for now.',
+  ),
   lineBytes: bytes(`${DEFAULT_LIMITS.lineBytes}`).describe('Size of one message from a server.'),
   batch: integer(100, 1, 10_000).describe('Messages in one batch (revision 2025-03-26 only).'),
   depth: integer(64, 4, 1_000).describe('Nesting depth of a message from a client.'),
