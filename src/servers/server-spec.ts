@@ -81,6 +81,7 @@ const limits = z.strictObject({
   requestTimeout: milliseconds.optional(),
   startTimeout: milliseconds.optional(),
   lineBytes: bytes.optional(),
+  subscriptions: z.int().min(1).max(100_000).optional(),
   eofGrace: grace.optional(),
   termGrace: grace.optional(),
 });

@@ -24,7 +24,6 @@ export interface SessionFacts {
   readonly delivery: SessionOptions['delivery'];
   /** Clock reading of its making. */
   readonly createdAt: number;
-  /** Parked ones included. */
   readonly callsInFlight: number;
   /** Bytes that wait for, or are on their way to, attached readers. */
   readonly bufferedBytes: number;

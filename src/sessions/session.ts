@@ -71,7 +71,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   /** For those who look on from outside. */
   get facts(): SessionFacts {
     const streams = [this.#standalone, ...Array.from(this.#streams.entries, ({ stream }) => stream)];
-    const callsInFlight = this.#running.size + this.#parked.size;
+    const callsInFlight = this.#running.size;
     const [createdAt, bufferedBytes, lane] = [this.#createdAt, this.#buffered, this.#lane];
     return { delivery: this.#options.delivery, createdAt, callsInFlight, bufferedBytes, streams, lane };
   }

@@ -93,6 +93,9 @@ const limitsSchema = z.strictObject({
   startTimeout: duration(`${DEFAULT_LIMITS.startTimeout}`).describe(
     'Time in which a started process must answer its first initialize.',
   ),
+  subscriptions: integer(DEFAULT_LIMITS.subscriptions, 1, 100_000).describe(
+    'Resources that one session may be subscribed to on a process that it shares.',
+  ),
   parallelStarts: integer(4, 1, 100).describe('Starts of servers at one time; further ones wait as pending.'),
   eofGrace: duration(`${DEFAULT_LIMITS.eofGrace}`).describe(
     'Time from the end of its input to SIGTERM, when a process is to end.',

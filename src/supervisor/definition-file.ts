@@ -22,6 +22,7 @@ const limits = z
     requestTimeout: whole,
     startTimeout: whole,
     lineBytes: whole,
+    subscriptions: whole,
     eofGrace: whole,
     termGrace: whole,
   })

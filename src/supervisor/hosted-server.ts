@@ -191,7 +191,7 @@ export class HostedServer {
     let shared = this.#shared.get(key);
     if (!shared || shared.upstream.failure) {
       if (this.#shared.size >= this.definition.limits.sessions) this.#stopUnused();
-      const state = new SharedState(isolation);
+      const state = new SharedState(isolation, this.definition.limits.subscriptions);
       const upstream = new Upstream(this.#source.acquire(), (members, kind, message) =>
         state.choose(members, kind, message),
       );
