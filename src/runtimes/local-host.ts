@@ -47,6 +47,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       clock,
       secrets,
       maxLineBytes: limits.lineBytes,
+      graces: { eof: limits.eofGrace, term: limits.termGrace },
       registry,
     });
     started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
@@ -74,6 +75,13 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       await supervisor.undefine(id, how);
       pools.delete(id);
       logs.delete(id);
+    },
+    sessions: (id) => supervisor.sessions(id).map(({ report }) => report),
+    endSessions: async (id, session) => {
+      const all = supervisor.sessions(id);
+      const ending = session === undefined ? all : all.filter(({ report }) => report.id === session);
+      await Promise.all(ending.map((one) => one.end()));
+      return ending.length;
     },
     activity: (id) => toActivity(supervisor.activity(id), pools.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),

@@ -3,6 +3,7 @@ import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerActivity } from './host.ts';
 import type { FailureRecord, ServerRecord } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
+import { eraOf } from './session-view.ts';
 import type { TimedStartEvent } from './start-log.ts';
 
 export type ServerState = 'stopped' | 'pending' | 'starting' | 'running' | 'failed';
@@ -53,9 +54,6 @@ export interface ViewInput {
   /** Base of every URL, from the settings and never from a Host header. */
   readonly publicUrl: string;
 }
-
-/** First revision of the modern era. */
-const MODERN = '2026-07-28';
 
 const REASON: Readonly<Record<ServerState, string>> = {
   stopped: 'Stopped',
@@ -110,7 +108,7 @@ function viewStatus({ record, state, activity, events, publicUrl }: ViewInput): 
 
 function viewReport(report: HandshakeReport): Partial<ServerStatus> {
   return {
-    era: report.protocolVersion < MODERN ? 'legacy' : 'modern',
+    era: eraOf(report.protocolVersion),
     protocolVersion: report.protocolVersion,
     serverInfo: report.serverInfo,
     ...(report.tools && { tools: report.tools }),

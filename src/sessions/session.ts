@@ -8,7 +8,7 @@ import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
 import { type Attachment, READER_WINDOW, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
-import type { SessionOptions } from './session-options.ts';
+import type { SessionFacts, SessionOptions } from './session-options.ts';
 import { closeStalled, watchLastReaders } from './stall.ts';
 import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
 
@@ -61,6 +61,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #listenedAt: number;
   #over: BerthError | undefined;
   protocolVersion: string | undefined;
+  readonly #createdAt: number;
   /** Clock reading of the last message either way. */
   lastActivity: number;
   /** Notifications that nobody read in time. */
@@ -71,12 +72,21 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#single = options.delivery === 'single';
     this.#standalone = new EventStream(STANDALONE, this, false);
     this.#kept = new KeptAnswers(options.clock, (stream) => this.#streams.forget(stream));
-    this.lastActivity = options.clock.now();
+    this.#createdAt = options.clock.now();
+    this.lastActivity = this.#createdAt;
     this.#listenedAt = this.lastActivity;
   }
 
   get exchanges(): ReadonlySet<Exchange> {
     return this.#running;
+  }
+
+  /** For those who look on from outside. */
+  get facts(): SessionFacts {
+    const streams = [this.#standalone, ...Array.from(this.#streams.entries, ({ stream }) => stream)];
+    const callsInFlight = this.#running.size;
+    const [createdAt, bufferedBytes, lane] = [this.#createdAt, this.#buffered, this.#lane];
+    return { delivery: this.#options.delivery, createdAt, callsInFlight, bufferedBytes, streams, lane };
   }
 
   /** Why the session is over; undefined while it goes on. */

@@ -5,6 +5,7 @@ import type { Conversation } from '../sessions/conversation.ts';
 import { LEGACY_REVISIONS } from '../sessions/lanes/initialize.ts';
 import { STANDALONE } from '../sessions/session.ts';
 import { BodyError, type ClientBody, idOf, modernRefusal, parseBody, readBody } from './client-body.ts';
+import { refuseCoded } from './content-coding.ts';
 import type { Caller, DataPlane, ServedServer, SessionClaims } from './context.ts';
 import { GetReader } from './get-reader.ts';
 import { PostReader } from './post-reader.ts';
@@ -44,11 +45,12 @@ function post(plane: DataPlane, http: HttpRequest): void {
   const { request, response } = http;
   if (!isJson(request.headers['content-type']))
     throw new BerthError('unsupported-media-type', 'the Content-Type must be application/json');
+  refuseCoded(request, response);
   if (!accepts(request, 'application/json') || !accepts(request, 'text/event-stream')) {
     throw new BerthError('not-acceptable', 'the client must accept application/json and text/event-stream');
   }
-  readBody(request, plane.limits.messageBytes, (tooLarge, bytes) => {
-    if (tooLarge) return sendRpcError(response, tooLarge);
+  readBody(request, plane, (refusal, bytes) => {
+    if (refusal) return sendRpcError(response, refusal);
     let body: ClientBody | undefined;
     try {
       checkVersion(request);
