@@ -18,7 +18,7 @@ export interface ServerActivity {
 }
 
 export interface ServerHost {
-  /** Starts one process, shakes hands, ends it. Rejects with `start-failed` and phase `spawn` or `handshake`. */
+  /** Starts a process for each era that is to be tried (one era, when the definition names one), shakes hands, ends them. Rejects with `start-failed` and phase `spawn` or `handshake`. */
   probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport>;
   /** Makes the server callable (and starts its spares). Defining an id again replaces it: new sessions use the new definition. */
   define(definition: ServerDefinition): void;

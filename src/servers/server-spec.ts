@@ -110,6 +110,8 @@ const specSchema = z
     secrets: z.record(envName, secret).default({}),
     isolation: z.enum(['session', 'principal', 'shared', 'call']).optional(),
     sessions: z.enum(['minted', 'none']).optional(),
+    /** What the server is spoken to as; without it, or with `auto`, what it shows to speak. */
+    era: z.enum(['legacy', 'modern', 'auto']).optional(),
     limits: limits.default({}),
   })
   .superRefine((spec, context) => {

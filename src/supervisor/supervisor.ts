@@ -1,10 +1,11 @@
 /** The supervisor: owns servers' processes and sessions, and gives gateways their conversations. */
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
+import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
-import type { CallRequest, Session } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import { HostedServer } from './hosted-server.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';

@@ -1,8 +1,8 @@
 /** A lane: how one session's messages get across to its server and back. */
 import type { BerthError } from '../../errors.ts';
+import type { ModernCall } from '../call-request.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ClientMessage } from '../message.ts';
-import type { ModernCall } from '../session.ts';
 import type { Upstream } from '../upstream.ts';
 
 /** What a lane needs of its session. */

@@ -1,9 +1,9 @@
 /** The lane of a principal's modern clients: every request goes to the process that serves it, parked calls are found again. */
 import type { Clock } from '../../../clock.ts';
 import { toBerthError } from '../../../errors.ts';
+import type { ModernCall } from '../../call-request.ts';
 import type { Exchange } from '../../exchange.ts';
 import type { ClientMessage } from '../../message.ts';
-import type { ModernCall } from '../../session.ts';
 import type { Upstream } from '../../upstream.ts';
 import type { Lane, LaneHost } from '../lane.ts';
 import { invalidRound } from '../upgrade/input-round.ts';

@@ -1,8 +1,8 @@
 /** What serves the calls of modern clients: one process (or connection) of a server, whatever era that speaks. */
 import type { BerthError } from '../../../errors.ts';
+import type { ModernCall } from '../../call-request.ts';
 import type { Exchange } from '../../exchange.ts';
 import type { ClientMessage } from '../../message.ts';
-import type { ModernCall } from '../../session.ts';
 import type { Upstream } from '../../upstream.ts';
 import type { LaneHost } from '../lane.ts';
 import type { ParkedCalls } from './parked-calls.ts';
