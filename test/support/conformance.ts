@@ -11,6 +11,8 @@ export interface ScenarioResult {
   readonly passed: number;
   /** `check: reason` of each check that failed. */
   readonly failures: readonly string[];
+  /** The same of each check that warned: what the specification only recommends. */
+  readonly warnings: readonly string[];
 }
 
 interface Check {
@@ -32,11 +34,11 @@ function entry(suite: Suite): string {
 
 async function readScenario(directory: string): Promise<ScenarioResult> {
   const checks = JSON.parse(await readFile(join(directory, 'checks.json'), 'utf8')) as Check[];
-  const failures = checks.filter(({ status }) => status === 'FAILURE');
-  return {
-    passed: checks.filter(({ status }) => status === 'SUCCESS').length,
-    failures: failures.map(({ id, errorMessage }) => `${id}: ${errorMessage ?? 'failed'}`),
-  };
+  const named = (wanted: string) =>
+    checks
+      .filter(({ status }) => status === wanted)
+      .map(({ id, errorMessage }) => `${id}: ${errorMessage ?? wanted}`);
+  return { passed: named('SUCCESS').length, failures: named('FAILURE'), warnings: named('WARNING') };
 }
 
 async function readResults(output: string): Promise<Map<string, ScenarioResult>> {
