@@ -4,12 +4,13 @@ import { BerthError, toBerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { STANDALONE } from '../sessions/session.ts';
-import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-body.ts';
+import { BodyError, type ClientBody, idOf, legacyBody, parseBody, readBody } from './client-body.ts';
 import { refuseCoded } from './content-coding.ts';
 import type { DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
+import { type HttpRequest, isJson, notAllowed } from './http-request.ts';
 import { sendRpcError } from './rpc-error.ts';
-import { type HttpRequest, isJson, notAllowed, openSealed } from './streamable-http.ts';
+import { openSealed } from './session-route.ts';
 
 const DELIVERY = 'single' as const;
 
@@ -53,7 +54,7 @@ export function handleSseMessage(plane: DataPlane, http: HttpRequest, sealed: st
   readBody(request, plane, (refusal, bytes) => {
     if (refusal) return sendRpcError(response, refusal);
     try {
-      take(plane, response, conversation, parseBody(bytes, plane.limits));
+      take(plane, response, conversation, legacyBody(parseBody(bytes, plane.limits)));
     } catch (error) {
       if (error instanceof BodyError) sendRpcError(response, error.error, error.id);
       else sendRpcError(response, toBerthError(error));
