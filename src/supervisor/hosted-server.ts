@@ -14,6 +14,7 @@ import { Upstream } from '../sessions/upstream.ts';
 import { ModernProcesses } from './modern-processes.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
+import type { OpenSession, ServerParts } from './session-list.ts';
 
 interface SharedProcess {
   readonly upstream: Upstream;
@@ -23,14 +24,8 @@ interface SharedProcess {
 }
 
 /** What serves the modern clients of one principal. */
-interface ModernClients {
-  readonly session: Session;
+interface ModernClients extends OpenSession {
   lane: ModernLane | undefined;
-}
-
-interface OpenSession {
-  readonly session: Session;
-  readonly principal: string;
 }
 
 /** Conversations without session ids end after this many milliseconds without a call, whatever a session's idle time is. */
@@ -57,6 +52,16 @@ export class HostedServer {
 
   get sessionCount(): number {
     return this.#sessions.size;
+  }
+
+  /** For the list of sessions. */
+  get parts(): ServerParts {
+    return {
+      sessions: this.#sessions,
+      affinities: this.#affinities,
+      moderns: this.#moderns,
+      shared: this.#shared,
+    };
   }
 
   /** Sessions exist, or calls of clients without one are in flight. */
@@ -129,13 +134,14 @@ export class HostedServer {
           host,
           clock: this.#clock,
           processFor: (message) => this.#modernProcesses.for(principal, message),
+          upstreams: () => this.#modernProcesses.upstreamsOf(principal),
           sealsState: !this.#modernProcesses.speaksModern,
         });
         return clients.lane;
       },
       onEnd: () => this.#moderns.delete(principal),
     });
-    const clients: ModernClients = { session, lane: undefined };
+    const clients: ModernClients = { session, principal, lane: undefined };
     this.#moderns.set(principal, clients);
     return session;
   }
@@ -245,7 +251,7 @@ export class HostedServer {
     let shared = this.#shared.get(key);
     if (!shared || shared.upstream.failure) {
       if (this.#shared.size >= this.definition.limits.sessions) this.#stopUnused();
-      const state = new SharedState(isolation);
+      const state = new SharedState(isolation, this.definition.limits.subscriptions);
       const upstream = new Upstream(this.#source.acquire(), (members, kind, message) =>
         state.choose(members, kind, message),
       );

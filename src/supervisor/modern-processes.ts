@@ -51,6 +51,13 @@ export class ModernProcesses {
     return false;
   }
 
+  /** The processes that serve this principal. */
+  upstreamsOf(principal: string): Upstream[] {
+    return [...this.#held.values()].flatMap(({ process, principal: owner }) =>
+      process.upstream && (owner === principal || owner === '') ? [process.upstream] : [],
+    );
+  }
+
   /** The process for a request; throws `limit-reached` when there are too many. */
   for(principal: string, message: ClientMessage): ServingProcess {
     const { isolation } = this.#definition;

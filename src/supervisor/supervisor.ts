@@ -1,13 +1,15 @@
 /** The supervisor: owns servers' processes and sessions, and gives gateways their conversations. */
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
+import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
-import type { CallRequest, Session } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import { HostedServer } from './hosted-server.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
+import { type ListedSession, listSessions } from './session-list.ts';
 
 /** Milliseconds between looks at deadlines, idle sessions and stalled readers. */
 const SWEEP_EVERY = 1_000;
@@ -62,6 +64,15 @@ export class Supervisor {
   activity(id: string): SupervisorActivity | undefined {
     const server = this.#servers.get(id);
     return server && { sessions: server.sessionCount, lastActivity: server.lastActivity };
+  }
+
+  /** Its conversations, oldest first, those on a replaced definition included; none for unknown ids. */
+  sessions(id: string): ListedSession[] {
+    const servers = [...this.#retired, ...this.#servers.values()].filter((one) => one.definition.id === id);
+    const now = this.#clock.now();
+    return servers
+      .flatMap(({ parts }) => listSessions(parts, now))
+      .sort((a, b) => b.report.ageMs - a.report.ageMs);
   }
 
   /** A gateway's handle on one conversation. */

@@ -4,7 +4,8 @@ import { BerthError } from '../errors.ts';
 import { ChunkList } from '../jsonrpc/chunk-list.ts';
 import { isBatch, scanClientMessage, splitBatch } from '../jsonrpc/envelope.ts';
 import type { ClientMessage } from '../sessions/message.ts';
-import type { TransportLimits } from './context.ts';
+import type { OpenBody } from './body-budget.ts';
+import type { DataPlane, TransportLimits } from './context.ts';
 import { faultError } from './rpc-error.ts';
 
 export interface ClientBody {
@@ -28,26 +29,41 @@ export class BodyError extends Error {
   }
 }
 
-/** Calls `done` with the whole body, or with `too-large` once it passes `most` bytes. Nothing is called when the client leaves before. */
+/**
+ * Calls `done` with the whole body, with `too-large` once it passes its limit, or with `busy` when there is no room for it beside
+ * all the others. Nothing is called when the client leaves before.
+ */
 export function readBody(
   request: IncomingMessage,
-  most: number,
+  { limits: { messageBytes: most }, bodies }: Pick<DataPlane, 'limits' | 'bodies'>,
   done: (error: BerthError | undefined, body: Buffer) => void,
 ): void {
   const parts = new ChunkList();
-  const tooLarge = (): void => {
+  const length = Number(request.headers['content-length']);
+  let open: OpenBody | undefined;
+  const refuse = (error: BerthError): void => {
     request.removeAllListeners('data');
     request.removeAllListeners('end');
+    open?.close();
     // The rest is read and dropped, so that the client sees the answer rather than a reset.
     request.resume();
-    done(new BerthError('too-large', `the body is larger than ${most} bytes`), Buffer.alloc(0));
+    done(error, Buffer.alloc(0));
   };
-  if (Number(request.headers['content-length']) > most) return tooLarge();
+  const tooLarge = (): BerthError => new BerthError('too-large', `the body is larger than ${most} bytes`);
+  if (length > most) return refuse(tooLarge());
   request.on('data', (chunk: Buffer) => {
-    if (parts.size + chunk.length > most) return tooLarge();
+    if (parts.size + chunk.length > most) return refuse(tooLarge());
     parts.add(chunk);
+    // Most bodies are whole with their first chunk and handed on in the same turn.
+    if (parts.size === length) return;
+    open ??= bodies.open(request);
+    if (!open.grow(parts.size))
+      refuse(new BerthError('busy', 'too many large bodies are coming in just now'));
   });
-  request.on('end', () => done(undefined, parts.take()));
+  request.on('end', () => {
+    open?.close();
+    done(undefined, parts.take());
+  });
 }
 
 /** The messages of a body; throws {@link BodyError}. */

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { BerthError } from '../errors.ts';
 import type { ScanLimits } from '../jsonrpc/scan-limits.ts';
 import type { Link } from '../link/link.ts';
+import type { BodyBudget } from './body-budget.ts';
 
 /** A server as the data plane sees it. */
 export interface ServedServer {
@@ -79,6 +80,8 @@ export interface Sealer {
 export interface TransportLimits extends ScanLimits {
   /** Bytes of one message from a client. */
   readonly messageBytes: number;
+  /** Bytes of all bodies from clients that have not come whole. */
+  readonly openBodyBytes: number;
   /** Messages of one batch. */
   readonly batch: number;
 }
@@ -89,6 +92,7 @@ export interface DataPlane {
   readonly guard: Guard;
   readonly sealer: Sealer;
   readonly limits: TransportLimits;
+  readonly bodies: BodyBudget;
   readonly clock: Clock;
   /** Path prefix of the public URL, without trailing slash. */
   readonly pathPrefix: string;

@@ -5,6 +5,7 @@ import type { Conversation } from '../sessions/conversation.ts';
 import { LEGACY_REVISIONS } from '../sessions/lanes/initialize.ts';
 import { STANDALONE } from '../sessions/session.ts';
 import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-body.ts';
+import { refuseCoded } from './content-coding.ts';
 import type { DataPlane } from './context.ts';
 import { GetReader } from './get-reader.ts';
 import { accepts, type HttpRequest, isJson, notAllowed, versionOf } from './http-request.ts';
@@ -31,11 +32,12 @@ function post(plane: DataPlane, http: HttpRequest): void {
   const { request, response } = http;
   if (!isJson(request.headers['content-type']))
     throw new BerthError('unsupported-media-type', 'the Content-Type must be application/json');
+  refuseCoded(request, response);
   const modern = claimsModern(versionOf(request));
   if (!accepts(request, 'application/json') || !(modern || accepts(request, 'text/event-stream')))
     throw new BerthError('not-acceptable', 'the client must accept application/json and text/event-stream');
-  readBody(request, plane.limits.messageBytes, (tooLarge, bytes) => {
-    if (tooLarge) return sendRpcError(response, tooLarge);
+  readBody(request, plane, (refusal, bytes) => {
+    if (refusal) return sendRpcError(response, refusal);
     let body: ClientBody | undefined;
     try {
       body = parseBody(bytes, plane.limits);

@@ -15,8 +15,7 @@ describe.each(['modern', 'dual'] as const)('requirements of 2026-07-28, the %s f
   let results: Map<string, ScenarioResult>;
 
   beforeAll(async () => {
-    const { file, args } = fixtureLaunch(era);
-    front = await startModernFront(stdioCarrier(file, args));
+    front = await startModernFront(stdioCarrier(fixtureLaunch(era)));
     const revision = ['--requirements', '2026-07-28'];
     results = await runSuite('@modelcontextprotocol/conformance', front.url, revision);
   });

@@ -2,12 +2,12 @@
  * The scenarios of 2025-11-25 over HTTP+SSE and over WebSocket: the suite speaks Streamable HTTP only, so each of its sessions is carried over
  * a connection of the transport.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runSuite, type ScenarioResult } from '../support/conformance.ts';
-import { fixtureLaunch } from '../support/conformance-fixture.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { runSuite } from '../support/conformance.ts';
 import { sseCarrier, webSocketCarrier } from '../support/fronts/carrier.ts';
 import { startLegacyFront } from '../support/fronts/legacy-front.ts';
 import { startGateway } from '../support/gateway.ts';
+import { fixtureServer, type Results } from '../support/requirements.ts';
 import { SCORED_2025_11_25, UNSCORED_2025_11_25 } from './scenarios.ts';
 
 /** Scenarios about something that neither transport has; what they see here is the front that stands before it. */
@@ -19,31 +19,35 @@ const NO_CARRIER: ReadonlyMap<string, string> = new Map([
 ]);
 const CARRIED = [...SCORED_2025_11_25, ...UNSCORED_2025_11_25].filter((name) => !NO_CARRIER.has(name));
 
-const TRANSPORTS = { 'HTTP+SSE': sseCarrier, WebSocket: webSocketCarrier } as const;
-type Transport = keyof typeof TRANSPORTS;
+const CARRIERS = { 'HTTP+SSE': sseCarrier, WebSocket: webSocketCarrier } as const;
+const ROWS = [
+  ['HTTP+SSE', 'legacy'],
+  ['WebSocket', 'legacy'],
+] as const;
+type Row = (typeof ROWS)[number];
 
-let gateway: Awaited<ReturnType<typeof startGateway>>;
-let results: Map<Transport, Map<string, ScenarioResult>>;
+const runs = new Map<string, Results>();
 
-async function run(transport: Transport): Promise<[Transport, Map<string, ScenarioResult>]> {
-  const front = await startLegacyFront(TRANSPORTS[transport](gateway.url('fixture')));
+async function run([transport, era]: Row): Promise<void> {
+  const gateway = await startGateway({ servers: [fixtureServer(era)] });
+  const front = await startLegacyFront(CARRIERS[transport](gateway.url('fixture')));
   try {
     const revision = ['--requirements', '2025-11-25'];
-    return [transport, await runSuite('@modelcontextprotocol/conformance', front.url, revision)];
+    const results = await runSuite('@modelcontextprotocol/conformance', front.url, revision);
+    runs.set(`${transport} ${era}`, results);
   } finally {
     await front.close();
+    await gateway.close();
   }
 }
 
 beforeAll(async () => {
-  gateway = await startGateway({ servers: [{ name: 'fixture', launch: fixtureLaunch('legacy') }] });
-  results = new Map(await Promise.all([run('HTTP+SSE'), run('WebSocket')]));
+  await Promise.all(ROWS.map(run));
 });
-afterAll(() => gateway?.close());
 
-describe.each(['HTTP+SSE', 'WebSocket'] as const)('requirements of 2025-11-25 over %s', (transport) => {
+describe.each(ROWS)('requirements of 2025-11-25 over %s, %s fixture', (transport, era) => {
   it.each(CARRIED)('passes %s without a warning', (name) => {
-    expect(results.get(transport)?.get(name)).toMatchObject({
+    expect(runs.get(`${transport} ${era}`)?.get(name)).toMatchObject({
       failures: [],
       warnings: [],
       passed: expect.toSatisfy((passed: number) => passed > 0),

@@ -1,6 +1,7 @@
 /** A modern client's end of its conversation: envelopes, rounds of parked calls, leaving. */
+
+import type { ModernCall } from '../../src/sessions/call-request.ts';
 import type { ParkRecord, StreamEvent } from '../../src/sessions/reader.ts';
-import type { ModernCall } from '../../src/sessions/session.ts';
 import { type Harness, message, settle, TestReader } from './harness.ts';
 
 export const VERSION = '2026-07-28';

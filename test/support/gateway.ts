@@ -45,6 +45,7 @@ export interface TestGateway {
 
 export const TEST_LIMITS = {
   messageBytes: 4 * 1024 * 1024,
+  openBodyBytes: 256 * 1024 * 1024,
   batch: 100,
   depth: 64,
   elements: 100_000,

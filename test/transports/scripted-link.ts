@@ -11,7 +11,7 @@ import type {
   ReaderEnd,
   StreamReader,
 } from '../../src/sessions/reader.ts';
-import type { CallRequest } from '../../src/sessions/session.ts';
+import type { CallRequest } from '../../src/sessions/call-request.ts';
 import { eventually } from '../support/local-process.ts';
 
 /** One modern call as the supervisor would see it. */

@@ -77,6 +77,8 @@ describe('a request', () => {
     ['JSON alone accepted', without('accept', 'application/json'), 406],
     ['event streams alone accepted', without('accept', 'text/event-stream'), 406],
     ['anything accepted', without('accept', '*/*'), 400],
+    ['a coding of the body', { ...TYPES, 'content-encoding': 'gzip' }, 415],
+    ['the coding identity', { ...TYPES, 'content-encoding': 'Identity' }, 400],
     ['a charset', without('content-type', 'Application/JSON; charset=utf-8'), 400],
   ])('with %s has its status', async (_what, headers, status) => {
     const response = await open(`${front.base}/mcp`, { method: 'POST', headers, body: PING });

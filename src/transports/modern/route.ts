@@ -4,7 +4,7 @@ import { readString } from '../../jsonrpc/envelope.ts';
 import type { Conversation } from '../../sessions/conversation.ts';
 import type { ClientMessage } from '../../sessions/message.ts';
 import type { ParkRecord, StreamEvent } from '../../sessions/reader.ts';
-import type { ModernCall } from '../../sessions/session.ts';
+import type { ModernCall } from '../../sessions/call-request.ts';
 import type { Caller, DataPlane, ServedServer, StateClaims } from '../context.ts';
 
 export interface ModernCaller {

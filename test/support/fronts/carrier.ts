@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
+import type { FixtureLaunch } from '../conformance-fixture.ts';
 import { open } from '../http-client.ts';
 
 export type Fields = Record<string, unknown>;
@@ -24,9 +25,9 @@ export interface Carrier {
 export type OpenCarrier = (receive: (message: Wire) => void) => Promise<Carrier>;
 
 /** A process whose standard streams are the carrier. */
-export function stdioCarrier(file: string, args: readonly string[]): OpenCarrier {
+export function stdioCarrier({ file, args, env }: FixtureLaunch): OpenCarrier {
   return (receive) => {
-    const child: ChildProcess = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child: ChildProcess = spawn(file, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
     const lines = createInterface({ input: child.stdout! });
     lines.on('line', (line) => receive(JSON.parse(line) as Wire));
     return Promise.resolve({

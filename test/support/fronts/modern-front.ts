@@ -50,7 +50,11 @@ class ModernFront {
     const message = await readMessage(request);
     const meta = metaOf(message);
     const wrong = mismatch(request.headers, message, meta);
-    if (wrong !== undefined) sendJson(response, 400, failed(message.id, -32020, `${wrong} and body differ`));
+    // a carrier without headers cannot tell what such a message is
+    if (Object.keys(meta).length === 0)
+      sendJson(response, 400, failed(message.id, -32602, '_meta is missing'));
+    else if (wrong !== undefined)
+      sendJson(response, 400, failed(message.id, -32020, `${wrong} and body differ`));
     else this.#forward({ request: message, meta, response });
   }
 

@@ -1,9 +1,10 @@
 /** The lane of a principal's modern clients: every request goes to the process that serves it, parked calls are found again. */
 import type { Clock } from '../../../clock.ts';
 import { toBerthError } from '../../../errors.ts';
+import type { ModernCall } from '../../call-request.ts';
 import type { Exchange } from '../../exchange.ts';
 import type { ClientMessage } from '../../message.ts';
-import type { ModernCall } from '../../session.ts';
+import type { Upstream } from '../../upstream.ts';
 import type { Lane, LaneHost } from '../lane.ts';
 import { invalidRound } from '../upgrade/input-round.ts';
 import { ParkedCalls } from './parked-calls.ts';
@@ -14,6 +15,8 @@ export interface ModernLaneOptions {
   readonly clock: Clock;
   /** The process for a request; throws BerthError when there can be none. */
   readonly processFor: (message: ClientMessage) => ServingProcess;
+  /** The processes that serve this principal, for those who look on. */
+  readonly upstreams: () => Iterable<Upstream>;
   /** The server keeps no state of calls itself: a `requestState` that Berth did not seal is nobody's. */
   readonly sealsState: boolean;
 }
@@ -29,6 +32,10 @@ export class ModernLane implements Lane {
 
   readonly isPrivate = false;
   readonly refusal = undefined;
+
+  get upstreams(): Iterable<Upstream> {
+    return this.#options.upstreams();
+  }
 
   get holds(): boolean {
     return this.#parked.size > 0;

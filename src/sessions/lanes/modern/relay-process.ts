@@ -56,6 +56,10 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     );
   }
 
+  get upstream(): Upstream | undefined {
+    return this.#upstream;
+  }
+
   get refusal(): BerthError | undefined {
     return this.#upstream?.failure ? undefined : this.#upstream?.refusal;
   }

@@ -1,8 +1,9 @@
 /** What serves the calls of modern clients: one process (or connection) of a server, whatever era that speaks. */
 import type { BerthError } from '../../../errors.ts';
+import type { ModernCall } from '../../call-request.ts';
 import type { Exchange } from '../../exchange.ts';
 import type { ClientMessage } from '../../message.ts';
-import type { ModernCall } from '../../session.ts';
+import type { Upstream } from '../../upstream.ts';
 import type { LaneHost } from '../lane.ts';
 import type { ParkedCalls } from './parked-calls.ts';
 
@@ -22,6 +23,8 @@ export interface ModernRequest {
 export interface ServingProcess {
   /** Why nothing is taken just now. */
   readonly refusal: BerthError | undefined;
+  /** The process behind it; undefined before the first request and after its end. */
+  readonly upstream: Upstream | undefined;
   /** Calls run or wait on it, or somebody listens: it must not be ended for being idle. */
   readonly inUse: boolean;
   /** Takes a request and becomes (or names) its {@link Exchange.taker}. */

@@ -71,6 +71,10 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
     );
   }
 
+  get upstream(): Upstream | undefined {
+    return this.#life?.upstream;
+  }
+
   get refusal(): BerthError | undefined {
     const upstream = this.#life?.upstream;
     return upstream?.failure ? undefined : upstream?.refusal;
