@@ -10,6 +10,7 @@ import { SharedState } from '../sessions/lanes/shared-state.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
+import { DowngradeLanes } from './downgrade-lanes.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 
@@ -36,12 +37,16 @@ export class HostedServer {
   readonly #affinities = new Map<string, OpenSession>();
   readonly #shared = new Map<string, SharedProcess>();
   readonly #perPrincipal = new Map<string, number>();
+  /** Lanes for legacy clients; absent where the server speaks their era itself. */
+  readonly #downgrade: DowngradeLanes | undefined;
   #lastActivity: number | undefined;
 
   constructor(definition: ServerDefinition, source: ProcessSource, clock: Clock) {
     this.definition = definition;
     this.#source = source;
     this.#clock = clock;
+    if (definition.eras?.includes('modern') && !definition.eras.includes('legacy'))
+      this.#downgrade = new DowngradeLanes({ definition, source, clock });
   }
 
   get sessionCount(): number {
@@ -115,6 +120,7 @@ export class HostedServer {
       if (session.idleFor(now) >= Math.min(idle, POOL_IDLE))
         void session.end(new BerthError('unknown-session', 'idle'));
     }
+    this.#downgrade?.sweep(now);
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) shared.idleSince = undefined;
       else if (shared.idleSince === undefined) shared.idleSince = now;
@@ -130,6 +136,7 @@ export class HostedServer {
     const ends = sessions.map(({ session }) => session.end(error, options));
     await Promise.all([
       this.#source.close(),
+      this.#downgrade?.close(options),
       ...ends,
       ...shared.map(({ upstream }) => upstream.stop(options)),
     ]);
@@ -163,6 +170,7 @@ export class HostedServer {
 
   #openLane(host: Session, first: ClientMessage, principal: string): Lane {
     if (first.envelope.method !== 'initialize') throw notOpened();
+    if (this.#downgrade) return this.#downgrade.open(host, principal);
     switch (this.definition.isolation) {
       case 'session':
         return new RelayLane({ host, upstream: new Upstream(this.#source.acquire(), (members) => members) });
@@ -179,6 +187,7 @@ export class HostedServer {
   }
 
   #openPooled(host: Session): Lane {
+    if (this.#downgrade) return this.#downgrade.openSessionless(host);
     return new PooledLane({
       host,
       perCall: this.definition.isolation === 'call',
