@@ -1,5 +1,5 @@
 /** Results of the modern era in the form of the legacy one: what only the modern era has is taken out, the rest passes byte for byte. */
-import type { Edit } from '../../../jsonrpc/edit.ts';
+import { type Edit, inOrder } from '../../../jsonrpc/edit.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import {
   isObjectAt,
@@ -62,7 +62,7 @@ export function stripEdits(method: string, result: ObjectResult): Edit[] {
   const isRemoved = isModernOnly(method, result);
   const meta = memberNamed(result.members, '_meta');
   const edits = removeMembers(result.members, isRemoved);
-  return meta && !isRemoved(meta) ? [...edits, ...metaEdits(result.line, meta.valueStart)] : edits;
+  return meta && !isRemoved(meta) ? inOrder([...edits, ...metaEdits(result.line, meta.valueStart)]) : edits;
 }
 
 /** The edits that take the modern era's envelope out of the `_meta` that begins at `start`. */
