@@ -136,9 +136,9 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   // What lanes, exchanges and streams tell the session.
 
-  placeRequest(parts: readonly Buffer[]): void {
+  placeRequest(parts: readonly Buffer[], exchange?: Exchange): void {
     this.lastActivity = this.#options.clock.now();
-    const stream = this.#placeFor('request');
+    const stream = exchange?.stream ?? this.#placeFor('request');
     stream.push('request', parts);
     this.#checkBacklog(stream);
   }

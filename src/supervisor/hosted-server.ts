@@ -11,6 +11,7 @@ import { SharedState } from '../sessions/lanes/shared-state.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
+import { DowngradeLanes } from './downgrade-lanes.ts';
 import { ModernProcesses } from './modern-processes.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
@@ -41,6 +42,8 @@ export class HostedServer {
   readonly #modernProcesses: ModernProcesses;
   readonly #shared = new Map<string, SharedProcess>();
   readonly #perPrincipal = new Map<string, number>();
+  /** Lanes for legacy clients; absent where the server speaks their era itself. */
+  readonly #downgrade: DowngradeLanes | undefined;
   #lastActivity: number | undefined;
 
   constructor(definition: ServerDefinition, source: ProcessSource, clock: Clock) {
@@ -48,6 +51,8 @@ export class HostedServer {
     this.#source = source;
     this.#clock = clock;
     this.#modernProcesses = new ModernProcesses(definition, source, clock);
+    if (definition.eras?.includes('modern') && !definition.eras.includes('legacy'))
+      this.#downgrade = new DowngradeLanes({ definition, source, clock });
   }
 
   get sessionCount(): number {
@@ -169,6 +174,7 @@ export class HostedServer {
       if (session.idleFor(now) >= idle) void session.end(new BerthError('unknown-session', 'idle'));
     }
     this.#modernProcesses.sweep(now);
+    this.#downgrade?.sweep(now);
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) shared.idleSince = undefined;
       else if (shared.idleSince === undefined) shared.idleSince = now;
@@ -187,6 +193,7 @@ export class HostedServer {
     await Promise.all([
       this.#source.close(),
       moderns,
+      this.#downgrade?.close(options),
       ...ends,
       ...shared.map(({ upstream }) => upstream.stop(options)),
     ]);
@@ -224,6 +231,7 @@ export class HostedServer {
 
   #openLane(host: Session, first: ClientMessage, principal: string): Lane {
     if (first.envelope.method !== 'initialize') throw notOpened();
+    if (this.#downgrade) return this.#downgrade.open(host, principal);
     switch (this.definition.isolation) {
       case 'session':
         return new RelayLane({ host, upstream: new Upstream(this.#source.acquire(), (members) => members) });
@@ -240,6 +248,7 @@ export class HostedServer {
   }
 
   #openPooled(host: Session): Lane {
+    if (this.#downgrade) return this.#downgrade.openSessionless(host);
     return new PooledLane({
       host,
       perCall: this.definition.isolation === 'call',
