@@ -1,4 +1,5 @@
 /** What a supervisor must know of a server to run it: fully resolved, nothing left to look up. */
+import type { Era } from './handshake-report.ts';
 import type { Launch } from './launch.ts';
 
 export type Isolation = 'session' | 'principal' | 'shared' | 'call';
@@ -18,6 +19,12 @@ export interface ServerLimits {
   readonly startTimeout: number;
   /** Bytes of one line from the server. */
   readonly lineBytes: number;
+  /** Resources that one session may be subscribed to on a process that it shares. */
+  readonly subscriptions: number;
+  /** Milliseconds from the end of its input to SIGTERM, when a process is to end. */
+  readonly eofGrace: number;
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly termGrace: number;
 }
 
 export const DEFAULT_LIMITS: ServerLimits = {
@@ -28,6 +35,9 @@ export const DEFAULT_LIMITS: ServerLimits = {
   requestTimeout: 15 * 60_000,
   startTimeout: 5 * 60_000,
   lineBytes: 16 * 1024 * 1024,
+  subscriptions: 1_000,
+  eofGrace: 2_000,
+  termGrace: 3_000,
 };
 
 export interface ServerDefinition {
@@ -38,6 +48,8 @@ export interface ServerDefinition {
   readonly isolation: Isolation;
   /** `none`: no session ids are minted and legacy clients use the pooled lane. */
   readonly sessions: 'minted' | 'none';
+  /** What the server speaks; absent means legacy, which almost every published server is. */
+  readonly eras?: readonly Era[];
   readonly limits: ServerLimits;
   /** Secret values, to be scrubbed from stderr and errors. */
   readonly secrets: readonly string[];

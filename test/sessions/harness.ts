@@ -5,6 +5,7 @@ import { scanMessage } from '../../src/jsonrpc/envelope.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../../src/sessions/conversation.ts';
 import type { ClientMessage } from '../../src/sessions/message.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../src/sessions/reader.ts';
+import type { Era } from '../../src/supervisor/handshake-report.ts';
 import {
   DEFAULT_LIMITS,
   type Isolation,
@@ -205,6 +206,7 @@ export interface HarnessOptions {
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
   readonly limits?: Partial<ServerLimits>;
+  readonly eras?: readonly Era[];
   readonly answers?: ServerAnswers;
   readonly stderr?: readonly string[];
   /** Makes processes wait: what `acquire` gives is awaited first. */
@@ -236,6 +238,7 @@ export class Harness {
       launch: { file: '/bin/true', args: [], env: {}, cwd: '/' },
       isolation: options.isolation ?? 'session',
       sessions: options.sessions ?? 'minted',
+      ...(options.eras && { eras: options.eras }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       secrets: [],
     };

@@ -1,7 +1,9 @@
 /** A lane: how one session's messages get across to its server and back. */
 import type { BerthError } from '../../errors.ts';
+import type { ModernCall } from '../call-request.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ClientMessage } from '../message.ts';
+import type { Upstream } from '../upstream.ts';
 
 /** What a lane needs of its session. */
 export interface LaneHost {
@@ -13,6 +15,8 @@ export interface LaneHost {
   readonly exchanges: ReadonlySet<Exchange>;
   /** Revision that the server chose, once its `initialize` was answered. */
   protocolVersion: string | undefined;
+  /** The call has no deadline: it lasts until its client or its server ends it. */
+  untimed(exchange: Exchange): void;
   /** The upstream is gone: the session is over. */
   laneEnded(error: BerthError): void;
 }
@@ -21,7 +25,7 @@ export interface Lane {
   /** Why nothing is taken just now. */
   readonly refusal: BerthError | undefined;
   whenWritable(then: () => void): void;
-  request(exchange: Exchange, message: ClientMessage): void;
+  request(exchange: Exchange, message: ClientMessage, modern?: ModernCall): void;
   notification(message: ClientMessage): void;
   /** The client's answer to a server request. */
   response(message: ClientMessage): void;
@@ -30,7 +34,13 @@ export interface Lane {
   /** The session's readers are slow (or no longer): a private channel stops reading. */
   pause(): void;
   resume(): void;
+  /** Something waits here for a client although no call of it is in flight; absent means never. */
+  readonly holds?: boolean;
+  /** Time passes; `now` is a clock reading. */
+  sweep?(now: number): void;
   /** False where others read the same channel. */
   readonly isPrivate: boolean;
+  /** The processes behind it, for those who look on. */
+  readonly upstreams: Iterable<Upstream>;
   close(options: { readonly force: boolean }): Promise<void>;
 }
