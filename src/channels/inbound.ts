@@ -8,9 +8,11 @@ export class Inbound {
   readonly #onNoise: ((line: Buffer) => void) | undefined;
   #handler: ChannelHandler | undefined;
   #messagesIn = 0;
+  #bytesIn = 0;
   #noiseLines = 0;
   #oversized = 0;
   messagesOut = 0;
+  bytesOut = 0;
 
   /** `onNoise` gets what is no message, whoever holds the channel. */
   constructor(onNoise?: (line: Buffer) => void) {
@@ -29,6 +31,8 @@ export class Inbound {
     return {
       messagesIn: this.#messagesIn,
       messagesOut: this.messagesOut,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.bytesOut,
       noiseLines: this.#noiseLines,
       oversized: this.#oversized,
     };
@@ -41,6 +45,7 @@ export class Inbound {
     const { envelope } = scanServerMessage(text);
     if (envelope) {
       this.#messagesIn++;
+      this.#bytesIn += text.length;
       this.#handler?.message(text, envelope);
     } else {
       this.#noiseLines++;

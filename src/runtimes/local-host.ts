@@ -1,6 +1,7 @@
 /** Servers as processes of this machine: a supervisor in this program, with everything that starts and ends its processes. */
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
+import { ByteCount } from '../supervisor/byte-count.ts';
 import { type HandshakeOptions, handshake } from '../supervisor/handshake.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
@@ -33,11 +34,17 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const registry = createProcessRegistry();
   const pools = new Map<string, ProcessPool>();
   const logs = new Map<string, ServerLog>();
+  const bytes = new Map<string, ByteCount>();
 
   const logOf = (id: string): ServerLog => {
     const log = logs.get(id) ?? new ServerLog();
     logs.set(id, log);
     return log;
+  };
+  const bytesOf = (id: string): ByteCount => {
+    const count = bytes.get(id) ?? new ByteCount();
+    bytes.set(id, count);
+    return count;
   };
   const spawn = async (definition: ServerDefinition, launch: Launch): Promise<LocalProcess> => {
     const { secrets, limits, id } = definition;
@@ -56,7 +63,9 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const supervisor = new Supervisor({
     clock,
     source: (definition) => {
-      const pool = createProcessPool({ definition, spawn: (launch) => spawn(definition, launch), clock });
+      const bytes = bytesOf(definition.id);
+      const counted = async (launch: Launch) => bytes.add(await spawn(definition, launch));
+      const pool = createProcessPool({ definition, spawn: counted, clock });
       pools.set(definition.id, pool);
       return pool;
     },
@@ -82,6 +91,12 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       const ending = session === undefined ? all : all.filter(({ report }) => report.id === session);
       await Promise.all(ending.map((one) => one.end()));
       return ending.length;
+    },
+    takeUsage: () => {
+      const calls = supervisor.takeUsage();
+      const taken = Array.from(calls, ([id, usage]) => [id, { ...usage, ...bytesOf(id).take() }] as const);
+      for (const id of bytes.keys()) if (!calls.has(id)) bytes.delete(id);
+      return new Map(taken);
     },
     activity: (id) => toActivity(supervisor.activity(id), pools.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),

@@ -2,6 +2,7 @@
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { SessionReport } from '../supervisor/session-report.ts';
+import type { Usage } from './usage.ts';
 
 export interface StderrLine {
   /** Milliseconds since the epoch. */
@@ -27,6 +28,8 @@ export interface ServerHost {
   activity(id: string): ServerActivity | undefined;
   /** Its conversations and its shared processes that no session is on, oldest first; none for unknown ids. */
   sessions(id: string): SessionReport[];
+  /** By server id, what was counted since the last time; what was counted of servers that are no longer defined included. */
+  takeUsage(): ReadonlyMap<string, Usage>;
   /** Ends the one with this {@link SessionReport.id}, or all of them; resolves with how many there were. */
   endSessions(id: string, session?: string): Promise<number>;
   /** Calls `line` for every further stderr line of any of its processes; returns the unsubscribe. */

@@ -23,12 +23,14 @@ import type { SessionView } from './session-view.ts';
 import { viewSession } from './session-view.ts';
 import type { StartLog } from './start-log.ts';
 import { Turns } from './turns.ts';
+import type { UsageRecorder, UsageReport } from './usage-recorder.ts';
 
 export interface ServerManagerOptions {
   readonly packages: Packages;
   readonly host: ServerHost;
   readonly store: ServerStore;
   readonly templates: TemplateCatalogue;
+  readonly usage: Pick<UsageRecorder, 'of'>;
   /** Base of every URL that is answered; a function where the port is known only later. */
   readonly publicUrl: string | (() => string);
   /** Folder of the private homes. */
@@ -151,6 +153,11 @@ export class ServerManager {
   /** Ends all of {@link sessions}; resolves with their number. Throws `not-found`. */
   async endSessions(name: string): Promise<number> {
     return await this.#options.host.endSessions(this.#get(name).record.id);
+  }
+
+  /** How much it was used in the last so many days, today included. Throws `not-found`. */
+  usage(name: string, days: number): UsageReport {
+    return this.#options.usage.of(this.#get(name).record.id, days);
   }
 
   /** For the data plane: what it needs to know, without building anything. */

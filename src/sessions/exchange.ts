@@ -30,6 +30,8 @@ export class Exchange implements UpstreamCall {
   readonly key: string;
   readonly method: string;
   readonly rawToken: string | undefined;
+  /** The server answered with an error, or not at all. */
+  unsuccessful = false;
   readonly #owner: ExchangeOwner;
   #round: Round;
   #rounds = 1;
@@ -71,6 +73,7 @@ export class Exchange implements UpstreamCall {
 
   answered(line: Buffer, envelope: Envelope): void {
     if (this.#hold(() => this.answered(line, envelope))) return;
+    this.unsuccessful = envelope.kind === 'error';
     const replaced = this.onAnswer?.(line, envelope);
     this.finish(
       replaced ??
@@ -86,6 +89,7 @@ export class Exchange implements UpstreamCall {
 
   failed(error: BerthError): void {
     if (this.#hold(() => this.failed(error))) return;
+    this.unsuccessful = true;
     const data = errorData(error);
     this.finish([errorMessage(this.#round.rawId, { code: error.rpc, message: error.message, data })]);
   }

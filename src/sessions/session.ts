@@ -165,6 +165,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   settled(exchange: Exchange, over: boolean): void {
+    if (over) this.#options.usage?.called(exchange.unsuccessful);
     this.lastActivity = this.#options.clock.now();
     this.#running.delete(exchange);
     this.#deadlines.delete(exchange);

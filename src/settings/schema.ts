@@ -127,6 +127,10 @@ const treesSchema = z.strictObject({
   ),
 });
 
+const usageSchema = z.strictObject({
+  keepDays: integer(90, 1, 3_650).describe('Days for which the use of each server is kept, today included.'),
+});
+
 export const settingsSchema = z.strictObject({
   host: hostSchema
     .default('127.0.0.1')
@@ -156,6 +160,7 @@ export const settingsSchema = z.strictObject({
   allow: allowSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   trees: treesSchema.prefault({}),
+  usage: usageSchema.prefault({}),
 });
 
 /** Settings after checks: durations in milliseconds, sizes in bytes, lower-case hosts, deeply frozen. */

@@ -10,6 +10,7 @@ import { SharedState } from '../sessions/lanes/shared-state.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
+import { UsageCount } from '../sessions/usage-count.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 import type { OpenSession, ServerParts } from './session-list.ts';
@@ -33,6 +34,8 @@ export class HostedServer {
   readonly #shared = new Map<string, SharedProcess>();
   readonly #perPrincipal = new Map<string, number>();
   #lastActivity: number | undefined;
+  /** Replaced definitions of a server count together. */
+  usage = new UsageCount();
 
   constructor(definition: ServerDefinition, source: ProcessSource, clock: Clock) {
     this.definition = definition;
@@ -79,11 +82,13 @@ export class HostedServer {
       delivery: options.delivery,
       ownIds: true,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host, first) => this.#openLane(host, first, principal),
       onEnd: () => this.#sessionEnded(nonce, principal, session),
     });
     this.#sessions.set(nonce, { session, principal });
+    this.usage.opened();
     return session;
   }
 
@@ -95,6 +100,7 @@ export class HostedServer {
       delivery: 'streams',
       ownIds: false,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host) => this.#openPooled(host),
       onEnd: () => this.#affinities.delete(`${principal}\n${key}`),

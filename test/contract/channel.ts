@@ -89,7 +89,7 @@ export function channelContract(name: string, open: () => Promise<ChannelRig>): 
       await eventually('all messages', () => recorder.texts.length === lines.length);
       expect(recorder.texts).toEqual(lines);
       expect(recorder.kinds).toEqual(['result', 'request', 'notification', 'error']);
-      expect(rig.channel.stats.messagesIn).toBe(4);
+      expect(rig.channel.stats).toMatchObject({ messagesIn: 4, bytesIn: Buffer.byteLength(lines.join('')) });
     });
 
     it('delivers nothing before it is started, and then everything', async () => {
@@ -106,7 +106,7 @@ export function channelContract(name: string, open: () => Promise<ChannelRig>): 
       for (const text of texts) rig.channel.send(parts(text, 5, 5, 20));
       await eventually('all lines', () => rig.received.length === texts.length);
       expect(rig.received).toEqual(texts);
-      expect(rig.channel.stats.messagesOut).toBe(50);
+      expect(rig.channel.stats).toMatchObject({ messagesOut: 50, bytesOut: texts.join('').length });
     });
 
     it('counts what is no message and never forwards it', async () => {
