@@ -105,6 +105,9 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     limits: settings.limits,
     maxServers: settings.limits.servers,
     parallelStarts: settings.limits.parallelStarts,
+    health: settings.health,
+    onDegraded: ({ name }, failure) =>
+      log.warn({ server: name, code: failure.code }, `health checks fail: ${failure.message}`),
   });
   undo(() => manager.close());
   const keys = new KeyStore({ dataDir: settings.dataDir, configured: settings.keys });

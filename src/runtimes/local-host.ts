@@ -46,7 +46,11 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     bytes.set(id, count);
     return count;
   };
-  const spawn = async (definition: ServerDefinition, launch: Launch): Promise<LocalProcess> => {
+  const spawn = async (
+    definition: ServerDefinition,
+    launch: Launch,
+    quiet = false,
+  ): Promise<LocalProcess> => {
     const { secrets, limits, id } = definition;
     const started = await spawnProcess(launch, {
       owner,
@@ -57,7 +61,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       graces: { eof: limits.eofGrace, term: limits.termGrace },
       registry,
     });
-    started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
+    if (!quiet) started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
     return started;
   };
   const supervisor = new Supervisor({
@@ -74,12 +78,17 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal) =>
-      probe(() => spawn(definition, definition.launch), {
+    probe: (definition, signal, { quiet } = { quiet: false }) =>
+      probe(() => spawn(definition, definition.launch, quiet), {
         timeoutMs: definition.limits.startTimeout,
         clock,
         ...(signal && { signal }),
       }),
+    renew: (id) => {
+      pools.get(id)?.renew();
+      const unused = supervisor.sessions(id).filter(({ report }) => report.kind === 'process');
+      for (const one of unused) void one.end();
+    },
     undefine: async (id, how) => {
       await supervisor.undefine(id, how);
       pools.delete(id);

@@ -19,10 +19,19 @@ export interface ServerActivity {
 }
 
 export interface ServerHost {
-  /** Starts one process, shakes hands, ends it. Rejects with `start-failed` and phase `spawn` or `handshake`. */
-  probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport>;
+  /**
+   * Starts one process, shakes hands, ends it. Rejects with `start-failed` and phase `spawn` or `handshake`. `quiet`: what it
+   * writes to stderr stays out of the server's log.
+   */
+  probe(
+    definition: ServerDefinition,
+    signal?: AbortSignal,
+    options?: { readonly quiet: boolean },
+  ): Promise<HandshakeReport>;
   /** Makes the server callable (and starts its spares). Defining an id again replaces it: new sessions use the new definition. */
   define(definition: ServerDefinition): void;
+  /** Replaces its spares and ends its shared processes that no session is on. Unknown ids are ignored. */
+  renew(id: string): void;
   /** Ends its sessions and processes; `force` skips the grace of the kill ladder. Unknown ids resolve. */
   undefine(id: string, options: { readonly force: boolean }): Promise<void>;
   activity(id: string): ServerActivity | undefined;

@@ -107,22 +107,31 @@ export class FakePackages implements Packages {
 export class FakeHost implements ServerHost {
   readonly probed: ServerDefinition[] = [];
   readonly defined = new Map<string, ServerDefinition>();
+  /** Probes wait for it. */
+  hold: Promise<void> | undefined;
   readonly undefined: { id: string; force: boolean }[] = [];
   readonly lines = new Map<string, StderrLine[]>();
   readonly open = new Map<string, SessionReport[]>();
+  readonly renewed: string[] = [];
   /** What the next {@link takeUsage} gives. */
   readonly used = new Map<string, Usage>();
   readonly #readers = new Map<string, Set<(line: StderrLine) => void>>();
   failure: BerthError | undefined;
 
-  async probe(definition: ServerDefinition): Promise<HandshakeReport> {
+  async probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport> {
     this.probed.push(definition);
+    if (this.hold) await this.hold;
+    signal?.throwIfAborted();
     if (this.failure) throw this.failure;
     return REPORT;
   }
 
   define(definition: ServerDefinition): void {
     this.defined.set(definition.id, definition);
+  }
+
+  renew(id: string): void {
+    this.renewed.push(id);
   }
 
   async undefine(id: string, options: { readonly force: boolean }): Promise<void> {
@@ -246,6 +255,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       allow: { npm: true, pypi: true },
       maxServers: 50,
       parallelStarts: 4,
+      health: { interval: 0, failures: 3 },
       ...options,
       ...more,
     });
