@@ -1,6 +1,6 @@
 /** Whether a server that runs still answers: one throw-away handshake now and then, or when somebody asks. */
 import type { Cancel, Clock } from '../clock.ts';
-import { type BerthError, toBerthError } from '../errors.ts';
+import { BerthError, toBerthError } from '../errors.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { ServerHost } from './host.ts';
@@ -17,7 +17,7 @@ export interface HealthLimits {
 export interface HealthCheck {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** How long it took, milliseconds. */
+  /** Milliseconds that spawn and handshake took; of a failure, until its process was gone. */
   readonly ms: number;
   /** Failed checks in a row, this one included; 0 for one that came through. */
   readonly failures: number;
@@ -69,8 +69,7 @@ export class ServerHealth {
     const { clock, limits } = this.#tools;
     const stop = limits.interval > 0 ? clock.every(limits.interval, () => void this.check()) : () => {};
     this.#running = { definition, abort: new AbortController(), stop };
-    if (report)
-      this.#last = { at: Date.now(), ms: Math.round(report.spawnMs + report.handshakeMs), failures: 0 };
+    if (report) this.#last = { at: Date.now(), ms: timeOf(report), failures: 0 };
   }
 
   /** The server no longer runs: no further checks, and one under way means nothing. Idempotent. */
@@ -99,27 +98,32 @@ export class ServerHealth {
     const { clock, host, turn } = this.#tools;
     const startTimeout = Math.min(definition.limits.startTimeout, ANSWER_WITHIN);
     let release: (() => void) | undefined;
+    let outcome: HandshakeReport | BerthError;
     let begun = clock.now();
-    let failure: BerthError | undefined;
     try {
       release = await turn(signal);
       begun = clock.now();
-      await host.probe({ ...definition, limits: { ...definition.limits, startTimeout } }, signal, {
-        quiet: true,
-      });
+      const quick = { ...definition, limits: { ...definition.limits, startTimeout } };
+      outcome = await host.probe(quick, signal, { quiet: true });
     } catch (thrown) {
-      failure = toBerthError(thrown);
+      outcome = toBerthError(thrown);
     } finally {
       release?.();
     }
-    if (!signal.aborted) this.#note(definition, Math.round(clock.now() - begun), failure);
+    if (signal.aborted) return;
+    if (outcome instanceof BerthError) this.#note(definition, Math.round(clock.now() - begun), outcome);
+    else this.#note(definition, timeOf(outcome));
   }
 
-  #note(definition: ServerDefinition, ms: number, failure: BerthError | undefined): void {
+  #note(definition: ServerDefinition, ms: number, failure?: BerthError): void {
     const failures = failure ? (this.#last?.failures ?? 0) + 1 : 0;
     this.#last = { at: Date.now(), ms, failures, ...(failure && { failure: toFailureRecord(failure) }) };
     if (!failure || failures !== this.#tools.limits.failures) return;
     this.#tools.onDegraded?.(definition, failure);
     this.#tools.host.renew(definition.id);
   }
+}
+
+function timeOf({ spawnMs, handshakeMs }: HandshakeReport): number {
+  return Math.round(spawnMs + handshakeMs);
 }

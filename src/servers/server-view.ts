@@ -45,7 +45,8 @@ export interface ServerStatus {
   readonly lastActivity?: string;
 }
 
-export interface HealthCheckView extends Omit<HealthCheck, 'at'> {
+/** Its failure stands beside it. */
+export interface HealthCheckView extends Pick<HealthCheck, 'ms' | 'failures'> {
   /** ISO 8601, UTC. */
   readonly at: string;
 }
@@ -112,7 +113,7 @@ export function viewHealth({
     message: shown === 'running' ? messageOf(record, shown) : (failed?.message ?? messageOf(record, shown)),
     ...(failed?.hint !== undefined && { hint: failed.hint }),
     ...(failed && { failure: failed }),
-    ...(last && { lastCheck: { ...last, at: iso(last.at) } }),
+    ...(last && { lastCheck: { at: iso(last.at), ms: last.ms, failures: last.failures } }),
   };
 }
 
