@@ -1,6 +1,6 @@
 /**
- * What `npm start`, `npm test`, `npm run berth` and `npm run bench` run: sets the checkout up with any Node from 20 on, then
- * runs the program on the pinned Node. Arguments after the name of the program are the program's.
+ * What `npm start`, `npm test`, `npm run coverage`, `npm run berth` and `npm run bench` run: sets the checkout up with any Node
+ * from 20 on, then runs the program on the pinned Node. Arguments after the name of the program are the program's.
  */
 import { delimiter, dirname, join } from 'node:path';
 import { findNode } from '../bin/find-node.mjs';
@@ -12,6 +12,7 @@ const PROGRAMS = {
   start: ['dist/main.js'],
   berth: ['dist/cli/main.js'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
+  coverage: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
   bench: ['bench/main.ts'],
 };
 

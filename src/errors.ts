@@ -27,7 +27,7 @@ export const ERROR_TABLE = {
   'unsupported-version': {
     status: 400,
     rpc: -32000,
-    hint: 'Use an MCP revision from 2024-11-05 to 2025-11-25.',
+    hint: 'Use a revision of MCP from 2024-11-05 on; HTTP+SSE ends with 2025-11-25.',
   },
   'unknown-version': {
     status: 400,
@@ -80,7 +80,7 @@ export const ERROR_TABLE = {
   'method-not-allowed': { status: 405, rpc: -32000, hint: 'Use one of the methods of the Allow header.' },
   'not-acceptable': { status: 406, rpc: -32000, hint: 'Accept both application/json and text/event-stream.' },
   conflict: { status: 409, rpc: -32603, hint: 'Use another name, or remove the existing one first.' },
-  'too-large': { status: 413, rpc: -32600, hint: 'Send a smaller message, or raise limits.messageBytes.' },
+  'too-large': { status: 413, rpc: -32000, hint: 'Send a smaller message, or raise limits.messageBytes.' },
   'unsupported-media-type': { status: 415, rpc: -32000, hint: 'Send Content-Type: application/json.' },
   'limit-reached': {
     status: 429,

@@ -6,6 +6,7 @@ import { createGuard, type GuardSettings } from './auth/guard.ts';
 import type { KeyStore } from './auth/keys.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { BerthError } from './errors.ts';
+import { BodyBudget } from './transports/body-budget.ts';
 import type { Directory, Router, Sealer, TransportLimits } from './transports/context.ts';
 import { createDataPlane } from './transports/data-plane.ts';
 import { createHttpFront, type HttpFront } from './transports/http-server.ts';
@@ -42,6 +43,7 @@ export function createGateway(options: GatewayOptions): HttpFront {
     guard: createGuard(settings, keys),
     sealer: options.sealer,
     limits: settings.limits,
+    bodies: new BodyBudget(settings.limits.openBodyBytes),
     clock: options.clock ?? systemClock,
     pathPrefix:
       settings.publicUrl === undefined ? '' : new URL(settings.publicUrl).pathname.replace(/\/$/, ''),

@@ -29,8 +29,6 @@ import { loadCatalogue } from './templates/catalogue.ts';
 
 const LOCAL_REPLICA = 'local';
 const TEMPLATES = fileURLToPath(new URL('../registry-templates', import.meta.url));
-/** Milliseconds after a stop signal in which the gentle way must have come to its end. */
-const STOP_WITHIN = 15_000;
 /** Milliseconds between looks at installed packages that nobody uses any more. */
 const COLLECT_EVERY = 6 * 60 * 60_000;
 
@@ -39,6 +37,8 @@ type Undo = (step: () => Promise<void> | void) => void;
 export interface Gateway {
   /** What clients and browsers are told. */
   readonly url: string;
+  /** Milliseconds after a stop signal in which {@link close} must have come to its end. */
+  readonly stopTimeout: number;
   /** Ends sessions, processes and the server; idempotent. */
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export async function runGateway(flags: readonly string[] = []): Promise<Gateway
     return closing;
   };
   try {
-    return { url: await start(flags, (step) => steps.push(step)), close };
+    return { ...(await start(flags, (step) => steps.push(step))), close };
   } catch (error) {
     await close();
     throw error;
@@ -68,7 +68,7 @@ export function openKeyStore(): Promise<KeyStore> {
   return Promise.resolve(new KeyStore({ dataDir: settings.dataDir, configured: settings.keys }));
 }
 
-async function start(flags: readonly string[], undo: Undo): Promise<string> {
+async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway, 'close'>> {
   const notices: string[] = [];
   const settings = loadSettings({
     flags: parseFlags(flags),
@@ -94,6 +94,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<string> {
     allow: settings.allow,
     limits: settings.limits,
     maxServers: settings.limits.servers,
+    parallelStarts: settings.limits.parallelStarts,
   });
   undo(() => manager.close());
   const keys = new KeyStore({ dataDir: settings.dataDir, configured: settings.keys });
@@ -136,7 +137,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<string> {
   await manager.restore();
   undo(collectTrees(packages, manager, { settings, log }));
   log.debug({ url }, 'the gateway serves');
-  return url;
+  return { url, stopTimeout: settings.limits.stopTimeout };
 }
 
 /** Locks the data folder, ends what a killed gateway left behind, and opens the place where processes run. */
@@ -148,7 +149,11 @@ async function openHost(
   const table = createProcessTable();
   const lock = await lockDataFolder(settings.dataDir, table);
   undo(() => lock.close());
-  const swept = await sweepOrphans(lock.owner.folder, { table, clock: systemClock });
+  const swept = await sweepOrphans(lock.owner.folder, {
+    table,
+    clock: systemClock,
+    termMs: settings.limits.termGrace,
+  });
   if (swept.length > 0)
     log.warn({ processes: swept.length }, 'ended processes that a killed gateway had left');
   const host = createLocalHost({ owner: lock.owner, table });
@@ -183,7 +188,7 @@ async function main(): Promise<void> {
   console.log(`Berth listens on ${gateway.url}`);
   console.log('Next, in another terminal: npm run berth -- run everything');
   const stop = (): void => {
-    setTimeout(() => process.exit(1), STOP_WITHIN).unref();
+    setTimeout(() => process.exit(1), gateway.stopTimeout).unref();
     gateway.close().then(
       () => process.exit(0),
       () => process.exit(1),

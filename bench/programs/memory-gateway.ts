@@ -24,6 +24,7 @@ const RESULT = {
 };
 const LIMITS = {
   messageBytes: 4 * 1024 * 1024,
+  openBodyBytes: 256 * 1024 * 1024,
   batch: 100,
   depth: 64,
   elements: 100_000,

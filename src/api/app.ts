@@ -10,8 +10,9 @@ import type { ServerManager } from '../servers/server-manager.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { problemResponse } from './problem.ts';
 import type { ApiVariables } from './request-checks.ts';
-import { noForms, requestIds } from './request-checks.ts';
+import { noCodings, noForms, requestIds } from './request-checks.ts';
 import { addServerRoutes } from './server-routes.ts';
+import { addSessionRoutes } from './session-routes.ts';
 import { addTemplateRoutes } from './template-routes.ts';
 
 export interface ApiInput {
@@ -26,8 +27,9 @@ export interface ApiInput {
 /** Serves `/api/…` and answers everything else there with a 404 problem; other paths are not touched when it is mounted with `route('/', …)`. */
 export function createApi({ manager, templates, report, signal }: ApiInput): Hono<ApiVariables> {
   const api = new Hono<ApiVariables>();
-  api.use('/api/*', requestIds, noForms);
+  api.use('/api/*', requestIds, noCodings, noForms);
   addServerRoutes(api, { manager, signal });
+  addSessionRoutes(api, manager);
   addTemplateRoutes(api, templates);
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {

@@ -36,6 +36,13 @@ export function queryWord<T extends string>(
   throw fault(name, `must be one of ${words.join(', ')}`);
 }
 
+/** The part of a list that `limit` (100 unless given) and `offset` ask for. Throws `bad-input`. */
+export function queryPage(request: HonoRequest): { of<T>(all: readonly T[]): T[] } {
+  const limit = queryNumber(request, 'limit', { fallback: 100, max: 1_000 });
+  const offset = queryNumber(request, 'offset', { fallback: 0, max: 100_000 });
+  return { of: (all) => all.slice(offset, offset + limit) };
+}
+
 function fault(name: string, detail: string): BerthError {
   return new BerthError('bad-input', `query parameter ${name} ${detail}`, {
     fields: [{ pointer: `?${name}`, detail }],

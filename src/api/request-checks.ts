@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import { BerthError } from '../errors.ts';
+import { problemResponse } from './problem.ts';
 
 /** What the middlewares leave for the routes. */
 export interface ApiVariables {
@@ -24,6 +25,17 @@ export const requestIds: MiddlewareHandler<ApiVariables> = async (context, next)
   context.set('requestId', requestId);
   await next();
   context.res.headers.set('X-Request-ID', requestId);
+};
+
+/** Refuses a compressed body with 415: it is not unpacked, because what comes out of it has no bound. */
+export const noCodings: MiddlewareHandler<ApiVariables> = async (context, next) => {
+  const coding = context.req.header('Content-Encoding')?.trim().toLowerCase() ?? '';
+  if (coding === '' || coding === 'identity') return await next();
+  const hint = 'Send the body as it is, without Content-Encoding.';
+  const error = new BerthError('unsupported-media-type', 'a body with Content-Encoding is not taken', {
+    hint,
+  });
+  return problemResponse(error, context.get('requestId'), { 'Accept-Encoding': 'identity' });
 };
 
 /** Refuses changes that a form of a web page could send: with 415 when there is a body of another type, with 403 when there is none. */

@@ -3,7 +3,7 @@ import type { Hono } from 'hono';
 import type { ServerManager } from '../servers/server-manager.ts';
 import { parseServerSpec } from '../servers/server-spec.ts';
 import { ndjsonResponse } from './ndjson.ts';
-import { queryFlag, queryNumber, queryWord } from './query.ts';
+import { queryFlag, queryNumber, queryPage, queryWord } from './query.ts';
 import type { ApiVariables } from './request-checks.ts';
 import { readJson } from './request-checks.ts';
 
@@ -36,13 +36,12 @@ function addCollection(api: Hono<ApiVariables>, { manager }: ServerRoutesInput):
   api.get(SERVERS, (context) => {
     const state = queryWord(context.req, 'state', STATES);
     const template = context.req.query('template');
-    const limit = queryNumber(context.req, 'limit', { fallback: 100, max: 1_000 });
-    const offset = queryNumber(context.req, 'offset', { fallback: 0, max: 100_000 });
+    const page = queryPage(context.req);
     const found = manager
       .list()
       .filter((server) => state === undefined || server.status.state === state)
       .filter((server) => template === undefined || server.spec.template === template);
-    return context.json({ servers: found.slice(offset, offset + limit), total: found.length });
+    return context.json({ servers: page.of(found), total: found.length });
   });
 
   api.get(`${SERVERS}/:name`, (context) => context.json(manager.get(context.req.param('name'))));

@@ -20,6 +20,7 @@ export interface ServerAnswer {
     readonly message: string;
     readonly sessions: number;
     readonly era?: string;
+    readonly eras?: readonly string[];
     readonly tools?: readonly string[];
     readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
     readonly failure?: FailureAnswer;
@@ -53,6 +54,21 @@ export interface LogLineAnswer {
   readonly at: number;
   readonly pid: number;
   readonly text: string;
+}
+
+export interface SessionAnswer {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly transport?: string;
+  readonly principal?: string;
+  readonly protocolVersion?: string;
+  readonly lastActivity: string;
+  readonly callsInFlight: number;
+  readonly queuedBytes: number;
+  readonly bufferedBytes: number;
+  readonly lostNotifications: number;
+  readonly processes: readonly { readonly pid: number }[];
 }
 
 export interface TemplateAnswer {
@@ -98,14 +114,7 @@ export class ApiClient {
   }
 
   async list(): Promise<ServerAnswer[]> {
-    const servers: ServerAnswer[] = [];
-    for (;;) {
-      const page: { servers: ServerAnswer[]; total: number } = await this.#json(
-        `/servers?limit=1000&offset=${servers.length}`,
-      );
-      servers.push(...page.servers);
-      if (servers.length >= page.total || page.servers.length === 0) return servers;
-    }
+    return await this.#pages('/servers', 'servers');
   }
 
   async get(name: string): Promise<ServerAnswer> {
@@ -122,6 +131,20 @@ export class ApiClient {
 
   async remove(name: string, force: boolean): Promise<void> {
     await this.#send(`${serverPath(name)}?force=${force}`, { method: 'DELETE' });
+  }
+
+  async sessions(name: string): Promise<SessionAnswer[]> {
+    return await this.#pages(`${serverPath(name)}/sessions`, 'sessions');
+  }
+
+  async endSession(name: string, session: string): Promise<void> {
+    await this.#send(`${serverPath(name)}/sessions/${encodeURIComponent(session)}`, { method: 'DELETE' });
+  }
+
+  /** Resolves with how many there were. */
+  async endSessions(name: string): Promise<number> {
+    const answer = await this.#json<{ ended: number }>(`${serverPath(name)}/sessions`, { method: 'DELETE' });
+    return answer.ended;
   }
 
   /** What happens during the newest start, up to its end. */
@@ -145,6 +168,17 @@ export class ApiClient {
 
   async template(slug: string): Promise<TemplateAnswer> {
     return await this.#json(`/templates/${encodeURIComponent(slug)}`);
+  }
+
+  /** A whole list, page by page; `member` is what the page calls it. */
+  async #pages<T>(path: string, member: string): Promise<T[]> {
+    const all: T[] = [];
+    for (;;) {
+      const page = await this.#json<Record<string, unknown>>(`${path}?limit=1000&offset=${all.length}`);
+      const items = page[member] as T[];
+      all.push(...items);
+      if (all.length >= Number(page.total) || items.length === 0) return all;
+    }
   }
 
   async #json<T>(path: string, call: Call = {}): Promise<T> {

@@ -8,7 +8,7 @@ import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { ProgressLine } from './progress.ts';
 
 const TRANSPORT_NAMES: Readonly<Record<string, string>> = {
-  'streamable-http': 'Streamable HTTP',
+  'streamable-http': 'Streamable HTTP, old and new clients',
   sse: 'HTTP+SSE',
   websocket: 'WebSocket',
 };
@@ -88,5 +88,7 @@ function describeRunning({ name, status }: ServerAnswer, foreground: boolean): s
   const next = foreground
     ? `Next, in another terminal: berth logs -f ${name} · berth get ${name}. Ctrl-C stops it.`
     : `Next: berth logs -f ${name} · berth get ${name} · berth stop ${name}`;
-  return `${[`${name} is running${tools}${status.era === undefined ? '' : `, speaks ${status.era}`}`, ...urls, next].join('\n')}\n`;
+  const eras = status.eras ?? (status.era === undefined ? [] : [status.era]);
+  const speaks = eras.length > 0 ? `, speaks ${eras.join(' and ')}` : '';
+  return `${[`${name} is running${tools}${speaks}`, ...urls, next].join('\n')}\n`;
 }

@@ -8,6 +8,7 @@ import { addGatewayCommands } from './gateway-commands.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addServerCommands } from './server-commands.ts';
+import { addSessionCommands } from './session-commands.ts';
 
 /** Runs one command to its exit code; what it throws is shown. */
 export type CommandRunner = (command: Command, action: () => Promise<number>) => Promise<void>;
@@ -33,8 +34,8 @@ export async function runCli({ argv, system, extensions = [] }: CliInput): Promi
     }
   };
   const program = createProgram(system);
-  for (const add of [addRunCommand, addServerCommands, addKeyCommands, addGatewayCommands, ...extensions])
-    add(program, system, run);
+  const own = [addRunCommand, addServerCommands, addSessionCommands, addKeyCommands, addGatewayCommands];
+  for (const add of [...own, ...extensions]) add(program, system, run);
   for (const command of allCommands(program))
     command
       .exitOverride()

@@ -17,6 +17,8 @@ export interface Envelope {
   readonly paramsEnd: number;
   readonly resultStart: number;
   readonly resultEnd: number;
+  readonly errorStart: number;
+  readonly errorEnd: number;
   /** `params._meta.progressToken` of a request. */
   readonly metaTokenStart: number;
   readonly metaTokenEnd: number;
@@ -181,6 +183,8 @@ function readScan(scan: Scanner, bytes: Buffer): Scanned {
       paramsEnd: ends[SLOT.params] as number,
       resultStart: starts[SLOT.result] as number,
       resultEnd: ends[SLOT.result] as number,
+      errorStart: starts[SLOT.error] as number,
+      errorEnd: ends[SLOT.error] as number,
       metaTokenStart: isIdByte(bytes[starts[SLOT.metaToken] as number])
         ? (starts[SLOT.metaToken] as number)
         : -1,

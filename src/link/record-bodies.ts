@@ -2,10 +2,10 @@
 import { BerthError } from '../errors.ts';
 import { byteLength } from '../jsonrpc/edit.ts';
 import { scanMessage } from '../jsonrpc/envelope.ts';
+import type { CallRequest, ModernCall } from '../sessions/call-request.ts';
 import type { ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { EventKind, ParkRecord, ReaderEnd, StreamEvent } from '../sessions/reader.ts';
-import type { CallRequest, ModernCall } from '../sessions/session.ts';
 import { RECORD, RECORD_HEAD, type RecordType, startRecord } from './record.ts';
 
 const FLAG = { batch: 1, openStreams: 2, openSingle: 4, again: 8, positioned: 16 } as const;

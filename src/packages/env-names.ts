@@ -33,6 +33,12 @@ const FORBIDDEN_NAMES: ReadonlySet<string> = new Set([
   'JAVA_TOOL_OPTIONS',
   '_JAVA_OPTIONS',
 ]);
+/**
+ * The end of every name that a client library takes for a proxy: of a scheme (also behind a prefix, as `GLOBAL_AGENT_HTTP_PROXY`),
+ * of all of them, or of none. Python makes a proxy of any name that ends so, but only for a scheme of that name.
+ */
+const PROXY_NAME =
+  /(?:^|_)(?:HTTPS?|ALL|NO|GLOBAL|DEFAULT|FTPS?|SFTP|SOCKS(?:[45][AH]?)?|WSS?|GRPC|GIT|SSH|SCP|RSYNC|TELNET|LDAPS?|IMAPS?|POP3S?|SMTPS?|SMBS?|MQTTS?|RTSPS?|RTMPS?|GOPHERS?|DICT|TFTP)_PROXY$/;
 /** Means nothing to Node itself. */
 const HARMLESS: ReadonlySet<string> = new Set(['NODE_ENV']);
 const PORTABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
@@ -42,6 +48,6 @@ export function isForbiddenEnvName(name: string): boolean {
   if (!PORTABLE_NAME.test(name)) return true;
   const upper = name.toUpperCase();
   if (HARMLESS.has(upper)) return name !== upper;
-  if (FORBIDDEN_NAMES.has(upper) || upper.endsWith('_PROXY')) return true;
+  if (FORBIDDEN_NAMES.has(upper) || PROXY_NAME.test(upper)) return true;
   return FORBIDDEN_PREFIXES.some((prefix) => upper.startsWith(prefix));
 }

@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../errors.ts';
+import { onFittingPython, type Python } from './fitting-python.ts';
 import type { Installer, InstallerOptions } from './installer.ts';
 import { noteInstaller } from './leftover.ts';
 import type { PackagePhase, PackageSource, ResolvedPackage } from './package.ts';
@@ -14,7 +15,6 @@ import { type ProgramResult, runProgram } from './run-program.ts';
 import { type TreeLock, TreeStore, treeKey } from './tree-store.ts';
 import { ensureUv } from './uv.ts';
 
-const PYTHON_WISH = 'cpython>=3.10';
 const REQUIREMENTS_IN = 'requirements.in';
 const REQUIREMENTS = 'requirements.txt';
 const PYTHON_TAG = 'python-tag';
@@ -62,7 +62,8 @@ export function uvArgs(
 interface Uv {
   /** Rejects with the code of the phase, the exit code and the last lines if uv fails. */
   run(step: UvStep, python: string): Promise<ProgramResult>;
-  findPython(): Promise<{ path: string; tag: string }>;
+  /** `wish`: which one, as uv writes it. */
+  findPython(wish: string): Promise<Python>;
 }
 
 interface UvJob {
@@ -79,19 +80,17 @@ export function createPypiInstaller(input: PypiInput): Installer {
     resolve: async (source, options) =>
       await store.scratch(async (folder) => {
         const uv = await openUv(input, { phase: 'resolve', folder, source, options });
-        const { path } = await uv.findPython();
         await writeFile(join(folder, REQUIREMENTS_IN), `${requirementOf(source)}\n`);
-        return toResolved(source, (await uv.run('resolve', path)).stdout);
+        return toResolved(source, (await onFit(uv, 'resolve', source)).result.stdout);
       }),
     async lock(source, folder, options) {
       options.say(`resolving the dependencies of ${source.name} ${source.version}`);
       const uv = await openUv(input, { phase: 'install', folder, source, options });
-      const { path, tag } = await uv.findPython();
       await writeFile(
         join(folder, REQUIREMENTS_IN),
         [requirementOf(source), ...source.constraints, ''].join('\n'),
       );
-      await uv.run('lock', path);
+      const { tag } = (await onFit(uv, 'lock', source)).python;
       const requirements = await readFile(join(folder, REQUIREMENTS), 'utf8');
       options.say(`${requirements.match(/^\S+==/gm)?.length ?? 0} packages to install`);
       const lock = { [REQUIREMENTS]: requirements, [PYTHON_TAG]: tag };
@@ -113,6 +112,10 @@ export function pypiTreeKey(lock: TreeLock, builds: boolean): string {
   const { platform, arch, libc } = currentPlatform();
   const locked = [lock[REQUIREMENTS] ?? '', lock[PYTHON_TAG] ?? ''];
   return treeKey(['pypi', ...locked, platform, arch, libc, builds ? 'builds' : 'wheels']);
+}
+
+function onFit(uv: Uv, step: 'resolve' | 'lock', { name }: PackageSource) {
+  return onFittingPython(name, uv.findPython, ({ path }) => uv.run(step, path));
 }
 
 function requirementOf(source: PackageSource): string {
@@ -161,9 +164,9 @@ async function openUv(input: PypiInput, job: UvJob): Promise<Uv> {
         uvArgs(step, { folder: job.folder, python, builds }),
         `${STEP_WORDS[step]} ${job.source.name}`,
       ),
-    async findPython() {
-      const args = ['python', 'find', PYTHON_WISH, '--system', '--no-python-downloads', '--no-project'];
-      const path = (await run(file, args, 'find a Python of version 3.10 or newer')).stdout.trim();
+    async findPython(wish) {
+      const args = ['python', 'find', wish, '--system', '--no-python-downloads', '--no-project'];
+      const path = (await run(file, args, `find a Python ${wish.replace('cpython', '')}`)).stdout.trim();
       return {
         path,
         tag: (await run(path, ['-I', '-c', PYTHON_TAG_CODE], 'ask Python for its version')).stdout.trim(),

@@ -1,8 +1,8 @@
 /** Servers as processes of this machine: a supervisor in this program, with everything that starts and ends its processes. */
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
-import { type HandshakeOptions, handshake } from '../supervisor/handshake.ts';
-import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import { probeEras } from '../supervisor/era-probe.ts';
+import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
 import { type LocalProcess, spawnProcess } from '../supervisor/process.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
@@ -39,7 +39,11 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     logs.set(id, log);
     return log;
   };
-  const spawn = async (definition: ServerDefinition, launch: Launch): Promise<LocalProcess> => {
+  const spawn = async (
+    definition: ServerDefinition,
+    launch: Launch,
+    { quiet }: { readonly quiet: boolean } = { quiet: false },
+  ): Promise<LocalProcess> => {
     const { secrets, limits, id } = definition;
     const started = await spawnProcess(launch, {
       owner,
@@ -47,9 +51,10 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       clock,
       secrets,
       maxLineBytes: limits.lineBytes,
+      graces: { eof: limits.eofGrace, term: limits.termGrace },
       registry,
     });
-    started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
+    if (!quiet) started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
     return started;
   };
   const supervisor = new Supervisor({
@@ -64,16 +69,29 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal) =>
-      probe(() => spawn(definition, definition.launch), {
-        timeoutMs: definition.limits.startTimeout,
+    probe: (definition, signal) => {
+      const { launch, limits, eras = [] } = definition;
+      const [era] = eras.length === 1 ? eras : [];
+      // What a legacy server says about the question of the other era is of no use to anybody.
+      const isQuiet = (asked: Era): boolean => asked === 'modern' && era === undefined;
+      return probeEras((asked) => spawn(definition, launch, { quiet: isQuiet(asked) }), {
+        timeoutMs: limits.startTimeout,
         clock,
+        ...(era && { era }),
         ...(signal && { signal }),
-      }),
+      });
+    },
     undefine: async (id, how) => {
       await supervisor.undefine(id, how);
       pools.delete(id);
       logs.delete(id);
+    },
+    sessions: (id) => supervisor.sessions(id).map(({ report }) => report),
+    endSessions: async (id, session) => {
+      const all = supervisor.sessions(id);
+      const ending = session === undefined ? all : all.filter(({ report }) => report.id === session);
+      await Promise.all(ending.map((one) => one.end()));
+      return ending.length;
     },
     activity: (id) => toActivity(supervisor.activity(id), pools.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),
@@ -84,18 +102,6 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     },
     killNow: () => registry.killNow(),
   };
-}
-
-async function probe(
-  start: () => Promise<LocalProcess>,
-  options: HandshakeOptions,
-): Promise<HandshakeReport> {
-  const process = await start();
-  try {
-    return await handshake(process, options);
-  } finally {
-    await process.stop();
-  }
 }
 
 function toActivity(

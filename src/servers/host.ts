@@ -1,6 +1,7 @@
 /** What the servers folder needs from whatever runs processes; implemented by `runtimes/local`. */
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
+import type { SessionReport } from '../supervisor/session-report.ts';
 
 export interface StderrLine {
   /** Milliseconds since the epoch. */
@@ -17,13 +18,17 @@ export interface ServerActivity {
 }
 
 export interface ServerHost {
-  /** Starts one process, shakes hands, ends it. Rejects with `start-failed` and phase `spawn` or `handshake`. */
+  /** Starts a process for each era that is to be tried (one era, when the definition names one), shakes hands, ends them. Rejects with `start-failed` and phase `spawn` or `handshake`. */
   probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport>;
   /** Makes the server callable (and starts its spares). Defining an id again replaces it: new sessions use the new definition. */
   define(definition: ServerDefinition): void;
   /** Ends its sessions and processes; `force` skips the grace of the kill ladder. Unknown ids resolve. */
   undefine(id: string, options: { readonly force: boolean }): Promise<void>;
   activity(id: string): ServerActivity | undefined;
+  /** Its conversations and its shared processes that no session is on, oldest first; none for unknown ids. */
+  sessions(id: string): SessionReport[];
+  /** Ends the one with this {@link SessionReport.id}, or all of them; resolves with how many there were. */
+  endSessions(id: string, session?: string): Promise<number>;
   /** Calls `line` for every further stderr line of any of its processes; returns the unsubscribe. */
   stderr(id: string, line: (line: StderrLine) => void): () => void;
   /** The newest stderr lines of its processes, oldest first. */

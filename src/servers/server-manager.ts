@@ -19,6 +19,8 @@ import type { ServerSpec } from './server-spec.ts';
 import { isSameSpec } from './server-spec.ts';
 import type { ServerView } from './server-view.ts';
 import { viewServer } from './server-view.ts';
+import type { SessionView } from './session-view.ts';
+import { viewSession } from './session-view.ts';
 import type { StartLog } from './start-log.ts';
 import { Turns } from './turns.ts';
 
@@ -35,9 +37,9 @@ export interface ServerManagerOptions {
   /** What holds where a specification says nothing; `DEFAULT_LIMITS` for the rest. */
   readonly limits?: Partial<ServerLimits>;
   /** Servers at one time, stopped ones included. */
-  readonly maxServers?: number;
+  readonly maxServers: number;
   /** Starts at one time; further ones wait as `pending`. */
-  readonly parallelStarts?: number;
+  readonly parallelStarts: number;
   readonly secrets?: SecretSource;
   readonly clock?: Clock;
 }
@@ -49,9 +51,6 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-const MAX_SERVERS = 50;
-const PARALLEL_STARTS = 4;
-
 export class ServerManager {
   readonly #options: ServerManagerOptions;
   readonly #tools: ManagedServerTools;
@@ -60,7 +59,7 @@ export class ServerManager {
 
   constructor(options: ServerManagerOptions) {
     this.#options = options;
-    const turns = new Turns(options.parallelStarts ?? PARALLEL_STARTS);
+    const turns = new Turns(options.parallelStarts);
     this.#tools = {
       packages: options.packages,
       host: options.host,
@@ -135,6 +134,25 @@ export class ServerManager {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Its conversations, and its shared processes that no session is on, oldest first. Throws `not-found`. */
+  sessions(name: string): SessionView[] {
+    const now = Date.now();
+    return this.#options.host.sessions(this.#get(name).record.id).map((report) => viewSession(report, now));
+  }
+
+  /** Ends one of {@link sessions}. Throws `not-found`. */
+  async endSession(name: string, session: string): Promise<void> {
+    const { id } = this.#get(name).record;
+    if ((await this.#options.host.endSessions(id, session)) > 0) return;
+    const hint = `List what there is with: berth sessions ${name}.`;
+    throw new BerthError('not-found', `${name} has no session ${JSON.stringify(session)}`, { hint });
+  }
+
+  /** Ends all of {@link sessions}; resolves with their number. Throws `not-found`. */
+  async endSessions(name: string): Promise<number> {
+    return await this.#options.host.endSessions(this.#get(name).record.id);
+  }
+
   /** For the data plane: what it needs to know, without building anything. */
   find(name: string): ServerEntry | undefined {
     return this.#servers.get(name)?.entry;
@@ -189,7 +207,7 @@ export class ServerManager {
 
   #create(spec: ServerSpec): ManagedServer {
     const plan = planServer(spec, this.#options.templates, this.#options.allow);
-    const limit = this.#options.maxServers ?? MAX_SERVERS;
+    const limit = this.#options.maxServers;
     if (this.#servers.size >= limit) {
       throw new BerthError(
         'limit-reached',

@@ -67,6 +67,7 @@ const milliseconds = z
   .int()
   .min(1_000)
   .max(7 * 24 * 3_600_000);
+const grace = z.int().min(1).max(600_000);
 const bytes = z
   .int()
   .min(1_024)
@@ -80,6 +81,9 @@ const limits = z.strictObject({
   requestTimeout: milliseconds.optional(),
   startTimeout: milliseconds.optional(),
   lineBytes: bytes.optional(),
+  subscriptions: z.int().min(1).max(100_000).optional(),
+  eofGrace: grace.optional(),
+  termGrace: grace.optional(),
 });
 
 const specSchema = z
@@ -106,6 +110,8 @@ const specSchema = z
     secrets: z.record(envName, secret).default({}),
     isolation: z.enum(['session', 'principal', 'shared', 'call']).optional(),
     sessions: z.enum(['minted', 'none']).optional(),
+    /** What the server is spoken to as; without it, or with `auto`, what it shows to speak. */
+    era: z.enum(['legacy', 'modern', 'auto']).optional(),
     limits: limits.default({}),
   })
   .superRefine((spec, context) => {

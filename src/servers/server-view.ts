@@ -1,8 +1,9 @@
 /** What the API says about a server: its specification and its status. */
-import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerActivity } from './host.ts';
 import type { FailureRecord, ServerRecord } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
+import { eraOf } from './session-view.ts';
 import type { TimedStartEvent } from './start-log.ts';
 
 export type ServerState = 'stopped' | 'pending' | 'starting' | 'running' | 'failed';
@@ -23,7 +24,10 @@ export interface ServerStatus {
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
   readonly sessions: number;
   readonly processes: number;
-  readonly era?: 'legacy' | 'modern';
+  /** What the server speaks itself; clients of either era can call it. */
+  readonly eras?: readonly Era[];
+  /** Of {@link protocolVersion}. */
+  readonly era?: Era;
   readonly protocolVersion?: string;
   readonly serverInfo?: HandshakeReport['serverInfo'];
   readonly tools?: readonly string[];
@@ -53,9 +57,6 @@ export interface ViewInput {
   /** Base of every URL, from the settings and never from a Host header. */
   readonly publicUrl: string;
 }
-
-/** First revision of the modern era. */
-const MODERN = '2026-07-28';
 
 const REASON: Readonly<Record<ServerState, string>> = {
   stopped: 'Stopped',
@@ -110,7 +111,8 @@ function viewStatus({ record, state, activity, events, publicUrl }: ViewInput): 
 
 function viewReport(report: HandshakeReport): Partial<ServerStatus> {
   return {
-    era: report.protocolVersion < MODERN ? 'legacy' : 'modern',
+    era: eraOf(report.protocolVersion),
+    ...(report.eras && { eras: report.eras }),
     protocolVersion: report.protocolVersion,
     serverInfo: report.serverInfo,
     ...(report.tools && { tools: report.tools }),

@@ -1,8 +1,8 @@
 /** A conversation as a gateway sees it, whatever carries it: the one surface between transports and supervisors. */
 import type { BerthError } from '../errors.ts';
+import type { CallRequest } from './call-request.ts';
 import type { ClientMessage } from './message.ts';
 import type { Attachment, StreamReader } from './reader.ts';
-import type { CallRequest } from './session.ts';
 
 /**
  * Which conversation: a session by its nonce, or (for clients without one) whatever serves an affinity key. Routing needs

@@ -27,6 +27,11 @@ export interface ExchangeOwner {
 
 export type ExchangeState = 'running' | 'over';
 
+/** Whoever works on a request, and can stop. */
+export interface Taker {
+  cancel(exchange: Exchange, reason: string): void;
+}
+
 export class Exchange implements UpstreamCall {
   readonly key: string;
   readonly method: string;
@@ -34,6 +39,8 @@ export class Exchange implements UpstreamCall {
   readonly #owner: ExchangeOwner;
   readonly round: Round;
   #state: ExchangeState = 'running';
+  /** Set by a lane that has its requests served by several; told when the request is given up. */
+  taker: Taker | undefined;
   /** Our id on the channel, while the call is there. */
   upstreamId: number | undefined;
   /** A lane's look at the answer before it is passed on; it may replace it. */

@@ -1,5 +1,6 @@
-/** What a session is made with. */
+/** What a session is made with, and what it shows of itself. */
 import type { Clock } from '../clock.ts';
+import type { EventStream } from './event-stream.ts';
 import type { Lane } from './lanes/lane.ts';
 import type { ClientMessage } from './message.ts';
 import type { Session } from './session.ts';
@@ -18,4 +19,16 @@ export interface SessionOptions {
   readonly onEnd: () => void;
   /** Makes the lane for a client's first message; throws BerthError when the message cannot open one. */
   readonly openLane: (session: Session, first: ClientMessage) => Lane;
+}
+
+/** What a session shows of itself beside its public members. */
+export interface SessionFacts {
+  readonly delivery: SessionOptions['delivery'];
+  /** Clock reading of its making. */
+  readonly createdAt: number;
+  readonly callsInFlight: number;
+  /** Bytes that wait for, or are on their way to, attached readers. */
+  readonly bufferedBytes: number;
+  readonly streams: readonly EventStream[];
+  readonly lane: Lane | undefined;
 }

@@ -1,6 +1,8 @@
 /** A session: one client's conversation with one server, with its exchanges and streams. It lives in the supervisor. */
 import { BerthError, toBerthError } from '../errors.ts';
 import { idKey } from '../jsonrpc/id.ts';
+import { AbandonedStreams } from './abandoned-streams.ts';
+import type { CallRequest, ModernCall } from './call-request.ts';
 import { EventStream, type StreamOwner } from './event-stream.ts';
 import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
@@ -8,7 +10,7 @@ import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
 import { type Attachment, READER_WINDOW, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
-import type { SessionOptions } from './session-options.ts';
+import type { SessionFacts, SessionOptions } from './session-options.ts';
 import { closeStalled, watchLastReaders } from './stall.ts';
 import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
 
@@ -17,30 +19,8 @@ const MOST_CALLS = 1_024;
 /** Number of the session's standalone stream. */
 export const STANDALONE = 0;
 const BATCH_REVISION = '2025-03-26';
-/** Milliseconds that a call whose stream cannot be resumed outlives the link to its reader (data-path.md 8). */
-export const LOST_GRACE = 10_000;
 /** Milliseconds that a session with single delivery outlives its reader: the transport has ended with its connection (data-path.md 8). */
 export const SINGLE_GRACE = 30_000;
-
-/** What stands beside the message of a modern client. */
-export interface ModernCall {
-  /** Values of the `Mcp-Param-*` headers by the lower-case rest of their names, decoded; absent where the transport has no headers. */
-  readonly params?: Readonly<Record<string, string>>;
-  /** The parked call that `requestState` names, as its seal said. */
-  readonly resume?: { readonly call: string; readonly round: number };
-}
-
-/** A request (or batch) from a client: everything in it is taken together. */
-export interface CallRequest {
-  /** The exchange key, minted by the gateway: a repeated call with the same key is the same call. */
-  readonly key: string;
-  readonly messages: readonly ClientMessage[];
-  readonly batch: boolean;
-  /** Position after which a repeated call wants the events. */
-  readonly after?: number;
-  /** What a transport knows of a modern client's request beside its message. */
-  readonly modern?: ModernCall;
-}
 
 export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #options: SessionOptions;
@@ -50,8 +30,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #running = new Set<Exchange>();
   readonly #deadlines = new Map<Exchange, number>();
   readonly #keys = new RecentKeys();
-  /** Streams whose reader's link broke, with the clock reading; only where an unread stream cancels its call. */
-  readonly #abandoned = new Map<EventStream, number>();
+  /** Only where a stream that nobody reads cancels its calls. */
+  readonly #abandoned: AbandonedStreams | undefined;
   readonly #kept: KeptAnswers;
   #lane: Lane | undefined;
   #nextStream = 1;
@@ -61,6 +41,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #listenedAt: number;
   #over: BerthError | undefined;
   protocolVersion: string | undefined;
+  readonly #createdAt: number;
   /** Clock reading of the last message either way. */
   lastActivity: number;
   /** Notifications that nobody read in time. */
@@ -71,12 +52,22 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#single = options.delivery === 'single';
     this.#standalone = new EventStream(STANDALONE, this, false);
     this.#kept = new KeptAnswers(options.clock, (stream) => this.#streams.forget(stream));
-    this.lastActivity = options.clock.now();
+    this.#abandoned = options.cancelsUnread ? new AbandonedStreams() : undefined;
+    this.#createdAt = options.clock.now();
+    this.lastActivity = this.#createdAt;
     this.#listenedAt = this.lastActivity;
   }
 
   get exchanges(): ReadonlySet<Exchange> {
     return this.#running;
+  }
+
+  /** For those who look on from outside. */
+  get facts(): SessionFacts {
+    const streams = [this.#standalone, ...Array.from(this.#streams.entries, ({ stream }) => stream)];
+    const callsInFlight = this.#running.size;
+    const [createdAt, bufferedBytes, lane] = [this.#createdAt, this.#buffered, this.#lane];
+    return { delivery: this.#options.delivery, createdAt, callsInFlight, bufferedBytes, streams, lane };
   }
 
   /** Why the session is over; undefined while it goes on. */
@@ -209,7 +200,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   sweep(now: number): void {
     for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
     this.#kept.sweep(now);
-    if (this.#options.cancelsUnread) this.#cancelAbandoned(now);
+    for (const stream of this.#abandoned?.takeLate(now) ?? [])
+      this.#cancelCallsOf(stream, 'the client was lost');
     this.#lane?.sweep?.(now);
     if (this.#standalone.reader !== undefined) this.#listenedAt = now;
     else if (this.#single && now - this.#listenedAt >= SINGLE_GRACE) void this.end(clientGone());
@@ -267,14 +259,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #roundOf(message: ClientMessage, stream: EventStream): Round {
     const raw = rawId(message);
     return { rawId: raw, idKey: idKey(raw), digest: digestOf(message.bytes), stream };
-  }
-
-  #cancelAbandoned(now: number): void {
-    for (const [stream, since] of this.#abandoned) {
-      if (stream.reader === undefined && now - since < LOST_GRACE) continue;
-      this.#abandoned.delete(stream);
-      if (stream.reader === undefined) this.#cancelCallsOf(stream, 'the client was lost');
-    }
   }
 
   #cancelCallsOf(stream: EventStream, reason: string): void {
@@ -352,9 +336,9 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #detach(stream: EventStream, reader: StreamReader, lost: boolean): void {
     const left = stream.reader === reader;
     stream.detach(reader);
-    if (left && this.#options.cancelsUnread && !stream.complete) {
+    if (left && this.#abandoned && !stream.complete) {
       if (!lost) return this.#cancelCallsOf(stream, 'the client closed the response');
-      this.#abandoned.set(stream, this.#options.clock.now());
+      this.#abandoned.add(stream, this.#options.clock.now());
     }
     if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#kept.add(stream);
   }

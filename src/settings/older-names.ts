@@ -9,6 +9,7 @@ export const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
   ['MCP_ALLOW_CUSTOM_IMAGES', 'allow.images'],
   ['MCP_SIDECAR_HOST', 'host'],
   ['MCP_SIDECAR_PORT', 'port'],
+  ['MCP_SHUTDOWN_GRACE_PERIOD', 'limits.stopTimeout'],
 ]);
 
 /** Older variables that are accepted and do nothing where servers run as processes of one machine. */
@@ -26,7 +27,6 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'K8S_CONTEXT',
   'MAX_MCP_REPLICAS',
   'MCP_LABEL_SELECTOR',
-  'MCP_SHUTDOWN_GRACE_PERIOD',
   'MCP_HEALTH_ENDPOINT',
   'ENABLE_RBAC_VALIDATION',
   'ENABLE_API_SERVER',
@@ -38,7 +38,11 @@ const OLDER_LEVELS: ReadonlyMap<string, string> = new Map([
   ['notset', 'trace'],
 ]);
 
-/** The value of an older variable in our words: only severities had other names. */
-export function fromOlderValue(key: string, value: string): string {
-  return key === 'logLevel' ? (OLDER_LEVELS.get(value.trim().toLowerCase()) ?? value) : value;
+/** Those whose bare number meant seconds. */
+const IN_SECONDS: ReadonlySet<string> = new Set(['MCP_SHUTDOWN_GRACE_PERIOD']);
+
+/** The value of an older variable in our words: severities had other names, durations another unit. */
+export function fromOlderValue(name: string, value: string): string {
+  if (name === 'LOG_LEVEL') return OLDER_LEVELS.get(value.trim().toLowerCase()) ?? value;
+  return IN_SECONDS.has(name) && /^[\d.]+$/.test(value.trim()) ? `${value.trim()}s` : value;
 }

@@ -93,7 +93,23 @@ const limitsSchema = z.strictObject({
   startTimeout: duration(`${DEFAULT_LIMITS.startTimeout}`).describe(
     'Time in which a started process must answer its first initialize.',
   ),
+  subscriptions: integer(DEFAULT_LIMITS.subscriptions, 1, 100_000).describe(
+    'Resources that one session may be subscribed to on a process that it shares.',
+  ),
+  parallelStarts: integer(4, 1, 100).describe('Starts of servers at one time; further ones wait as pending.'),
+  eofGrace: duration(`${DEFAULT_LIMITS.eofGrace}`).describe(
+    'Time from the end of its input to SIGTERM, when a process is to end.',
+  ),
+  termGrace: duration(`${DEFAULT_LIMITS.termGrace}`).describe(
+    'Time from SIGTERM to SIGKILL, when a process is to end.',
+  ),
+  stopTimeout: duration('30s').describe(
+    'Time in which everything must have ended when the gateway stops; what is left is killed.',
+  ),
   messageBytes: bytes('4MiB').describe('Size of one message from a client.'),
+  openBodyBytes: bytes('256MiB').describe(
+    'Size of all messages of HTTP clients that have not come whole; further ones are refused for now.',
+  ),
   lineBytes: bytes(`${DEFAULT_LIMITS.lineBytes}`).describe('Size of one message from a server.'),
   batch: integer(100, 1, 10_000).describe('Messages in one batch (revision 2025-03-26 only).'),
   depth: integer(64, 4, 1_000).describe('Nesting depth of a message from a client.'),

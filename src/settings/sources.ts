@@ -87,7 +87,7 @@ export function fromOlderNames(env: Environment): {
     const key = OLDER_NAMES.get(name);
     if (WITHOUT_EFFECT.has(name)) notices.push(`environment variable ${name} has no effect on this runtime`);
     if (key === undefined) continue;
-    given.set(key, { value: fromOlderValue(key, value), source: `environment variable ${name}` });
+    given.set(key, { value: fromOlderValue(name, value), source: `environment variable ${name}` });
     notices.push(`environment variable ${name} is an older name of ${variableOf(key)}`);
   }
   return { given, notices };

@@ -22,6 +22,9 @@ const limits = z
     requestTimeout: whole,
     startTimeout: whole,
     lineBytes: whole,
+    subscriptions: whole,
+    eofGrace: whole,
+    termGrace: whole,
   })
   .partial();
 const definition = z.strictObject({

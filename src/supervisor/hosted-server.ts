@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 import type { OpenOptions } from '../sessions/conversation.ts';
 import { askedRevision, canonicalJson, readInitializeParams } from '../sessions/lanes/initialize.ts';
 import type { Lane } from '../sessions/lanes/lane.ts';
+import { ModernLane } from '../sessions/lanes/modern/lane.ts';
 import { PooledLane } from '../sessions/lanes/pooled.ts';
 import { RelayLane } from '../sessions/lanes/relay.ts';
 import { SharedState } from '../sessions/lanes/shared-state.ts';
@@ -11,8 +12,10 @@ import type { ClientMessage } from '../sessions/message.ts';
 import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
 import { DowngradeLanes } from './downgrade-lanes.ts';
+import { ModernProcesses } from './modern-processes.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
+import type { OpenSession, ServerParts } from './session-list.ts';
 
 interface SharedProcess {
   readonly upstream: Upstream;
@@ -21,9 +24,9 @@ interface SharedProcess {
   idleSince: number | undefined;
 }
 
-interface OpenSession {
-  readonly session: Session;
-  readonly principal: string;
+/** What serves the modern clients of one principal. */
+interface ModernClients extends OpenSession {
+  lane: ModernLane | undefined;
 }
 
 /** Conversations without session ids end after this many milliseconds without a call, whatever a session's idle time is. */
@@ -35,6 +38,8 @@ export class HostedServer {
   readonly #clock: Clock;
   readonly #sessions = new Map<string, OpenSession>();
   readonly #affinities = new Map<string, OpenSession>();
+  readonly #moderns = new Map<string, ModernClients>();
+  readonly #modernProcesses: ModernProcesses;
   readonly #shared = new Map<string, SharedProcess>();
   readonly #perPrincipal = new Map<string, number>();
   /** Lanes for legacy clients; absent where the server speaks their era itself. */
@@ -47,23 +52,35 @@ export class HostedServer {
     this.#clock = clock;
     if (definition.eras?.includes('modern') && !definition.eras.includes('legacy'))
       this.#downgrade = new DowngradeLanes({ definition, source, clock });
+    this.#modernProcesses = new ModernProcesses(definition, source, clock);
   }
 
   get sessionCount(): number {
     return this.#sessions.size;
   }
 
+  /** For the list of sessions. */
+  get parts(): ServerParts {
+    return {
+      sessions: this.#sessions,
+      affinities: this.#affinities,
+      moderns: this.#moderns,
+      shared: this.#downgrade?.shared ?? this.#shared,
+    };
+  }
+
   /** Sessions exist, or calls of clients without one are in flight. */
   get inUse(): boolean {
     if (this.#sessions.size > 0) return true;
     for (const { session } of this.#affinities.values()) if (session.exchanges.size > 0) return true;
-    return false;
+    for (const { lane } of this.#moderns.values()) if (lane?.holds) return true;
+    return this.#modernProcesses.inUse;
   }
 
   /** Clock reading of the last message of any session; undefined before the first. */
   get lastActivity(): number | undefined {
     let last = this.#lastActivity;
-    for (const { session } of [...this.#sessions.values(), ...this.#affinities.values()]) {
+    for (const { session } of this.#conversations()) {
       if (last === undefined || session.lastActivity > last) last = session.lastActivity;
     }
     return last;
@@ -107,6 +124,38 @@ export class HostedServer {
     return session;
   }
 
+  /** What serves a principal's modern clients, who have no session. */
+  modern(principal: string): Session {
+    const known = this.#moderns.get(principal);
+    if (known) return known.session;
+    const session: Session = new Session({
+      delivery: 'streams',
+      ownIds: false,
+      cancelsUnread: true,
+      requestTimeout: this.definition.limits.requestTimeout,
+      clock: this.#clock,
+      openLane: (host) => {
+        clients.lane = new ModernLane({
+          host,
+          clock: this.#clock,
+          processFor: (message) => this.#modernProcesses.for(principal, message),
+          upstreams: () => this.#modernProcesses.upstreamsOf(principal),
+          sealsState: !this.#modernProcesses.speaksModern,
+        });
+        return clients.lane;
+      },
+      onEnd: () => this.#moderns.delete(principal),
+    });
+    const clients: ModernClients = { session, principal, lane: undefined };
+    this.#moderns.set(principal, clients);
+    return session;
+  }
+
+  /** Whether a call of that principal waits here under that name. */
+  hasParked(principal: string, call: string): boolean {
+    return this.#moderns.get(principal)?.lane?.hasParked(call) === true;
+  }
+
   /** Time passes: sessions and shared processes that nobody uses are ended. */
   sweep(now: number): void {
     const { idle } = this.definition.limits;
@@ -121,6 +170,11 @@ export class HostedServer {
         void session.end(new BerthError('unknown-session', 'idle'));
     }
     this.#downgrade?.sweep(now);
+    for (const { session } of this.#moderns.values()) {
+      session.sweep(now);
+      if (session.idleFor(now) >= idle) void session.end(new BerthError('unknown-session', 'idle'));
+    }
+    this.#modernProcesses.sweep(now);
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) shared.idleSince = undefined;
       else if (shared.idleSince === undefined) shared.idleSince = now;
@@ -130,13 +184,16 @@ export class HostedServer {
 
   /** Ends everything. New sessions are refused from the first moment on. */
   async close(error: BerthError, options: { readonly force: boolean }): Promise<void> {
-    const sessions = [...this.#sessions.values(), ...this.#affinities.values()];
+    const sessions = this.#conversations();
     const shared = [...this.#shared.values()];
     this.#shared.clear();
+    // Listens are completed by the processes they listen to, before their sessions end.
+    const moderns = this.#modernProcesses.stop(options);
     const ends = sessions.map(({ session }) => session.end(error, options));
     await Promise.all([
       this.#source.close(),
       this.#downgrade?.close(options),
+      moderns,
       ...ends,
       ...shared.map(({ upstream }) => upstream.stop(options)),
     ]);
@@ -145,6 +202,10 @@ export class HostedServer {
   /** No further sessions, spares go; the sessions that exist finish on their processes. */
   async retire(): Promise<void> {
     await this.#source.close();
+  }
+
+  #conversations(): { readonly session: Session }[] {
+    return [...this.#sessions.values(), ...this.#affinities.values(), ...this.#moderns.values()];
   }
 
   #admit(principal: string): void {
@@ -199,7 +260,7 @@ export class HostedServer {
     let shared = this.#shared.get(key);
     if (!shared || shared.upstream.failure) {
       if (this.#shared.size >= this.definition.limits.sessions) this.#stopUnused();
-      const state = new SharedState(isolation);
+      const state = new SharedState(isolation, this.definition.limits.subscriptions);
       const upstream = new Upstream(this.#source.acquire(), (members, kind, message) =>
         state.choose(members, kind, message),
       );

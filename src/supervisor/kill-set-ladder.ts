@@ -1,6 +1,7 @@
 /** The rungs below standard-input EOF: SIGTERM, grace, SIGKILL, to a whole kill set. */
 import type { Clock } from '../clock.ts';
 import type { KillSet } from './kill-set.ts';
+import { DEFAULT_LIMITS } from './server-definition.ts';
 
 /** Milliseconds between the rungs of the ladder. */
 export interface Graces {
@@ -10,7 +11,7 @@ export interface Graces {
   readonly term: number;
 }
 
-export const DEFAULT_GRACES: Graces = { eof: 2_000, term: 3_000 };
+export const DEFAULT_GRACES: Graces = { eof: DEFAULT_LIMITS.eofGrace, term: DEFAULT_LIMITS.termGrace };
 
 export interface LadderOptions {
   readonly clock: Clock;

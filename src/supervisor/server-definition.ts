@@ -19,6 +19,12 @@ export interface ServerLimits {
   readonly startTimeout: number;
   /** Bytes of one line from the server. */
   readonly lineBytes: number;
+  /** Resources that one session may be subscribed to on a process that it shares. */
+  readonly subscriptions: number;
+  /** Milliseconds from the end of its input to SIGTERM, when a process is to end. */
+  readonly eofGrace: number;
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly termGrace: number;
 }
 
 export const DEFAULT_LIMITS: ServerLimits = {
@@ -29,6 +35,9 @@ export const DEFAULT_LIMITS: ServerLimits = {
   requestTimeout: 15 * 60_000,
   startTimeout: 5 * 60_000,
   lineBytes: 16 * 1024 * 1024,
+  subscriptions: 1_000,
+  eofGrace: 2_000,
+  termGrace: 3_000,
 };
 
 export interface ServerDefinition {

@@ -4,7 +4,8 @@ import { BerthError } from '../errors.ts';
 import { ChunkList } from '../jsonrpc/chunk-list.ts';
 import { isBatch, scanClientMessage, splitBatch } from '../jsonrpc/envelope.ts';
 import type { ClientMessage } from '../sessions/message.ts';
-import type { TransportLimits } from './context.ts';
+import type { OpenBody } from './body-budget.ts';
+import type { DataPlane, TransportLimits } from './context.ts';
 import { faultError } from './rpc-error.ts';
 
 export interface ClientBody {
@@ -12,6 +13,8 @@ export interface ClientBody {
   readonly batch: boolean;
   /** How many of the messages want an answer. */
   readonly requests: number;
+  /** One of them carries the modern era's envelope. */
+  readonly modern: boolean;
 }
 
 /** A body that could not be taken, with the id that its refusal can answer. */
@@ -26,33 +29,49 @@ export class BodyError extends Error {
   }
 }
 
-/** Calls `done` with the whole body, or with `too-large` once it passes `most` bytes. Nothing is called when the client leaves before. */
+/**
+ * Calls `done` with the whole body, with `too-large` once it passes its limit, or with `busy` when there is no room for it beside
+ * all the others. Nothing is called when the client leaves before.
+ */
 export function readBody(
   request: IncomingMessage,
-  most: number,
+  { limits: { messageBytes: most }, bodies }: Pick<DataPlane, 'limits' | 'bodies'>,
   done: (error: BerthError | undefined, body: Buffer) => void,
 ): void {
   const parts = new ChunkList();
-  const tooLarge = (): void => {
+  const length = Number(request.headers['content-length']);
+  let open: OpenBody | undefined;
+  const refuse = (error: BerthError): void => {
     request.removeAllListeners('data');
     request.removeAllListeners('end');
+    open?.close();
     // The rest is read and dropped, so that the client sees the answer rather than a reset.
     request.resume();
-    done(new BerthError('too-large', `the body is larger than ${most} bytes`), Buffer.alloc(0));
+    done(error, Buffer.alloc(0));
   };
-  if (Number(request.headers['content-length']) > most) return tooLarge();
+  const tooLarge = (): BerthError => new BerthError('too-large', `the body is larger than ${most} bytes`);
+  if (length > most) return refuse(tooLarge());
   request.on('data', (chunk: Buffer) => {
-    if (parts.size + chunk.length > most) return tooLarge();
+    if (parts.size + chunk.length > most) return refuse(tooLarge());
     parts.add(chunk);
+    // Most bodies are whole with their first chunk and handed on in the same turn.
+    if (parts.size === length) return;
+    open ??= bodies.open(request);
+    if (!open.grow(parts.size))
+      refuse(new BerthError('busy', 'too many large bodies are coming in just now'));
   });
-  request.on('end', () => done(undefined, parts.take()));
+  request.on('end', () => {
+    open?.close();
+    done(undefined, parts.take());
+  });
 }
 
 /** The messages of a body; throws {@link BodyError}. */
 export function parseBody(body: Buffer, limits: TransportLimits): ClientBody {
   if (!isBatch(body)) {
     const message = parseMessage(body, limits);
-    return { messages: [message], batch: false, requests: message.envelope.kind === 'request' ? 1 : 0 };
+    const { kind, modern } = message.envelope;
+    return { messages: [message], batch: false, requests: kind === 'request' ? 1 : 0, modern };
   }
   const split = splitBatch(body, limits, limits.batch);
   if ('fault' in split) throw new BodyError(faultError(split.fault));
@@ -61,6 +80,7 @@ export function parseBody(body: Buffer, limits: TransportLimits): ClientBody {
     messages,
     batch: true,
     requests: messages.filter(({ envelope }) => envelope.kind === 'request').length,
+    modern: messages.some(({ envelope }) => envelope.modern),
   };
 }
 
@@ -68,17 +88,15 @@ export function parseBody(body: Buffer, limits: TransportLimits): ClientBody {
 export function parseMessage(bytes: Buffer, limits: TransportLimits): ClientMessage {
   const scanned = scanClientMessage(bytes, limits);
   if (scanned.fault) throw new BodyError(faultError(scanned.fault), scanned.fault.id);
-  const message = { bytes, envelope: scanned.envelope };
-  if (scanned.envelope.modern) throw new BodyError(modernRefusal(), idOf(message));
-  return message;
+  return { bytes, envelope: scanned.envelope };
 }
 
-/**
- * What a modern envelope is answered with while no lane speaks that era: a code that modern clients take as "not modern",
- * so that they fall back to `initialize`.
- */
-export function modernRefusal(): BerthError {
-  return new BerthError('unsupported-version', 'this gateway speaks revisions up to 2025-11-25 here');
+/** Throws for the modern era's envelope, where only older revisions are spoken, in a way that makes its clients fall back. */
+export function legacyBody(body: ClientBody): ClientBody {
+  const [first] = body.messages;
+  if (!body.modern || !first) return body;
+  const error = new BerthError('unsupported-version', 'this transport ends with revision 2025-11-25');
+  throw new BodyError(error, body.batch ? undefined : idOf(first));
 }
 
 /** Raw id of a request; `null` for anything else. */

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { BerthError } from '../errors.ts';
 import type { ScanLimits } from '../jsonrpc/scan-limits.ts';
 import type { Link } from '../link/link.ts';
+import type { BodyBudget } from './body-budget.ts';
 
 /** A server as the data plane sees it. */
 export interface ServedServer {
@@ -55,15 +56,32 @@ export interface SessionClaims {
   readonly delivery?: 'single';
 }
 
+/** What a sealed `requestState` holds, beside the server that it is bound to. */
+export interface StateClaims {
+  readonly replica: string;
+  /** {@link Caller.digest} of who made the call. */
+  readonly principal: string;
+  /** Names the call within its replica. */
+  readonly call: string;
+  readonly round: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 export interface Sealer {
   seal(serverId: string, claims: SessionClaims): string;
   /** Undefined for anything that is not a session id of this server under a valid key. */
   open(sealed: string, serverId: string): SessionClaims | undefined;
+  sealState(serverId: string, claims: StateClaims): string;
+  /** Undefined for anything that is not a state of this server under a valid key. */
+  openState(state: string, serverId: string): StateClaims | undefined;
 }
 
 export interface TransportLimits extends ScanLimits {
   /** Bytes of one message from a client. */
   readonly messageBytes: number;
+  /** Bytes of all bodies from clients that have not come whole. */
+  readonly openBodyBytes: number;
   /** Messages of one batch. */
   readonly batch: number;
 }
@@ -74,6 +92,7 @@ export interface DataPlane {
   readonly guard: Guard;
   readonly sealer: Sealer;
   readonly limits: TransportLimits;
+  readonly bodies: BodyBudget;
   readonly clock: Clock;
   /** Path prefix of the public URL, without trailing slash. */
   readonly pathPrefix: string;

@@ -4,11 +4,13 @@ import { BerthError, toBerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { STANDALONE } from '../sessions/session.ts';
-import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-body.ts';
+import { BodyError, type ClientBody, idOf, legacyBody, parseBody, readBody } from './client-body.ts';
+import { refuseCoded } from './content-coding.ts';
 import type { DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
+import { type HttpRequest, isJson, notAllowed } from './http-request.ts';
 import { sendRpcError } from './rpc-error.ts';
-import { type HttpRequest, isJson, notAllowed, openSealed } from './streamable-http.ts';
+import { openSealed } from './session-route.ts';
 
 const DELIVERY = 'single' as const;
 
@@ -46,12 +48,13 @@ export function handleSseMessage(plane: DataPlane, http: HttpRequest, sealed: st
   if (request.method !== 'POST') throw notAllowed(response, 'POST');
   if (!isJson(request.headers['content-type']))
     throw new BerthError('unsupported-media-type', 'the Content-Type must be application/json');
+  refuseCoded(request, response);
   if (sealed === null) throw new BerthError('missing-session', 'a sessionId is required');
   const conversation = openSealed(plane, { ...http, sealed, delivery: DELIVERY });
-  readBody(request, plane.limits.messageBytes, (tooLarge, bytes) => {
-    if (tooLarge) return sendRpcError(response, tooLarge);
+  readBody(request, plane, (refusal, bytes) => {
+    if (refusal) return sendRpcError(response, refusal);
     try {
-      take(plane, response, conversation, parseBody(bytes, plane.limits));
+      take(plane, response, conversation, legacyBody(parseBody(bytes, plane.limits)));
     } catch (error) {
       if (error instanceof BodyError) sendRpcError(response, error.error, error.id);
       else sendRpcError(response, toBerthError(error));

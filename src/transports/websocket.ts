@@ -11,7 +11,7 @@ import type { Conversation } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { STANDALONE } from '../sessions/session.ts';
-import { BodyError, idOf, parseBody } from './client-body.ts';
+import { BodyError, idOf, legacyBody, parseBody } from './client-body.ts';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
 import { cut, join } from './flow.ts';
 import { rpcErrorText } from './rpc-error.ts';
@@ -152,7 +152,7 @@ class WebSocketConnection implements StreamReader {
     this.#heard = true;
     if (isBinary) return this.#ws.close(CLOSE.unsupportedData, 'text frames only');
     try {
-      const body = parseBody(data, this.#plane.limits);
+      const body = legacyBody(parseBody(data, this.#plane.limits));
       const [first] = body.messages;
       if (first === undefined) return;
       if (body.requests > 0) this.#call(body.messages, body.batch, body.batch ? 'null' : idOf(first));

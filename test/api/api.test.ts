@@ -49,6 +49,18 @@ async function linesOf(response: Response): Promise<Json[]> {
 }
 
 describe('POST /api/v1/servers', () => {
+  it('does not unpack a compressed body', async () => {
+    const { send, packages } = await createClient();
+    const response = await send('POST', '/api/v1/servers', everything, { 'Content-Encoding': 'gzip' });
+    expect([response.status, response.headers.get('Accept-Encoding')]).toEqual([415, 'identity']);
+    expect(await response.json()).toMatchObject({ code: 'unsupported-media-type' });
+    expect(packages.resolved).toEqual([]);
+    const plain = await send('POST', '/api/v1/servers?wait=ready', everything, {
+      'Content-Encoding': 'identity',
+    });
+    expect(plain.status).toBe(201);
+  });
+
   it('answers 201 with URLs, then 200 for the same, then 409 for another', async () => {
     const { json, send } = await createClient();
     const { status, body } = await json('POST', '/api/v1/servers?wait=ready', everything);

@@ -2,9 +2,13 @@
 import type { SourceFile } from './source-files.ts';
 
 /** Contracts of the supervisor, which those that use or implement them may import without importing the supervisor. */
-const SUPERVISOR_CONTRACTS = ['handshake-report', 'launch', 'server-definition', 'server-process'].map(
-  (name) => `supervisor/${name}.ts`,
-);
+const SUPERVISOR_CONTRACTS = [
+  'handshake-report',
+  'launch',
+  'server-definition',
+  'server-process',
+  'session-report',
+].map((name) => `supervisor/${name}.ts`);
 
 /**
  * Folders (or single files) that a folder may import, beside itself and {@link FOR_ALL}. The upper half is the data plane,

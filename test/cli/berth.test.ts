@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BerthError } from '../../src/errors.ts';
+import { sessionReport } from '../servers/doubles.ts';
 import { createMachine } from './system-double.ts';
 
 const EVERYTHING = '@modelcontextprotocol/server-everything';
@@ -17,7 +18,7 @@ describe('berth run', () => {
     expect(out).toBe(
       [
         'everything is running, 2 tools, speaks legacy',
-        '  http://127.0.0.1:8053/servers/everything/mcp    Streamable HTTP',
+        '  http://127.0.0.1:8053/servers/everything/mcp    Streamable HTTP, old and new clients',
         '  http://127.0.0.1:8053/servers/everything/sse    HTTP+SSE',
         '  ws://127.0.0.1:8053/servers/everything/ws       WebSocket',
         'Next: berth logs -f everything · berth get everything · berth stop everything',
@@ -234,6 +235,30 @@ describe('the other commands', () => {
       code: 1,
       err: expect.stringContaining('there is no server "time"'),
     });
+  });
+
+  it('list the sessions of a server, and end one or all', async () => {
+    const { berth, host, manager } = await createMachine();
+    await berth('run', 'time');
+    const reports = [
+      sessionReport('-a', { protocolVersion: '2025\u001b[31m-11-25' }),
+      sessionReport('b', { kind: 'process', state: 'unused', processes: [] }),
+      sessionReport('c'),
+    ];
+    host.open.set(manager.get('time').id, reports);
+    const [head, first, second] = (await berth('sessions', 'time')).out.split('\n');
+    expect(head).toMatch(/^ID +KIND +STATE +WHO +TRANSPORT +PROTOCOL +CALLS/);
+    expect(first).toMatch(/^-a +session +busy +local +streamable-http +2025-11-25 +1 +0 +12 +0 +77 +2/);
+    expect(second).toMatch(/^b +process +unused .* - +2/);
+    expect(JSON.parse((await berth('-o', 'json', 'sessions', 'time')).out)).toHaveLength(3);
+    expect(await berth('sessions', 'time', '--end', '-a')).toEqual({ code: 0, out: '', err: '' });
+    expect(await berth('sessions', 'time', '--end', '-a')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('time has no session "-a"'),
+    });
+    expect((await berth('sessions', 'time', '--end', 'b', '--end-all')).code).toBe(1);
+    expect((await berth('sessions', 'time', '--end-all')).out).toBe('2 ended\n');
+    expect(JSON.parse((await berth('get', 'time')).out)).toMatchObject({ status: { sessions: 2 } });
   });
 
   it('show the catalogue', async () => {

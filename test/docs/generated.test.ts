@@ -6,14 +6,14 @@ import { settingsHelp } from '../../src/settings/help.ts';
 import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
 import { ROOT, readPage, table, withSection } from './pages.ts';
 
-const DURATIONS = new Set(['limits.idle', 'limits.requestTimeout']);
+const DURATIONS = /(?:idle|Timeout|Grace|interval)$/;
 const code = (text: string): string => (text === '' ? '' : `\`${text}\``);
 
 /** Defaults as a person writes them. */
 function fallbackText(key: string, fallback: string): string {
   if (key === 'dataDir') return 'the data folder of the user';
   const value = Number(fallback);
-  if (DURATIONS.has(key)) return code(`${value / 60_000}m`);
+  if (DURATIONS.test(key)) return code(value < 60_000 ? `${value / 1_000}s` : `${value / 60_000}m`);
   if (!key.endsWith('Bytes')) return code(fallback);
   return code(value >= 1024 ** 3 ? `${value / 1024 ** 3}GiB` : `${value / 1024 ** 2}MiB`);
 }

@@ -27,6 +27,8 @@ const FORBIDDEN = [
     'NO_PROXY',
     'ALL_PROXY',
   ],
+  ...['FTP_PROXY', 'SOCKS_PROXY', 'SOCKS5_PROXY', 'WS_PROXY', 'WSS_PROXY', 'GRPC_PROXY', 'RSYNC_PROXY'],
+  ...['GLOBAL_AGENT_HTTP_PROXY', 'CGI_HTTP_PROXY', 'YARN_HTTPS_PROXY'],
   ...['PATH', 'HOME', 'BASH_ENV', 'ENV', 'TMPDIR', 'JAVA_TOOL_OPTIONS', 'OPENSSL_CONF'],
 ];
 const ALLOWED = [
@@ -34,6 +36,10 @@ const ALLOWED = [
   'DSN',
   'LOG_LEVEL',
   'MEMORY_FILE_PATH',
+  // Settings of the server itself, which no library takes for a proxy.
+  'PERPLEXITY_PROXY',
+  'MY_PROXY',
+  'PROXY_URL',
   'HOMEPAGE',
   'ENVIRONMENT',
   'NODE_ENV',

@@ -55,7 +55,7 @@ function publish(
     [`${module}.py`]: `import sys\ndef main():\n    print(${JSON.stringify(text)}, sys.argv[1:])\n`,
   };
   const wheel = toWheel({ name, version, files, scripts: { [name]: `${module}:main` }, ...more });
-  registry.publishPython(name, wheel.file, wheel.bytes);
+  registry.publishPython(name, wheel.file, wheel.bytes, more.python);
 }
 
 async function install(source: Omit<PackageSource, 'ecosystem'>) {
@@ -160,6 +160,34 @@ describe('a package that has to be built', () => {
       details: { phase: 'install' },
     });
     expect(existsSync(trace)).toBe(false);
+  });
+});
+
+describe('a Python that this machine lacks', () => {
+  const lacks = {
+    message: expect.stringMatching(/^server needs Python >=3\.99, and this machine has 3\.\d+$/),
+    details: {
+      hint: expect.stringContaining('Install Python >=3.99'),
+      stderr: expect.arrayContaining([expect.any(String)]),
+    },
+  };
+
+  it('is named before anything is installed', async () => {
+    publish('server', '1.0', 'x', { python: '>=3.99' });
+    await expect(install({ name: 'server' })).rejects.toMatchObject({ code: 'resolve-failed', ...lacks });
+    expect(existsSync(join(folder, 'data', 'trees'))).toBe(false);
+  });
+
+  it('is named when only a dependency needs it', async () => {
+    publish('dep', '1.0', 'x', { python: '>=3.99' });
+    publish('server', '1.0', 'x', { requires: ['dep'] });
+    await expect(install({ name: 'server' })).rejects.toMatchObject({ code: 'install-failed', ...lacks });
+  });
+
+  it('is no matter where an older version does with what there is', async () => {
+    publish('server', '1.0', 'old');
+    publish('server', '2.0', 'new', { python: '>=3.99' });
+    expect((await install({ name: 'server' })).resolved.version).toBe('1.0');
   });
 });
 

@@ -39,3 +39,15 @@ it.each([
   child.kill('SIGKILL');
   expect(JSON.parse(answer)).toMatchObject({ id: 1, result: { serverInfo: { name: expect.any(String) } } });
 });
+
+it('a template that needs a newer Python says so, before anything is installed', async () => {
+  const asked = testPackages().resolve({ ecosystem: 'pypi', name: 'postgres-mcp', version: '0.3.0' });
+  const outcome = await asked.catch(
+    ({ code, message }: { code: string; message: string }) => `${code}: ${message}`,
+  );
+  // Where the machine has such a Python, it is found and used.
+  if (typeof outcome !== 'string') return expect(outcome).toMatchObject({ version: '0.3.0' });
+  expect(outcome).toMatch(
+    /^resolve-failed: postgres-mcp needs Python >=3\.12, and this machine has 3\.1[01]$/,
+  );
+});

@@ -1,21 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
+import { type Clock, ManualClock, systemClock } from '../../src/clock.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
 import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import { DEFAULT_LIMITS, type ServerDefinition } from '../../src/supervisor/server-definition.ts';
+import { eventually, fixtureLaunch, isRunning } from '../support/local-process.ts';
 import { trapLaunch } from '../support/trap.ts';
 
 let host: LocalHost | undefined;
 afterEach(() => host?.close({ force: true }));
 
-function open(): LocalHost {
+function open(clock: Clock = systemClock): LocalHost {
   const started = createProcessTable().started(process.pid) ?? '0';
-  host = createLocalHost({ owner: { folder: randomUUID(), pid: process.pid, started } });
+  host = createLocalHost({ owner: { folder: randomUUID(), pid: process.pid, started }, clock });
   return host;
 }
 
-function definition(launch: { file: string; args: string[] }, startTimeout: number): ServerDefinition {
+function definition(
+  launch: { file: string; args: readonly string[] },
+  startTimeout: number,
+): ServerDefinition {
   return {
     id: randomUUID(),
     name: 'server',
@@ -55,4 +60,38 @@ it('shows the processes, sessions and stderr of a server, and forgets them with 
   await host?.undefine(server.id, { force: true });
   expect(host?.activity(server.id)).toBeUndefined();
   expect(host?.stderrTail(server.id, 10)).toEqual([]);
+});
+
+it('ends a process by the graces of its server', async () => {
+  const clock = new ManualClock();
+  const plain = definition(fixtureLaunch('stubborn'), 60_000);
+  const limits = { ...plain.limits, spares: 1, eofGrace: 60_000, termGrace: 120_000 };
+  const server = { ...plain, limits };
+  const opened = open(clock);
+  const said = (text: string) =>
+    eventually(text, () => opened.stderrTail(server.id, 10).find((line) => line.text === text));
+  const saysNothingMore = async (most: string) => {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(opened.stderrTail(server.id, 1)[0]?.text).toBe(most);
+  };
+  opened.define(server);
+  const { pid } = await said('ready');
+  const gone = opened.undefine(server.id, { force: false });
+  await said('ignores the end of its input');
+  clock.advance(limits.eofGrace - 1);
+  await saysNothingMore('ignores the end of its input');
+  clock.advance(1);
+  await said('ignores SIGTERM');
+  clock.advance(limits.termGrace - 1);
+  await saysNothingMore('ignores SIGTERM');
+  expect(isRunning(pid)).toBe(true);
+  let over = false;
+  void gone.then(() => {
+    over = true;
+  });
+  await eventually('the end', () => {
+    clock.advance(250);
+    return over;
+  });
+  expect(isRunning(pid)).toBe(false);
 });

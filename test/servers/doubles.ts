@@ -10,18 +10,41 @@ import { ServerManager } from '../../src/servers/server-manager.ts';
 import type { ServerRecord, ServerStore } from '../../src/servers/server-record.ts';
 import type { HandshakeReport } from '../../src/supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../../src/supervisor/server-definition.ts';
+import type { SessionReport } from '../../src/supervisor/session-report.ts';
 import { loadCatalogue } from '../../src/templates/catalogue.ts';
 
 export const TEMPLATES = new URL('../../registry-templates/', import.meta.url).pathname;
 
 export const REPORT: HandshakeReport = {
   protocolVersion: '2025-11-25',
+  eras: ['legacy'],
   serverInfo: { name: 'fixture', version: '1.0.0' },
   capabilities: { tools: {} },
   tools: ['echo', 'add'],
   spawnMs: 12.4,
   handshakeMs: 34.6,
 };
+
+/** A busy session, as a supervisor reports it. */
+export function sessionReport(id: string, more: Partial<SessionReport> = {}): SessionReport {
+  return {
+    id,
+    kind: 'session',
+    state: 'busy',
+    delivery: 'streams',
+    principal: 'local',
+    protocolVersion: '2025-11-25',
+    ageMs: 60_000,
+    idleMs: 1_000,
+    callsInFlight: 1,
+    queuedBytes: 0,
+    bufferedBytes: 12,
+    heldBytes: 340,
+    lostNotifications: 0,
+    processes: [{ pid: 77, queuedBytes: 0, messagesIn: 3, messagesOut: 4, noiseLines: 1 }],
+    ...more,
+  };
+}
 
 /** Resolves everything to 1.2.3; each step can be held or failed. */
 export class FakePackages implements Packages {
@@ -84,6 +107,7 @@ export class FakeHost implements ServerHost {
   readonly defined = new Map<string, ServerDefinition>();
   readonly undefined: { id: string; force: boolean }[] = [];
   readonly lines = new Map<string, StderrLine[]>();
+  readonly open = new Map<string, SessionReport[]>();
   readonly #readers = new Map<string, Set<(line: StderrLine) => void>>();
   failure: BerthError | undefined;
 
@@ -106,6 +130,17 @@ export class FakeHost implements ServerHost {
     return this.defined.has(id)
       ? { sessions: 2, processes: 1, lastActivity: Date.UTC(2026, 10, 21) }
       : undefined;
+  }
+
+  sessions(id: string): SessionReport[] {
+    return this.open.get(id) ?? [];
+  }
+
+  async endSessions(id: string, session?: string): Promise<number> {
+    const open = this.sessions(id);
+    const left = session === undefined ? [] : open.filter((report) => report.id !== session);
+    this.open.set(id, left);
+    return open.length - left.length;
   }
 
   stderr(id: string, line: (line: StderrLine) => void): () => void {
@@ -173,6 +208,8 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       secrets,
       publicUrl: 'http://127.0.0.1:8053',
       allow: { npm: true, pypi: true },
+      maxServers: 50,
+      parallelStarts: 4,
       ...options,
       ...more,
     });

@@ -185,6 +185,23 @@ describe.each(['principal', 'shared'] as const)('with isolation %s', (isolation)
     ]);
   });
 
+  it('one session has only so many, by number and by letters; what it gives back it may take again', async () => {
+    harness = new Harness({ isolation, limits: { subscriptions: 2 } });
+    const [a, b] = [await harness.session(), await harness.session()];
+    const refused = { error: { code: -32000, data: { code: 'limit-reached' } } };
+    for (const [at, uri] of ['file:///1', 'file:///2', 'file:///2'].entries())
+      expect(a.call(subscribe(uri, String(at))).lines).toEqual([]);
+    expect(a.call(subscribe('file:///3')).lines).toMatchObject([refused]);
+    expect(b.call(subscribe('file:///3')).lines).toEqual([]);
+    expect(b.call(subscribe(`file:///${'x'.repeat(1024 * 1024)}`)).lines).toMatchObject([refused]);
+    a.call(unsubscribe('file:///1'));
+    expect(a.call(subscribe('file:///3', '"again"')).lines).toEqual([]);
+    await settle();
+    expect(harness.server.of('resources/subscribe').map(({ params }) => params.uri)).toEqual([
+      ...['file:///1', 'file:///2', 'file:///2', 'file:///3', 'file:///3'],
+    ]);
+  });
+
   it('an update of a resource goes to those who subscribed to it, by its decoded name', async () => {
     const [a, b] = await two();
     const listeners = [a.attach(), b.attach()];

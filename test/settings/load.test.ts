@@ -243,6 +243,13 @@ describe('older names', () => {
     expect(notices).toContain('environment variable MCP_ALLOW_NPX is an older name of BERTH_ALLOW_NPM');
   });
 
+  it('of durations are seconds, unless they say otherwise', () => {
+    const stopTimeout = (value: string) =>
+      loadSettings({ env: { MCP_SHUTDOWN_GRACE_PERIOD: value } }).limits.stopTimeout;
+    expect([stopTimeout('45'), stopTimeout('2m'), stopTimeout('0.5')]).toEqual([45_000, 120_000, 500]);
+    expect(loadSettings().limits.stopTimeout).toBe(30_000);
+  });
+
   it('lose against ours', () => {
     const settings = loadSettings({
       env: { MCP_SIDECAR_PORT: '9000', BERTH_PORT: '9001', LOG_LEVEL: 'DEBUG' },

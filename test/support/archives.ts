@@ -76,14 +76,17 @@ export function toWheel(input: {
   readonly files: ArchiveFiles;
   readonly scripts: Readonly<Record<string, string>>;
   readonly requires?: readonly string[];
+  /** What it needs of Python, such as `>=3.12`. */
+  readonly python?: string;
 }): { file: string; bytes: Buffer } {
   const { name, version } = input;
   const info = `${name.replaceAll('-', '_')}-${version}.dist-info`;
   const requires = (input.requires ?? []).map((line) => `Requires-Dist: ${line}\n`).join('');
+  const python = input.python === undefined ? '' : `Requires-Python: ${input.python}\n`;
   const scripts = Object.entries(input.scripts).map(([script, target]) => `${script} = ${target}\n`);
   const files: Record<string, string> = {
     ...input.files,
-    [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n${requires}`,
+    [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n${python}${requires}`,
     [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
     [`${info}/entry_points.txt`]: `[console_scripts]\n${scripts.join('')}`,
   };

@@ -10,6 +10,7 @@ import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
+import type { Era } from '../../src/supervisor/handshake-report.ts';
 import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
   DEFAULT_LIMITS,
@@ -28,6 +29,8 @@ export interface TestServer {
   };
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
+  /** Default: legacy. */
+  readonly eras?: readonly Era[];
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -42,6 +45,7 @@ export interface TestGateway {
 
 export const TEST_LIMITS = {
   messageBytes: 4 * 1024 * 1024,
+  openBodyBytes: 256 * 1024 * 1024,
   batch: 100,
   depth: 64,
   elements: 100_000,
@@ -110,6 +114,7 @@ function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
     launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
     isolation: server.isolation ?? 'session',
     sessions: server.sessions ?? 'minted',
+    ...(server.eras && { eras: server.eras }),
     limits: { ...DEFAULT_LIMITS, ...server.limits },
     secrets: [],
   };

@@ -38,9 +38,12 @@ export function isRunning(pid: number): boolean {
 }
 
 /** Waits until `value` gives something; fails with `what` after 1,500 tries. */
-export async function eventually<T>(what: string, value: () => T | undefined | false): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  value: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
   for (let tries = 0; tries < 1_500; tries++) {
-    const found = value();
+    const found = await value();
     if (found !== undefined && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -35,6 +35,10 @@ export class RawStream {
     return this.#seen;
   }
 
+  send(text: string): void {
+    this.#socket.write(text);
+  }
+
   pause(): void {
     this.#socket.pause();
   }

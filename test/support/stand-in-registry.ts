@@ -10,13 +10,18 @@ interface NpmVersion {
   readonly tarball: Buffer;
 }
 
+interface PythonFile {
+  readonly bytes: Buffer;
+  readonly python: string | undefined;
+}
+
 export class StandInRegistry {
   /** Every request, as `GET /path`. */
   readonly requests: string[] = [];
   /** The authorization header of the latest request. */
   authorization: string | undefined;
   readonly #npm = new Map<string, Map<string, NpmVersion>>();
-  readonly #python = new Map<string, Map<string, Buffer>>();
+  readonly #python = new Map<string, Map<string, PythonFile>>();
   readonly #server: Server;
   #port = 0;
 
@@ -58,10 +63,10 @@ export class StandInRegistry {
     this.#npm.set(name, versions.set(version, { manifest, tarball }));
   }
 
-  /** A file of a Python project. */
-  publishPython(project: string, file: string, bytes: Buffer): void {
-    const files = this.#python.get(project) ?? new Map<string, Buffer>();
-    this.#python.set(project, files.set(file, bytes));
+  /** A file of a Python project; `python`: what the index says that it needs. */
+  publishPython(project: string, file: string, bytes: Buffer, python?: string): void {
+    const files = this.#python.get(project) ?? new Map<string, PythonFile>();
+    this.#python.set(project, files.set(file, { bytes, python }));
   }
 
   #answer(path: string): { type: string; body: string | Buffer } | undefined {
@@ -96,12 +101,13 @@ export class StandInRegistry {
     const files = this.#python.get(project);
     if (!files) return undefined;
     if (file !== '') {
-      const body = files.get(file);
+      const body = files.get(file)?.bytes;
       return body && { type: 'application/octet-stream', body };
     }
-    const links = [...files].map(([name, bytes]) => {
+    const links = [...files].map(([name, { bytes, python }]) => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
-      return `<a href="${name}#sha256=${sha256}">${name}</a><br/>`;
+      const needs = python === undefined ? '' : ` data-requires-python="${python.replace('>', '&gt;')}"`;
+      return `<a href="${name}#sha256=${sha256}"${needs}>${name}</a><br/>`;
     });
     return { type: 'text/html', body: `<!DOCTYPE html><html><body>${links.join('\n')}</body></html>` };
   }

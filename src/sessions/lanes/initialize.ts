@@ -16,7 +16,7 @@ export interface InitializeParams {
   readonly capabilities?: unknown;
 }
 
-/** How Berth introduces itself where it speaks for nobody in particular. */
+/** How Berth names itself where no client does. */
 export const BERTH_CLIENT = { name: 'berth', version: '0.1.0' };
 
 /** Reads the result of an `initialize` answer; what is missing is filled with the protocol's defaults. */

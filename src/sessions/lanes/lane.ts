@@ -1,8 +1,9 @@
 /** A lane: how one session's messages get across to its server and back. */
 import type { BerthError } from '../../errors.ts';
+import type { ModernCall } from '../call-request.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ClientMessage } from '../message.ts';
-import type { ModernCall } from '../session.ts';
+import type { Upstream } from '../upstream.ts';
 
 /** What a lane needs of its session. */
 export interface LaneHost {
@@ -41,5 +42,7 @@ export interface Lane {
   sweep?(now: number): void;
   /** False where others read the same channel. */
   readonly isPrivate: boolean;
+  /** The processes behind it, for those who look on. */
+  readonly upstreams: Iterable<Upstream>;
   close(options: { readonly force: boolean }): Promise<void>;
 }

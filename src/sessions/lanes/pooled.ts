@@ -46,6 +46,10 @@ export class PooledLane implements Lane {
 
   readonly isPrivate = false;
 
+  get upstreams(): Iterable<Upstream> {
+    return this.#live;
+  }
+
   /** A common process that has ended is replaced with the next call; one that does not read takes no more. */
   get refusal(): BerthError | undefined {
     const upstream = this.#common?.upstream;

@@ -37,6 +37,10 @@ export class RelayLane implements Lane, UpstreamMember {
     return this.#shared === undefined;
   }
 
+  get upstreams(): readonly Upstream[] {
+    return [this.#upstream];
+  }
+
   get refusal(): BerthError | undefined {
     return this.#upstream.refusal;
   }
@@ -139,7 +143,8 @@ export class RelayLane implements Lane, UpstreamMember {
 
   #resources(shared: SharedState, exchange: Exchange, message: ClientMessage): void {
     const uri = uriOf(message);
-    if (uri !== undefined && exchange.method === 'resources/subscribe') shared.subscribe(this, uri);
+    const subscribes = uri !== undefined && exchange.method === 'resources/subscribe';
+    if (subscribes && !shared.subscribe(this, uri)) return exchange.failed(tooManySubscriptions());
     if (uri !== undefined && exchange.method === 'resources/unsubscribe' && !shared.unsubscribe(this, uri)) {
       exchange.finish([resultMessage(exchange.round.rawId, '{}')]);
       return;
@@ -165,4 +170,10 @@ export class RelayLane implements Lane, UpstreamMember {
 function refuseTasks(exchange: Exchange): void {
   const message = `${exchange.method} is not offered on a process that several sessions share`;
   exchange.finish([errorMessage(exchange.round.rawId, { code: -32601, message })]);
+}
+
+function tooManySubscriptions(): BerthError {
+  return new BerthError('limit-reached', 'this session has as many subscriptions as it may have', {
+    hint: 'Unsubscribe from resources that are no longer needed, or raise limits.subscriptions.',
+  });
 }

@@ -11,6 +11,7 @@ import {
   readInitializeResult,
   sharedCapabilities,
 } from './initialize.ts';
+import { SubscriptionQuota } from './subscription-quota.ts';
 
 interface Waiting {
   readonly exchange: Exchange;
@@ -32,12 +33,15 @@ export class SharedState {
   readonly #isolation: 'principal' | 'shared';
   readonly #waiting: Waiting[] = [];
   readonly #subscribers = new Map<string, Set<UpstreamMember>>();
+  readonly #quota: SubscriptionQuota;
   #handshake: Handshake | undefined;
   #asked = false;
   #initialized = false;
 
-  constructor(isolation: 'principal' | 'shared') {
+  /** `subscriptions`: URIs of one session. */
+  constructor(isolation: 'principal' | 'shared', subscriptions: number) {
     this.#isolation = isolation;
+    this.#quota = new SubscriptionQuota(subscriptions);
   }
 
   /** The first session's `initialize` reaches the process; everybody gets its answer. */
@@ -68,16 +72,19 @@ export class SharedState {
     return first;
   }
 
-  subscribe(member: UpstreamMember, uri: string): void {
+  /** False when `member` has no room for a further subscription. */
+  subscribe(member: UpstreamMember, uri: string): boolean {
     const subscribers = this.#subscribers.get(uri) ?? new Set();
+    if (!subscribers.has(member) && !this.#quota.take(member, uri)) return false;
     this.#subscribers.set(uri, subscribers.add(member));
+    return true;
   }
 
   /** True when `member` was the last one: the server has to be told. */
   unsubscribe(member: UpstreamMember, uri: string): boolean {
     const subscribers = this.#subscribers.get(uri);
     if (!subscribers) return true;
-    subscribers.delete(member);
+    if (subscribers.delete(member)) this.#quota.give(member, uri);
     if (subscribers.size > 0) return false;
     this.#subscribers.delete(uri);
     return true;

@@ -30,6 +30,8 @@ export interface DowngradeOptions {
   readonly clock: Clock;
   /** Stands for the name of a server that does not give it. */
   readonly serverName: string;
+  /** Resources that a session may be subscribed to. */
+  readonly subscriptions: number;
 }
 
 /** A call as the lane keeps it. */
@@ -75,6 +77,7 @@ export class DowngradeLane implements Lane, UpstreamMember {
     this.#subscriptions = new Subscriptions({
       upstream: own,
       clock: options.clock,
+      most: options.subscriptions,
       envelope: () => this.#client.envelope,
       deliver: (parts) => options.host.placeNotification(parts, false),
     });
@@ -82,6 +85,10 @@ export class DowngradeLane implements Lane, UpstreamMember {
 
   get isPrivate(): boolean {
     return this.#options.use === 'private';
+  }
+
+  get upstreams(): Iterable<Upstream> {
+    return this.#processes.all;
   }
 
   get refusal(): BerthError | undefined {

@@ -31,6 +31,11 @@ export class Processes {
     return this.hasSession ? this.#common : undefined;
   }
 
+  /** All that run. */
+  get all(): readonly Upstream[] {
+    return this.#common ? [this.#common, ...this.#live] : [...this.#live];
+  }
+
   /** A common process that has ended is replaced with the next call, where there is no session that has ended with it. */
   get refusal(): BerthError | undefined {
     return this.#common?.failure && !this.hasSession ? undefined : this.#common?.refusal;
@@ -54,8 +59,6 @@ export class Processes {
 
   async close(options: { readonly force: boolean }): Promise<void> {
     this.#closed = true;
-    const ending = [...this.#live];
-    if (this.#common && this.#use !== 'shared') ending.push(this.#common);
-    await Promise.all(ending.map((upstream) => upstream.stop(options)));
+    if (this.#use !== 'shared') await Promise.all(this.all.map((upstream) => upstream.stop(options)));
   }
 }

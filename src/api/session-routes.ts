@@ -1,0 +1,24 @@
+/** `/api/v1/servers/{name}/sessions`: who is connected to a server, and the way to end them. */
+import type { Hono } from 'hono';
+import type { ServerManager } from '../servers/server-manager.ts';
+import { queryPage } from './query.ts';
+import type { ApiVariables } from './request-checks.ts';
+
+const SESSIONS = '/api/v1/servers/:name/sessions';
+
+export function addSessionRoutes(api: Hono<ApiVariables>, manager: ServerManager): void {
+  api.get(SESSIONS, (context) => {
+    const page = queryPage(context.req);
+    const sessions = manager.sessions(context.req.param('name'));
+    return context.json({ sessions: page.of(sessions), total: sessions.length });
+  });
+
+  api.delete(SESSIONS, async (context) => {
+    return context.json({ ended: await manager.endSessions(context.req.param('name')) });
+  });
+
+  api.delete(`${SESSIONS}/:id`, async (context) => {
+    await manager.endSession(context.req.param('name'), context.req.param('id'));
+    return context.body(null, 204);
+  });
+}
