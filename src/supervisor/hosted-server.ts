@@ -50,9 +50,9 @@ export class HostedServer {
     this.definition = definition;
     this.#source = source;
     this.#clock = clock;
+    this.#modernProcesses = new ModernProcesses(definition, source, clock);
     if (definition.eras?.includes('modern') && !definition.eras.includes('legacy'))
       this.#downgrade = new DowngradeLanes({ definition, source, clock });
-    this.#modernProcesses = new ModernProcesses(definition, source, clock);
   }
 
   get sessionCount(): number {
@@ -169,12 +169,12 @@ export class HostedServer {
       if (session.idleFor(now) >= Math.min(idle, POOL_IDLE))
         void session.end(new BerthError('unknown-session', 'idle'));
     }
-    this.#downgrade?.sweep(now);
     for (const { session } of this.#moderns.values()) {
       session.sweep(now);
       if (session.idleFor(now) >= idle) void session.end(new BerthError('unknown-session', 'idle'));
     }
     this.#modernProcesses.sweep(now);
+    this.#downgrade?.sweep(now);
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) shared.idleSince = undefined;
       else if (shared.idleSince === undefined) shared.idleSince = now;
@@ -192,8 +192,8 @@ export class HostedServer {
     const ends = sessions.map(({ session }) => session.end(error, options));
     await Promise.all([
       this.#source.close(),
-      this.#downgrade?.close(options),
       moderns,
+      this.#downgrade?.close(options),
       ...ends,
       ...shared.map(({ upstream }) => upstream.stop(options)),
     ]);

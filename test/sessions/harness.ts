@@ -203,8 +203,8 @@ export class TestClient {
 export interface HarnessOptions {
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
-  readonly eras?: readonly Era[];
   readonly limits?: Partial<ServerLimits>;
+  readonly eras?: readonly Era[];
   readonly answers?: ServerAnswers;
   readonly stderr?: readonly string[];
   /** Makes processes wait: what `acquire` gives is awaited first. */

@@ -88,7 +88,7 @@ export class DowngradeLane implements Lane, UpstreamMember {
   }
 
   get upstreams(): Iterable<Upstream> {
-    return this.#processes.all;
+    return this.#processes.live;
   }
 
   get refusal(): BerthError | undefined {

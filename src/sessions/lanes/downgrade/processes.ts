@@ -31,8 +31,8 @@ export class Processes {
     return this.hasSession ? this.#common : undefined;
   }
 
-  /** All that run. */
-  get all(): readonly Upstream[] {
+  /** All that serve calls now. */
+  get live(): Upstream[] {
     return this.#common ? [this.#common, ...this.#live] : [...this.#live];
   }
 
@@ -59,6 +59,6 @@ export class Processes {
 
   async close(options: { readonly force: boolean }): Promise<void> {
     this.#closed = true;
-    if (this.#use !== 'shared') await Promise.all(this.all.map((upstream) => upstream.stop(options)));
+    if (this.#use !== 'shared') await Promise.all(this.live.map((upstream) => upstream.stop(options)));
   }
 }
