@@ -29,7 +29,7 @@ export interface SubscriptionsOptions {
 /** Milliseconds before a broken subscription is asked for again: the first time, and at most. One that has lived as long is a good one. */
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 60_000;
-/** Characters of their URIs. */
+/** Characters of all URIs that are subscribed to, and of those whose changes wait. */
 const MOST_URI_LENGTH = 256 * 1024;
 const METHOD_NOT_FOUND = -32601;
 
@@ -62,6 +62,7 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** Changes the set of resources; `done` is called when the server has taken it. */
   change(change: Change): void {
+    if (lengthOf(this.#waiting) + change.uri.length > MOST_URI_LENGTH) return change.done(TOO_MANY);
     this.#waiting.push(change);
     this.#renew();
   }
@@ -208,6 +209,10 @@ export class Subscriptions implements SubscriptionOwner {
     });
     return uris;
   }
+}
+
+function lengthOf(changes: readonly Change[]): number {
+  return changes.reduce((length, { uri }) => length + uri.length, 0);
 }
 
 const TOO_MANY = JSON.stringify({
