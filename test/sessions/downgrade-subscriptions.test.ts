@@ -339,6 +339,18 @@ describe('resources/subscribe', () => {
     expect(filters().at(-1)).toEqual({ resourceSubscriptions: ['a:1', 'a:2', 'a:3'] });
   });
 
+  it('does not pile up behind a server that is slow to acknowledge', async () => {
+    await change('subscribe', 'a:1');
+    for (let n = 0; n < 5; n++) {
+      const uri = `b:${n}${'x'.repeat(60_000)}`;
+      client.call(request(`"${n}"`, 'resources/subscribe', JSON.stringify({ uri })));
+      await settle();
+      await client.cancel(`"${n}"`);
+    }
+    const reader = await change('subscribe', `b:${'x'.repeat(60_000)}`);
+    expect(reader.lines).toMatchObject([{ error: { code: -32000 } }]);
+  });
+
   describe('undone', () => {
     it('asks for what is left', async () => {
       await subscribed('a:1', 'a:2');
