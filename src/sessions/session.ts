@@ -159,6 +159,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   settled(exchange: Exchange): void {
+    this.#options.usage?.called(exchange.unsuccessful);
     this.lastActivity = this.#options.clock.now();
     this.#running.delete(exchange);
     this.#deadlines.delete(exchange);

@@ -11,6 +11,7 @@ import { SharedState } from '../sessions/lanes/shared-state.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
+import { UsageCount } from '../sessions/usage-count.ts';
 import { DowngradeLanes } from './downgrade-lanes.ts';
 import { ModernProcesses } from './modern-processes.ts';
 import type { ServerDefinition } from './server-definition.ts';
@@ -45,6 +46,8 @@ export class HostedServer {
   /** Lanes for legacy clients; absent where the server speaks their era itself. */
   readonly #downgrade: DowngradeLanes | undefined;
   #lastActivity: number | undefined;
+  /** Replaced definitions of a server count together. */
+  usage = new UsageCount();
 
   constructor(definition: ServerDefinition, source: ProcessSource, clock: Clock) {
     this.definition = definition;
@@ -100,11 +103,13 @@ export class HostedServer {
       delivery: options.delivery,
       ownIds: true,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host, first) => this.#openLane(host, first, principal),
       onEnd: () => this.#sessionEnded(nonce, principal, session),
     });
     this.#sessions.set(nonce, { session, principal });
+    this.usage.opened();
     return session;
   }
 
@@ -116,6 +121,7 @@ export class HostedServer {
       delivery: 'streams',
       ownIds: false,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host) => this.#openPooled(host),
       onEnd: () => this.#affinities.delete(`${principal}\n${key}`),
