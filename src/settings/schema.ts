@@ -94,7 +94,7 @@ const limitsSchema = z.strictObject({
     'Time in which a started process must answer its first initialize.',
   ),
   subscriptions: integer(DEFAULT_LIMITS.subscriptions, 1, 100_000).describe(
-    'Resources that one session may be subscribed to on a process that it shares.',
+    'Resources that one session may be subscribed to, on a shared process or a modern server.',
   ),
   parallelStarts: integer(4, 1, 100).describe('Starts of servers at one time; further ones wait as pending.'),
   eofGrace: duration(`${DEFAULT_LIMITS.eofGrace}`).describe(

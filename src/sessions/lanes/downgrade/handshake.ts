@@ -5,7 +5,7 @@ import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import type { Exchange } from '../../exchange.ts';
 import { errorMessage } from '../../message.ts';
 import type { Upstream, UpstreamCall } from '../../upstream.ts';
-import { MODERN_REVISION } from './client.ts';
+import { MODERN_REVISION } from '../modern/serving.ts';
 import { type InitializeAnswer, initializeEdits, type Offered, readOffered } from './discovery.ts';
 import { errorText } from './error.ts';
 import { readResult } from './result.ts';
