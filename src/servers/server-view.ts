@@ -32,6 +32,8 @@ export interface ServerStatus {
   readonly serverInfo?: HandshakeReport['serverInfo'];
   readonly tools?: readonly string[];
   readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+  /** Of a server that runs elsewhere. */
+  readonly remote?: { readonly url: string; readonly transport: 'streamable-http' | 'sse' | 'auto' };
   /** Phases of the newest start, with their milliseconds. */
   readonly phases: readonly { readonly phase: string; readonly ms: number }[];
   readonly endpoints: readonly Endpoint[];
@@ -97,6 +99,9 @@ function viewStatus({ record, state, activity, events, publicUrl }: ViewInput): 
     ...(report && viewReport(report)),
     ...(resolved && {
       package: { ecosystem: resolved.ecosystem, name: resolved.name, version: resolved.version },
+    }),
+    ...(record.plan.remote && {
+      remote: { url: record.plan.remote.url, transport: report?.transport ?? record.plan.remote.transport },
     }),
     phases: events.flatMap((event) =>
       event.type === 'phase' && event.state === 'done' ? [{ phase: event.phase, ms: event.ms }] : [],

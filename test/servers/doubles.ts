@@ -110,11 +110,13 @@ export class FakeHost implements ServerHost {
   readonly open = new Map<string, SessionReport[]>();
   readonly #readers = new Map<string, Set<(line: StderrLine) => void>>();
   failure: BerthError | undefined;
+  /** What a probe finds. */
+  report: HandshakeReport = REPORT;
 
   async probe(definition: ServerDefinition): Promise<HandshakeReport> {
     this.probed.push(definition);
     if (this.failure) throw this.failure;
-    return REPORT;
+    return this.report;
   }
 
   define(definition: ServerDefinition): void {
@@ -207,7 +209,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       homes,
       secrets,
       publicUrl: 'http://127.0.0.1:8053',
-      allow: { npm: true, pypi: true },
+      allow: { npm: true, pypi: true, remote: true },
       maxServers: 50,
       parallelStarts: 4,
       ...options,
