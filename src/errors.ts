@@ -27,7 +27,32 @@ export const ERROR_TABLE = {
   'unsupported-version': {
     status: 400,
     rpc: -32000,
-    hint: 'Use an MCP revision from 2024-11-05 to 2025-11-25.',
+    hint: 'Use a revision of MCP from 2024-11-05 on; HTTP+SSE ends with 2025-11-25.',
+  },
+  'unknown-version': {
+    status: 400,
+    rpc: -32022,
+    hint: 'Use one of the revisions that data.supported names.',
+  },
+  'header-mismatch': {
+    status: 400,
+    rpc: -32020,
+    hint: 'Send the MCP headers that the body calls for; list the tools again if a parameter header is at fault.',
+  },
+  'missing-capability': {
+    status: 400,
+    rpc: -32021,
+    hint: 'Declare the capabilities that data.requiredCapabilities names, if the client has them.',
+  },
+  'unknown-method': {
+    status: 404,
+    rpc: -32601,
+    hint: 'This revision or this server has no such method: ask server/discover what is offered.',
+  },
+  'invalid-params': {
+    status: 400,
+    rpc: -32602,
+    hint: 'Send the parameters that the MCP revision in use defines for this method.',
   },
   'missing-session': {
     status: 400,
@@ -55,7 +80,7 @@ export const ERROR_TABLE = {
   'method-not-allowed': { status: 405, rpc: -32000, hint: 'Use one of the methods of the Allow header.' },
   'not-acceptable': { status: 406, rpc: -32000, hint: 'Accept both application/json and text/event-stream.' },
   conflict: { status: 409, rpc: -32603, hint: 'Use another name, or remove the existing one first.' },
-  'too-large': { status: 413, rpc: -32600, hint: 'Send a smaller message, or raise limits.messageBytes.' },
+  'too-large': { status: 413, rpc: -32000, hint: 'Send a smaller message, or raise limits.messageBytes.' },
   'unsupported-media-type': { status: 415, rpc: -32000, hint: 'Send Content-Type: application/json.' },
   'limit-reached': {
     status: 429,
@@ -101,6 +126,11 @@ export const ERROR_TABLE = {
     rpc: -32603,
     hint: 'Start a gateway with: berth start, or give its address with --url.',
   },
+  'remote-failed': {
+    status: 502,
+    rpc: -32603,
+    hint: 'Check the address of the remote server, and whether it is up.',
+  },
   stopped: { status: 503, rpc: -32000, hint: 'Start the server with: berth run.' },
 } as const satisfies Record<string, ErrorEntry>;
 
@@ -117,6 +147,8 @@ export interface ErrorDetails {
   readonly hint?: string;
   /** Fields at fault: JSON pointer or setting name, and what is wrong. */
   readonly fields?: readonly { readonly pointer: string; readonly detail: string }[];
+  /** Further members of a JSON-RPC error's `data`, where the protocol names them. */
+  readonly data?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
 
@@ -154,7 +186,7 @@ export function toBerthError(thrown: unknown): BerthError {
 /** The `data` member of a JSON-RPC error and the shared part of a problem document. */
 export function errorData(error: BerthError): Record<string, unknown> {
   const { phase, exitCode, signal, stderr, fields } = error.details;
-  const data: Record<string, unknown> = { code: error.code, hint: error.hint };
+  const data: Record<string, unknown> = { ...error.details.data, code: error.code, hint: error.hint };
   if (phase !== undefined) data.phase = phase;
   if (exitCode !== undefined && exitCode !== null) data.exitCode = exitCode;
   if (signal !== undefined && signal !== null) data.signal = signal;

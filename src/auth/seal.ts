@@ -1,15 +1,10 @@
-/**
- * Sealed session ids: a public id says, to a gateway only, where its session lives and whose it is.
- * AES-256-GCM over the claims, with the server's UUID as associated data; the name of the key stands in front.
- */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+/** Sealed session ids: a public id says, to a gateway only, where its session lives and whose it is. */
+import { ClaimReader, encodeDigest, encodeText, encodeTime } from './claim-bytes.ts';
+import { openState, type StateClaims, sealState } from './seal-state.ts';
+import { openText, type SealKey, type SealPurpose, sealText } from './sealed-text.ts';
 
-export interface SealKey {
-  /** Exactly 4 bytes, base64url. */
-  readonly name: string;
-  /** 32 bytes. */
-  readonly secret: Buffer;
-}
+export type { StateClaims } from './seal-state.ts';
+export type { SealKey } from './sealed-text.ts';
 
 /** Claims of a session id. Only the supervisor knows whether the session exists. */
 export interface SessionClaims {
@@ -29,21 +24,15 @@ export interface Sealer {
   seal(serverId: string, claims: SessionClaims): string;
   /** The claims, or undefined for what was not sealed by these keys for this server. */
   open(id: string, serverId: string): SessionClaims | undefined;
+  /** A fresh `requestState` of the same alphabet; it is no session id, nor the other way round. */
+  sealState(serverId: string, claims: StateClaims): string;
+  /** The claims, or undefined for what was not sealed by these keys for this server. */
+  openState(state: string, serverId: string): StateClaims | undefined;
   /** Takes other keys and forgets every opened id. */
   setKeys(keys: readonly SealKey[]): void;
 }
 
 const FORMAT = 2;
-const NAME_BYTES = 4;
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-const HEAD_BYTES = 1 + NAME_BYTES + IV_BYTES;
-const DIGEST_BYTES = 16;
-const TIME_BYTES = 6;
-/** Position of the byte that says how the session is delivered. */
-const DELIVERY_AT = TIME_BYTES + DIGEST_BYTES;
-const MAX_ID_LENGTH = 1_024;
-const MAX_TEXT_BYTES = 255;
 const DEFAULT_REMEMBERED = 16_384;
 
 /** `keys`: the current one, which seals, then previous ones, which still open. `remember`: opened ids kept at most. */
@@ -54,22 +43,24 @@ export function createSealer(options: {
   const { remember = DEFAULT_REMEMBERED } = options;
   let keys = options.keys;
   const opened = new Map<string, { readonly serverId: string; readonly claims: SessionClaims }>();
+  const current = (): SealKey => {
+    if (!keys[0]) throw new Error('a sealer needs a key');
+    return keys[0];
+  };
   return {
-    seal(serverId, claims) {
-      const [current] = keys;
-      if (!current) throw new Error('a sealer needs a key');
-      return sealWith(current, serverId, claims);
-    },
+    seal: (serverId, claims) => sealText(current(), purposeOf(serverId), encodeClaims(claims)),
     open(id, serverId) {
       const known = opened.get(id);
       if (known !== undefined) return known.serverId === serverId ? known.claims : undefined;
-      const claims = openWith(keys, id, serverId);
-      if (claims !== undefined) {
-        if (opened.size >= remember) forgetOldest(opened);
-        opened.set(id, { serverId, claims });
-      }
+      const plain = openText(keys, purposeOf(serverId), id);
+      if (plain === undefined) return undefined;
+      const claims = decodeClaims(plain);
+      if (opened.size >= remember) forgetOldest(opened);
+      opened.set(id, { serverId, claims });
       return claims;
     },
+    sealState: (serverId, claims) => sealState(current(), serverId, claims),
+    openState: (state, serverId) => openState(keys, serverId, state),
     setKeys(next) {
       keys = next;
       opened.clear();
@@ -84,66 +75,25 @@ function forgetOldest(opened: Map<string, unknown>): void {
   }
 }
 
-function sealWith(key: SealKey, serverId: string, claims: SessionClaims): string {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', key.secret, iv).setAAD(associatedData(serverId));
-  const sealed = cipher.update(encodeClaims(claims));
-  const head = [Buffer.of(FORMAT), Buffer.from(key.name, 'base64url'), iv];
-  return Buffer.concat([...head, sealed, cipher.final(), cipher.getAuthTag()]).toString('base64url');
-}
-
-function openWith(keys: readonly SealKey[], id: string, serverId: string): SessionClaims | undefined {
-  if (id.length > MAX_ID_LENGTH) return undefined;
-  const bytes = Buffer.from(id, 'base64url');
-  // base64url has several spellings of the same bytes; one session must have one id
-  if (bytes.length <= HEAD_BYTES + TAG_BYTES || bytes[0] !== FORMAT || bytes.toString('base64url') !== id)
-    return undefined;
-  const name = bytes.toString('base64url', 1, 1 + NAME_BYTES);
-  const key = keys.find((candidate) => candidate.name === name);
-  return key && decrypt(bytes, key, serverId);
-}
-
-function decrypt(bytes: Buffer, key: SealKey, serverId: string): SessionClaims | undefined {
-  const end = bytes.length - TAG_BYTES;
-  const decipher = createDecipheriv('aes-256-gcm', key.secret, bytes.subarray(1 + NAME_BYTES, HEAD_BYTES))
-    .setAAD(associatedData(serverId))
-    .setAuthTag(bytes.subarray(end));
-  try {
-    const plain = decipher.update(bytes.subarray(HEAD_BYTES, end));
-    decipher.final();
-    return decodeClaims(plain);
-  } catch {
-    return undefined;
-  }
-}
-
-function associatedData(serverId: string): Buffer {
-  return Buffer.from(`berth session\0${serverId}`);
+function purposeOf(serverId: string): SealPurpose {
+  return { format: FORMAT, binding: `berth session\0${serverId}` };
 }
 
 function encodeClaims(claims: SessionClaims): Buffer {
-  const time = Buffer.alloc(TIME_BYTES);
-  time.writeUIntBE(claims.issuedAt, 0, TIME_BYTES);
-  const digest = Buffer.from(claims.principal, 'base64url');
-  if (digest.length !== DIGEST_BYTES) throw new Error('a principal digest has 16 bytes');
-  const delivery = Buffer.of(claims.delivery === 'single' ? 1 : 0);
-  return Buffer.concat([time, digest, delivery, encodeText(claims.replica), encodeText(claims.nonce)]);
-}
-
-function encodeText(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  if (bytes.length > MAX_TEXT_BYTES) throw new Error('a replica name and a nonce have at most 255 bytes');
-  return Buffer.concat([Buffer.of(bytes.length), bytes]);
+  return Buffer.concat([
+    encodeTime(claims.issuedAt),
+    encodeDigest(claims.principal),
+    Buffer.of(claims.delivery === 'single' ? 1 : 0),
+    encodeText(claims.replica),
+    encodeText(claims.nonce),
+  ]);
 }
 
 function decodeClaims(plain: Buffer): SessionClaims {
-  const texts = DELIVERY_AT + 1;
-  const nonceAt = texts + 1 + plain.readUInt8(texts);
-  return Object.freeze({
-    issuedAt: plain.readUIntBE(0, TIME_BYTES),
-    principal: plain.toString('base64url', TIME_BYTES, DELIVERY_AT),
-    replica: plain.toString('utf8', texts + 1, nonceAt),
-    nonce: plain.toString('utf8', nonceAt + 1, nonceAt + 1 + plain.readUInt8(nonceAt)),
-    ...(plain[DELIVERY_AT] === 1 && { delivery: 'single' as const }),
-  });
+  const reader = new ClaimReader(plain);
+  const issuedAt = reader.time();
+  const principal = reader.digest();
+  const isSingle = reader.number(1) === 1;
+  const claims = { issuedAt, principal, replica: reader.text(), nonce: reader.text() };
+  return Object.freeze(isSingle ? { ...claims, delivery: 'single' as const } : claims);
 }

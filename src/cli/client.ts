@@ -20,6 +20,7 @@ export interface ServerAnswer {
     readonly message: string;
     readonly sessions: number;
     readonly era?: string;
+    readonly eras?: readonly string[];
     readonly tools?: readonly string[];
     readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
     readonly failure?: FailureAnswer;

@@ -8,7 +8,7 @@ import { clean, EXIT, exitCodeOf, failureLine, failureText } from './failure.ts'
 import { ProgressLine } from './progress.ts';
 
 const TRANSPORT_NAMES: Readonly<Record<string, string>> = {
-  'streamable-http': 'Streamable HTTP',
+  'streamable-http': 'Streamable HTTP, old and new clients',
   sse: 'HTTP+SSE',
   websocket: 'WebSocket',
 };
@@ -93,9 +93,8 @@ function describeRunning({ name, status }: ServerAnswer, foreground: boolean): s
   const next = foreground
     ? `Next, in another terminal: berth logs -f ${name} · berth get ${name}. Ctrl-C stops it.`
     : `Next: berth logs -f ${name} · berth get ${name} · berth stop ${name}`;
-  const how =
-    status.state === 'running'
-      ? `${name} is running`
-      : `${name} is ${status.state}: ${clean(status.message)}`;
-  return `${[`${how}${tools}${status.era === undefined ? '' : `, speaks ${status.era}`}`, ...urls, next].join('\n')}\n`;
+  const eras = status.eras ?? (status.era === undefined ? [] : [status.era]);
+  const speaks = eras.length > 0 ? `, speaks ${eras.join(' and ')}` : '';
+  const how = status.state === 'running' ? 'is running' : `is ${status.state}: ${clean(status.message)}`;
+  return `${[`${name} ${how}${tools}${speaks}`, ...urls, next].join('\n')}\n`;
 }

@@ -17,6 +17,8 @@ export interface Envelope {
   readonly paramsEnd: number;
   readonly resultStart: number;
   readonly resultEnd: number;
+  readonly errorStart: number;
+  readonly errorEnd: number;
   /** `params._meta.progressToken` of a request. */
   readonly metaTokenStart: number;
   readonly metaTokenEnd: number;
@@ -32,8 +34,29 @@ export interface Envelope {
   /** `params.protocolVersion` of `initialize`. */
   readonly versionStart: number;
   readonly versionEnd: number;
+  /** `params._meta`, whatever its type. */
+  readonly metaStart: number;
+  readonly metaEnd: number;
+  /** `params.name`, when it is a string. */
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  /** `params.requestState`, whatever its type. */
+  readonly stateStart: number;
+  readonly stateEnd: number;
+  /** `params.inputResponses`, whatever its type. */
+  readonly responsesStart: number;
+  readonly responsesEnd: number;
+  /** `params._meta` names the client's capabilities, whatever their type. */
+  readonly capabilitiesStart: number;
+  readonly capabilitiesEnd: number;
+  /** `params._meta` names a subscription: a string or a number. */
+  readonly subscriptionStart: number;
+  readonly subscriptionEnd: number;
   /** `params._meta` names a protocol version: the modern era's envelope. */
   readonly modern: boolean;
+  /** That version, when it is a string. */
+  readonly metaVersionStart: number;
+  readonly metaVersionEnd: number;
 }
 
 /** Why bytes are no message. `invalid` is valid JSON that is no JSON-RPC 2.0 message. */
@@ -160,6 +183,8 @@ function readScan(scan: Scanner, bytes: Buffer): Scanned {
       paramsEnd: ends[SLOT.params] as number,
       resultStart: starts[SLOT.result] as number,
       resultEnd: ends[SLOT.result] as number,
+      errorStart: starts[SLOT.error] as number,
+      errorEnd: ends[SLOT.error] as number,
       metaTokenStart: isIdByte(bytes[starts[SLOT.metaToken] as number])
         ? (starts[SLOT.metaToken] as number)
         : -1,
@@ -177,7 +202,24 @@ function readScan(scan: Scanner, bytes: Buffer): Scanned {
           ? (starts[SLOT.protocolVersion] as number)
           : -1,
       versionEnd: ends[SLOT.protocolVersion] as number,
+      metaStart: starts[SLOT.meta] as number,
+      metaEnd: ends[SLOT.meta] as number,
+      nameStart: bytes[starts[SLOT.name] as number] === QUOTE ? (starts[SLOT.name] as number) : -1,
+      nameEnd: ends[SLOT.name] as number,
+      stateStart: starts[SLOT.requestState] as number,
+      stateEnd: ends[SLOT.requestState] as number,
+      responsesStart: starts[SLOT.inputResponses] as number,
+      responsesEnd: ends[SLOT.inputResponses] as number,
+      capabilitiesStart: starts[SLOT.metaCapabilities] as number,
+      capabilitiesEnd: ends[SLOT.metaCapabilities] as number,
+      subscriptionStart: isIdByte(bytes[starts[SLOT.metaSubscription] as number])
+        ? (starts[SLOT.metaSubscription] as number)
+        : -1,
+      subscriptionEnd: ends[SLOT.metaSubscription] as number,
       modern: (starts[SLOT.metaVersion] as number) >= 0,
+      metaVersionStart:
+        bytes[starts[SLOT.metaVersion] as number] === QUOTE ? (starts[SLOT.metaVersion] as number) : -1,
+      metaVersionEnd: ends[SLOT.metaVersion] as number,
     },
   };
 }

@@ -15,9 +15,14 @@ export const SLOT = {
   protocolVersion: 11,
   metaToken: 12,
   metaVersion: 13,
+  name: 14,
+  requestState: 15,
+  inputResponses: 16,
+  metaCapabilities: 17,
+  metaSubscription: 18,
 } as const;
 
-export const SLOT_COUNT = 14;
+export const SLOT_COUNT = 19;
 
 const NAMES: readonly ReadonlyMap<string, number>[] = [
   new Map(),
@@ -35,10 +40,15 @@ const NAMES: readonly ReadonlyMap<string, number>[] = [
     ['progressToken', SLOT.token],
     ['uri', SLOT.uri],
     ['protocolVersion', SLOT.protocolVersion],
+    ['name', SLOT.name],
+    ['requestState', SLOT.requestState],
+    ['inputResponses', SLOT.inputResponses],
   ]),
   new Map<string, number>([
     ['progressToken', SLOT.metaToken],
     ['io.modelcontextprotocol/protocolVersion', SLOT.metaVersion],
+    ['io.modelcontextprotocol/clientCapabilities', SLOT.metaCapabilities],
+    ['io.modelcontextprotocol/subscriptionId', SLOT.metaSubscription],
   ]),
 ];
 

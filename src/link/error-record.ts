@@ -6,8 +6,8 @@ import { jsonRecord } from './record-bodies.ts';
 const PHASES: readonly StartPhase[] = ['resolve', 'install', 'spawn', 'handshake', 'run'];
 
 export function refusedRecord(ref: number, error: BerthError): Buffer[] {
-  const { phase, exitCode, signal, stderr, hint, fields } = error.details;
-  const details = { phase, exitCode, signal, stderr, hint, fields };
+  const { phase, exitCode, signal, stderr, hint, fields, data } = error.details;
+  const details = { phase, exitCode, signal, stderr, hint, fields, data };
   return jsonRecord(RECORD.refused, ref, { code: error.code, message: error.message, details });
 }
 
@@ -24,7 +24,7 @@ export function readRefused(body: Buffer): BerthError {
 
 function toDetails(value: unknown): ErrorDetails {
   if (typeof value !== 'object' || value === null) return {};
-  const { phase, exitCode, signal, stderr, hint, fields } = value as Record<string, unknown>;
+  const { phase, exitCode, signal, stderr, hint, fields, data } = value as Record<string, unknown>;
   const known = PHASES.find((one) => one === phase);
   return {
     ...(known && { phase: known }),
@@ -33,6 +33,7 @@ function toDetails(value: unknown): ErrorDetails {
     ...(Array.isArray(stderr) && { stderr: stderr.map(String) }),
     ...(typeof hint === 'string' && { hint }),
     ...(Array.isArray(fields) && { fields: fields.filter(isField) }),
+    ...(typeof data === 'object' && data !== null && { data: data as Record<string, unknown> }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What a gateway has asked a supervisor for and is not through with: it is asked again whenever the link is re-made. */
 import type { BerthError } from '../errors.ts';
 import type { OpenOptions } from '../sessions/conversation.ts';
-import type { Attachment, ReaderEnd, StreamReader } from '../sessions/reader.ts';
+import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { readRefused } from './error-record.ts';
 import { type LinkRecord, RECORD } from './record.ts';
 import {
@@ -12,6 +12,7 @@ import {
   readAccepted,
   readEnded,
   readEvent,
+  readParked,
 } from './record-bodies.ts';
 
 /** What an operation needs of its conversation. */
@@ -134,7 +135,9 @@ export class ReaderOperation implements Operation, Attachment {
       case RECORD.refused:
         return this.#refused(readRefused(body));
       case RECORD.event:
-        return this.#event(body);
+        return this.#event(readEvent(body));
+      case RECORD.parked:
+        return this.#event(readParked(body));
       case RECORD.ended:
         return this.#ended(readEnded(body));
     }
@@ -178,8 +181,7 @@ export class ReaderOperation implements Operation, Attachment {
     this.#reader.refused(error);
   }
 
-  #event(body: Buffer): void {
-    const event = readEvent(body);
+  #event(event: StreamEvent): void {
     if (this.#stream === undefined || event.seq <= this.#received) return;
     this.#received = event.seq;
     this.#reader.event(event, this.#stream);

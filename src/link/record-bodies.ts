@@ -2,10 +2,10 @@
 import { BerthError } from '../errors.ts';
 import { byteLength } from '../jsonrpc/edit.ts';
 import { scanMessage } from '../jsonrpc/envelope.ts';
+import type { CallRequest, ModernCall } from '../sessions/call-request.ts';
 import type { ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
-import type { EventKind, ReaderEnd, StreamEvent } from '../sessions/reader.ts';
-import type { CallRequest } from '../sessions/session.ts';
+import type { EventKind, ParkRecord, ReaderEnd, StreamEvent } from '../sessions/reader.ts';
 import { RECORD, RECORD_HEAD, type RecordType, startRecord } from './record.ts';
 
 const FLAG = { batch: 1, openStreams: 2, openSingle: 4, again: 8, positioned: 16 } as const;
@@ -43,7 +43,8 @@ export function readTarget(body: Buffer): ConversationTarget {
   const { server, kind, key, principal } = value;
   if (typeof server !== 'string' || typeof key !== 'string' || typeof principal !== 'string')
     throw new BerthError('internal', 'a conversation without target');
-  return { server, kind: kind === 'affinity' ? 'affinity' : 'session', key, principal };
+  const known = kind === 'affinity' || kind === 'modern' ? kind : 'session';
+  return { server, kind: known, key, principal };
 }
 
 export function callRecord(ref: number, request: CallRequest, how: ReaderRequest): Buffer[] {
@@ -51,13 +52,14 @@ export function callRecord(ref: number, request: CallRequest, how: ReaderRequest
   const keyBytes = Buffer.byteLength(key);
   const bytes = messages.map((message) => message.bytes);
   const fixed = 1 + WIDE + 2 + keyBytes + 2 + 4 * messages.length;
-  const head = startRecord(RECORD.call, ref, { fixed, more: byteLength(bytes) });
+  const beside = request.modern === undefined ? [] : [Buffer.from(JSON.stringify(request.modern))];
+  const head = startRecord(RECORD.call, ref, { fixed, more: byteLength(bytes) + byteLength(beside) });
   let at = head.writeUInt8(flagsOf(how, after) | (batch ? FLAG.batch : 0), RECORD_HEAD);
   at = head.writeUIntBE(after ?? 0, at, WIDE);
   at = writeText(head, key, at);
   at = head.writeUInt16BE(messages.length, at);
   for (const message of bytes) at = head.writeUInt32BE(message.length, at);
-  return [head, ...bytes];
+  return [head, ...bytes, ...beside];
 }
 
 /** Throws BerthError for a message that is none. */
@@ -75,7 +77,9 @@ export function readCall(body: Buffer): { readonly request: CallRequest; readonl
     from = to;
   }
   const batch = (flags & FLAG.batch) !== 0;
-  const request = { key: key.text, messages, batch };
+  // What stands beside a modern client's message fills the rest.
+  const beside = from < body.length && { modern: JSON.parse(body.toString('utf8', from)) as ModernCall };
+  const request: CallRequest = { key: key.text, messages, batch, ...beside };
   return { request: flags & FLAG.positioned ? { ...request, after } : request, how: howOf(flags) };
 }
 
@@ -129,6 +133,7 @@ export function readAccepted(body: Buffer): number {
 }
 
 export function eventRecord(ref: number, event: StreamEvent): Buffer[] {
+  if (event.park) return parkedRecord(ref, event, event.park);
   const head = startRecord(RECORD.event, ref, { fixed: WIDE + 1, more: event.bytes });
   head.writeUInt8(KINDS.indexOf(event.kind), head.writeUIntBE(event.seq, RECORD_HEAD, WIDE));
   return [head, ...event.parts];
@@ -138,6 +143,22 @@ export function readEvent(body: Buffer): StreamEvent {
   const message = body.subarray(WIDE + 1);
   const kind = KINDS[body.readUInt8(WIDE)] ?? 'notification';
   return { seq: body.readUIntBE(0, WIDE), kind, parts: [message], bytes: message.length };
+}
+
+function parkedRecord(ref: number, event: StreamEvent, park: ParkRecord): Buffer[] {
+  const text = JSON.stringify(park);
+  const fixed = 2 + Buffer.byteLength(text) + WIDE;
+  const head = startRecord(RECORD.parked, ref, { fixed, more: event.bytes });
+  head.writeUIntBE(event.seq, writeText(head, text, RECORD_HEAD), WIDE);
+  return [head, ...event.parts];
+}
+
+/** The event of a `parked` record. */
+export function readParked(body: Buffer): StreamEvent {
+  const { text, end } = readText(body, 0);
+  const message = body.subarray(end + WIDE);
+  const park = JSON.parse(text) as ParkRecord;
+  return { seq: body.readUIntBE(end, WIDE), kind: 'answer', parts: [message], bytes: message.length, park };
 }
 
 export function endedRecord(ref: number, reason: ReaderEnd): Buffer[] {

@@ -21,6 +21,8 @@ export const RECORD = {
   event: 18,
   ended: 19,
   noted: 20,
+  /** An event that asks for input: its park record stands before the message. */
+  parked: 21,
 } as const;
 
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];

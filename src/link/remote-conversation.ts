@@ -1,9 +1,9 @@
 /** A conversation with a supervisor at the other end of a link. */
 import { type BerthError, toBerthError } from '../errors.ts';
+import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
-import type { CallRequest } from '../sessions/session.ts';
 import { type Operation, type OperationHost, PlainOperation, ReaderOperation } from './operation.ts';
 import { type LinkRecord, RECORD } from './record.ts';
 import {

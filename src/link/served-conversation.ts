@@ -31,7 +31,7 @@ export class ServedConversation {
     this.#records = new RecordStream(stream, {
       record: (record) => this.#record(record),
       closed: () => {
-        for (const attachment of this.#attachments.values()) attachment.detach();
+        for (const attachment of this.#attachments.values()) attachment.detach(true);
         this.#attachments.clear();
         closed();
       },

@@ -2,8 +2,8 @@
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
 import { ByteCount } from '../supervisor/byte-count.ts';
-import { type HandshakeOptions, handshake } from '../supervisor/handshake.ts';
-import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import { probeEras } from '../supervisor/era-probe.ts';
+import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
 import { type LocalProcess, spawnProcess } from '../supervisor/process.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
@@ -49,7 +49,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const spawn = async (
     definition: ServerDefinition,
     launch: Launch,
-    quiet = false,
+    { quiet }: { readonly quiet: boolean } = { quiet: false },
   ): Promise<LocalProcess> => {
     const { secrets, limits, id } = definition;
     const started = await spawnProcess(launch, {
@@ -78,12 +78,19 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal, { quiet } = { quiet: false }) =>
-      probe(() => spawn(definition, definition.launch, quiet), {
-        timeoutMs: definition.limits.startTimeout,
+    probe: (definition, signal, how) => {
+      const { launch, limits, eras = [] } = definition;
+      const [era] = eras.length === 1 ? eras : [];
+      // What a legacy server says about the question of the other era is of no use to anybody.
+      const isQuiet = (asked: Era): boolean =>
+        how?.quiet === true || (asked === 'modern' && era === undefined);
+      return probeEras((asked) => spawn(definition, launch, { quiet: isQuiet(asked) }), {
+        timeoutMs: limits.startTimeout,
         clock,
+        ...(era && { era }),
         ...(signal && { signal }),
-      }),
+      });
+    },
     renew: (id) => {
       pools.get(id)?.renew();
       const unused = supervisor.sessions(id).filter(({ report }) => report.kind === 'process');
@@ -116,18 +123,6 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     },
     killNow: () => registry.killNow(),
   };
-}
-
-async function probe(
-  start: () => Promise<LocalProcess>,
-  options: HandshakeOptions,
-): Promise<HandshakeReport> {
-  const process = await start();
-  try {
-    return await handshake(process, options);
-  } finally {
-    await process.stop();
-  }
 }
 
 function toActivity(

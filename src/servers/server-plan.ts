@@ -2,6 +2,7 @@
 import { BerthError } from '../errors.ts';
 import type { Ecosystem, PackageSource } from '../packages/package.ts';
 import { checkPackageSource } from '../packages/package-source.ts';
+import type { Era } from '../supervisor/handshake-report.ts';
 import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { fillTemplate } from '../templates/fill-template.ts';
@@ -19,6 +20,8 @@ export interface ServerPlan {
   readonly homeFiles: Readonly<Record<string, string>>;
   readonly isolation: Isolation;
   readonly sessions: 'minted' | 'none';
+  /** Given by the operator; absent, the start finds out. */
+  readonly era?: Era;
   /** Only what was given; the rest follows the settings. */
   readonly limits: Partial<ServerLimits>;
   /** The same; absent in records of older gateways. */
@@ -50,6 +53,7 @@ export function planServer(spec: ServerSpec, templates: TemplateCatalogue, gates
     secrets: spec.secrets,
     isolation: spec.isolation ?? behavior?.isolation ?? 'session',
     sessions: spec.sessions ?? behavior?.sessions ?? 'minted',
+    ...(spec.era !== undefined && spec.era !== 'auto' && { era: spec.era }),
     limits: dropUndefined(spec.limits),
     ...(spec.health && { health: dropUndefined(spec.health) }),
   };

@@ -1,5 +1,5 @@
 /** What the API says about a server: its specification and its status. */
-import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerActivity } from './host.ts';
 import type { HealthCheck, ServerHealth } from './server-health.ts';
 import type { FailureRecord, ServerRecord } from './server-record.ts';
@@ -30,7 +30,10 @@ export interface ServerStatus {
   readonly lastCheck?: HealthCheckView;
   readonly sessions: number;
   readonly processes: number;
-  readonly era?: 'legacy' | 'modern';
+  /** What the server speaks itself; clients of either era can call it. */
+  readonly eras?: readonly Era[];
+  /** Of {@link protocolVersion}. */
+  readonly era?: Era;
   readonly protocolVersion?: string;
   readonly serverInfo?: HandshakeReport['serverInfo'];
   readonly tools?: readonly string[];
@@ -144,6 +147,7 @@ function viewStatus({ record, state, health, activity, events, publicUrl }: View
 function viewReport(report: HandshakeReport): Partial<ServerStatus> {
   return {
     era: eraOf(report.protocolVersion),
+    ...(report.eras && { eras: report.eras }),
     protocolVersion: report.protocolVersion,
     serverInfo: report.serverInfo,
     ...(report.tools && { tools: report.tools }),

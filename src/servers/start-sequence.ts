@@ -62,10 +62,11 @@ export async function startServer(tools: StartTools, input: StartInput): Promise
   input.pinned({ resolved, treeKey: tree.key });
   signal.throwIfAborted();
   const definition = await define(tools, record, { tree, secrets });
-  const known = input.trustReport ? record.report : undefined;
+  // A report of a gateway that knew one era says nothing about the other.
+  const known = input.trustReport && record.report?.eras ? record.report : undefined;
   const report = known ?? (await probe(tools.host, definition, { log, signal }));
   signal.throwIfAborted();
-  return { definition, report };
+  return { definition: report.eras ? { ...definition, eras: report.eras } : definition, report };
 }
 
 async function resolve(tools: StartTools, { record, log, signal }: StartInput): Promise<ResolvedPackage> {
@@ -142,6 +143,7 @@ async function define(
     launch: tools.packages.launch(tree, { args: plan.args, env, home }),
     isolation: plan.isolation,
     sessions: plan.sessions,
+    ...(plan.era && { eras: [plan.era] }),
     limits: { ...tools.limits, ...plan.limits },
     secrets: Object.values(secrets),
   };

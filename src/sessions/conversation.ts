@@ -1,8 +1,8 @@
 /** A conversation as a gateway sees it, whatever carries it: the one surface between transports and supervisors. */
 import type { BerthError } from '../errors.ts';
+import type { CallRequest } from './call-request.ts';
 import type { ClientMessage } from './message.ts';
 import type { Attachment, StreamReader } from './reader.ts';
-import type { CallRequest } from './session.ts';
 
 /**
  * Which conversation: a session by its nonce, or (for clients without one) whatever serves an affinity key. Routing needs
@@ -11,7 +11,8 @@ import type { CallRequest } from './session.ts';
 export interface ConversationTarget {
   /** UUID of the server. */
   readonly server: string;
-  readonly kind: 'session' | 'affinity';
+  /** `modern`: the calls of a principal's modern clients, which have no session. */
+  readonly kind: 'session' | 'affinity' | 'modern';
   /** Session nonce, or affinity key. */
   readonly key: string;
   /** Who calls; a session answers nobody but the principal that opened it. */

@@ -2,6 +2,7 @@
 import { byteLength } from '../jsonrpc/edit.ts';
 import {
   type EventKind,
+  type ParkRecord,
   READER_WINDOW,
   type ReaderEnd,
   type StreamEvent,
@@ -85,8 +86,9 @@ export class EventStream {
     return bytes;
   }
 
-  push(kind: EventKind, parts: readonly Buffer[]): void {
-    const event: StreamEvent = { seq: this.#nextSeq++, kind, parts, bytes: byteLength(parts) };
+  push(kind: EventKind, parts: readonly Buffer[], park?: ParkRecord): void {
+    const plain: StreamEvent = { seq: this.#nextSeq++, kind, parts, bytes: byteLength(parts) };
+    const event = park ? { ...plain, park } : plain;
     this.#events.push(event);
     if (kind !== 'answer') {
       this.#unread[kind].events++;

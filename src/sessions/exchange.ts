@@ -1,9 +1,10 @@
-/** An exchange: one upstream call with its own key, served by one or more client requests (data-path.md 3.1). */
+/** An exchange: one request of a client from the moment it was taken until its answer stands in its stream (data-path.md 3.1). */
 import { type BerthError, errorData } from '../errors.ts';
 import { applyEdits } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
 import type { EventStream } from './event-stream.ts';
-import { type ClientMessage, errorMessage, rawId } from './message.ts';
+import { type ClientMessage, errorMessage } from './message.ts';
+import type { ParkRecord } from './reader.ts';
 import type { UpstreamCall } from './upstream.ts';
 
 /** One client request that an exchange serves. */
@@ -18,13 +19,18 @@ export interface Round {
 
 /** What an exchange tells its session. */
 export interface ExchangeOwner {
-  /** The answer of a round was pushed; `over` when the call itself has ended, too. */
-  settled(exchange: Exchange, over: boolean): void;
+  /** The answer was pushed, or there will be none. */
+  settled(exchange: Exchange): void;
   /** The server reported progress: the deadline moves. */
   moved(exchange: Exchange): void;
 }
 
-export type ExchangeState = 'running' | 'parked' | 'over';
+export type ExchangeState = 'running' | 'over';
+
+/** Whoever works on a request, and can stop. */
+export interface Taker {
+  cancel(exchange: Exchange, reason: string): void;
+}
 
 export class Exchange implements UpstreamCall {
   readonly key: string;
@@ -33,11 +39,10 @@ export class Exchange implements UpstreamCall {
   /** The server answered with an error, or not at all. */
   unsuccessful = false;
   readonly #owner: ExchangeOwner;
-  #round: Round;
-  #rounds = 1;
+  readonly round: Round;
   #state: ExchangeState = 'running';
-  /** What the server said while nobody waited; it belongs to the next round. */
-  #late: (() => void) | undefined;
+  /** Set by a lane that has its requests served by several; told when the request is given up. */
+  taker: Taker | undefined;
   /** Our id on the channel, while the call is there. */
   upstreamId: number | undefined;
   /** A lane's look at the answer before it is passed on; it may replace it. */
@@ -51,16 +56,8 @@ export class Exchange implements UpstreamCall {
       envelope.metaTokenStart < 0
         ? undefined
         : bytes.toString('utf8', envelope.metaTokenStart, envelope.metaTokenEnd);
-    this.#round = round;
+    this.round = round;
     this.#owner = owner;
-  }
-
-  get round(): Round {
-    return this.#round;
-  }
-
-  get rounds(): number {
-    return this.#rounds;
   }
 
   get state(): ExchangeState {
@@ -68,39 +65,42 @@ export class Exchange implements UpstreamCall {
   }
 
   get stream(): EventStream {
-    return this.#round.stream;
+    return this.round.stream;
   }
 
   answered(line: Buffer, envelope: Envelope): void {
-    if (this.#hold(() => this.answered(line, envelope))) return;
     this.unsuccessful = envelope.kind === 'error';
     const replaced = this.onAnswer?.(line, envelope);
     this.finish(
       replaced ??
-        applyEdits(line, [{ start: envelope.idStart, end: envelope.idEnd, text: this.#round.rawId }]),
+        applyEdits(line, [{ start: envelope.idStart, end: envelope.idEnd, text: this.round.rawId }]),
     );
   }
 
   progressed(parts: readonly Buffer[]): void {
     if (this.#state !== 'running') return;
     this.#owner.moved(this);
-    this.#round.stream.push('notification', parts);
+    this.round.stream.push('notification', parts);
   }
 
   failed(error: BerthError): void {
-    if (this.#hold(() => this.failed(error))) return;
     this.unsuccessful = true;
     const data = errorData(error);
-    this.finish([errorMessage(this.#round.rawId, { code: error.rpc, message: error.message, data })]);
+    this.finish([errorMessage(this.round.rawId, { code: error.rpc, message: error.message, data })]);
   }
 
-  /** Answers the present round and ends the exchange. */
-  finish(parts: readonly Buffer[]): void {
+  /** Answers the request and ends the exchange. `park`: the answer asks for input, and the call itself goes on upstream. */
+  finish(parts: readonly Buffer[], park?: ParkRecord): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.upstreamId = undefined;
-    this.#round.stream.push('answer', parts);
-    this.#owner.settled(this, true);
+    this.round.stream.push('answer', parts, park);
+    this.#owner.settled(this);
+  }
+
+  /** A notification that belongs to this request, other than its progress. */
+  notified(parts: readonly Buffer[]): void {
+    if (this.#state === 'running') this.round.stream.push('notification', parts);
   }
 
   /** Ends the exchange without an answer, as a cancelled call does. */
@@ -108,36 +108,6 @@ export class Exchange implements UpstreamCall {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.upstreamId = undefined;
-    this.#owner.settled(this, true);
+    this.#owner.settled(this);
   }
-
-  /** Answers the present round with something that is not the call's result; the call goes on and waits for {@link join}. */
-  park(parts: readonly Buffer[]): void {
-    if (this.#state !== 'running') return;
-    this.#state = 'parked';
-    this.#round.stream.push('answer', parts);
-    this.#owner.settled(this, false);
-  }
-
-  /** A further client request takes the call over: what comes from now on goes to its stream under its id. */
-  join(round: Round): void {
-    if (this.#state === 'over') return;
-    this.#state = 'running';
-    this.#round = round;
-    this.#rounds++;
-    const late = this.#late;
-    this.#late = undefined;
-    late?.();
-  }
-
-  #hold(late: () => void): boolean {
-    if (this.#state !== 'parked') return false;
-    this.#late = late;
-    return true;
-  }
-}
-
-/** The round that a client message opens. */
-export function roundOf(message: ClientMessage, digest: number, stream: EventStream, key: string): Round {
-  return { rawId: rawId(message), idKey: key, digest, stream };
 }

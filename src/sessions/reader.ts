@@ -3,6 +3,18 @@ import type { BerthError } from '../errors.ts';
 
 export type EventKind = 'answer' | 'request' | 'notification';
 
+/** A call that waits upstream while its client is asked something; the gateway seals this into `requestState` (data-path.md 7.1). */
+export interface ParkRecord {
+  /** Names the call within its replica, unguessably. */
+  readonly call: string;
+  /** Rounds that were asked so far, from 1. */
+  readonly round: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** Byte offset in the message where the member `requestState` is to be inserted, with a comma behind it. */
+  readonly at: number;
+}
+
 export interface StreamEvent {
   /** Position in its stream, from 1; with the stream's number it is the event id `<stream>.<seq>`. */
   readonly seq: number;
@@ -10,6 +22,8 @@ export interface StreamEvent {
   /** The message's bytes, in order, without line break. */
   readonly parts: readonly Buffer[];
   readonly bytes: number;
+  /** Set on an answer that asks the client for input. */
+  readonly park?: ParkRecord;
 }
 
 /**
@@ -37,8 +51,11 @@ export interface Attachment {
    * This is credit (more may be sent) and acknowledgement (it need not be kept) in one.
    */
   credit(bytes: number, seq?: number): void;
-  /** The reader is gone; what it did not acknowledge is kept for the next one. */
-  detach(): void;
+  /**
+   * The reader is gone; what it did not acknowledge is kept for the next one. `lost`: only the way to it broke, and it may
+   * come back. Where a conversation's streams cannot be resumed, a reader that left by itself has cancelled its call.
+   */
+  detach(lost?: boolean): void;
 }
 
 /** Bytes that may be on their way to a reader before it must have flushed some. */

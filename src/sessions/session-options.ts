@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly delivery: 'streams' | 'single';
   /** Ids are one client's: a repeated one is recognised. False where several clients without session share the conversation. */
   readonly ownIds: boolean;
+  /** A stream that its reader leaves cannot be resumed: leaving cancels its calls (modern clients without session). */
+  readonly cancelsUnread?: boolean;
   /** Milliseconds. */
   readonly requestTimeout: number;
   readonly clock: Clock;

@@ -1,6 +1,8 @@
 /** A session: one client's conversation with one server, with its exchanges and streams. It lives in the supervisor. */
 import { BerthError, toBerthError } from '../errors.ts';
 import { idKey } from '../jsonrpc/id.ts';
+import { AbandonedStreams } from './abandoned-streams.ts';
+import type { CallRequest, ModernCall } from './call-request.ts';
 import { EventStream, type StreamOwner } from './event-stream.ts';
 import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
@@ -20,25 +22,16 @@ const BATCH_REVISION = '2025-03-26';
 /** Milliseconds that a session with single delivery outlives its reader: the transport has ended with its connection (data-path.md 8). */
 export const SINGLE_GRACE = 30_000;
 
-/** A request (or batch) from a client: everything in it is taken together. */
-export interface CallRequest {
-  /** The exchange key, minted by the gateway: a repeated call with the same key is the same call. */
-  readonly key: string;
-  readonly messages: readonly ClientMessage[];
-  readonly batch: boolean;
-  /** Position after which a repeated call wants the events. */
-  readonly after?: number;
-}
-
 export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #options: SessionOptions;
   readonly #single: boolean;
   readonly #standalone: EventStream;
   readonly #streams = new StreamTable();
   readonly #running = new Set<Exchange>();
-  readonly #parked = new Set<Exchange>();
   readonly #deadlines = new Map<Exchange, number>();
   readonly #keys = new RecentKeys();
+  /** Only where a stream that nobody reads cancels its calls. */
+  readonly #abandoned: AbandonedStreams | undefined;
   readonly #kept: KeptAnswers;
   #lane: Lane | undefined;
   #nextStream = 1;
@@ -59,6 +52,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#single = options.delivery === 'single';
     this.#standalone = new EventStream(STANDALONE, this, false);
     this.#kept = new KeptAnswers(options.clock, (stream) => this.#streams.forget(stream));
+    this.#abandoned = options.cancelsUnread ? new AbandonedStreams() : undefined;
     this.#createdAt = options.clock.now();
     this.lastActivity = this.#createdAt;
     this.#listenedAt = this.lastActivity;
@@ -83,7 +77,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   /** Milliseconds since the last message or reader; 0 while a call is in flight or parked, or somebody listens. */
   idleFor(now: number): number {
-    if (this.#running.size + this.#parked.size > 0 || this.#standalone.reader !== undefined) return 0;
+    if (this.#running.size > 0 || this.#standalone.reader !== undefined || this.#lane?.holds) return 0;
     return now - Math.max(this.lastActivity, this.#listenedAt);
   }
 
@@ -133,10 +127,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       this.#lane?.cancel(exchange, 'the session ended');
       exchange.failed(error);
     }
-    for (const exchange of this.#parked) {
-      this.#lane?.cancel(exchange, 'the session ended');
-      exchange.drop();
-    }
     this.#standalone.close('ended');
     if (this.#buffered >= READER_WINDOW)
       watchLastReaders(this.#options.clock, (now) => this.#checkStalls(now));
@@ -146,9 +136,9 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   // What lanes, exchanges and streams tell the session.
 
-  placeRequest(parts: readonly Buffer[]): void {
+  placeRequest(parts: readonly Buffer[], exchange?: Exchange): void {
     this.lastActivity = this.#options.clock.now();
-    const stream = this.#placeFor('request');
+    const stream = exchange?.stream ?? this.#placeFor('request');
     stream.push('request', parts);
     this.#checkBacklog(stream);
   }
@@ -164,17 +154,18 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     void this.end(error);
   }
 
-  settled(exchange: Exchange, over: boolean): void {
-    if (over) this.#options.usage?.called(exchange.unsuccessful);
+  untimed(exchange: Exchange): void {
+    this.#deadlines.delete(exchange);
+  }
+
+  settled(exchange: Exchange): void {
+    this.#options.usage?.called(exchange.unsuccessful);
     this.lastActivity = this.#options.clock.now();
     this.#running.delete(exchange);
     this.#deadlines.delete(exchange);
-    // The round of a parked call was answered when it was parked.
-    if (this.#parked.delete(exchange)) return;
-    if (!over) this.#parked.add(exchange);
     this.#checkBacklog(exchange.stream);
     if (exchange.stream !== this.#standalone) this.#closeRound(exchange);
-    else if (over) this.#streams.release(exchange.round);
+    else this.#streams.release(exchange.round);
   }
 
   moved(exchange: Exchange): void {
@@ -210,31 +201,12 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   sweep(now: number): void {
     for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
     this.#kept.sweep(now);
+    for (const stream of this.#abandoned?.takeLate(now) ?? [])
+      this.#cancelCallsOf(stream, 'the client was lost');
+    this.#lane?.sweep?.(now);
     if (this.#standalone.reader !== undefined) this.#listenedAt = now;
     else if (this.#single && now - this.#listenedAt >= SINGLE_GRACE) void this.end(clientGone());
     this.#checkStalls(now);
-  }
-
-  /** A further client request for a call that waits: its answer goes to the new request's stream, the call is never repeated. */
-  join(exchange: Exchange, request: CallRequest, reader: StreamReader): Attachment | undefined {
-    const [message] = request.messages;
-    const known = this.#streams.byKey(request.key);
-    if (known) return this.#attachTo(known.stream, reader, request.after);
-    if (!message || exchange.state === 'over')
-      return refuse(
-        reader,
-        this.#over ?? new BerthError('invalid-request', 'the call to go on with is over'),
-      );
-    if (!this.#parked.delete(exchange)) this.#closeRound(exchange);
-    const entry = this.#newStream(request.key);
-    const attachment = this.#attachTo(entry.stream, reader);
-    const round = this.#roundOf(message, entry.stream);
-    entry.open++;
-    if (this.#options.ownIds) this.#streams.take(exchange, round, entry);
-    this.#running.add(exchange);
-    this.moved(exchange);
-    exchange.join(round);
-    return attachment;
   }
 
   #callSingle(request: CallRequest, reader: StreamReader): undefined {
@@ -252,7 +224,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     // All calls are counted before the first is forwarded: one that is answered at once must not complete the stream.
     for (const message of request.messages) if (message.envelope.kind === 'request') entry.open++;
     for (const message of request.messages) {
-      if (message.envelope.kind === 'request') this.#start(request.key, message, entry.stream, entry);
+      if (message.envelope.kind === 'request')
+        this.#start(request.key, message, entry.stream, { entry, modern: request.modern });
       else this.#pass(message);
     }
     return attachment;
@@ -262,12 +235,17 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     return this.#streams.add(new EventStream(this.#nextStream++, this, this.#options.ownIds), key);
   }
 
-  #start(key: string, message: ClientMessage, stream: EventStream, entry?: StreamEntry): void {
+  #start(
+    key: string,
+    message: ClientMessage,
+    stream: EventStream,
+    { entry, modern }: { readonly entry?: StreamEntry; readonly modern?: ModernCall | undefined } = {},
+  ): void {
     const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
     if (this.#options.ownIds) this.#streams.take(exchange, exchange.round, entry);
     this.#running.add(exchange);
     this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
-    this.#lane?.request(exchange, message);
+    this.#lane?.request(exchange, message, modern);
   }
 
   /** Nothing more comes for the present round of `exchange`. */
@@ -282,6 +260,14 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #roundOf(message: ClientMessage, stream: EventStream): Round {
     const raw = rawId(message);
     return { rawId: raw, idKey: idKey(raw), digest: digestOf(message.bytes), stream };
+  }
+
+  #cancelCallsOf(stream: EventStream, reason: string): void {
+    for (const exchange of [...this.#running]) {
+      if (exchange.stream !== stream) continue;
+      this.#lane?.cancel(exchange, reason);
+      exchange.drop();
+    }
   }
 
   #acceptSingle(reader: StreamReader): undefined {
@@ -344,12 +330,17 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     stream.attach(reader, after);
     return {
       credit: (bytes, seq) => stream.credit(reader, bytes, seq),
-      detach: () => this.#detach(stream, reader),
+      detach: (lost = false) => this.#detach(stream, reader, lost),
     };
   }
 
-  #detach(stream: EventStream, reader: StreamReader): void {
+  #detach(stream: EventStream, reader: StreamReader, lost: boolean): void {
+    const left = stream.reader === reader;
     stream.detach(reader);
+    if (left && this.#abandoned && !stream.complete) {
+      if (!lost) return this.#cancelCallsOf(stream, 'the client closed the response');
+      this.#abandoned.add(stream, this.#options.clock.now());
+    }
     if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#kept.add(stream);
   }
 

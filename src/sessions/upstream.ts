@@ -26,19 +26,23 @@ export interface UpstreamCall {
   /** `parts`: the notification with the client's own token restored. */
   progressed(parts: readonly Buffer[]): void;
   failed(error: BerthError): void;
+  /** The server ends the call without an answer, as it may end a subscription; absent where it may not. */
+  cancelled?(): void;
 }
 
 /** A request from the server, under the id that the client sees. */
 export interface ServerRequest {
   readonly id: number;
   readonly parts: readonly Buffer[];
+  /** As the server sent it. */
+  readonly message: ClientMessage;
 }
 
 /** A lane on this upstream. */
 export interface UpstreamMember {
   serverRequest(request: ServerRequest): void;
-  /** A notification that belongs to no call of ours. `parts` as the client may see it. */
-  fromServer(method: string, parts: readonly Buffer[]): void;
+  /** A notification that belongs to no call of ours, as the server sent it. */
+  fromServer(message: ClientMessage): void;
   /** The server took back a request that this member holds. */
   requestCancelled(id: number, parts: readonly Buffer[]): void;
   /** The process is gone; all calls have been failed. */
@@ -123,8 +127,8 @@ export class Upstream {
     else then();
   }
 
-  /** Forwards a request under an id of ours and returns that id. Further edits (ascending, not touching id or token) are applied as well. */
-  call(message: ClientMessage, call: UpstreamCall): number {
+  /** Forwards a request under an id of ours and returns that id. `more`: further edits, not touching id or token. */
+  call(message: ClientMessage, call: UpstreamCall, more: readonly Edit[] = []): number {
     const { bytes, envelope } = message;
     const id = this.#next++;
     this.#calls.set(id, call);
@@ -135,6 +139,9 @@ export class Upstream {
       if (token.start < envelope.idStart) edits.unshift(token);
       else edits.push(token);
     }
+    if (more.length > 0) edits.push(...more);
+    if (edits.length > 2) edits.sort((a, b) => a.start - b.start);
+    else if (more.length > 0 && (edits[0] as Edit).start > (edits[1] as Edit).start) edits.reverse();
     this.send(applyEdits(bytes, edits), this.#calls.size === 1);
     return id;
   }
@@ -170,6 +177,15 @@ export class Upstream {
         { start: message.envelope.idStart, end: message.envelope.idEnd, text: open.rawId },
       ]),
     );
+    return true;
+  }
+
+  /** Answers a server request that `member` holds. `body`: the member `result` or `error` as JSON text; false when there is no such request. */
+  reply(id: number, body: string, member: UpstreamMember): boolean {
+    const open = this.#requests.get(id);
+    if (open?.member !== member) return false;
+    this.#requests.close(id);
+    this.send([Buffer.from(`{"jsonrpc":"2.0","id":${open.rawId},${body}}`)]);
     return true;
   }
 
@@ -279,15 +295,14 @@ export class Upstream {
     if (rawToken !== undefined)
       edits.push({ start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text: String(id) });
     edits.sort((a, b) => a.start - b.start);
-    member.serverRequest({ id, parts: applyEdits(bytes, edits) });
+    member.serverRequest({ id, parts: applyEdits(bytes, edits), message });
   }
 
   #notification(bytes: Buffer, envelope: Envelope): void {
     const message = { bytes, envelope };
     if (envelope.method === 'notifications/progress') return this.#progress(message);
     if (envelope.method === 'notifications/cancelled') return this.#requestCancelled(message);
-    for (const member of this.#choose(this.#members, 'notification', message))
-      member.fromServer(envelope.method, [bytes]);
+    for (const member of this.#choose(this.#members, 'notification', message)) member.fromServer(message);
   }
 
   #progress({ bytes, envelope }: ClientMessage): void {
@@ -311,15 +326,23 @@ export class Upstream {
         : bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
     const id = raw === undefined ? undefined : this.#requests.idOf(raw);
     const open = id === undefined ? undefined : this.#requests.get(id);
-    if (id === undefined || !open) {
-      this.dropped++;
-      return;
-    }
+    if (id === undefined || !open) return this.#callCancelled(bytes, envelope);
     this.#requests.close(id);
     open.member.requestCancelled(
       id,
       applyEdits(bytes, [{ start: envelope.requestIdStart, end: envelope.requestIdEnd, text: String(id) }]),
     );
+  }
+
+  #callCancelled(bytes: Buffer, envelope: Envelope): void {
+    const id = integerAt(bytes, envelope.requestIdStart, envelope.requestIdEnd);
+    const call = this.#calls.get(id);
+    if (!call?.cancelled) {
+      this.dropped++;
+      return;
+    }
+    this.#calls.delete(id);
+    call.cancelled();
   }
 
   #oversized(id: string | undefined, bytes: number): void {

@@ -38,6 +38,10 @@ const definition = z.strictObject({
   }),
   isolation: z.enum(['session', 'principal', 'shared', 'call']),
   sessions: z.enum(['minted', 'none']),
+  eras: z
+    .array(z.enum(['legacy', 'modern']))
+    .min(1)
+    .optional(),
   limits: limits.default({}),
   secrets: z.array(z.string()).default([]),
 });
@@ -55,7 +59,14 @@ export async function readSupervisorConfig(path: string): Promise<SupervisorConf
     });
   }
   const { dataDir, servers } = read.data;
-  return { dataDir, servers: servers.map((one) => ({ ...one, limits: withDefaults(one.limits) })) };
+  return {
+    dataDir,
+    servers: servers.map(({ eras, ...one }) => ({
+      ...one,
+      limits: withDefaults(one.limits),
+      ...(eras && { eras }),
+    })),
+  };
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -1,203 +1,33 @@
-/** One throw-away conversation with a process: does it speak MCP, and what does it offer? */
-import type { ChannelHandler } from '../channels/channel.ts';
-import { type Clock, systemClock } from '../clock.ts';
-import { BerthError } from '../errors.ts';
+/** The legacy era's throw-away conversation with a process: does it answer `initialize`, and what does it offer? */
 import type { HandshakeReport } from './handshake-report.ts';
+import { type HandshakeOptions, isObject, ProbeConversation } from './probe-conversation.ts';
 import type { LocalProcess } from './process.ts';
-import { exitText, seconds } from './process-exit.ts';
-
-export interface HandshakeOptions {
-  readonly clientInfo?: { readonly name: string; readonly version: string };
-  /** Milliseconds until `initialize` must be answered. */
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
-  readonly clock?: Clock;
-}
-
-type Json = Readonly<Record<string, unknown>>;
 
 const REVISION = '2025-11-25';
 const CLIENT = { name: 'berth', version: '0' };
-/** A server that is slow to list its tools is up all the same. */
-const LIST_MS = 10_000;
-/** A process that has closed its output is usually about to exit. */
-const EXIT_MS = 1_000;
-const STDERR_LINES = 20;
-/** What is kept of a server's words about itself: they are stored, and shown to everybody who lists servers. */
-const TEXT_LENGTH = 256;
-const MOST_TOOLS = 1_000;
-const CAPABILITIES_LENGTH = 64 * 1024;
 
 /**
  * Initializes a process that nobody has spoken to yet and lists its tools. The caller ends the process.
  * Rejects with `start-failed`, phase `handshake`, when it exits, refuses or stays silent; with the signal's reason when aborted.
  */
 export async function handshake(process: LocalProcess, options: HandshakeOptions): Promise<HandshakeReport> {
-  const conversation = new Conversation(process, options);
+  const conversation = new ProbeConversation(process, options);
   try {
-    return await conversation.hold();
-  } finally {
-    conversation.close();
-  }
-}
-
-class Conversation {
-  readonly #process: LocalProcess;
-  readonly #options: HandshakeOptions;
-  readonly #clock: Clock;
-  readonly #begin: number;
-  readonly #answers = new Map<number, (message: Json) => void>();
-  readonly #failed = Promise.withResolvers<never>();
-  readonly #cleanUp: (() => void)[] = [];
-  #nextId = 1;
-  #closed = false;
-
-  constructor(process: LocalProcess, options: HandshakeOptions) {
-    this.#process = process;
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#begin = this.#clock.now();
-    this.#failed.promise.catch(() => {});
-    const { signal } = options;
-    const abort = (): void => this.#failed.reject(signal?.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener('abort', abort);
-    this.#cleanUp.push(() => signal?.removeEventListener('abort', abort));
-    void process.exited.then(() => this.#fail());
-    process.channel.start(this.#handler());
-  }
-
-  async hold(): Promise<HandshakeReport> {
-    const silent = this.#clock.after(this.#options.timeoutMs, () => this.#failed.reject(this.#silence()));
-    this.#cleanUp.push(silent);
-    const params = {
+    const { error, result } = await conversation.open('initialize', {
       protocolVersion: REVISION,
       capabilities: { roots: {} },
-      clientInfo: this.#options.clientInfo ?? CLIENT,
-    };
-    const result = await this.#ask('initialize', params);
-    silent();
-    const handshakeMs = this.#clock.now() - this.#begin;
-    const report = this.#read(result, handshakeMs);
-    this.#send({ method: 'notifications/initialized' });
-    const tools = 'tools' in report.capabilities ? await this.#tools() : undefined;
-    return tools ? { ...report, tools } : report;
-  }
-
-  close(): void {
-    this.#closed = true;
-    for (const undo of this.#cleanUp.splice(0)) undo();
-  }
-
-  #read(answer: Json, handshakeMs: number): HandshakeReport {
-    const { error, result } = answer;
-    if (isObject(error)) throw this.#error(`the server refused initialize: ${this.#words(error.message)}`);
+      clientInfo: options.clientInfo ?? CLIENT,
+    });
+    if (isObject(error))
+      throw conversation.failure(`the server refused initialize: ${conversation.words(error.message)}`);
     const { protocolVersion, serverInfo, capabilities } = isObject(result) ? result : {};
     if (typeof protocolVersion !== 'string')
-      throw this.#error('the answer to initialize names no protocolVersion');
-    if (!isKeepable(capabilities)) throw this.#error('the capabilities of the server are too large');
-    const info = isObject(serverInfo) ? serverInfo : {};
-    return {
-      protocolVersion: textOf(protocolVersion),
-      serverInfo: { name: textOf(info.name), version: textOf(info.version) },
-      capabilities: isObject(capabilities) ? capabilities : {},
-      spawnMs: this.#process.spawnMs,
-      handshakeMs,
-    };
-  }
-
-  /** The first page of tools; undefined when the server does not answer, or answers with an error. */
-  async #tools(): Promise<string[] | undefined> {
-    const late = Promise.withResolvers<undefined>();
-    this.#cleanUp.push(this.#clock.after(LIST_MS, () => late.resolve(undefined)));
-    const result = (await Promise.race([this.#ask('tools/list', {}), late.promise]))?.result;
-    const tools = isObject(result) ? result.tools : undefined;
-    if (!Array.isArray(tools)) return undefined;
-    return tools.slice(0, MOST_TOOLS).map((tool: unknown) => (isObject(tool) ? textOf(tool.name) : ''));
-  }
-
-  #ask(method: string, params: Json): Promise<Json> {
-    const id = this.#nextId++;
-    const answer = new Promise<Json>((resolve) => this.#answers.set(id, resolve));
-    this.#send({ id, method, params });
-    return Promise.race([answer, this.#failed.promise]);
-  }
-
-  #send(message: Json): void {
-    this.#process.channel.send([Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }))]);
-  }
-
-  #handler(): ChannelHandler {
-    return {
-      message: (bytes) => this.#message(JSON.parse(bytes.toString('utf8'))),
-      oversized: (id) => this.#answers.get(Number(id))?.({}),
-      noise: () => {},
-      drain: () => {},
-      end: () => this.#cleanUp.push(this.#clock.after(EXIT_MS, () => this.#fail())),
-    };
-  }
-
-  #message(message: Json): void {
-    const { id, method } = message;
-    if (this.#closed) return;
-    if (typeof method !== 'string') this.#answers.get(Number(id))?.(message);
-    else if (id === undefined) return;
-    else if (method === 'ping') this.#send({ id, result: {} });
-    else if (method === 'roots/list') this.#send({ id, result: { roots: [] } });
-    else this.#send({ id, error: { code: -32601, message: 'Method not found' } });
-  }
-
-  /** The process has exited, or will never say anything again. */
-  #fail(): void {
-    const { exit } = this.#process;
-    const how = exit ? exitText(exit) : 'closed its output';
-    const after = seconds(this.#clock.now() - this.#process.startedAt);
-    const hint =
-      exit?.code === 0
-        ? { hint: 'The program ended at once without an error: is it an MCP server over stdio?' }
-        : {};
-    this.#failed.reject(this.#error(`failed in phase handshake, ${how} after ${after}`, hint));
-  }
-
-  #silence(): BerthError {
-    const after = seconds(this.#options.timeoutMs);
-    const { noiseLines } = this.#process.channel.stats;
-    const hint =
-      noiseLines > 0
-        ? `It wrote ${noiseLines === 1 ? '1 line' : `${noiseLines} lines`} to standard output that cannot be MCP messages: is it an MCP server over stdio?`
-        : 'It may wait for something (a log-in, a network), or speak HTTP instead of stdio; raise the start time-out if it is only slow.';
-    return this.#error(`failed in phase handshake, no answer to initialize after ${after}`, { hint });
-  }
-
-  #words(text: unknown): string {
-    return this.#process.scrub(typeof text === 'string' ? text.slice(0, 10_000) : '').slice(0, 500);
-  }
-
-  #error(message: string, more: { readonly hint?: string } = {}): BerthError {
-    const { exit } = this.#process;
-    return new BerthError('start-failed', message, {
-      phase: 'handshake',
-      ...(exit && { exitCode: exit.code, signal: exit.signal }),
-      stderr: this.#process.stderrTail(STDERR_LINES),
-      ...more,
-    });
-  }
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A server may send anything in the place of a text. */
-function textOf(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, TEXT_LENGTH) : '';
-}
-
-function isKeepable(capabilities: unknown): boolean {
-  try {
-    return (JSON.stringify(capabilities) ?? '').length <= CAPABILITIES_LENGTH;
-  } catch {
-    // Nested too deeply to be written.
-    return false;
+      throw conversation.failure('the answer to initialize names no protocolVersion');
+    const report = conversation.describe({ protocolVersion, serverInfo, capabilities });
+    conversation.notify('notifications/initialized');
+    const tools = 'tools' in report.capabilities ? await conversation.tools({}) : undefined;
+    return tools ? { ...report, tools } : report;
+  } finally {
+    conversation.close();
   }
 }

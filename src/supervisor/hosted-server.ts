@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 import type { OpenOptions } from '../sessions/conversation.ts';
 import { askedRevision, canonicalJson, readInitializeParams } from '../sessions/lanes/initialize.ts';
 import type { Lane } from '../sessions/lanes/lane.ts';
+import { ModernLane } from '../sessions/lanes/modern/lane.ts';
 import { PooledLane } from '../sessions/lanes/pooled.ts';
 import { RelayLane } from '../sessions/lanes/relay.ts';
 import { SharedState } from '../sessions/lanes/shared-state.ts';
@@ -11,6 +12,8 @@ import type { ClientMessage } from '../sessions/message.ts';
 import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
 import { UsageCount } from '../sessions/usage-count.ts';
+import { DowngradeLanes } from './downgrade-lanes.ts';
+import { ModernProcesses } from './modern-processes.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 import type { OpenSession, ServerParts } from './session-list.ts';
@@ -22,6 +25,11 @@ interface SharedProcess {
   idleSince: number | undefined;
 }
 
+/** What serves the modern clients of one principal. */
+interface ModernClients extends OpenSession {
+  lane: ModernLane | undefined;
+}
+
 /** Conversations without session ids end after this many milliseconds without a call, whatever a session's idle time is. */
 const POOL_IDLE = 5 * 60_000;
 
@@ -31,8 +39,12 @@ export class HostedServer {
   readonly #clock: Clock;
   readonly #sessions = new Map<string, OpenSession>();
   readonly #affinities = new Map<string, OpenSession>();
+  readonly #moderns = new Map<string, ModernClients>();
+  readonly #modernProcesses: ModernProcesses;
   readonly #shared = new Map<string, SharedProcess>();
   readonly #perPrincipal = new Map<string, number>();
+  /** Lanes for legacy clients; absent where the server speaks their era itself. */
+  readonly #downgrade: DowngradeLanes | undefined;
   #lastActivity: number | undefined;
   /** Replaced definitions of a server count together. */
   usage = new UsageCount();
@@ -41,6 +53,9 @@ export class HostedServer {
     this.definition = definition;
     this.#source = source;
     this.#clock = clock;
+    this.#modernProcesses = new ModernProcesses(definition, source, clock);
+    if (definition.eras?.includes('modern') && !definition.eras.includes('legacy'))
+      this.#downgrade = new DowngradeLanes({ definition, source, clock });
   }
 
   get sessionCount(): number {
@@ -49,20 +64,26 @@ export class HostedServer {
 
   /** For the list of sessions. */
   get parts(): ServerParts {
-    return { sessions: this.#sessions, affinities: this.#affinities, shared: this.#shared };
+    return {
+      sessions: this.#sessions,
+      affinities: this.#affinities,
+      moderns: this.#moderns,
+      shared: this.#shared,
+    };
   }
 
   /** Sessions exist, or calls of clients without one are in flight. */
   get inUse(): boolean {
     if (this.#sessions.size > 0) return true;
     for (const { session } of this.#affinities.values()) if (session.exchanges.size > 0) return true;
-    return false;
+    for (const { lane } of this.#moderns.values()) if (lane?.holds) return true;
+    return this.#modernProcesses.inUse;
   }
 
   /** Clock reading of the last message of any session; undefined before the first. */
   get lastActivity(): number | undefined {
     let last = this.#lastActivity;
-    for (const { session } of [...this.#sessions.values(), ...this.#affinities.values()]) {
+    for (const { session } of this.#conversations()) {
       if (last === undefined || session.lastActivity > last) last = session.lastActivity;
     }
     return last;
@@ -109,6 +130,39 @@ export class HostedServer {
     return session;
   }
 
+  /** What serves a principal's modern clients, who have no session. */
+  modern(principal: string): Session {
+    const known = this.#moderns.get(principal);
+    if (known) return known.session;
+    const session: Session = new Session({
+      delivery: 'streams',
+      ownIds: false,
+      cancelsUnread: true,
+      requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
+      clock: this.#clock,
+      openLane: (host) => {
+        clients.lane = new ModernLane({
+          host,
+          clock: this.#clock,
+          processFor: (message) => this.#modernProcesses.for(principal, message),
+          upstreams: () => this.#modernProcesses.upstreamsOf(principal),
+          sealsState: !this.#modernProcesses.speaksModern,
+        });
+        return clients.lane;
+      },
+      onEnd: () => this.#moderns.delete(principal),
+    });
+    const clients: ModernClients = { session, principal, lane: undefined };
+    this.#moderns.set(principal, clients);
+    return session;
+  }
+
+  /** Whether a call of that principal waits here under that name. */
+  hasParked(principal: string, call: string): boolean {
+    return this.#moderns.get(principal)?.lane?.hasParked(call) === true;
+  }
+
   /** Time passes: sessions and shared processes that nobody uses are ended. */
   sweep(now: number): void {
     const { idle } = this.definition.limits;
@@ -122,6 +176,12 @@ export class HostedServer {
       if (session.idleFor(now) >= Math.min(idle, POOL_IDLE))
         void session.end(new BerthError('unknown-session', 'idle'));
     }
+    for (const { session } of this.#moderns.values()) {
+      session.sweep(now);
+      if (session.idleFor(now) >= idle) void session.end(new BerthError('unknown-session', 'idle'));
+    }
+    this.#modernProcesses.sweep(now);
+    this.#downgrade?.sweep(now);
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) shared.idleSince = undefined;
       else if (shared.idleSince === undefined) shared.idleSince = now;
@@ -131,12 +191,16 @@ export class HostedServer {
 
   /** Ends everything. New sessions are refused from the first moment on. */
   async close(error: BerthError, options: { readonly force: boolean }): Promise<void> {
-    const sessions = [...this.#sessions.values(), ...this.#affinities.values()];
+    const sessions = this.#conversations();
     const shared = [...this.#shared.values()];
     this.#shared.clear();
+    // Listens are completed by the processes they listen to, before their sessions end.
+    const moderns = this.#modernProcesses.stop(options);
     const ends = sessions.map(({ session }) => session.end(error, options));
     await Promise.all([
       this.#source.close(),
+      moderns,
+      this.#downgrade?.close(options),
       ...ends,
       ...shared.map(({ upstream }) => upstream.stop(options)),
     ]);
@@ -145,6 +209,10 @@ export class HostedServer {
   /** No further sessions, spares go; the sessions that exist finish on their processes. */
   async retire(): Promise<void> {
     await this.#source.close();
+  }
+
+  #conversations(): { readonly session: Session }[] {
+    return [...this.#sessions.values(), ...this.#affinities.values(), ...this.#moderns.values()];
   }
 
   #admit(principal: string): void {
@@ -170,6 +238,7 @@ export class HostedServer {
 
   #openLane(host: Session, first: ClientMessage, principal: string): Lane {
     if (first.envelope.method !== 'initialize') throw notOpened();
+    if (this.#downgrade) return this.#downgrade.open(host, principal);
     switch (this.definition.isolation) {
       case 'session':
         return new RelayLane({ host, upstream: new Upstream(this.#source.acquire(), (members) => members) });
@@ -186,6 +255,7 @@ export class HostedServer {
   }
 
   #openPooled(host: Session): Lane {
+    if (this.#downgrade) return this.#downgrade.openSessionless(host);
     return new PooledLane({
       host,
       perCall: this.definition.isolation === 'call',

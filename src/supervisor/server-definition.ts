@@ -1,4 +1,5 @@
 /** What a supervisor must know of a server to run it: fully resolved, nothing left to look up. */
+import type { Era } from './handshake-report.ts';
 import type { Launch } from './launch.ts';
 
 export type Isolation = 'session' | 'principal' | 'shared' | 'call';
@@ -47,6 +48,8 @@ export interface ServerDefinition {
   readonly isolation: Isolation;
   /** `none`: no session ids are minted and legacy clients use the pooled lane. */
   readonly sessions: 'minted' | 'none';
+  /** What the server speaks; absent means legacy, which almost every published server is. */
+  readonly eras?: readonly Era[];
   readonly limits: ServerLimits;
   /** Secret values, to be scrubbed from stderr and errors. */
   readonly secrets: readonly string[];

@@ -18,6 +18,8 @@ export interface OpenSession {
 export interface ServerParts {
   readonly sessions: ReadonlyMap<string, OpenSession>;
   readonly affinities: ReadonlyMap<string, OpenSession>;
+  /** By principal. */
+  readonly moderns: ReadonlyMap<string, OpenSession>;
   readonly shared: ReadonlyMap<
     string,
     { readonly upstream: Upstream; readonly idleSince: number | undefined }
@@ -31,10 +33,14 @@ export interface ListedSession {
 }
 
 /** Every session, every pool, and every shared process that no session is on. `now` is a reading of their clock. */
-export function listSessions({ sessions, affinities, shared }: ServerParts, now: number): ListedSession[] {
+export function listSessions(
+  { sessions, affinities, moderns, shared }: ServerParts,
+  now: number,
+): ListedSession[] {
   return [
     ...[...sessions].map(([nonce, open]) => listSession('session', nonce, open, now)),
     ...[...affinities].map(([key, open]) => listSession('pool', key, open, now)),
+    ...[...moderns].map(([key, open]) => listSession('modern', key, open, now)),
     ...[...shared].flatMap(([key, { upstream, idleSince }]) =>
       upstream.members.size > 0 || upstream.failure
         ? []
@@ -44,7 +50,7 @@ export function listSessions({ sessions, affinities, shared }: ServerParts, now:
 }
 
 function listSession(
-  kind: 'session' | 'pool',
+  kind: 'session' | 'pool' | 'modern',
   key: string,
   { session, principal }: OpenSession,
   now: number,

@@ -11,11 +11,11 @@ export interface ProcessReport {
   readonly noiseLines: number;
 }
 
-/** A session, the conversation of clients without one (`pool`), or a shared process that no session is on (`process`). */
+/** A session, the conversation of a principal's clients without one (`pool`, or `modern` for those of the modern era), or a shared process that no session is on (`process`). */
 export interface SessionReport {
   /** A short hash: it names the session to an operator and is good for nothing else. */
   readonly id: string;
-  readonly kind: 'session' | 'pool' | 'process';
+  readonly kind: 'session' | 'pool' | 'modern' | 'process';
   /** `opening`: its `initialize` has not come. `unused`: a process that waits for the next session. */
   readonly state: 'opening' | 'busy' | 'idle' | 'unused';
   /** `streams`: Streamable HTTP. `single`: SSE or WebSocket. Absent for a process. */

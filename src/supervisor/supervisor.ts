@@ -1,10 +1,11 @@
 /** The supervisor: owns servers' processes and sessions, and gives gateways their conversations. */
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
+import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
-import type { CallRequest, Session } from '../sessions/session.ts';
+import type { Session } from '../sessions/session.ts';
 import type { CallUsage, UsageCount } from '../sessions/usage-count.ts';
 import { HostedServer } from './hosted-server.ts';
 import type { ServerDefinition } from './server-definition.ts';
@@ -88,7 +89,7 @@ export class Supervisor {
 
   /** A gateway's handle on one conversation. */
   conversation(target: ConversationTarget): Conversation {
-    return new LocalConversation(target, (open) => this.#find(target, open));
+    return new LocalConversation(target, (open, parked) => this.#find(target, open, parked));
   }
 
   /** Ends everything. Idempotent. */
@@ -97,14 +98,28 @@ export class Supervisor {
     await Promise.all([...this.#servers.keys()].map((id) => this.undefine(id, options)));
   }
 
-  #find(target: ConversationTarget, open: OpenOptions | undefined): Session {
+  #find(target: ConversationTarget, open: OpenOptions | undefined, parked: string | undefined): Session {
     const server = this.#servers.get(target.server);
     if (!server) throw new BerthError('unknown-session', 'unknown session');
     if (target.kind === 'affinity') return server.affinity(target.key, target.principal);
+    if (target.kind === 'modern')
+      return this.#serverOfParked(server, target, parked).modern(target.principal);
     const session = server.session(target.key, target.principal) ?? this.#retiredSession(target);
     if (session) return session;
     if (!open) throw new BerthError('unknown-session', 'unknown session');
     return server.openSession(target.key, target.principal, open);
+  }
+
+  /** A parked call goes on where it waits, though its server was replaced meanwhile. */
+  #serverOfParked(
+    server: HostedServer,
+    { principal, server: id }: ConversationTarget,
+    parked: string | undefined,
+  ): HostedServer {
+    if (parked === undefined || server.hasParked(principal, parked)) return server;
+    for (const retired of this.#retired)
+      if (retired.definition.id === id && retired.hasParked(principal, parked)) return retired;
+    return server;
   }
 
   #retiredSession(target: ConversationTarget): Session | undefined {
@@ -130,15 +145,16 @@ export class Supervisor {
 
 class LocalConversation implements Conversation {
   readonly #target: ConversationTarget;
-  readonly #find: (open: OpenOptions | undefined) => Session;
+  readonly #find: (open: OpenOptions | undefined, parked?: string) => Session;
 
-  constructor(target: ConversationTarget, find: (open: OpenOptions | undefined) => Session) {
+  constructor(target: ConversationTarget, find: (open: OpenOptions | undefined, parked?: string) => Session) {
     this.#target = target;
     this.#find = find;
   }
 
   call(request: CallRequest, reader: StreamReader, open?: OpenOptions): Attachment | undefined {
-    return this.#with(reader, open, (session) => session.call(request, reader));
+    const parked = request.modern?.resume?.call;
+    return this.#with(reader, { open, parked }, (session) => session.call(request, reader));
   }
 
   note(key: string, message: ClientMessage, done: (error?: BerthError) => void): void {
@@ -149,6 +165,7 @@ class LocalConversation implements Conversation {
       return done(toBerthError(error));
     }
     // Clients without a session send notifications that nothing keeps: they are taken and mean nothing.
+    if (this.#target.kind === 'modern') return done();
     if (this.#target.kind === 'affinity' && message.envelope.method !== 'notifications/cancelled')
       return done();
     session.note(key, message, done);
@@ -159,7 +176,7 @@ class LocalConversation implements Conversation {
     reader: StreamReader,
     open?: OpenOptions,
   ): Attachment | undefined {
-    return this.#with(reader, open, (session) => session.attach(request.stream, request.after, reader));
+    return this.#with(reader, { open }, (session) => session.attach(request.stream, request.after, reader));
   }
 
   end(done: (error?: BerthError) => void): void {
@@ -173,12 +190,12 @@ class LocalConversation implements Conversation {
 
   #with(
     reader: StreamReader,
-    open: OpenOptions | undefined,
+    how: { readonly open: OpenOptions | undefined; readonly parked?: string | undefined },
     use: (session: Session) => Attachment | undefined,
   ): Attachment | undefined {
     let session: Session;
     try {
-      session = this.#find(open);
+      session = this.#find(how.open, how.parked);
     } catch (error) {
       reader.refused(toBerthError(error));
       return undefined;

@@ -13,6 +13,8 @@ export interface ClientBody {
   readonly batch: boolean;
   /** How many of the messages want an answer. */
   readonly requests: number;
+  /** One of them carries the modern era's envelope. */
+  readonly modern: boolean;
 }
 
 /** A body that could not be taken, with the id that its refusal can answer. */
@@ -68,7 +70,8 @@ export function readBody(
 export function parseBody(body: Buffer, limits: TransportLimits): ClientBody {
   if (!isBatch(body)) {
     const message = parseMessage(body, limits);
-    return { messages: [message], batch: false, requests: message.envelope.kind === 'request' ? 1 : 0 };
+    const { kind, modern } = message.envelope;
+    return { messages: [message], batch: false, requests: kind === 'request' ? 1 : 0, modern };
   }
   const split = splitBatch(body, limits, limits.batch);
   if ('fault' in split) throw new BodyError(faultError(split.fault));
@@ -77,6 +80,7 @@ export function parseBody(body: Buffer, limits: TransportLimits): ClientBody {
     messages,
     batch: true,
     requests: messages.filter(({ envelope }) => envelope.kind === 'request').length,
+    modern: messages.some(({ envelope }) => envelope.modern),
   };
 }
 
@@ -84,17 +88,7 @@ export function parseBody(body: Buffer, limits: TransportLimits): ClientBody {
 export function parseMessage(bytes: Buffer, limits: TransportLimits): ClientMessage {
   const scanned = scanClientMessage(bytes, limits);
   if (scanned.fault) throw new BodyError(faultError(scanned.fault), scanned.fault.id);
-  const message = { bytes, envelope: scanned.envelope };
-  if (scanned.envelope.modern) throw new BodyError(modernRefusal(), idOf(message));
-  return message;
-}
-
-/**
- * What a modern envelope is answered with while no lane speaks that era: a code that modern clients take as "not modern",
- * so that they fall back to `initialize`.
- */
-export function modernRefusal(): BerthError {
-  return new BerthError('unsupported-version', 'this gateway speaks revisions up to 2025-11-25 here');
+  return { bytes, envelope: scanned.envelope };
 }
 
 /** Raw id of a request; `null` for anything else. */

@@ -56,10 +56,25 @@ export interface SessionClaims {
   readonly delivery?: 'single';
 }
 
+/** What a sealed `requestState` holds, beside the server that it is bound to. */
+export interface StateClaims {
+  readonly replica: string;
+  /** {@link Caller.digest} of who made the call. */
+  readonly principal: string;
+  /** Names the call within its replica. */
+  readonly call: string;
+  readonly round: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 export interface Sealer {
   seal(serverId: string, claims: SessionClaims): string;
   /** Undefined for anything that is not a session id of this server under a valid key. */
   open(sealed: string, serverId: string): SessionClaims | undefined;
+  sealState(serverId: string, claims: StateClaims): string;
+  /** Undefined for anything that is not a state of this server under a valid key. */
+  openState(state: string, serverId: string): StateClaims | undefined;
 }
 
 export interface TransportLimits extends ScanLimits {

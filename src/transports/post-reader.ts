@@ -4,13 +4,11 @@ import type { Cancel, Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { EventSource } from './event-source.ts';
-import { writeFlow } from './flow.ts';
+import { sendPlain } from './plain-answer.ts';
 import { sendRpcError } from './rpc-error.ts';
 
 /** Milliseconds after which a response becomes an event stream. */
 export const PLAIN_WITHIN = 1_000;
-/** Bytes up to which an answer leaves in one write with the head of its response. */
-const TEXT_BELOW = 16 * 1024;
 
 export interface PostReaderOptions {
   readonly response: ServerResponse;
@@ -103,21 +101,12 @@ export class PostReader implements StreamReader {
   #answerPlain(event: StreamEvent): void {
     this.#finish();
     const { response, sessionId } = this.#options;
-    const headers: Record<string, string | number> = {
-      'Content-Type': 'application/json',
-      'Content-Length': event.bytes,
-    };
     // Only a result opens a session: an error leaves nothing behind to name.
-    if (sessionId !== undefined && isResult(event)) headers['Mcp-Session-Id'] = sessionId;
-    response.writeHead(200, headers);
-    if (event.bytes > TEXT_BELOW) {
-      writeFlow(response, event.parts, { attachment: this.#credit, bytes: event.bytes, seq: event.seq });
-      response.end();
-      return;
-    }
-    // Node joins head and body into one write only when the body is a string; latin1 keeps its bytes as they are.
-    const body = event.parts.map((part) => part.toString('latin1')).join('');
-    response.end(body, 'latin1', () => this.attachment?.credit(event.bytes, event.seq));
+    const opens = sessionId !== undefined && isResult(event);
+    sendPlain(response, event, {
+      attachment: this.#credit,
+      ...(opens && { headers: { 'Mcp-Session-Id': sessionId } }),
+    });
   }
 
   #finish(): void {

@@ -8,8 +8,9 @@ import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-
 import { refuseCoded } from './content-coding.ts';
 import type { DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
+import { type HttpRequest, isJson, notAllowed } from './http-request.ts';
 import { sendRpcError } from './rpc-error.ts';
-import { type HttpRequest, isJson, notAllowed, openSealed } from './streamable-http.ts';
+import { openSealed } from './session-route.ts';
 
 const DELIVERY = 'single' as const;
 
@@ -53,12 +54,20 @@ export function handleSseMessage(plane: DataPlane, http: HttpRequest, sealed: st
   readBody(request, plane, (refusal, bytes) => {
     if (refusal) return sendRpcError(response, refusal);
     try {
-      take(plane, response, conversation, parseBody(bytes, plane.limits));
+      take(plane, response, conversation, legacyBody(parseBody(bytes, plane.limits)));
     } catch (error) {
       if (error instanceof BodyError) sendRpcError(response, error.error, error.id);
       else sendRpcError(response, toBerthError(error));
     }
   });
+}
+
+/** Throws for the modern era's envelope, whose revision has no such transport, in a way that makes its clients fall back. */
+function legacyBody(body: ClientBody): ClientBody {
+  const [first] = body.messages;
+  if (!body.modern || !first) return body;
+  const error = new BerthError('unsupported-version', 'this transport ends with revision 2025-11-25');
+  throw new BodyError(error, body.batch ? undefined : idOf(first));
 }
 
 function take(

@@ -18,7 +18,7 @@ describe('berth run', () => {
     expect(out).toBe(
       [
         'everything is running, 2 tools, speaks legacy',
-        '  http://127.0.0.1:8053/servers/everything/mcp    Streamable HTTP',
+        '  http://127.0.0.1:8053/servers/everything/mcp    Streamable HTTP, old and new clients',
         '  http://127.0.0.1:8053/servers/everything/sse    HTTP+SSE',
         '  ws://127.0.0.1:8053/servers/everything/ws       WebSocket',
         'Next: berth logs -f everything · berth get everything · berth stop everything',

@@ -20,6 +20,7 @@ export const TEMPLATES = new URL('../../registry-templates/', import.meta.url).p
 
 export const REPORT: HandshakeReport = {
   protocolVersion: '2025-11-25',
+  eras: ['legacy'],
   serverInfo: { name: 'fixture', version: '1.0.0' },
   capabilities: { tools: {} },
   tools: ['echo', 'add'],

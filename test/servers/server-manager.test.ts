@@ -52,7 +52,7 @@ describe('creating a server', () => {
     ]);
     expect(packages.resolved).toHaveLength(1);
     expect(host.probed).toHaveLength(1);
-    expect(host.defined.get(server.id)).toBe(host.probed[0]);
+    expect(host.defined.get(server.id)).toEqual({ ...host.probed[0], eras: ['legacy'] });
   });
 
   it('is idempotent for the same specification and a conflict for another one', async () => {

@@ -10,6 +10,7 @@ import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
+import type { Era } from '../../src/supervisor/handshake-report.ts';
 import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
   DEFAULT_LIMITS,
@@ -20,14 +21,19 @@ import {
 
 export interface TestServer {
   readonly name: string;
-  readonly launch: {
+  /** How to start its process, unless it runs elsewhere. */
+  readonly launch?: {
     readonly file: string;
     readonly args: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
     readonly cwd?: string;
   };
+  /** Where it runs. */
+  readonly remote?: { readonly url: string };
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
+  /** Default: legacy. */
+  readonly eras?: readonly Era[];
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -104,6 +110,7 @@ export async function startGateway(options: {
 }
 
 function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
+  if (!server.launch) throw new Error(`there is no runtime yet for ${server.remote?.url}`);
   const { file, args, env = {}, cwd = dataDir } = server.launch;
   return {
     id: randomUUID(),
@@ -111,6 +118,7 @@ function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
     launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
     isolation: server.isolation ?? 'session',
     sessions: server.sessions ?? 'minted',
+    ...(server.eras && { eras: server.eras }),
     limits: { ...DEFAULT_LIMITS, ...server.limits },
     secrets: [],
   };

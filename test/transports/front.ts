@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyStore } from '../../src/auth/keys.ts';
-import { createSealer } from '../../src/auth/seal.ts';
+import { createSealer, type Sealer } from '../../src/auth/seal.ts';
 import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
-import { createReplicaRouter } from '../../src/link/router.ts';
+import type { Link } from '../../src/link/link.ts';
+import { createReplicaRouter, type ReplicaRouter } from '../../src/link/router.ts';
 import type { ServedServer } from '../../src/transports/context.ts';
 import { Harness, type HarnessOptions, type ServerSide } from '../sessions/harness.ts';
 import { TEST_LIMITS } from '../support/gateway.ts';
@@ -19,6 +20,8 @@ export interface FrontOptions extends HarnessOptions {
   readonly publicUrl?: string;
   readonly allowedOrigins?: readonly string[];
   readonly limits_?: Partial<typeof TEST_LIMITS>;
+  /** Puts something before the link to the harness's supervisor. */
+  readonly link?: (link: Link) => Link;
 }
 
 export interface Front {
@@ -28,6 +31,8 @@ export interface Front {
   readonly base: string;
   /** What the directory says of the server, to be changed by tests. */
   readonly served: { state: ServedServer['state']; failure?: NonNullable<ServedServer['failure']> };
+  readonly sealer: Sealer;
+  readonly router: ReplicaRouter;
   /** Takes the server's only replica away. */
   unroute(): void;
   /** A client behind its handshake, and the server's side of its process. */
@@ -40,7 +45,11 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
   const { definition, clock } = harness;
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-front-'));
   const router = createReplicaRouter();
-  router.set(definition.id, [{ name: 'local', link: createInProcessLink(harness.supervisor) }]);
+  const link = createInProcessLink(harness.supervisor);
+  router.set(definition.id, [{ name: 'local', link: options.link?.(link) ?? link }]);
+  const sealer = createSealer({
+    keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }],
+  });
   const served: Front['served'] = { state: 'running' };
   const configured = Object.entries(options.keys ?? {}).map(([name, key]) => ({
     name,
@@ -56,7 +65,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     },
     keys: new KeyStore({ dataDir, configured }),
-    sealer: createSealer({ keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }] }),
+    sealer,
     directory: { find: (name) => (name === 'memory' ? { ...definition, ...served } : undefined) },
     router,
     clock,
@@ -69,6 +78,8 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
     port,
     base,
     served,
+    sealer,
+    router,
     unroute: () => router.set(definition.id, []),
     session: async (protocolVersion = '2025-11-25') => {
       const at = harness.servers.length;

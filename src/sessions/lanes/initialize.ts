@@ -16,7 +16,8 @@ export interface InitializeParams {
   readonly capabilities?: unknown;
 }
 
-const BERTH_CLIENT = { name: 'berth', version: '0.1.0' };
+/** How Berth names itself where no client does. */
+export const BERTH_CLIENT = { name: 'berth', version: '0.1.0' };
 
 /** Reads the result of an `initialize` answer; what is missing is filled with the protocol's defaults. */
 export function readInitializeResult(line: Buffer, envelope: Envelope): InitializeResult {

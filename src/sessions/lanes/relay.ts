@@ -104,8 +104,8 @@ export class RelayLane implements Lane, UpstreamMember {
     this.#host.placeRequest(parts);
   }
 
-  fromServer(method: string, parts: readonly Buffer[]): void {
-    this.#host.placeNotification(parts, method === 'notifications/message');
+  fromServer({ bytes, envelope }: ClientMessage): void {
+    this.#host.placeNotification([bytes], envelope.method === 'notifications/message');
   }
 
   ended(error: BerthError): void {

@@ -1,0 +1,254 @@
+/**
+ * The modern relay lane's side of one modern process: requests and answers pass byte for byte but for ids, progress tokens and
+ * the ids of subscriptions, which several clients would otherwise share.
+ */
+import type { Clock } from '../../../clock.ts';
+import type { BerthError } from '../../../errors.ts';
+import { applyEdits } from '../../../jsonrpc/edit.ts';
+import type { Envelope } from '../../../jsonrpc/envelope.ts';
+import { membersOf } from '../../../jsonrpc/members.ts';
+import type { Exchange, Taker } from '../../exchange.ts';
+import { type ClientMessage, resultMessage } from '../../message.ts';
+import type { Upstream, UpstreamMember } from '../../upstream.ts';
+import { levelOf, verbosity } from '../upgrade/logging.ts';
+import { toLegacyRequest } from '../upgrade/requests.ts';
+import { changeNotification, readFilter } from '../upgrade/subscription.ts';
+import { Restarts } from './restarts.ts';
+import { MODERN_REVISION, type ModernRequest, type ServingProcess } from './serving.ts';
+import { ToolHeaders } from './tool-headers.ts';
+
+export interface RelayProcessOptions {
+  /** Starts a process. */
+  readonly open: (member: UpstreamMember) => Upstream;
+  readonly clock: Clock;
+}
+
+/** A listen of a client, on whichever process there is. */
+interface Listen {
+  readonly message: ClientMessage;
+  /** Our id of it on the present channel. */
+  id: number;
+  /** What the server acknowledged, once it did; a further acknowledgement is of a restart. */
+  acknowledged: boolean;
+}
+
+const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
+const ENVELOPE = `"_meta":{"io.modelcontextprotocol/protocolVersion":"${MODERN_REVISION}","io.modelcontextprotocol/clientCapabilities":{}}`;
+
+export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
+  readonly #options: RelayProcessOptions;
+  readonly #listens = new Map<Exchange, Listen>();
+  readonly #byListen = new Map<number, Exchange>();
+  /** Requests in flight that want log messages, with how many of them. */
+  readonly #logging = new Map<Exchange, number>();
+  readonly #headers: ToolHeaders;
+  readonly #restarts: Restarts;
+  #upstream: Upstream | undefined;
+  #stopped = false;
+
+  constructor(options: RelayProcessOptions) {
+    this.#options = options;
+    this.#headers = new ToolHeaders((cursor, done) => this.#listTools(cursor, done), options.clock);
+    this.#restarts = new Restarts(
+      options.clock,
+      () => this.#restart(),
+      () => this.#complete(),
+    );
+  }
+
+  get upstream(): Upstream | undefined {
+    return this.#upstream;
+  }
+
+  get refusal(): BerthError | undefined {
+    return this.#upstream?.failure ? undefined : this.#upstream?.refusal;
+  }
+
+  get inUse(): boolean {
+    return this.#listens.size > 0 || (this.#upstream?.callsInFlight ?? 0) > 0;
+  }
+
+  request(request: ModernRequest): void {
+    const { exchange, message, modern } = request;
+    exchange.taker = this;
+    const upstream = this.#alive();
+    if (exchange.method === 'subscriptions/listen') return this.#listen(request, upstream);
+    if (exchange.method !== 'tools/call' || !modern.params) return this.#call(request, upstream);
+    this.#headers.check(message, modern.params, (error) => {
+      if (exchange.state === 'over') return;
+      if (error) exchange.failed(error);
+      else this.#call(request, this.#alive());
+    });
+  }
+
+  cancel(exchange: Exchange, reason: string): void {
+    const listen = this.#listens.get(exchange);
+    if (listen) this.#byListen.delete(listen.id);
+    this.#listens.delete(exchange);
+    this.#logging.delete(exchange);
+    const id = listen?.id ?? exchange.upstreamId;
+    if (id !== undefined) this.#upstream?.abandon(id, reason);
+  }
+
+  async stop(options: { readonly force?: boolean } = {}): Promise<void> {
+    this.#stopped = true;
+    this.#restarts.stop();
+    this.#complete();
+    await this.#upstream?.stop(options);
+  }
+
+  /** No modern server asks anything this way. */
+  serverRequest(): void {}
+
+  requestCancelled(): void {}
+
+  fromServer(message: ClientMessage): void {
+    const { bytes, envelope } = message;
+    if (envelope.method === 'notifications/message') return this.#log(message);
+    if (envelope.subscriptionStart < 0) return;
+    const id = Number(bytes.toString('latin1', envelope.subscriptionStart, envelope.subscriptionEnd));
+    const exchange = this.#byListen.get(id);
+    const listen = exchange && this.#listens.get(exchange);
+    if (!exchange || !listen) return;
+    if (envelope.method === 'notifications/tools/list_changed') this.#headers.forget();
+    if (envelope.method === 'notifications/subscriptions/acknowledged') {
+      if (listen.acknowledged) return this.#reportChanges(exchange, listen);
+      listen.acknowledged = true;
+      this.#restarts.started();
+    }
+    const { rawId } = exchange.round;
+    exchange.notified(
+      applyEdits(bytes, [{ start: envelope.subscriptionStart, end: envelope.subscriptionEnd, text: rawId }]),
+    );
+  }
+
+  ended(): void {
+    this.#upstream = undefined;
+    this.#byListen.clear();
+    this.#headers.forget();
+    if (this.#listens.size > 0 && !this.#stopped) this.#restarts.died();
+  }
+
+  #alive(): Upstream {
+    if (this.#upstream && !this.#upstream.failure) return this.#upstream;
+    const upstream = this.#options.open(this);
+    this.#upstream = upstream;
+    upstream.join(this);
+    if (this.#stopped) void upstream.stop();
+    return upstream;
+  }
+
+  #call({ exchange, message }: ModernRequest, upstream: Upstream): void {
+    const level = verbosity(toLegacyRequest(message).logLevel);
+    if (level < 0) {
+      exchange.upstreamId = upstream.call(message, exchange);
+      return;
+    }
+    this.#logging.set(exchange, level);
+    const over = (): void => void this.#logging.delete(exchange);
+    exchange.upstreamId = upstream.call(message, {
+      rawToken: exchange.rawToken,
+      answered: (line, envelope) => {
+        over();
+        exchange.answered(line, envelope);
+      },
+      progressed: (parts) => exchange.progressed(parts),
+      failed: (error) => {
+        over();
+        exchange.failed(error);
+      },
+    });
+  }
+
+  #listen({ exchange, message, host }: ModernRequest, upstream: Upstream): void {
+    host.untimed(exchange);
+    const listen: Listen = { message, id: 0, acknowledged: false };
+    this.#listens.set(exchange, listen);
+    this.#send(exchange, listen, upstream);
+  }
+
+  #send(exchange: Exchange, listen: Listen, upstream: Upstream): void {
+    const call = {
+      rawToken: undefined,
+      answered: (line: Buffer, envelope: Envelope) => {
+        this.#drop(exchange, listen);
+        exchange.finish(restored(line, envelope, exchange.round.rawId));
+      },
+      progressed: () => {},
+      failed: (error: BerthError) => {
+        // A listen outlives its process unless nothing was ever heard of it.
+        if (listen.acknowledged && !this.#stopped) return;
+        this.#drop(exchange, listen);
+        exchange.failed(error);
+      },
+    };
+    listen.id = upstream.call(listen.message, call);
+    this.#byListen.set(listen.id, exchange);
+  }
+
+  #drop(exchange: Exchange, listen: Listen): void {
+    this.#byListen.delete(listen.id);
+    this.#listens.delete(exchange);
+  }
+
+  #restart(): void {
+    if (this.#listens.size === 0 || this.#stopped) return;
+    const upstream = this.#alive();
+    for (const [exchange, listen] of this.#listens)
+      if (this.#byListen.get(listen.id) !== exchange) this.#send(exchange, listen, upstream);
+  }
+
+  /** The process is another one: whatever was listened to may have changed meanwhile. */
+  #reportChanges(exchange: Exchange, { message }: Listen): void {
+    const { rawId } = exchange.round;
+    const { resourceSubscriptions, ...flags } = readFilter(message);
+    for (const [flag, wanted] of Object.entries(flags)) {
+      const group = flag.replace('ListChanged', '');
+      if (wanted) exchange.notified([changeNotification(rawId, `notifications/${group}/list_changed`)]);
+    }
+    for (const uri of resourceSubscriptions)
+      exchange.notified([changeNotification(rawId, 'notifications/resources/updated', uri)]);
+  }
+
+  #complete(): void {
+    const open = [...this.#listens.keys()];
+    this.#listens.clear();
+    this.#byListen.clear();
+    for (const exchange of open) {
+      const id = exchange.round.rawId;
+      exchange.finish([resultMessage(id, `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${id}}}`)]);
+    }
+  }
+
+  /** A log names no request: it is told to the only one that wants to hear, or to nobody. */
+  #log(message: ClientMessage): void {
+    if (this.#logging.size !== 1) return;
+    for (const [exchange, level] of this.#logging)
+      if (levelOf(message) >= level) exchange.notified([message.bytes]);
+  }
+
+  #listTools(cursor: string | undefined, done: (result: Record<string, unknown> | undefined) => void): void {
+    const upstream = this.#upstream;
+    if (!upstream) return done(undefined);
+    const page = cursor === undefined ? '' : `"cursor":${JSON.stringify(cursor)},`;
+    upstream.request('tools/list', `{${page}${ENVELOPE}}`, {
+      rawToken: undefined,
+      answered: (line, { kind, resultStart, resultEnd }) =>
+        done(kind === 'error' ? undefined : JSON.parse(line.toString('utf8', resultStart, resultEnd))),
+      progressed: () => {},
+      failed: () => done(undefined),
+    });
+  }
+}
+
+/** The end of a listen under the client's own id, in both places where it stands. */
+function restored(line: Buffer, envelope: Envelope, rawId: string): Buffer[] {
+  const edits = [{ start: envelope.idStart, end: envelope.idEnd, text: rawId }];
+  const meta = membersOf(line, envelope.resultStart).find(({ name }) => name === '_meta');
+  const subscription = meta && membersOf(line, meta.valueStart).find(({ name }) => name === SUBSCRIPTION_ID);
+  if (subscription) edits.push({ start: subscription.valueStart, end: subscription.end, text: rawId });
+  return applyEdits(
+    line,
+    edits.sort((a, b) => a.start - b.start),
+  );
+}

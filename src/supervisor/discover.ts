@@ -1,0 +1,45 @@
+/** The modern era's throw-away conversation with a process: does it answer `server/discover`? */
+import type { HandshakeReport } from './handshake-report.ts';
+import { type HandshakeOptions, isObject, type Json, ProbeConversation } from './probe-conversation.ts';
+import type { LocalProcess } from './process.ts';
+
+const REVISION = '2026-07-28';
+const PREFIX = 'io.modelcontextprotocol/';
+
+/**
+ * Asks a process that nobody has spoken to yet what it is, in the modern era's words. The caller ends the process.
+ * Rejects with `start-failed`, phase `handshake`, when it exits, stays silent or answers with anything that no modern server would.
+ */
+export async function discover(process: LocalProcess, options: HandshakeOptions): Promise<HandshakeReport> {
+  const conversation = new ProbeConversation(process, options);
+  const params = { _meta: envelope(options) };
+  try {
+    const { result, error } = await conversation.open('server/discover', params);
+    if (!isObject(result) || !isOurRevision(result.supportedVersions)) {
+      const said = isObject(error) ? `: ${conversation.words(error.message)}` : '';
+      throw conversation.failure(`the server does not speak revision ${REVISION}${said}`);
+    }
+    const meta = isObject(result._meta) ? result._meta : {};
+    const report = conversation.describe({
+      protocolVersion: REVISION,
+      serverInfo: meta[`${PREFIX}serverInfo`],
+      capabilities: result.capabilities,
+    });
+    const tools = 'tools' in report.capabilities ? await conversation.tools(params) : undefined;
+    return tools ? { ...report, tools } : report;
+  } finally {
+    conversation.close();
+  }
+}
+
+function envelope({ clientInfo }: HandshakeOptions): Json {
+  return {
+    [`${PREFIX}protocolVersion`]: REVISION,
+    [`${PREFIX}clientCapabilities`]: {},
+    ...(clientInfo && { [`${PREFIX}clientInfo`]: clientInfo }),
+  };
+}
+
+function isOurRevision(versions: unknown): boolean {
+  return Array.isArray(versions) && versions.includes(REVISION);
+}

@@ -1,0 +1,87 @@
+/** Which eras a server speaks, tried on throw-away processes of its own: some servers exit on a message that they do not know (data-path.md section 6). */
+import { systemClock } from '../clock.ts';
+import { toBerthError } from '../errors.ts';
+import { discover } from './discover.ts';
+import { handshake } from './handshake.ts';
+import type { Era, HandshakeReport } from './handshake-report.ts';
+import type { HandshakeOptions } from './probe-conversation.ts';
+import type { LocalProcess } from './process.ts';
+
+/** Milliseconds, and multiples of the first answer's own time, that the other era gets once one has answered. */
+const LEAST_MORE = 2_000;
+const TIMES_MORE = 3;
+
+export interface EraProbeOptions extends HandshakeOptions {
+  /** Tries this era only. */
+  readonly era?: Era;
+}
+
+type Outcome = HandshakeReport | undefined;
+
+/**
+ * Tries both eras at once. Only an answer shows that an era is spoken; a server that speaks neither rejects with why the legacy
+ * handshake failed, as that is what almost every server speaks.
+ */
+export async function probeEras(
+  start: (era: Era) => Promise<LocalProcess>,
+  options: EraProbeOptions,
+): Promise<HandshakeReport> {
+  const hurry = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, hurry.signal]) : hurry.signal;
+  const tried = { ...options, signal };
+  const begin = (options.clock ?? systemClock).now();
+  const soon = (outcome: Outcome): Outcome => {
+    if (outcome) hurryUp(hurry, options, begin);
+    return outcome;
+  };
+  const legacy =
+    options.era === 'modern'
+      ? absent()
+      : on(
+          () => start('legacy'),
+          (process) => handshake(process, tried),
+        ).then(soon);
+  const modern =
+    options.era === 'legacy'
+      ? absent()
+      : on(
+          () => start('modern'),
+          (process) => discover(process, tried),
+        ).then(soon);
+  const [old, recent] = await Promise.allSettled([legacy, modern]);
+  options.signal?.throwIfAborted();
+  return combine(old, recent);
+}
+
+function hurryUp(hurry: AbortController, { clock = systemClock }: EraProbeOptions, begin: number): void {
+  const more = Math.max(LEAST_MORE, TIMES_MORE * (clock.now() - begin));
+  clock.after(more, () => hurry.abort());
+}
+
+function combine(old: PromiseSettledResult<Outcome>, recent: PromiseSettledResult<Outcome>): HandshakeReport {
+  const legacy = old.status === 'fulfilled' ? old.value : undefined;
+  const modern = recent.status === 'fulfilled' ? recent.value : undefined;
+  const report = legacy ?? modern;
+  if (report)
+    return {
+      ...report,
+      eras: [...(legacy ? (['legacy'] as const) : []), ...(modern ? (['modern'] as const) : [])],
+    };
+  throw toBerthError(old.status === 'rejected' ? old.reason : (recent as PromiseRejectedResult).reason);
+}
+
+async function absent(): Promise<undefined> {
+  return undefined;
+}
+
+async function on(
+  start: () => Promise<LocalProcess>,
+  talk: (process: LocalProcess) => Promise<Outcome>,
+): Promise<Outcome> {
+  const process = await start();
+  try {
+    return await talk(process);
+  } finally {
+    await process.stop();
+  }
+}

@@ -1,0 +1,141 @@
+/** Which process of a server serves which modern clients (data-path.md 5.4), for as long as somebody uses it. */
+import type { Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import { RelayProcess } from '../sessions/lanes/modern/relay-process.ts';
+import type { ServingProcess } from '../sessions/lanes/modern/serving.ts';
+import { UpgradeProcess } from '../sessions/lanes/upgrade/process.ts';
+import { clientInfoOf, rawCapabilities, toLegacyCapabilities } from '../sessions/lanes/upgrade/requests.ts';
+import type { Interactive } from '../sessions/lanes/upgrade/turns.ts';
+import type { ClientMessage } from '../sessions/message.ts';
+import { Upstream, type UpstreamMember } from '../sessions/upstream.ts';
+import type { ServerDefinition } from './server-definition.ts';
+import type { ProcessSource } from './server-process.ts';
+
+/** Processes of one principal: a client chooses the capabilities that tell them apart. */
+const MOST_PER_PRINCIPAL = 16;
+/** Spellings of capabilities that are remembered with what they mean. */
+const MOST_SPELLINGS = 256;
+
+interface Held {
+  readonly process: ServingProcess;
+  readonly principal: string;
+  /** Serves one request only. */
+  readonly once: boolean;
+  /** Clock reading since which nobody uses it. */
+  idleSince: number | undefined;
+}
+
+export class ModernProcesses {
+  readonly #definition: ServerDefinition;
+  readonly #source: ProcessSource;
+  readonly #clock: Clock;
+  readonly #held = new Map<string, Held>();
+  readonly #spellings = new Map<string, string>();
+  /** Of this version of the server. */
+  readonly #interactive: Interactive = { value: false };
+  #count = 0;
+
+  constructor(definition: ServerDefinition, source: ProcessSource, clock: Clock) {
+    this.#definition = definition;
+    this.#source = source;
+    this.#clock = clock;
+  }
+
+  /** The server speaks the clients' own era. */
+  get speaksModern(): boolean {
+    return this.#definition.eras?.includes('modern') === true;
+  }
+
+  get inUse(): boolean {
+    for (const { process } of this.#held.values()) if (process.inUse) return true;
+    return false;
+  }
+
+  /** The processes that serve this principal. */
+  upstreamsOf(principal: string): Upstream[] {
+    return [...this.#held.values()].flatMap(({ process, principal: owner }) =>
+      process.upstream && (owner === principal || owner === '') ? [process.upstream] : [],
+    );
+  }
+
+  /** The process for a request; throws `limit-reached` when there are too many. */
+  for(principal: string, message: ClientMessage): ServingProcess {
+    const { isolation } = this.#definition;
+    const once = isolation === 'call';
+    const owner = isolation === 'shared' ? '' : principal;
+    // On a process that everybody shares nobody can be asked.
+    const capabilities = isolation === 'shared' ? '{}' : this.#capabilities(message);
+    const identity = this.speaksModern ? owner : `${owner}\n${capabilities}`;
+    const key = once ? `${++this.#count}\n${owner}` : identity;
+    const known = this.#held.get(key);
+    if (known) {
+      known.idleSince = undefined;
+      return known.process;
+    }
+    this.#admit(owner);
+    const process = this.#start(capabilities, isolation === 'shared' ? undefined : clientInfoOf(message));
+    this.#held.set(key, { process, principal: owner, once, idleSince: undefined });
+    return process;
+  }
+
+  /** Ends what nobody has used for the idle time of a session. `now` is a clock reading. */
+  sweep(now: number): void {
+    const { idle } = this.#definition.limits;
+    for (const [key, held] of this.#held) {
+      if (held.process.inUse) held.idleSince = undefined;
+      else if (held.once || (held.idleSince !== undefined && now - held.idleSince >= idle))
+        this.#end(key, held);
+      else held.idleSince ??= now;
+    }
+  }
+
+  async stop(options: { readonly force: boolean }): Promise<void> {
+    const all = [...this.#held.values()];
+    this.#held.clear();
+    await Promise.all(all.map(({ process }) => process.stop(options)));
+  }
+
+  #start(capabilities: string, clientInfo: string | undefined): ServingProcess {
+    const open = (member: UpstreamMember): Upstream =>
+      new Upstream(this.#source.acquire(), (_members, kind) =>
+        kind === 'request' && this.speaksModern ? [] : [member],
+      );
+    if (this.speaksModern) return new RelayProcess({ open, clock: this.#clock });
+    const interactive = this.#interactive;
+    return new UpgradeProcess({ open, clock: this.#clock, capabilities, clientInfo, interactive });
+  }
+
+  /** The same capabilities in another spelling are the same. */
+  #capabilities(message: ClientMessage): string {
+    if (this.speaksModern) return '';
+    const raw = rawCapabilities(message);
+    const known = this.#spellings.get(raw);
+    if (known !== undefined) return known;
+    const canonical = toLegacyCapabilities(raw);
+    if (this.#spellings.size >= MOST_SPELLINGS) this.#spellings.clear();
+    this.#spellings.set(raw, canonical);
+    return canonical;
+  }
+
+  #admit(owner: string): void {
+    const { sessions } = this.#definition.limits;
+    const own = [...this.#held].filter(([, { principal }]) => principal === owner);
+    if (own.length >= MOST_PER_PRINCIPAL && owner !== '') this.#makeRoom(own);
+    else if (this.#held.size >= sessions) this.#makeRoom([...this.#held]);
+  }
+
+  #makeRoom(candidates: readonly (readonly [string, Held])[]): void {
+    const unused = candidates.filter(([, { process }]) => !process.inUse);
+    const since = ([, { idleSince = Number.POSITIVE_INFINITY }]: readonly [string, Held]): number =>
+      idleSince;
+    const [oldest] = [...unused].sort((a, b) => since(a) - since(b) || 0);
+    if (!oldest)
+      throw new BerthError('limit-reached', `${candidates.length} processes serve modern clients, the limit`);
+    this.#end(...oldest);
+  }
+
+  #end(key: string, { process }: Held): void {
+    this.#held.delete(key);
+    void process.stop();
+  }
+}

@@ -1,0 +1,73 @@
+/** From a legacy request to its conversation: a session that it opens or names, or the pool of a server without sessions. */
+import { BerthError } from '../errors.ts';
+import type { Conversation } from '../sessions/conversation.ts';
+import type { Caller, DataPlane, ServedServer, SessionClaims } from './context.ts';
+import type { HttpRequest } from './http-request.ts';
+
+export interface SessionRoute {
+  readonly conversation: Conversation;
+  /** The id of a session that is about to be opened. */
+  readonly sealed?: string;
+}
+
+/** Without sessions every request of a principal goes to the same pool; no id is minted. */
+export function isPooled(server: ServedServer): boolean {
+  return server.sessions === 'none' || server.isolation === 'call';
+}
+
+/** For an `initialize`: a new session, unless the request names one. */
+export function openConversation(plane: DataPlane, http: HttpRequest): SessionRoute {
+  const { server, principal, request } = http;
+  if (isPooled(server)) return { conversation: pooledConversation(plane, http) };
+  if (request.headers['mcp-session-id'] !== undefined) return findConversation(plane, http);
+  const nonce = plane.nextNonce();
+  const route = plane.router.route(server.id, nonce);
+  if (!route) throw new BerthError('busy', 'no replica of this server is ready');
+  const claims = { replica: route.replica, nonce, principal: principal.digest, issuedAt: Date.now() };
+  const conversation = route.link.conversation({
+    server: server.id,
+    kind: 'session',
+    key: nonce,
+    principal: principal.id,
+  });
+  return { conversation, sealed: plane.sealer.seal(server.id, claims) };
+}
+
+/** For everything else: the session that the request names; throws `missing-session` or `unknown-session`. */
+export function findConversation(plane: DataPlane, http: HttpRequest): SessionRoute {
+  const { server, principal, request } = http;
+  if (isPooled(server)) return { conversation: pooledConversation(plane, http) };
+  const sealed = request.headers['mcp-session-id'];
+  if (typeof sealed !== 'string')
+    throw new BerthError('missing-session', 'an Mcp-Session-Id header is required');
+  return { conversation: openSealed(plane, { server, principal, sealed }) };
+}
+
+/** The conversation of a sealed session id; throws `unknown-session` for anything that is not this caller's session of this transport here. */
+export function openSealed(
+  plane: DataPlane,
+  who: {
+    readonly server: ServedServer;
+    readonly principal: Caller;
+    readonly sealed: string;
+    readonly delivery?: SessionClaims['delivery'];
+  },
+): Conversation {
+  const { server, principal, sealed, delivery } = who;
+  const claims = plane.sealer.open(sealed, server.id);
+  const isOurs = claims?.principal === principal.digest && claims.delivery === delivery;
+  const link = isOurs ? plane.router.replica(server.id, claims.replica) : undefined;
+  if (!claims || !link) throw new BerthError('unknown-session', 'unknown session');
+  return link.conversation({
+    server: server.id,
+    kind: 'session',
+    key: claims.nonce,
+    principal: principal.id,
+  });
+}
+
+function pooledConversation(plane: DataPlane, { server, principal }: HttpRequest): Conversation {
+  const route = plane.router.route(server.id, principal.id);
+  if (!route) throw new BerthError('busy', 'no replica of this server is ready');
+  return route.link.conversation({ server: server.id, kind: 'affinity', key: '', principal: principal.id });
+}

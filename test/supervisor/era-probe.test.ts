@@ -1,0 +1,112 @@
+/** Which eras a server speaks: only answers count, each era on a process of its own (data-path.md section 6). */
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../src/clock.ts';
+import { BerthError } from '../../src/errors.ts';
+import { probeEras } from '../../src/supervisor/era-probe.ts';
+import type { Era } from '../../src/supervisor/handshake-report.ts';
+import { type MemoryProcess, memoryProcess } from '../support/memory-process.ts';
+
+const LEGACY = {
+  result: { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 'a', version: '1' } },
+};
+const MODERN = {
+  result: {
+    resultType: 'complete',
+    supportedVersions: ['2026-07-28'],
+    capabilities: { prompts: {} },
+    _meta: { 'io.modelcontextprotocol/serverInfo': { name: 'm', version: '2' } },
+  },
+};
+const UNKNOWN = { error: { code: -32601, message: 'Method not found' } };
+
+type Answer = object | 'exit' | 'silence';
+
+/** A server that answers `initialize` and `server/discover` as told; gives its processes by era. */
+function serverThat(initialize: Answer, discover: Answer) {
+  const processes = new Map<Era, MemoryProcess>();
+  const heard: [Era, string][] = [];
+  const start = async (era: Era): Promise<MemoryProcess> => {
+    const process = memoryProcess({ stderr: [`${era} says`] });
+    processes.set(era, process);
+    process.server.receive((bytes) => {
+      const { id, method } = JSON.parse(bytes.toString()) as { id?: number; method: string };
+      heard.push([era, method]);
+      const answer =
+        method === 'initialize' ? initialize : method === 'server/discover' ? discover : 'silence';
+      if (answer === 'exit') process.crash({ code: 2, signal: null });
+      else if (answer !== 'silence') process.server.send({ jsonrpc: '2.0', id, ...(answer as object) });
+    });
+    return process;
+  };
+  return { start, processes, heard };
+}
+
+/** Lets time pass until `promise` is settled. */
+async function settled<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {
+  let over = false;
+  const mark = (): void => {
+    over = true;
+  };
+  promise.then(mark, mark);
+  for (let n = 0; n < 200 && !over; n++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(500);
+  }
+  return await promise;
+}
+
+async function probe(initialize: Answer, discover: Answer, era?: Era) {
+  const server = serverThat(initialize, discover);
+  const clock = new ManualClock();
+  const report = probeEras(server.start, { timeoutMs: 60_000, clock, ...(era && { era }) });
+  return { ...server, report: settled(report, clock) };
+}
+
+describe('the eras of a server', () => {
+  it.each([
+    ['both answers', LEGACY, MODERN, ['legacy', 'modern'], '2025-06-18'],
+    ['-32601 to discover', LEGACY, UNKNOWN, ['legacy'], '2025-06-18'],
+    ['an exit on discover', LEGACY, 'exit', ['legacy'], '2025-06-18'],
+    ['silence on discover', LEGACY, 'silence', ['legacy'], '2025-06-18'],
+    ['a result that is no discovery', LEGACY, { result: {} }, ['legacy'], '2025-06-18'],
+    ['an error to initialize', UNKNOWN, MODERN, ['modern'], '2026-07-28'],
+    ['an exit on initialize', 'exit', MODERN, ['modern'], '2026-07-28'],
+    ['silence on initialize', 'silence', MODERN, ['modern'], '2026-07-28'],
+  ] as const)('with %s', async (_name, initialize, discover, eras, protocolVersion) => {
+    const { report, processes } = await probe(initialize, discover);
+    expect(await report).toMatchObject({ eras, protocolVersion });
+    expect([...processes.values()].every(({ stopping, exit }) => stopping || exit !== undefined)).toBe(true);
+  });
+
+  it('are tried on processes of their own, one message each', async () => {
+    const { report, heard } = await probe(LEGACY, MODERN);
+    await report;
+    expect(heard.filter(([, method]) => !method.startsWith('notifications/')).sort()).toEqual([
+      ['legacy', 'initialize'],
+      ['modern', 'server/discover'],
+    ]);
+  });
+
+  it('pinned, are not tried', async () => {
+    const legacy = await probe(LEGACY, MODERN, 'legacy');
+    expect(await legacy.report).toMatchObject({ eras: ['legacy'] });
+    const modern = await probe(LEGACY, MODERN, 'modern');
+    expect(await modern.report).toMatchObject({ eras: ['modern'], serverInfo: { name: 'm', version: '2' } });
+    expect([[...legacy.processes.keys()], [...modern.processes.keys()]]).toEqual([['legacy'], ['modern']]);
+  });
+
+  it('when there are none, fail with the reason of the legacy handshake', async () => {
+    const { report } = await probe('exit', UNKNOWN);
+    const error = await report.then(
+      () => undefined,
+      (thrown: unknown) => thrown as BerthError,
+    );
+    expect(error).toBeInstanceOf(BerthError);
+    expect(error?.details).toMatchObject({ phase: 'handshake', exitCode: 2, stderr: ['legacy says'] });
+  });
+
+  it('pinned to one that is not spoken, fail with the reason', async () => {
+    const { report } = await probe(LEGACY, UNKNOWN, 'modern');
+    await expect(report).rejects.toMatchObject({ code: 'start-failed', details: { phase: 'handshake' } });
+  });
+});
