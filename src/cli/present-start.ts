@@ -95,6 +95,9 @@ function describeRunning({ name, status }: ServerAnswer, foreground: boolean): s
     : `Next: berth logs -f ${name} · berth get ${name} · berth stop ${name}`;
   const eras = status.eras ?? (status.era === undefined ? [] : [status.era]);
   const speaks = eras.length > 0 ? `, speaks ${eras.join(' and ')}` : '';
-  const how = status.state === 'running' ? 'is running' : `is ${status.state}: ${clean(status.message)}`;
-  return `${[`${name} ${how}${tools}${speaks}`, ...urls, next].join('\n')}\n`;
+  const how =
+    status.state === 'running'
+      ? `${name} is running`
+      : `${name} is ${status.state}: ${clean(status.message)}`;
+  return `${[`${how}${tools}${speaks}`, ...urls, next].join('\n')}\n`;
 }

@@ -78,12 +78,11 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal, how) => {
+    probe: (definition, signal, { quiet } = { quiet: false }) => {
       const { launch, limits, eras = [] } = definition;
       const [era] = eras.length === 1 ? eras : [];
       // What a legacy server says about the question of the other era is of no use to anybody.
-      const isQuiet = (asked: Era): boolean =>
-        how?.quiet === true || (asked === 'modern' && era === undefined);
+      const isQuiet = (asked: Era): boolean => quiet || (asked === 'modern' && era === undefined);
       return probeEras((asked) => spawn(definition, launch, { quiet: isQuiet(asked) }), {
         timeoutMs: limits.startTimeout,
         clock,

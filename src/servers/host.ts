@@ -20,8 +20,8 @@ export interface ServerActivity {
 
 export interface ServerHost {
   /**
-   * Starts a process for each era that is to be tried (one era, when the definition names one), shakes hands, ends them. Rejects
-   * with `start-failed` and phase `spawn` or `handshake`. `quiet`: what they write to stderr stays out of the server's log.
+   * Starts a process for each era that is to be tried (one, when the definition names one), shakes hands, ends them. Rejects with `start-failed` and phase `spawn` or `handshake`. `quiet`: what it
+   * writes to stderr stays out of the server's log.
    */
   probe(
     definition: ServerDefinition,

@@ -103,7 +103,12 @@ export class ServerHealth {
     try {
       release = await turn(signal);
       begun = clock.now();
-      const quick = { ...definition, limits: { ...definition.limits, startTimeout } };
+      const quick = {
+        ...definition,
+        // What it showed to speak is not in question, only whether it answers: one era is enough.
+        ...(definition.eras && { eras: definition.eras.slice(0, 1) }),
+        limits: { ...definition.limits, startTimeout },
+      };
       outcome = await host.probe(quick, signal, { quiet: true });
     } catch (thrown) {
       outcome = toBerthError(thrown);
