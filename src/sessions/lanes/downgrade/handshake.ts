@@ -68,6 +68,7 @@ export class Handshake implements UpstreamCall {
     const error = JSON.parse(errorText(line) ?? '{}') as ServerError | null;
     if (error?.code === METHOD_NOT_FOUND) return this.failed(otherEra());
     this.#options.settled('refused');
+    this.#exchange.unsuccessful = true;
     const id = { start: envelope.idStart, end: envelope.idEnd, text: rawId };
     // Berth speaks one modern revision: among those that the server names instead there is none to try next.
     if (error?.code === UNSUPPORTED_VERSION)
