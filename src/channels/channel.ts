@@ -28,9 +28,13 @@ export interface ChannelHandler {
   end(end: ChannelEnd): void;
 }
 
+/** `in` is what came from the server, `out` what it was sent. */
 export interface ChannelStats {
   readonly messagesIn: number;
   readonly messagesOut: number;
+  /** Bytes of messages, noise left out. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
   readonly noiseLines: number;
   readonly oversized: number;
 }

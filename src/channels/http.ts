@@ -91,6 +91,7 @@ class HttpChannel implements Channel {
     // What is no message could not be answered: nobody but the sessions sends, and they send none.
     if (!envelope) return true;
     this.#inbound.messagesOut++;
+    this.#inbound.bytesOut += bytes.length;
     return this.#outbox.add({ bytes, envelope });
   }
 

@@ -14,9 +14,11 @@ export class Inbound {
   readonly #onNoise: ((line: Buffer) => void) | undefined;
   #handler: ChannelHandler | undefined;
   #messagesIn = 0;
+  #bytesIn = 0;
   #noiseLines = 0;
   #oversized = 0;
   messagesOut = 0;
+  bytesOut = 0;
 
   /** `onNoise` gets what is no message, whoever holds the channel. */
   constructor(onNoise?: (line: Buffer) => void) {
@@ -35,6 +37,8 @@ export class Inbound {
     return {
       messagesIn: this.#messagesIn,
       messagesOut: this.messagesOut,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.bytesOut,
       noiseLines: this.#noiseLines,
       oversized: this.#oversized,
     };
@@ -62,8 +66,10 @@ export class Inbound {
 
   #scan(text: Buffer): Envelope | undefined {
     const { envelope } = scanServerMessage(text);
-    if (envelope) this.#messagesIn++;
-    else {
+    if (envelope) {
+      this.#messagesIn++;
+      this.#bytesIn += text.length;
+    } else {
       this.#noiseLines++;
       this.#onNoise?.(text);
       this.#handler?.noise(text);

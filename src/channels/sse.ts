@@ -71,6 +71,7 @@ class SseChannel implements Channel {
     const { envelope } = scanMessage(bytes);
     if (!envelope) return true;
     this.#inbound.messagesOut++;
+    this.#inbound.bytesOut += bytes.length;
     return this.#outbox.add({ bytes, envelope });
   }
 

@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
 import { createRemotePolicy, type RemotePolicy } from '../servers/remote-policy.ts';
+import { ByteCount } from '../supervisor/byte-count.ts';
 import { probeEras } from '../supervisor/era-probe.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
@@ -38,7 +39,7 @@ export interface LocalHost extends ServerHost {
 }
 
 /** What says how many processes or connections it has. */
-type LiveSource = ProcessSource & { readonly live: number };
+type LiveSource = ProcessSource & { readonly live: number; renew?(): void };
 
 export function createLocalHost(options: LocalHostOptions): LocalHost {
   const {
@@ -51,11 +52,17 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const registry = createProcessRegistry();
   const sources = new Map<string, LiveSource>();
   const logs = new Map<string, ServerLog>();
+  const bytes = new Map<string, ByteCount>();
 
   const logOf = (id: string): ServerLog => {
     const log = logs.get(id) ?? new ServerLog();
     logs.set(id, log);
     return log;
+  };
+  const bytesOf = (id: string): ByteCount => {
+    const count = bytes.get(id) ?? new ByteCount();
+    bytes.set(id, count);
+    return count;
   };
   const spawn = async (
     definition: ServerDefinition,
@@ -78,9 +85,13 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const supervisor = new Supervisor({
     clock,
     source: (definition) => {
+      const bytes = bytesOf(definition.id);
+      const counted = async (launch: Launch) => bytes.add(await spawn(definition, launch));
       const source = definition.remote
-        ? createRemoteSource(definition, network)
-        : createProcessPool({ definition, spawn: (launch) => spawn(definition, launch), clock });
+        ? createRemoteSource(definition, network, (connection) => {
+            bytes.add(connection);
+          })
+        : createProcessPool({ definition, spawn: counted, clock });
       sources.set(definition.id, source);
       return source;
     },
@@ -89,20 +100,25 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal) => {
+    probe: (definition, signal, { quiet } = { quiet: false }) => {
       const { limits, eras = [] } = definition;
       const [era] = eras.length === 1 ? eras : [];
       if (definition.remote)
         return probeRemote(definition, network, { ...(era && { era }), ...(signal && { signal }) });
       const { launch } = definition;
       // What a legacy server says about the question of the other era is of no use to anybody.
-      const isQuiet = (asked: Era): boolean => asked === 'modern' && era === undefined;
+      const isQuiet = (asked: Era): boolean => quiet || (asked === 'modern' && era === undefined);
       return probeEras((asked) => spawn(definition, launch, { quiet: isQuiet(asked) }), {
         timeoutMs: limits.startTimeout,
         clock,
         ...(era && { era }),
         ...(signal && { signal }),
       });
+    },
+    renew: (id) => {
+      sources.get(id)?.renew?.();
+      const unused = supervisor.sessions(id).filter(({ report }) => report.kind === 'process');
+      for (const one of unused) void one.end();
     },
     undefine: async (id, how) => {
       await supervisor.undefine(id, how);
@@ -115,6 +131,12 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       const ending = session === undefined ? all : all.filter(({ report }) => report.id === session);
       await Promise.all(ending.map((one) => one.end()));
       return ending.length;
+    },
+    takeUsage: () => {
+      const calls = supervisor.takeUsage();
+      const taken = Array.from(calls, ([id, usage]) => [id, { ...usage, ...bytesOf(id).take() }] as const);
+      for (const id of bytes.keys()) if (!calls.has(id)) bytes.delete(id);
+      return new Map(taken);
     },
     activity: (id) => toActivity(supervisor.activity(id), sources.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),

@@ -36,8 +36,15 @@ export function createRemoteEndpoint(target: RemoteTarget, { policy, resolve }: 
   return { url, headers: target.headers, agent };
 }
 
-/** Every connection has a session of its own at the server; they share TCP connections, and what is known of its tools. */
-export function createRemoteSource(definition: RemoteDefinition, network: RemoteNetwork): RemoteSource {
+/**
+ * Every connection has a session of its own at the server; they share TCP connections, and what is known of its tools.
+ * `opened` is told of each.
+ */
+export function createRemoteSource(
+  definition: RemoteDefinition,
+  network: RemoteNetwork,
+  opened: (connection: LocalProcess) => void = () => {},
+): RemoteSource {
   const { name, limits, secrets, remote } = definition;
   const live = new Set<LocalProcess>();
   const tools = new ToolHeaders();
@@ -62,6 +69,7 @@ export function createRemoteSource(definition: RemoteDefinition, network: Remote
         tools,
       });
       live.add(connection);
+      opened(connection);
       void connection.ended.then(() => {
         live.delete(connection);
         settle();

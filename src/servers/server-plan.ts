@@ -9,6 +9,7 @@ import { fillTemplate } from '../templates/fill-template.ts';
 import type { RemotePolicy } from './remote-policy.ts';
 import type { RemoteSpec } from './remote-spec.ts';
 import type { SecretReferences } from './secret-reference.ts';
+import type { HealthLimits } from './server-health.ts';
 import type { ServerSpec } from './server-spec.ts';
 
 /** Stored beside the specification, so that a later change of a template does not change a server. */
@@ -37,6 +38,8 @@ interface CommonPlan {
   readonly era?: Era;
   /** Only what was given; the rest follows the settings. */
   readonly limits: Partial<ServerLimits>;
+  /** The same; absent in records of older gateways. */
+  readonly health?: Partial<HealthLimits>;
 }
 
 /** Where servers may come from: a switch of the operator's for each. */
@@ -97,6 +100,7 @@ function common(spec: ServerSpec): Pick<CommonPlan, 'era' | 'limits'> {
   return {
     ...(spec.era !== undefined && spec.era !== 'auto' && { era: spec.era }),
     limits: dropUndefined(spec.limits),
+    ...(spec.health && { health: dropUndefined(spec.health) }),
   };
 }
 
@@ -122,6 +126,10 @@ function toSource(spec: ServerSpec): PackageSource {
   };
 }
 
-function dropUndefined(limits: ServerSpec['limits']): Partial<ServerLimits> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+/** What was given of optional numbers. */
+function dropUndefined<Limits extends object>(
+  limits: Limits,
+): { readonly [Name in keyof Limits]?: Exclude<Limits[Name], undefined> } {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [Name in keyof Limits]?: Exclude<Limits[Name], undefined> };
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
-import { bytes, duration, flag, integer, list, oneOf } from './fields.ts';
+import { bytes, duration, flag, integer, interval, list, oneOf } from './fields.ts';
 import { isHostEntry } from './host-entry.ts';
 
 const HOST_EXPECTED = 'an IP address or a host name, without port';
@@ -106,7 +106,7 @@ const limitsSchema = z.strictObject({
     'Time in which a started process must answer its first initialize.',
   ),
   subscriptions: integer(DEFAULT_LIMITS.subscriptions, 1, 100_000).describe(
-    'Resources that one session may be subscribed to on a process that it shares.',
+    'Resources that one session may be subscribed to, on a shared process or a modern server.',
   ),
   parallelStarts: integer(4, 1, 100).describe('Starts of servers at one time; further ones wait as pending.'),
   eofGrace: duration(`${DEFAULT_LIMITS.eofGrace}`).describe(
@@ -139,6 +139,17 @@ const treesSchema = z.strictObject({
   ),
 });
 
+const healthSchema = z.strictObject({
+  interval: interval('off').describe(
+    'Time between health checks of a running server: each starts a process, shakes hands and ends it.',
+  ),
+  failures: integer(3, 1, 100).describe('Failed checks in a row after which a server counts as degraded.'),
+});
+
+const usageSchema = z.strictObject({
+  keepDays: integer(90, 1, 3_650).describe('Days for which the use of each server is kept, today included.'),
+});
+
 export const settingsSchema = z.strictObject({
   host: hostSchema
     .default('127.0.0.1')
@@ -169,6 +180,8 @@ export const settingsSchema = z.strictObject({
   remote: remoteSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   trees: treesSchema.prefault({}),
+  health: healthSchema.prefault({}),
+  usage: usageSchema.prefault({}),
 });
 
 /** Settings after checks: durations in milliseconds, sizes in bytes, lower-case hosts, deeply frozen. */

@@ -19,7 +19,7 @@ export interface ServerLimits {
   readonly startTimeout: number;
   /** Bytes of one line from the server. */
   readonly lineBytes: number;
-  /** Resources that one session may be subscribed to on a process that it shares. */
+  /** Resources that one session may be subscribed to, on a shared process or a modern server. */
   readonly subscriptions: number;
   /** Milliseconds from the end of its input to SIGTERM, when a process is to end. */
   readonly eofGrace: number;

@@ -62,7 +62,6 @@ async function rig(): Promise<ChannelRig> {
       channel.send([Buffer.from(INITIALIZED)]);
       await eventually('the stream', () => stream !== undefined);
     },
-    greeting: { messagesIn: 1, messagesOut: 2 },
     pauseServer: () => {
       isReading = false;
     },

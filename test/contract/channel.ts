@@ -1,6 +1,6 @@
 /** What every channel does (src/channels/channel.ts), whatever lies behind it. Each implementation brings a rig and runs this suite. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Channel, ChannelEnd, ChannelHandler } from '../../src/channels/channel.ts';
+import type { Channel, ChannelEnd, ChannelHandler, ChannelStats } from '../../src/channels/channel.ts';
 import { eventually } from '../support/local-process.ts';
 
 const KIB = 1024;
@@ -15,10 +15,9 @@ export interface ChannelRig {
   readonly received: readonly string[];
   /**
    * Brings a started channel to where both sides may say anything, where that takes messages. They are none of the tests'
-   * business: it makes `recorder` forget what it got, and `greeting` says how many to leave out of the counts.
+   * business: it makes `recorder` forget what it got, and the counts begin behind it.
    */
   greet?(recorder: Recorder): Promise<void>;
-  readonly greeting?: { readonly messagesIn: number; readonly messagesOut: number };
   /** The server stops and starts reading its input. */
   pauseServer(): void;
   resumeServer(): void;
@@ -77,10 +76,13 @@ function parts(text: string, ...at: number[]): Buffer[] {
   return [0, ...at].map((from, index) => bytes.subarray(from, at[index] ?? bytes.length));
 }
 
+const NOTHING = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
+
 export function channelContract(name: string, open: () => Promise<ChannelRig>): void {
   describe(`the ${name} channel`, () => {
     let rig: ChannelRig;
     let recorder: Recorder;
+    let greeted: Pick<ChannelStats, 'messagesIn' | 'messagesOut' | 'bytesIn' | 'bytesOut'> = NOTHING;
     afterEach(() => rig.close());
 
     async function started(): Promise<void> {
@@ -92,16 +94,18 @@ export function channelContract(name: string, open: () => Promise<ChannelRig>): 
       recorder = new Recorder();
       rig.channel.start(recorder);
       await rig.greet?.(recorder);
+      greeted = rig.greet ? rig.channel.stats : NOTHING;
     }
 
     /** What the channel has counted, without what it took to get there. */
     function counted() {
-      const { messagesIn = 0, messagesOut = 0 } = rig.greeting ?? {};
       const { stats } = rig.channel;
       return {
         ...stats,
-        messagesIn: stats.messagesIn - messagesIn,
-        messagesOut: stats.messagesOut - messagesOut,
+        messagesIn: stats.messagesIn - greeted.messagesIn,
+        messagesOut: stats.messagesOut - greeted.messagesOut,
+        bytesIn: stats.bytesIn - greeted.bytesIn,
+        bytesOut: stats.bytesOut - greeted.bytesOut,
       };
     }
 
@@ -117,7 +121,7 @@ export function channelContract(name: string, open: () => Promise<ChannelRig>): 
       await eventually('all messages', () => recorder.texts.length === lines.length);
       expect(recorder.texts).toEqual(lines);
       expect(recorder.kinds).toEqual(['result', 'request', 'notification', 'error']);
-      expect(counted().messagesIn).toBe(4);
+      expect(counted()).toMatchObject({ messagesIn: 4, bytesIn: Buffer.byteLength(lines.join('')) });
     });
 
     it('delivers nothing before it is started, and then everything', async () => {
@@ -133,7 +137,7 @@ export function channelContract(name: string, open: () => Promise<ChannelRig>): 
       for (const text of texts) rig.channel.send(parts(text, 5, 5, 20));
       await eventually('all lines', () => rig.received.length === texts.length);
       expect(rig.received).toEqual(texts);
-      expect(counted().messagesOut).toBe(50);
+      expect(counted()).toMatchObject({ messagesOut: 50, bytesOut: texts.join('').length });
     });
 
     it('counts what is no message and never forwards it', async () => {
