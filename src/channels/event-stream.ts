@@ -42,6 +42,7 @@ export class EventStream {
   #stopped = false;
   #wasOpen = false;
   #interrupt: () => void = () => {};
+  readonly #tried = Promise.withResolvers<void>();
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
@@ -59,6 +60,11 @@ export class EventStream {
     return { kind: 'stopped' };
   }
 
+  /** The server has answered for the first time, whatever it said, or there will be no answer. */
+  get tried(): Promise<void> {
+    return this.#tried.promise;
+  }
+
   /** It has been an event stream at least once. */
   get wasOpen(): boolean {
     return this.#wasOpen;
@@ -66,6 +72,7 @@ export class EventStream {
 
   stop(): void {
     this.#stopped = true;
+    this.#tried.resolve();
     this.#interrupt();
   }
 
@@ -78,7 +85,7 @@ export class EventStream {
     const { traffic, receiver } = this.#options;
     try {
       const { response, abort } = this.#get();
-      const head = await response;
+      const head = await response.finally(() => this.#tried.resolve());
       const refusal = await traffic.refusal(head);
       if (refusal) return this.#over ? undefined : this.#refused(refusal);
       if (bodyKind(head) !== 'events') {

@@ -25,6 +25,8 @@ export interface SessionKeeperOptions {
 
 /** Milliseconds after which another session is asked for once more, when nothing else does. */
 const AGAIN_MS = 30_000;
+/** Milliseconds that the first messages wait for the standalone stream: some servers say nothing there before they have an event. */
+const STREAM_WITHIN = 1_000;
 
 export class SessionKeeper {
   readonly asker: Asker;
@@ -49,10 +51,15 @@ export class SessionKeeper {
     return this.#options.session.id;
   }
 
-  /** The server has taken a notification. */
-  taken(message: Outgoing): void {
+  /**
+   * The server has taken a notification. Resolves when what follows may be sent: a server that asks something in its own stream
+   * during the first call must have that stream by then, or nobody ever hears it.
+   */
+  async taken(message: Outgoing): Promise<void> {
     this.#options.session.remember(message);
-    if (message.envelope.method === 'notifications/initialized') this.#openStream();
+    if (message.envelope.method !== 'notifications/initialized') return;
+    this.#openStream();
+    await Promise.race([this.#stream?.tried, this.#options.traffic.wait(STREAM_WITHIN)]);
   }
 
   /**
