@@ -36,17 +36,20 @@ const LONGEST_WISH = 10 * 60_000;
 const PASSING: ReadonlySet<number> = new Set([408, 409, 425, 429]);
 
 export class EventStream {
+  /** Resolves when the first connection has been answered, or has failed. */
+  readonly opened: Promise<void>;
+  readonly #opened = Promise.withResolvers<void>();
   readonly #options: EventStreamOptions;
   #position: StreamPosition;
   #failures = 0;
   #stopped = false;
   #wasOpen = false;
   #interrupt: () => void = () => {};
-  readonly #tried = Promise.withResolvers<void>();
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
     this.#position = options.position ?? {};
+    this.opened = this.#opened.promise;
   }
 
   /** Opens the stream, at once or after the time that its server wished. Never rejects. */
@@ -60,11 +63,6 @@ export class EventStream {
     return { kind: 'stopped' };
   }
 
-  /** The server has answered for the first time, whatever it said, or there will be no answer. */
-  get tried(): Promise<void> {
-    return this.#tried.promise;
-  }
-
   /** It has been an event stream at least once. */
   get wasOpen(): boolean {
     return this.#wasOpen;
@@ -72,7 +70,6 @@ export class EventStream {
 
   stop(): void {
     this.#stopped = true;
-    this.#tried.resolve();
     this.#interrupt();
   }
 
@@ -85,7 +82,8 @@ export class EventStream {
     const { traffic, receiver } = this.#options;
     try {
       const { response, abort } = this.#get();
-      const head = await response.finally(() => this.#tried.resolve());
+      const head = await response;
+      this.#opened.resolve();
       const refusal = await traffic.refusal(head);
       if (refusal) return this.#over ? undefined : this.#refused(refusal);
       if (bodyKind(head) !== 'events') {
@@ -102,6 +100,7 @@ export class EventStream {
       };
       return undefined;
     } catch (error) {
+      this.#opened.resolve();
       return this.#failed(error as BerthError);
     }
   }

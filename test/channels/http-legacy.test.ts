@@ -100,7 +100,8 @@ describe('the order of messages', () => {
     const held = new Map<string, PeerRequest>();
     peer.answer = (request) => {
       const { method = request.method } = request.message;
-      held.set(method, request);
+      if (method === 'GET') accept(request);
+      else held.set(method, request);
     };
     talk = connect(peer);
     talk.request('init', 'initialize');
@@ -122,6 +123,33 @@ describe('the order of messages', () => {
     expect(talk.delivered.some(({ message }) => message.id === 1)).toBe(false);
     accept(held.get('tools/call') as PeerRequest);
     await talk.answer(1);
+  });
+
+  it('waits for the stream of the server too, which may ask something on it during the first call', async () => {
+    let stream: PeerRequest | undefined;
+    on('GET', (request) => {
+      stream = request;
+    });
+    talk = connect(peer, { clock: new ManualClock() });
+    await talk.initialize();
+    talk.request(1, 'tools/call', { name: 'asks' });
+    await eventually('the stream is asked for', () => stream);
+    expect(peer.seen('tools/call')).toEqual([]);
+    events((stream as unknown as PeerRequest).response);
+    await talk.answer(1);
+  });
+
+  it('waits no longer when the server says nothing before it has something to say', async () => {
+    const clock = new ManualClock();
+    on('GET', () => {});
+    talk = connect(peer, { clock });
+    await talk.initialize();
+    talk.request(1, 'ping');
+    await eventually('the stream is asked for', () => peer.seen('GET').length === 1);
+    await eventually('the answer', () => {
+      clock.advance(100);
+      return talk.delivered.some(({ message }) => message.id === 1);
+    });
   });
 
   it('lets a server ask before it answers initialize', async () => {
