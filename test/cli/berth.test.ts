@@ -60,13 +60,13 @@ describe('berth run', () => {
       isolation: 'shared',
       launch: { env: { COLLECTION_NAME: 'a=b', TOKEN: 'canary-brave' } },
     });
-    expect(definition?.launch.args.slice(-2)).toEqual(['--transport', '-v']);
+    expect(definition?.launch?.args.slice(-2)).toEqual(['--transport', '-v']);
   });
 
   it('takes a bare name for a template, with arguments after --', async () => {
     const { berth, host, manager } = await createMachine();
     expect((await berth('run', 'filesystem', '--', '/tmp', '/srv')).code).toBe(0);
-    expect(host.defined.get(manager.get('filesystem').id)?.launch.args.slice(-2)).toEqual(['/tmp', '/srv']);
+    expect(host.defined.get(manager.get('filesystem').id)?.launch?.args.slice(-2)).toEqual(['/tmp', '/srv']);
   });
 
   it('starts what is there already again, without progress when it runs', async () => {
@@ -135,8 +135,8 @@ describe('berth run', () => {
   });
 
   it.each([
-    [['run', '../x'], 'neither a template nor a package'],
-    [['run', 'Time'], 'neither a template nor a package'],
+    [['run', '../x'], 'neither a template, a package nor a URL'],
+    [['run', 'Time'], 'neither a template, a package nor a URL'],
     [['run', 'npm:-c'], '/source/npm/name'],
     [['run', 'time', '--env', 'canary'], '--env needs NAME=value'],
     [['run', 'time', '--secret', 'TOKEN=canary'], 'must be a reference'],
@@ -259,6 +259,22 @@ describe('the other commands', () => {
     expect((await berth('sessions', 'time', '--end', 'b', '--end-all')).code).toBe(1);
     expect((await berth('sessions', 'time', '--end-all')).out).toBe('2 ended\n');
     expect(JSON.parse((await berth('get', 'time')).out)).toMatchObject({ status: { sessions: 2 } });
+  });
+
+  it('show the use of a server by the day', async () => {
+    const { berth, host, manager } = await createMachine();
+    await berth('run', 'time');
+    const used = { sessions: 1, calls: 20, failedCalls: 3, bytesToServer: 4_000, bytesFromServer: 50_000 };
+    host.used.set(manager.get('time').id, used);
+    const [head, day, sum] = (await berth('usage', 'time')).out.split('\n');
+    expect(head).toMatch(/^DAY +SESSIONS +CALLS +FAILED +BYTES TO SERVER +BYTES FROM SERVER$/);
+    expect(day).toMatch(/^\d{4}-\d\d-\d\d +1 +20 +3 +4000 +50000$/);
+    expect(sum).toMatch(/^sum +1 +20 +3 +4000 +50000$/);
+    expect(JSON.parse((await berth('usage', 'time', '--days', '1', '-o', 'json')).out)).toMatchObject({
+      sum: used,
+    });
+    expect((await berth('usage', 'time', '--days', 'x')).code).toBe(1);
+    expect((await berth('usage', 'nobody')).code).toBe(1);
   });
 
   it('show the catalogue', async () => {
