@@ -1,6 +1,6 @@
 /** The channel to a server that speaks Streamable HTTP, of both eras: which one a message belongs to, it says itself. */
 import type { IncomingMessage } from 'node:http';
-import { type Clock, systemClock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import { type BerthError, toBerthError } from '../errors.ts';
 import { applyEdits } from '../jsonrpc/edit.ts';
 import { scanMessage, scanServerMessage } from '../jsonrpc/envelope.ts';
@@ -8,8 +8,8 @@ import { idKey } from '../jsonrpc/id.ts';
 import type { Channel, ChannelEnd, ChannelHandler, ChannelStats } from './channel.ts';
 import { EventStream } from './event-stream.ts';
 import { HttpCall } from './http-call.ts';
-import type { HttpEndpoint } from './http-client.ts';
 import { brokenOff, failureText, noAnswer } from './http-failure.ts';
+import type { HttpOptions } from './http-options.ts';
 import { HttpPosting } from './http-posting.ts';
 import { errorAnswer } from './http-refusal.ts';
 import { HttpSession } from './http-session.ts';
@@ -20,15 +20,9 @@ import { type BodyReceiver, bodyKind } from './response-body.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { ToolHeaders } from './tool-headers.ts';
 
-export interface HttpChannelOptions {
-  readonly endpoint: HttpEndpoint;
-  /** Bytes of one message from the server. */
-  readonly maxLineBytes: number;
-  readonly clock?: Clock;
+export interface HttpChannelOptions extends HttpOptions {
   /** What is known of the server's tools; its channels may share it. */
   readonly tools?: ToolHeaders;
-  /** Takes secrets out of what the server says in its refusals. */
-  readonly scrub?: (text: string) => string;
 }
 
 /** Milliseconds that the stream of a call may go on behind its answer. */
@@ -44,6 +38,7 @@ export function createHttpChannel(options: HttpChannelOptions): Channel {
 }
 
 class HttpChannel implements Channel {
+  readonly #options: HttpChannelOptions;
   readonly #traffic: HttpTraffic;
   readonly #inbound = new Inbound();
   readonly #session = new HttpSession();
@@ -56,6 +51,7 @@ class HttpChannel implements Channel {
   #ended = false;
 
   constructor(options: HttpChannelOptions) {
+    this.#options = options;
     const { endpoint, maxLineBytes, clock = systemClock, scrub = (text) => text } = options;
     this.#tools = options.tools ?? new ToolHeaders();
     this.#traffic = new HttpTraffic({ endpoint, clock, maxBytes: maxLineBytes, scrub });
@@ -128,6 +124,7 @@ class HttpChannel implements Channel {
     this.#traffic.end();
     for (const call of this.#calls.values()) call.finish();
     this.#calls.clear();
+    this.#options.onEnd?.();
     this.#inbound.handler?.end(this.#closing ? { reason: 'closed' } : end);
   }
 
@@ -136,7 +133,11 @@ class HttpChannel implements Channel {
     const call = new HttpCall(message);
     this.#calls.set(call.key, call);
     void call.written.then(taken);
-    this.#carry(call).catch((error: unknown) => this.#fail(call, toBerthError(error)));
+    this.#carry(call).catch((thrown: unknown) => {
+      const error = toBerthError(thrown);
+      if (!call.isOver) this.#options.onFailure?.({ error });
+      this.#fail(call, error);
+    });
     await call.over;
     if (this.#calls.get(call.key) === call) this.#calls.delete(call.key);
   }
@@ -267,6 +268,7 @@ class HttpChannel implements Channel {
   }
 
   #refused(call: HttpCall, refusal: Refusal): void {
+    this.#options.onFailure?.(refusal);
     const own = errorAnswer(refusal, call.rawId);
     if (own) this.#message(own, call);
     else this.#fail(call, refusal.error);

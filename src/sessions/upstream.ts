@@ -372,7 +372,7 @@ export class Upstream {
       process.exited,
       new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), EXIT_WAIT).unref()),
     ]);
-    this.#fail(exitFailure(exit, process));
+    this.#fail(end.cause instanceof BerthError ? end.cause : exitFailure(exit, process));
     await process.stop();
   }
 

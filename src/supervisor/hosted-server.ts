@@ -139,6 +139,7 @@ export class HostedServer {
       ownIds: false,
       cancelsUnread: true,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host) => {
         clients.lane = new ModernLane({

@@ -2,9 +2,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpAgent } from '../../src/channels/http-client.ts';
 import { ManualClock } from '../../src/clock.ts';
+import {
+  accept,
+  event,
+  events,
+  type HttpPeer,
+  type PeerRequest,
+  refuse,
+  startPeer,
+} from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
 import { type Conversation, connect } from './http-conversation.ts';
-import { accept, event, events, type HttpPeer, type PeerRequest, refuse, startPeer } from './http-peer.ts';
 
 const SECRET = 'canary-token';
 const scrub = (text: string) => text.replaceAll(SECRET, '[secret]');

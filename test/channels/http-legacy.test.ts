@@ -1,8 +1,6 @@
 /** The HTTP channel in a session of the legacy era. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
-import { eventually } from '../support/local-process.ts';
-import { type Conversation, connect } from './http-conversation.ts';
 import {
   accept,
   event,
@@ -12,7 +10,9 @@ import {
   type PeerRequest,
   RESULT,
   startPeer,
-} from './http-peer.ts';
+} from '../support/http-peer.ts';
+import { eventually } from '../support/local-process.ts';
+import { type Conversation, connect } from './http-conversation.ts';
 
 let peer: HttpPeer;
 let talk: Conversation;

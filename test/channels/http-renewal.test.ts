@@ -1,8 +1,6 @@
 /** A session that the server has forgotten is opened again, once for all, and nothing runs twice. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
-import { eventually } from '../support/local-process.ts';
-import { type Conversation, connect } from './http-conversation.ts';
 import {
   accept,
   event,
@@ -13,7 +11,9 @@ import {
   RESULT,
   refuse,
   startPeer,
-} from './http-peer.ts';
+} from '../support/http-peer.ts';
+import { eventually } from '../support/local-process.ts';
+import { type Conversation, connect } from './http-conversation.ts';
 
 const NOT_FOUND = { code: -32001, message: 'Session not found' };
 

@@ -60,13 +60,13 @@ describe('berth run', () => {
       isolation: 'shared',
       launch: { env: { COLLECTION_NAME: 'a=b', TOKEN: 'canary-brave' } },
     });
-    expect(definition?.launch.args.slice(-2)).toEqual(['--transport', '-v']);
+    expect(definition?.launch?.args.slice(-2)).toEqual(['--transport', '-v']);
   });
 
   it('takes a bare name for a template, with arguments after --', async () => {
     const { berth, host, manager } = await createMachine();
     expect((await berth('run', 'filesystem', '--', '/tmp', '/srv')).code).toBe(0);
-    expect(host.defined.get(manager.get('filesystem').id)?.launch.args.slice(-2)).toEqual(['/tmp', '/srv']);
+    expect(host.defined.get(manager.get('filesystem').id)?.launch?.args.slice(-2)).toEqual(['/tmp', '/srv']);
   });
 
   it('starts what is there already again, without progress when it runs', async () => {
@@ -135,8 +135,8 @@ describe('berth run', () => {
   });
 
   it.each([
-    [['run', '../x'], 'neither a template nor a package'],
-    [['run', 'Time'], 'neither a template nor a package'],
+    [['run', '../x'], 'neither a template, a package nor a URL'],
+    [['run', 'Time'], 'neither a template, a package nor a URL'],
     [['run', 'npm:-c'], '/source/npm/name'],
     [['run', 'time', '--env', 'canary'], '--env needs NAME=value'],
     [['run', 'time', '--secret', 'TOKEN=canary'], 'must be a reference'],

@@ -10,6 +10,7 @@ import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
+import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
 import type { Era } from '../../src/supervisor/handshake-report.ts';
 import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
@@ -69,6 +70,8 @@ export async function startGateway(options: {
       pid: process.pid,
       started: createProcessTable().started(process.pid) ?? '0',
     },
+    // Test servers are on this machine, where a gateway connects to nothing unless told so.
+    remote: createRemotePolicy(['127.0.0.1', 'localhost']),
   });
   const link = createInProcessLink(host.supervisor);
   const router = createReplicaRouter();
@@ -110,16 +113,21 @@ export async function startGateway(options: {
 }
 
 function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
-  if (!server.launch) throw new Error(`there is no runtime yet for ${server.remote?.url}`);
-  const { file, args, env = {}, cwd = dataDir } = server.launch;
-  return {
+  const { launch, remote } = server;
+  const common = {
     id: randomUUID(),
     name: server.name,
-    launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
     isolation: server.isolation ?? 'session',
     sessions: server.sessions ?? 'minted',
     ...(server.eras && { eras: server.eras }),
     limits: { ...DEFAULT_LIMITS, ...server.limits },
     secrets: [],
+  } as const;
+  if (remote) return { ...common, remote: { url: remote.url, transport: 'streamable-http', headers: {} } };
+  if (!launch) throw new Error(`the server ${server.name} is nowhere`);
+  const { file, args, env = {}, cwd = dataDir } = launch;
+  return {
+    ...common,
+    launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
   };
 }

@@ -10,7 +10,14 @@ import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/webso
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
-export const SDK_CLIENTS = ['v1 streamable-http', 'v1 sse', 'v1 websocket', 'v2 legacy', 'v2 auto'] as const;
+export const SDK_CLIENTS = [
+  'v1 streamable-http',
+  'v1 sse',
+  'v1 websocket',
+  'v2 legacy',
+  'v2 auto',
+  'v2 modern',
+] as const;
 export type SdkFlavour = (typeof SDK_CLIENTS)[number];
 
 export interface SdkClient {
@@ -62,9 +69,16 @@ async function connectV1(flavour: SdkFlavour, base: string): Promise<SdkClient> 
   };
 }
 
+/** How version 2 finds a revision; it is a legacy client unless it is told. */
+const NEGOTIATION: Partial<Record<SdkFlavour, 'auto' | { pin: string }>> = {
+  'v2 auto': 'auto',
+  'v2 modern': { pin: '2026-07-28' },
+};
+
 async function connectV2(flavour: SdkFlavour, base: string): Promise<SdkClient> {
-  const negotiation = flavour === 'v2 auto' ? { versionNegotiation: { mode: 'auto' as const } } : {};
-  const client = new ClientV2(INFO, { capabilities: CAPABILITIES, ...negotiation });
+  const mode = NEGOTIATION[flavour];
+  const options = mode === undefined ? {} : { versionNegotiation: { mode } };
+  const client = new ClientV2(INFO, { capabilities: CAPABILITIES, ...options });
   client.setRequestHandler('elicitation/create', () => ({ action: 'accept' as const, content: ELICITED }));
   const transport = new StreamableV2(new URL(`${base}/mcp`));
   await client.connect(transport);

@@ -75,6 +75,7 @@ describe('a modern request', () => {
 
   it.each([
     ['without capabilities', requestText('7', 'tools/list', { _meta: { [VERSION_KEY]: VERSION } }), -32602],
+    ['without a version', requestText('7', 'tools/list', { _meta: { [CAPABILITIES_KEY]: {} } }), -32602],
     [
       'whose version is no text',
       requestText('7', 'tools/list', { _meta: { ...META, [VERSION_KEY]: 1 } }),

@@ -80,6 +80,7 @@ export class DowngradeCall implements UpstreamCall {
 
   answered(line: Buffer, envelope: Envelope): void {
     this.#id = undefined;
+    this.#exchange.unsuccessful = envelope.kind === 'error';
     if (envelope.kind === 'error') return this.#finish(line, envelope, this.#errorEdits(line));
     const result = readResult(line, envelope);
     if (!result) return this.#finish(line, envelope, []);
@@ -193,6 +194,7 @@ export class DowngradeCall implements UpstreamCall {
   /** The server has broken the protocol. */
   #refuse(message: string): void {
     this.#settle();
+    this.#exchange.unsuccessful = true;
     const answer = `${message} (revision ${MODERN_REVISION})`;
     this.#exchange.finish([
       errorMessage(this.#exchange.round.rawId, { code: INTERNAL_ERROR, message: answer }),
@@ -203,6 +205,7 @@ export class DowngradeCall implements UpstreamCall {
   #fail(message: string): void {
     this.#settle();
     const { method, round } = this.#exchange;
+    this.#exchange.unsuccessful = true;
     const content = [{ type: 'text', text: message }];
     this.#exchange.finish([
       method === 'tools/call'
