@@ -26,6 +26,11 @@ export class DowngradeLanes {
     this.#shared = new SharedUpstreams({ open, most: sessions, idle });
   }
 
+  /** The processes that several share, for the list of sessions. */
+  get shared(): SharedUpstreams['entries'] {
+    return this.#shared.entries;
+  }
+
   /** The lane of a session, on the process that the isolation says (data-path.md 5.3). */
   open(host: LaneHost, principal: string): Lane {
     const { isolation } = this.#options.definition;

@@ -68,7 +68,7 @@ export class HostedServer {
       sessions: this.#sessions,
       affinities: this.#affinities,
       moderns: this.#moderns,
-      shared: this.#shared,
+      shared: this.#downgrade?.shared ?? this.#shared,
     };
   }
 

@@ -24,6 +24,11 @@ export class SharedUpstreams {
     this.#options = options;
   }
 
+  /** What there is, for those who look on. */
+  get entries(): ReadonlyMap<string, Readonly<Shared>> {
+    return this.#shared;
+  }
+
   /** The process of a key; a fresh one when there is none that runs. */
   get(key: string): Upstream {
     const known = this.#shared.get(key);
