@@ -71,12 +71,7 @@ export async function startGateway(options: {
       pid: process.pid,
       started: createProcessTable().started(process.pid) ?? '0',
     },
-<<<<<<< HEAD
-    // Test servers are on this machine, where a gateway connects to nothing unless told so.
-    remote: createRemotePolicy(['127.0.0.1', 'localhost']),
-=======
     remote: createRemotePolicy(['localhost', '127.0.0.1']),
->>>>>>> wt-c
   });
   const link = createInProcessLink(host.supervisor);
   const router = createReplicaRouter();
@@ -120,29 +115,15 @@ export async function startGateway(options: {
 }
 
 function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
-<<<<<<< HEAD
-  const { launch, remote } = server;
-  const common = {
-    id: randomUUID(),
-    name: server.name,
-=======
   return {
     id: randomUUID(),
     name: server.name,
     ...runsOf(server, dataDir),
->>>>>>> wt-c
     isolation: server.isolation ?? 'session',
     sessions: server.sessions ?? 'minted',
     ...(server.eras && { eras: server.eras }),
     limits: { ...DEFAULT_LIMITS, ...server.limits },
     secrets: [],
-  } as const;
-  if (remote) return { ...common, remote: { url: remote.url, transport: 'streamable-http', headers: {} } };
-  if (!launch) throw new Error(`the server ${server.name} is nowhere`);
-  const { file, args, env = {}, cwd = dataDir } = launch;
-  return {
-    ...common,
-    launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
   };
 }
 
