@@ -201,7 +201,7 @@ class HttpChannel implements Channel {
     try {
       const { response } = await this.#posting.postNote(message, taken);
       if (response) this.#readRest(response);
-      if (response && !message.envelope.modern) this.#keeper.taken(message);
+      if (response && !message.envelope.modern) await this.#keeper.taken(message);
     } catch {
       // As with a pipe: nobody waits for an answer, and the next request will say what is wrong.
     }

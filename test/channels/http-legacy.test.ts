@@ -25,6 +25,16 @@ afterEach(async () => {
   await peer.close();
 });
 
+/** Time that remembers what it was asked to wait for. */
+class RecordingClock extends ManualClock {
+  readonly waits: number[] = [];
+
+  override after(ms: number, fn: () => void): () => void {
+    this.waits.push(ms);
+    return super.after(ms, fn);
+  }
+}
+
 /** Answers requests of one method otherwise than the peer does. */
 function on(method: string, answer: (request: PeerRequest) => void): void {
   const { answer: before } = peer;
@@ -100,7 +110,8 @@ describe('the order of messages', () => {
     const held = new Map<string, PeerRequest>();
     peer.answer = (request) => {
       const { method = request.method } = request.message;
-      held.set(method, request);
+      if (method === 'GET') accept(request);
+      else held.set(method, request);
     };
     talk = connect(peer);
     talk.request('init', 'initialize');
@@ -122,6 +133,33 @@ describe('the order of messages', () => {
     expect(talk.delivered.some(({ message }) => message.id === 1)).toBe(false);
     accept(held.get('tools/call') as PeerRequest);
     await talk.answer(1);
+  });
+
+  it('waits for the stream of the server too, which may ask something on it during the first call', async () => {
+    let stream: PeerRequest | undefined;
+    on('GET', (request) => {
+      stream = request;
+    });
+    talk = connect(peer, { clock: new ManualClock() });
+    await talk.initialize();
+    talk.request(1, 'tools/call', { name: 'asks' });
+    await eventually('the stream is asked for', () => stream);
+    expect(peer.seen('tools/call')).toEqual([]);
+    events((stream as unknown as PeerRequest).response);
+    await talk.answer(1);
+  });
+
+  it('waits no longer when the server says nothing before it has something to say', async () => {
+    const clock = new ManualClock();
+    on('GET', () => {});
+    talk = connect(peer, { clock });
+    await talk.initialize();
+    talk.request(1, 'ping');
+    await eventually('the stream is asked for', () => peer.seen('GET').length === 1);
+    await eventually('the answer', () => {
+      clock.advance(100);
+      return talk.delivered.some(({ message }) => message.id === 1);
+    });
   });
 
   it('lets a server ask before it answers initialize', async () => {
@@ -220,22 +258,16 @@ describe('the stream of its own', () => {
   });
 
   it('is asked for with growing pauses while the server cannot give it', async () => {
-    const clock = new ManualClock();
+    const clock = new RecordingClock();
     on('GET', ({ response }) => void response.writeHead(503).end());
     talk = connect(peer, { clock });
     await talk.initialize();
-    let [waited, last] = [0, 1];
-    const pauses: number[] = [];
     await eventually('five more', () => {
-      if (peer.seen('GET').length > last) {
-        pauses.push(waited);
-        [waited, last] = [0, peer.seen('GET').length];
-      }
-      clock.advance(500);
-      waited += 500;
-      return pauses.length === 5;
+      clock.advance(60_000);
+      return peer.seen('GET').length >= 6;
     });
-    expect(pauses.every((pause, n) => n === 0 || pause > (pauses[n - 1] ?? 0))).toBe(true);
+    const growing = [2_000, 4_000, 8_000, 16_000];
+    expect(clock.waits.filter((ms) => growing.includes(ms)).slice(0, 4)).toEqual(growing);
   });
 
   it.each([405, 404, 400])('is not missed where there is none (%i)', async (status) => {

@@ -16,6 +16,7 @@ import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
   DEFAULT_LIMITS,
   type Isolation,
+  type RemoteTarget,
   type ServerDefinition,
   type ServerLimits,
 } from '../../src/supervisor/server-definition.ts';
@@ -30,10 +31,10 @@ export interface TestServer {
     readonly cwd?: string;
   };
   /** Where it runs. */
-  readonly remote?: { readonly url: string };
+  readonly remote?: { readonly url: string; readonly transport?: RemoteTarget['transport'] };
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
-  /** Default: legacy. */
+  /** Default: legacy; of a server that runs elsewhere, what it shows to speak. */
   readonly eras?: readonly Era[];
   readonly limits?: Partial<ServerLimits>;
 }
@@ -70,12 +71,13 @@ export async function startGateway(options: {
       pid: process.pid,
       started: createProcessTable().started(process.pid) ?? '0',
     },
-    // Test servers are on this machine, where a gateway connects to nothing unless told so.
-    remote: createRemotePolicy(['127.0.0.1', 'localhost']),
+    remote: createRemotePolicy(['localhost', '127.0.0.1']),
   });
   const link = createInProcessLink(host.supervisor);
   const router = createReplicaRouter();
-  const definitions = new Map(options.servers.map((server) => [server.name, toDefinition(server, dataDir)]));
+  const definitions = new Map<string, ServerDefinition>();
+  for (const server of options.servers)
+    definitions.set(server.name, await found(host, toDefinition(server, dataDir)));
   for (const definition of definitions.values()) {
     host.define(definition);
     router.set(definition.id, [{ name: 'local', link }]);
@@ -113,21 +115,28 @@ export async function startGateway(options: {
 }
 
 function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
-  const { launch, remote } = server;
-  const common = {
+  return {
     id: randomUUID(),
     name: server.name,
+    ...runsOf(server, dataDir),
     isolation: server.isolation ?? 'session',
     sessions: server.sessions ?? 'minted',
     ...(server.eras && { eras: server.eras }),
     limits: { ...DEFAULT_LIMITS, ...server.limits },
     secrets: [],
-  } as const;
-  if (remote) return { ...common, remote: { url: remote.url, transport: 'streamable-http', headers: {} } };
-  if (!launch) throw new Error(`the server ${server.name} is nowhere`);
-  const { file, args, env = {}, cwd = dataDir } = launch;
-  return {
-    ...common,
-    launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
   };
+}
+
+function runsOf({ launch, remote }: TestServer, dataDir: string) {
+  if (remote) return { remote: { url: remote.url, transport: remote.transport ?? 'auto', headers: {} } };
+  if (!launch) throw new Error('a server needs a launch or a place elsewhere');
+  const { file, args, env = {}, cwd = dataDir } = launch;
+  return { launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd } };
+}
+
+/** What a start finds out of a server that runs elsewhere. */
+async function found(host: LocalHost, definition: ServerDefinition): Promise<ServerDefinition> {
+  if (!definition.remote) return definition;
+  const { eras, transport = 'auto' } = await host.probe(definition);
+  return { ...definition, remote: { ...definition.remote, transport }, ...(eras && { eras }) };
 }
