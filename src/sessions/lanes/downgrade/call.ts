@@ -13,6 +13,7 @@ import { readErrorEdits } from './error.ts';
 import { type InputRequired, readInputRequired } from './input-request.ts';
 import { InputRound } from './input-round.ts';
 import type { KeptBytes } from './kept-bytes.ts';
+import { plainNotification } from './notification.ts';
 import type { Questions } from './questions.ts';
 import { requestEdits, retryMessage } from './request.ts';
 import { type ObjectResult, readResult, resultType, stripEdits } from './result.ts';
@@ -93,6 +94,13 @@ export class DowngradeCall implements UpstreamCall {
 
   progressed(parts: readonly Buffer[]): void {
     this.#exchange.progressed(parts);
+  }
+
+  /** Over HTTP a log comes on the stream of its call. */
+  said(message: ClientMessage): boolean {
+    if (message.envelope.method !== 'notifications/message') return false;
+    this.#exchange.notified(plainNotification(message));
+    return true;
   }
 
   failed(error: BerthError): void {
