@@ -103,6 +103,12 @@ describe('a list of tools', () => {
     );
   });
 
+  it('that is nested without end is left alone', () => {
+    const deep = `${'['.repeat(50_000)}"x-mcp-header"${']'.repeat(50_000)}`;
+    const text = `{"jsonrpc":"2.0","id":1,"result":{"tools":[${bad}],"more":${deep}}}`;
+    expect(learn(text)).toBe(text);
+  });
+
   it('forgets what a tool no longer asks for', () => {
     const tools = new ToolHeaders();
     learn(`{"jsonrpc":"2.0","id":1,"result":{"tools":[${good}]}}`, tools);
