@@ -16,30 +16,10 @@ import { createSocketLink } from '../../src/link/socket-link.ts';
 import { listenUnixSocket } from '../../src/link/unix-socket.ts';
 import { linkContract } from '../contract/link.ts';
 import { until } from '../link/waiting.ts';
-import type { ExecPeer } from './exec-peer.ts';
+import { joinTo } from './join-program.ts';
 import { refusal, StandInApi } from './stand-in-api.ts';
 
 const TARGET: JoinTarget = { namespace: 'demo', pod: 'web-1', container: 'supervisor', socket: '/run/link' };
-const FRAME = 32 * 1024;
-
-/** What `berth-spawn join` does, on the API server's side of the WebSocket. */
-function joinTo(path: string, peer: ExecPeer): void {
-  const socket = createConnection({ path });
-  peer.socket.on('message', (data: Buffer) => {
-    if (data[0] === CHANNEL.stdin) socket.write(data.subarray(1));
-    else if (data[0] === CHANNEL.close) socket.end();
-  });
-  socket.on('data', (bytes) => {
-    for (let at = 0; at < bytes.length; at += FRAME) peer.stdout(bytes.subarray(at, at + FRAME));
-    // As slow as its reader: the bytes wait where they come from.
-    if (peer.socket.bufferedAmount < FRAME) return;
-    socket.pause();
-    peer.socket.send(Buffer.from([CHANNEL.stdout]), () => socket.resume());
-  });
-  socket.on('error', () => {});
-  socket.once('close', () => peer.exit(0));
-  peer.socket.once('close', () => socket.destroy());
-}
 
 for (const protocol of [V5, V4]) {
   linkContract(`exec, ${protocol}`, async (host) => {
@@ -49,7 +29,7 @@ for (const protocol of [V5, V4]) {
     const listener = await listenUnixSocket(path, (stream) => server.serve(stream));
     const api = await StandInApi.start();
     api.protocols = [protocol];
-    api.onExec = (peer) => joinTo(path, peer);
+    api.onExec = (peer) => joinTo(createConnection({ path }), peer);
     const carrier = createExecCarrier({ access: api.access() });
     const links: Link[] = [];
     return {
