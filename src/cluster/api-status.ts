@@ -31,6 +31,12 @@ export function apiStatusOf(error: unknown): ApiStatus | undefined {
   return cause instanceof ApiStatus ? cause : undefined;
 }
 
+/** Whether a moment of the past was asked for that the API server no longer has. */
+export function isExpired(error: unknown): boolean {
+  const status = apiStatusOf(error);
+  return status?.code === 410 || status?.reason === 'Expired' || status?.reason === 'Gone';
+}
+
 /** Reads an answer that is no success; a body that is no Status object counts as its message. */
 export function readApiStatus({ status, headers, body }: ApiRefusal): ApiStatus {
   return new ApiStatus(status, readBody(body, status), retryAfterOf(headers['retry-after']));
