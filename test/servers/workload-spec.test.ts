@@ -26,7 +26,7 @@ describe('what only a cluster can give', () => {
   it.each([
     ['mcp', true],
     ['ghcr.io/acme/mcp-files:1.2.3', true],
-    ['registry.local:5000/mcp@sha256:' + 'a'.repeat(64), true],
+    [`registry.local:5000/mcp@sha256:${'a'.repeat(64)}`, true],
     ['Bad Image', false],
     ['-v', false],
     ['a//b', false],
