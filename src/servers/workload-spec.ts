@@ -7,7 +7,7 @@ const image = z.string().max(512).regex(IMAGE, 'must be the name of a container 
 const path = z
   .string()
   .max(512)
-  .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[^\0:]*$/, 'must be an absolute path');
+  .regex(/^(?!.*\/\.\.?(\/|$))\/[^\0:]+$/, 'must be an absolute path');
 const port = z.int().min(1).max(65_535);
 const objectName = z
   .string()
