@@ -144,6 +144,8 @@ export interface McpServerStatus {
   /** Where a start is, or where it failed. */
   readonly phase?: string;
   readonly observedGeneration: number;
+  /** Ready and wanted replicas such as `2/2`. */
+  readonly ready: string;
   readonly replicas: number;
   readonly readyReplicas: number;
   readonly availableReplicas: number;
