@@ -4,9 +4,9 @@ import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts'
 import { probeEras } from '../supervisor/era-probe.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
-import { type LocalProcess, spawnProcess } from '../supervisor/process.ts';
+import { type LocalProcess, type StartProcess, spawnProcess } from '../supervisor/process.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
-import { createProcessPool, type ProcessPool } from '../supervisor/process-pool.ts';
+import { createProcessPool, type PoolStatus, type ProcessPool } from '../supervisor/process-pool.ts';
 import { createProcessRegistry } from '../supervisor/process-registry.ts';
 import { createProcessTable, type ProcessTable } from '../supervisor/process-table.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
@@ -18,10 +18,14 @@ export interface LocalHostOptions {
   readonly owner: ProcessOwner;
   readonly table?: ProcessTable;
   readonly clock?: Clock;
+  /** Where processes are started; without it, by this program. */
+  readonly start?: StartProcess;
 }
 
 export interface LocalHost extends ServerHost {
   readonly supervisor: Supervisor;
+  /** How the processes of a server fare; undefined for unknown ids. */
+  poolStatus(id: string): PoolStatus | undefined;
   /** Ends every server and every process that was started. Idempotent. */
   close(options?: { readonly force: boolean }): Promise<void>;
   /** SIGKILL to every process at once, for a program that cannot wait. */
@@ -29,7 +33,7 @@ export interface LocalHost extends ServerHost {
 }
 
 export function createLocalHost(options: LocalHostOptions): LocalHost {
-  const { owner, clock = systemClock, table = createProcessTable() } = options;
+  const { owner, clock = systemClock, table = createProcessTable(), start = spawnProcess } = options;
   const registry = createProcessRegistry();
   const pools = new Map<string, ProcessPool>();
   const logs = new Map<string, ServerLog>();
@@ -45,7 +49,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     { quiet }: { readonly quiet: boolean } = { quiet: false },
   ): Promise<LocalProcess> => {
     const { secrets, limits, id } = definition;
-    const started = await spawnProcess(launch, {
+    const started = await start(launch, {
       owner,
       table,
       clock,
@@ -93,6 +97,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       await Promise.all(ending.map((one) => one.end()));
       return ending.length;
     },
+    poolStatus: (id) => pools.get(id)?.status,
     activity: (id) => toActivity(supervisor.activity(id), pools.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),
     stderrTail: (id, lines): StderrLine[] => logs.get(id)?.tail(lines) ?? [],
