@@ -36,7 +36,7 @@ describe.each(['modern', 'dual'] as const)('the %s fixture to a modern client', 
     expect((await client.request('1', 'server/discover', params)).message.error?.code).toBe(code);
   });
 
-  it.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'tasks/get', 'unknown/method'])(
+  it.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'tasks/result', 'unknown/method'])(
     'does not know %s',
     async (method) => {
       expect((await client.modern(method)).error?.code).toBe(-32601);
