@@ -71,6 +71,19 @@ export interface SessionAnswer {
   readonly processes: readonly { readonly pid: number }[];
 }
 
+interface UsageCounts {
+  readonly sessions: number;
+  readonly calls: number;
+  readonly failedCalls: number;
+  readonly bytesToServer: number;
+  readonly bytesFromServer: number;
+}
+
+export interface UsageAnswer {
+  readonly days: readonly (UsageCounts & { readonly day: string })[];
+  readonly sum: UsageCounts;
+}
+
 export interface TemplateAnswer {
   readonly slug: string;
   readonly title: string;
@@ -145,6 +158,10 @@ export class ApiClient {
   async endSessions(name: string): Promise<number> {
     const answer = await this.#json<{ ended: number }>(`${serverPath(name)}/sessions`, { method: 'DELETE' });
     return answer.ended;
+  }
+
+  async usage(name: string, days: number): Promise<UsageAnswer> {
+    return await this.#json(`${serverPath(name)}/usage?days=${days}`);
   }
 
   /** What happens during the newest start, up to its end. */

@@ -1,6 +1,7 @@
 /** Servers as processes of this machine: a supervisor in this program, with everything that starts and ends its processes. */
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
+import { ByteCount } from '../supervisor/byte-count.ts';
 import { probeEras } from '../supervisor/era-probe.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
@@ -33,11 +34,17 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const registry = createProcessRegistry();
   const pools = new Map<string, ProcessPool>();
   const logs = new Map<string, ServerLog>();
+  const bytes = new Map<string, ByteCount>();
 
   const logOf = (id: string): ServerLog => {
     const log = logs.get(id) ?? new ServerLog();
     logs.set(id, log);
     return log;
+  };
+  const bytesOf = (id: string): ByteCount => {
+    const count = bytes.get(id) ?? new ByteCount();
+    bytes.set(id, count);
+    return count;
   };
   const spawn = async (
     definition: ServerDefinition,
@@ -60,7 +67,9 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const supervisor = new Supervisor({
     clock,
     source: (definition) => {
-      const pool = createProcessPool({ definition, spawn: (launch) => spawn(definition, launch), clock });
+      const bytes = bytesOf(definition.id);
+      const counted = async (launch: Launch) => bytes.add(await spawn(definition, launch));
+      const pool = createProcessPool({ definition, spawn: counted, clock });
       pools.set(definition.id, pool);
       return pool;
     },
@@ -69,17 +78,22 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal) => {
+    probe: (definition, signal, { quiet } = { quiet: false }) => {
       const { launch, limits, eras = [] } = definition;
       const [era] = eras.length === 1 ? eras : [];
       // What a legacy server says about the question of the other era is of no use to anybody.
-      const isQuiet = (asked: Era): boolean => asked === 'modern' && era === undefined;
+      const isQuiet = (asked: Era): boolean => quiet || (asked === 'modern' && era === undefined);
       return probeEras((asked) => spawn(definition, launch, { quiet: isQuiet(asked) }), {
         timeoutMs: limits.startTimeout,
         clock,
         ...(era && { era }),
         ...(signal && { signal }),
       });
+    },
+    renew: (id) => {
+      pools.get(id)?.renew();
+      const unused = supervisor.sessions(id).filter(({ report }) => report.kind === 'process');
+      for (const one of unused) void one.end();
     },
     undefine: async (id, how) => {
       await supervisor.undefine(id, how);
@@ -92,6 +106,12 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       const ending = session === undefined ? all : all.filter(({ report }) => report.id === session);
       await Promise.all(ending.map((one) => one.end()));
       return ending.length;
+    },
+    takeUsage: () => {
+      const calls = supervisor.takeUsage();
+      const taken = Array.from(calls, ([id, usage]) => [id, { ...usage, ...bytesOf(id).take() }] as const);
+      for (const id of bytes.keys()) if (!calls.has(id)) bytes.delete(id);
+      return new Map(taken);
     },
     activity: (id) => toActivity(supervisor.activity(id), pools.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),

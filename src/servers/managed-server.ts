@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
-import type { Isolation } from '../supervisor/server-definition.ts';
+import type { Isolation, ServerDefinition } from '../supervisor/server-definition.ts';
+import { type HealthLimits, ServerHealth } from './server-health.ts';
 import type { ServerRecord, ServerStore } from './server-record.ts';
 import { toFailure, toFailureRecord } from './server-record.ts';
 import type { ServerState } from './server-view.ts';
@@ -24,6 +25,9 @@ export interface ServerEntry {
 
 export interface ManagedServerTools extends StartTools {
   readonly store: ServerStore;
+  /** For what a specification leaves open. */
+  readonly health: HealthLimits;
+  readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
   /** Waits for a place among the parallel starts; the answer gives it back. */
   readonly turn: (signal: AbortSignal) => Promise<() => void>;
 }
@@ -43,10 +47,13 @@ export class ManagedServer {
   #removed = false;
   #last: Promise<unknown> = Promise.resolve();
   readonly #tools: ManagedServerTools;
+  /** Of the time that it runs. */
+  readonly health: ServerHealth;
 
   constructor(record: ServerRecord, tools: ManagedServerTools) {
     this.#record = record;
     this.#tools = tools;
+    this.health = new ServerHealth({ ...tools, limits: { ...tools.health, ...record.plan.health } });
     this.#state = record.failure ? 'failed' : 'stopped';
     this.#entry = this.#toEntry();
   }
@@ -112,6 +119,7 @@ export class ManagedServer {
 
   /** Gives up a start under way and leaves the record as it is: the next gateway starts it again. */
   async close(): Promise<void> {
+    this.health.end();
     this.#start?.abort.abort(closing());
     await this.#start?.done.catch(() => undefined);
   }
@@ -120,6 +128,7 @@ export class ManagedServer {
     const start = this.#start;
     start?.abort.abort(new Failure('stopped', `${this.#record.name} was stopped while it started`));
     await start?.done.catch(() => undefined);
+    this.health.end();
     await this.#tools.host.undefine(this.#record.id, { force });
     const { failure: _failure, ...rest } = this.#record;
     const stoppedAt = this.#state === 'running' || rest.stoppedAt === undefined ? Date.now() : rest.stoppedAt;
@@ -128,6 +137,7 @@ export class ManagedServer {
   }
 
   async #run(signal: AbortSignal, trustReport: boolean): Promise<void> {
+    const trusted = trustReport && this.#record.report !== undefined;
     let release: (() => void) | undefined;
     try {
       release = await this.#tools.turn(signal);
@@ -140,6 +150,7 @@ export class ManagedServer {
         pinned: (pin) => this.#save({ ...this.#record, ...pin }),
       });
       this.#tools.host.define(definition);
+      this.health.begin(definition, trusted ? undefined : report);
       this.#change('running', { ...this.#record, report, startedAt: Date.now() });
       this.#log.add({ type: 'running' });
     } catch (error) {

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { Packages } from '../packages/package.ts';
-import type { ServerLimits } from '../supervisor/server-definition.ts';
+import type { ServerDefinition, ServerLimits } from '../supervisor/server-definition.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import type { ServerHost, StderrLine } from './host.ts';
@@ -12,23 +12,26 @@ import type { ManagedServerTools, ServerEntry } from './managed-server.ts';
 import { ManagedServer } from './managed-server.ts';
 import type { SecretSource } from './secret-reference.ts';
 import { systemSecrets } from './secret-reference.ts';
+import type { HealthLimits } from './server-health.ts';
 import type { Gates } from './server-plan.ts';
 import { planServer } from './server-plan.ts';
 import type { ServerStore } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
 import { isSameSpec } from './server-spec.ts';
-import type { ServerView } from './server-view.ts';
-import { viewServer } from './server-view.ts';
+import type { HealthView, ServerView } from './server-view.ts';
+import { viewHealth, viewServer } from './server-view.ts';
 import type { SessionView } from './session-view.ts';
 import { viewSession } from './session-view.ts';
 import type { StartLog } from './start-log.ts';
 import { Turns } from './turns.ts';
+import type { UsageRecorder, UsageReport } from './usage-recorder.ts';
 
 export interface ServerManagerOptions {
   readonly packages: Packages;
   readonly host: ServerHost;
   readonly store: ServerStore;
   readonly templates: TemplateCatalogue;
+  readonly usage: Pick<UsageRecorder, 'of'>;
   /** Base of every URL that is answered; a function where the port is known only later. */
   readonly publicUrl: string | (() => string);
   /** Folder of the private homes. */
@@ -38,6 +41,10 @@ export interface ServerManagerOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Servers at one time, stopped ones included. */
   readonly maxServers: number;
+  /** What holds where a specification says nothing. */
+  readonly health: HealthLimits;
+  /** Told when a server has failed as many health checks as it may. */
+  readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
   /** Starts at one time; further ones wait as `pending`. */
   readonly parallelStarts: number;
   readonly secrets?: SecretSource;
@@ -69,6 +76,8 @@ export class ServerManager {
       clock: options.clock ?? systemClock,
       turn: (signal) => turns.take(signal),
       allow: options.allow,
+      health: options.health,
+      ...(options.onDegraded && { onDegraded: options.onDegraded }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       successor: (name) => options.templates.findByPackage(name)?.slug,
     };
@@ -151,6 +160,18 @@ export class ServerManager {
   /** Ends all of {@link sessions}; resolves with their number. Throws `not-found`. */
   async endSessions(name: string): Promise<number> {
     return await this.#options.host.endSessions(this.#get(name).record.id);
+  }
+
+  /** Makes a check of a server that runs (one at a time), and says how it is. Throws `not-found`. */
+  async checkHealth(name: string): Promise<HealthView> {
+    const server = this.#get(name);
+    await server.health.check();
+    return viewHealth(server);
+  }
+
+  /** How much it was used in the last so many days, today included. Throws `not-found`. */
+  usage(name: string, days: number): UsageReport {
+    return this.#options.usage.of(this.#get(name).record.id, days);
   }
 
   /** For the data plane: what it needs to know, without building anything. */
@@ -241,11 +262,12 @@ export class ServerManager {
   }
 
   #view(server: ManagedServer): ServerView {
-    const { record, state, log } = server;
+    const { record, state, log, health } = server;
     const { host, publicUrl } = this.#options;
     return viewServer({
       record,
       state,
+      health,
       activity: host.activity(record.id),
       events: log.events,
       publicUrl: typeof publicUrl === 'string' ? publicUrl : publicUrl(),

@@ -7,6 +7,7 @@ import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { fillTemplate } from '../templates/fill-template.ts';
 import type { SecretReferences } from './secret-reference.ts';
+import type { HealthLimits } from './server-health.ts';
 import type { ServerSpec } from './server-spec.ts';
 
 /** Stored beside the specification, so that a later change of a template does not change a server. */
@@ -23,6 +24,8 @@ export interface ServerPlan {
   readonly era?: Era;
   /** Only what was given; the rest follows the settings. */
   readonly limits: Partial<ServerLimits>;
+  /** The same; absent in records of older gateways. */
+  readonly health?: Partial<HealthLimits>;
 }
 
 /** Which ecosystems the operator allows. */
@@ -52,6 +55,7 @@ export function planServer(spec: ServerSpec, templates: TemplateCatalogue, gates
     sessions: spec.sessions ?? behavior?.sessions ?? 'minted',
     ...(spec.era !== undefined && spec.era !== 'auto' && { era: spec.era }),
     limits: dropUndefined(spec.limits),
+    ...(spec.health && { health: dropUndefined(spec.health) }),
   };
 }
 
@@ -76,6 +80,10 @@ function toSource(spec: ServerSpec): PackageSource {
   };
 }
 
-function dropUndefined(limits: ServerSpec['limits']): Partial<ServerLimits> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+/** What was given of optional numbers. */
+function dropUndefined<Limits extends object>(
+  limits: Limits,
+): { readonly [Name in keyof Limits]?: Exclude<Limits[Name], undefined> } {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [Name in keyof Limits]?: Exclude<Limits[Name], undefined> };
 }

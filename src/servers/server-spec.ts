@@ -86,6 +86,12 @@ const limits = z.strictObject({
   termGrace: grace.optional(),
 });
 
+const health = z.strictObject({
+  /** 0 for none but those that are asked for. */
+  interval: z.union([z.literal(0), milliseconds]).optional(),
+  failures: z.int().min(1).max(100).optional(),
+});
+
 const specSchema = z
   .strictObject({
     name: z
@@ -113,6 +119,8 @@ const specSchema = z
     /** What the server is spoken to as; without it, or with `auto`, what it shows to speak. */
     era: z.enum(['legacy', 'modern', 'auto']).optional(),
     limits: limits.default({}),
+    // Without a default: the specifications that older gateways have stored do not have it.
+    health: health.optional(),
   })
   .superRefine((spec, context) => {
     const fault = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });

@@ -26,6 +26,8 @@ export interface UpstreamCall {
   /** `parts`: the notification with the client's own token restored. */
   progressed(parts: readonly Buffer[]): void;
   failed(error: BerthError): void;
+  /** The server ends the call without an answer, as it may end a subscription; absent where it may not. */
+  cancelled?(): void;
 }
 
 /** A request from the server, under the id that the client sees. */
@@ -324,15 +326,23 @@ export class Upstream {
         : bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
     const id = raw === undefined ? undefined : this.#requests.idOf(raw);
     const open = id === undefined ? undefined : this.#requests.get(id);
-    if (id === undefined || !open) {
-      this.dropped++;
-      return;
-    }
+    if (id === undefined || !open) return this.#callCancelled(bytes, envelope);
     this.#requests.close(id);
     open.member.requestCancelled(
       id,
       applyEdits(bytes, [{ start: envelope.requestIdStart, end: envelope.requestIdEnd, text: String(id) }]),
     );
+  }
+
+  #callCancelled(bytes: Buffer, envelope: Envelope): void {
+    const id = integerAt(bytes, envelope.requestIdStart, envelope.requestIdEnd);
+    const call = this.#calls.get(id);
+    if (!call?.cancelled) {
+      this.dropped++;
+      return;
+    }
+    this.#calls.delete(id);
+    call.cancelled();
   }
 
   #oversized(id: string | undefined, bytes: number): void {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
-import { bytes, duration, flag, integer, list, oneOf } from './fields.ts';
+import { bytes, duration, flag, integer, interval, list, oneOf } from './fields.ts';
 
 const HOST_EXPECTED = 'an IP address or a host name, without port';
 const hostSchema = z
@@ -127,6 +127,17 @@ const treesSchema = z.strictObject({
   ),
 });
 
+const healthSchema = z.strictObject({
+  interval: interval('off').describe(
+    'Time between health checks of a running server: each starts a process, shakes hands and ends it.',
+  ),
+  failures: integer(3, 1, 100).describe('Failed checks in a row after which a server counts as degraded.'),
+});
+
+const usageSchema = z.strictObject({
+  keepDays: integer(90, 1, 3_650).describe('Days for which the use of each server is kept, today included.'),
+});
+
 export const settingsSchema = z.strictObject({
   host: hostSchema
     .default('127.0.0.1')
@@ -156,6 +167,8 @@ export const settingsSchema = z.strictObject({
   allow: allowSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   trees: treesSchema.prefault({}),
+  health: healthSchema.prefault({}),
+  usage: usageSchema.prefault({}),
 });
 
 /** Settings after checks: durations in milliseconds, sizes in bytes, lower-case hosts, deeply frozen. */

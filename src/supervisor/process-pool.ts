@@ -32,6 +32,8 @@ export interface PoolStatus {
 export interface ProcessPool extends ProcessSource {
   acquire(): Promise<LocalProcess>;
   readonly status: PoolStatus;
+  /** Starts fresh spares in the place of those that there are, which are ended. */
+  renew(): void;
 }
 
 /** A process that ends by itself sooner, and has not said a word, failed to start; one that lives as long shows that the server runs. */
@@ -85,6 +87,13 @@ class Pool implements ProcessPool {
     if (!this.#closed) return started;
     await started.stop({ force: true });
     throw new BerthError('stopped', `server ${this.#options.definition.name} was stopped`);
+  }
+
+  renew(): void {
+    const old = [...this.#spares];
+    this.#spares.clear();
+    this.fill();
+    for (const spare of old) void spare.stop();
   }
 
   close(): Promise<void> {

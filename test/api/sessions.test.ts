@@ -77,6 +77,18 @@ describe('the sessions of a server', () => {
     expect(await (await send('DELETE', PATH)).json()).toEqual({ ended: 0 });
   });
 
+  it('leave their use behind, by the day', async () => {
+    const { send, host, manager } = await createClient([]);
+    const used = { sessions: 1, calls: 2, failedCalls: 1, bytesToServer: 30, bytesFromServer: 40 };
+    host.used.set(manager.get('time').id, used);
+    const today = new Date().toISOString().slice(0, 10);
+    const answer = await (await send('GET', '/api/v1/servers/time/usage')).json();
+    expect(answer).toEqual({ days: [{ day: expect.any(String), ...used }], sum: used });
+    expect((answer as { days: [{ day: string }] }).days[0].day >= today).toBe(true);
+    expect((await send('GET', '/api/v1/servers/time/usage?days=x')).status).toBe(400);
+    expect((await send('GET', '/api/v1/servers/nobody/usage')).status).toBe(404);
+  });
+
   it('of a server that does not exist are not found', async () => {
     const { send } = await createClient([]);
     const paths = ['/api/v1/servers/nobody/sessions', '/api/v1/servers/nobody/sessions/x'];

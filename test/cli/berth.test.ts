@@ -261,6 +261,22 @@ describe('the other commands', () => {
     expect(JSON.parse((await berth('get', 'time')).out)).toMatchObject({ status: { sessions: 2 } });
   });
 
+  it('show the use of a server by the day', async () => {
+    const { berth, host, manager } = await createMachine();
+    await berth('run', 'time');
+    const used = { sessions: 1, calls: 20, failedCalls: 3, bytesToServer: 4_000, bytesFromServer: 50_000 };
+    host.used.set(manager.get('time').id, used);
+    const [head, day, sum] = (await berth('usage', 'time')).out.split('\n');
+    expect(head).toMatch(/^DAY +SESSIONS +CALLS +FAILED +BYTES TO SERVER +BYTES FROM SERVER$/);
+    expect(day).toMatch(/^\d{4}-\d\d-\d\d +1 +20 +3 +4000 +50000$/);
+    expect(sum).toMatch(/^sum +1 +20 +3 +4000 +50000$/);
+    expect(JSON.parse((await berth('usage', 'time', '--days', '1', '-o', 'json')).out)).toMatchObject({
+      sum: used,
+    });
+    expect((await berth('usage', 'time', '--days', 'x')).code).toBe(1);
+    expect((await berth('usage', 'nobody')).code).toBe(1);
+  });
+
   it('show the catalogue', async () => {
     const { berth } = await createMachine();
     expect((await berth('templates')).out).toMatch(/^brave-search +active +Web, news/m);

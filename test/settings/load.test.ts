@@ -66,6 +66,16 @@ describe('precedence', () => {
 
 describe('values', () => {
   it.each([
+    ['off', 0],
+    ['OFF', 0],
+    ['0', 0],
+    ['30s', 30_000],
+  ])('read the interval %s', (text, expected) => {
+    expect(loadSettings({ env: { BERTH_HEALTH_INTERVAL: text } }).health.interval).toBe(expected);
+    expect(loadSettings(file(`health: {interval: ${text}}`)).health.interval).toBe(expected);
+  });
+
+  it.each([
     ['30s', 30_000],
     ['15m', 900_000],
     ['1.5h', 5_400_000],
@@ -126,6 +136,10 @@ describe('a bad value stops the start and names key, source and what is expected
       'port (environment variable BERTH_PORT): expected a whole number from 0 to 65535',
     ],
     [{ env: { BERTH_PORT: '80.5' } }, 'port (environment variable BERTH_PORT): expected a whole number'],
+    [
+      { flags: { healthInterval: '500ms' } },
+      'health.interval (flag --health-interval): expected a duration of at least 1s, or off',
+    ],
     [{ flags: { limitsIdle: 'soon' } }, 'limits.idle (flag --limits-idle): expected a duration'],
     [file('limits: {messageBytes: lots}'), 'limits.messageBytes (file berth.yaml): expected a size'],
     [file('limits: {messageBytes: [1]}'), 'limits.messageBytes (file berth.yaml): expected a size'],
@@ -248,6 +262,8 @@ describe('older names', () => {
       loadSettings({ env: { MCP_SHUTDOWN_GRACE_PERIOD: value } }).limits.stopTimeout;
     expect([stopTimeout('45'), stopTimeout('2m'), stopTimeout('0.5')]).toEqual([45_000, 120_000, 500]);
     expect(loadSettings().limits.stopTimeout).toBe(30_000);
+    expect(loadSettings({ env: { HEALTH_CHECK_INTERVAL_SECONDS: '30' } }).health.interval).toBe(30_000);
+    expect(loadSettings().health).toEqual({ interval: 0, failures: 3 });
   });
 
   it('lose against ours', () => {

@@ -21,12 +21,15 @@ import {
 
 export interface TestServer {
   readonly name: string;
-  readonly launch: {
+  /** How to start its process, unless it runs elsewhere. */
+  readonly launch?: {
     readonly file: string;
     readonly args: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
     readonly cwd?: string;
   };
+  /** Where it runs. */
+  readonly remote?: { readonly url: string };
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
   /** Default: legacy. */
@@ -107,6 +110,7 @@ export async function startGateway(options: {
 }
 
 function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
+  if (!server.launch) throw new Error(`there is no runtime yet for ${server.remote?.url}`);
   const { file, args, env = {}, cwd = dataDir } = server.launch;
   return {
     id: randomUUID(),

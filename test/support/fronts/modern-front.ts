@@ -69,6 +69,11 @@ class ModernFront {
     void this.carrier.send({ ...request, id: key, params: { ...request.params, ...carried } });
   }
 
+  /** Without the carrier nobody gets an answer any more. */
+  lost(): void {
+    for (const { response } of this.#exchanges.values()) response.destroy();
+  }
+
   #gone(key: number): void {
     if (!this.#exchanges.delete(key)) return;
     const params = { requestId: key };
@@ -119,6 +124,7 @@ export async function startModernFront(open: OpenCarrier): Promise<Front> {
   const front = new ModernFront();
   const carrier = await open((message) => front.receive(message));
   front.carrier = carrier;
+  void carrier.ended.then(() => front.lost());
   return serveFront(
     (request, response) => front.answer(request, response),
     () => carrier.close(),
