@@ -17,6 +17,7 @@ import { createLog, type Log } from './log/log.ts';
 import type { Packages } from './packages/package.ts';
 import { createPackages } from './packages/packages.ts';
 import { createLocalHost } from './runtimes/local-host.ts';
+import { createRemotePolicy } from './servers/remote-policy.ts';
 import { ServerManager } from './servers/server-manager.ts';
 import { UsageRecorder } from './servers/usage-recorder.ts';
 import { parseFlags } from './settings/flags.ts';
@@ -102,6 +103,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     publicUrl: () => url,
     homes: join(settings.dataDir, 'homes'),
     allow: settings.allow,
+    remote: createRemotePolicy(settings.remote.allowedHosts),
     limits: settings.limits,
     maxServers: settings.limits.servers,
     parallelStarts: settings.limits.parallelStarts,
@@ -169,7 +171,8 @@ async function openHost(
   });
   if (swept.length > 0)
     log.warn({ processes: swept.length }, 'ended processes that a killed gateway had left');
-  const host = createLocalHost({ owner: lock.owner, table });
+  const remote = createRemotePolicy(settings.remote.allowedHosts);
+  const host = createLocalHost({ owner: lock.owner, table, remote });
   process.once('exit', host.killNow);
   undo(async () => {
     await host.close();

@@ -36,6 +36,9 @@ const LONGEST_WISH = 10 * 60_000;
 const PASSING: ReadonlySet<number> = new Set([408, 409, 425, 429]);
 
 export class EventStream {
+  /** Resolves when the first connection has been answered, or has failed. */
+  readonly opened: Promise<void>;
+  readonly #opened = Promise.withResolvers<void>();
   readonly #options: EventStreamOptions;
   #position: StreamPosition;
   #failures = 0;
@@ -46,6 +49,7 @@ export class EventStream {
   constructor(options: EventStreamOptions) {
     this.#options = options;
     this.#position = options.position ?? {};
+    this.opened = this.#opened.promise;
   }
 
   /** Opens the stream, at once or after the time that its server wished. Never rejects. */
@@ -79,6 +83,7 @@ export class EventStream {
     try {
       const { response, abort } = this.#get();
       const head = await response;
+      this.#opened.resolve();
       const refusal = await traffic.refusal(head);
       if (refusal) return this.#over ? undefined : this.#refused(refusal);
       if (bodyKind(head) !== 'events') {
@@ -95,6 +100,7 @@ export class EventStream {
       };
       return undefined;
     } catch (error) {
+      this.#opened.resolve();
       return this.#failed(error as BerthError);
     }
   }

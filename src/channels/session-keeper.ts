@@ -23,6 +23,8 @@ export interface SessionKeeperOptions {
   readonly lost: (cause: BerthError) => void;
 }
 
+/** Milliseconds that a server gets to answer the request for its stream: some send nothing before the first event. */
+const OPEN_MS = 1_000;
 /** Milliseconds after which another session is asked for once more, when nothing else does. */
 const AGAIN_MS = 30_000;
 
@@ -49,10 +51,10 @@ export class SessionKeeper {
     return this.#options.session.id;
   }
 
-  /** The server has taken a notification. */
-  taken(message: Outgoing): void {
+  /** The server has taken a notification. Resolves when what follows from it is done. */
+  async taken(message: Outgoing): Promise<void> {
     this.#options.session.remember(message);
-    if (message.envelope.method === 'notifications/initialized') this.#openStream();
+    if (message.envelope.method === 'notifications/initialized') await this.#openStream();
   }
 
   /**
@@ -102,7 +104,7 @@ export class SessionKeeper {
       (await response).resume();
     }
     await this.#repeatRequests();
-    if (handshake.initialized) this.#openStream();
+    if (handshake.initialized) await this.#openStream();
   }
 
   #agree({ headers, answer }: Answered): void {
@@ -127,7 +129,8 @@ export class SessionKeeper {
     return error;
   }
 
-  #openStream(): void {
+  /** Resolves when the server has it, or does not say so in time: it may ask something on it during the very first call. */
+  async #openStream(): Promise<void> {
     if (this.#stopped) return;
     this.#stream?.stop();
     const { session, traffic, receiver } = this.#options;
@@ -140,6 +143,7 @@ export class SessionKeeper {
     });
     this.#stream = stream;
     void stream.follow({ wait: false }).then((end) => this.#streamEnded(end, stream, id));
+    await Promise.race([stream.opened, traffic.wait(OPEN_MS)]);
   }
 
   /** Servers without such a stream say 405, or anything else; one that had it and has it no more has lost the session. */
@@ -147,7 +151,7 @@ export class SessionKeeper {
     if (stream !== this.#stream || end.kind !== 'refused' || !stream.wasOpen) return;
     this.renewed(end.refusal, session).catch(async () => {
       await this.#options.traffic.wait(AGAIN_MS);
-      if (stream === this.#stream) this.#openStream();
+      if (stream === this.#stream) await this.#openStream();
     });
   }
 }

@@ -1,25 +1,16 @@
 /** The channel to a server of revision 2024-11-05: one event stream for what it says, and an address to post messages to. */
 import type { IncomingMessage } from 'node:http';
-import { type Clock, systemClock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import { type BerthError, toBerthError } from '../errors.ts';
 import { scanMessage, scanServerMessage } from '../jsonrpc/envelope.ts';
 import type { Channel, ChannelEnd, ChannelHandler, ChannelStats } from './channel.ts';
-import type { HttpEndpoint } from './http-client.ts';
 import { failureText, noAnswer, remoteFailure } from './http-failure.ts';
+import type { HttpOptions } from './http-options.ts';
 import { errorAnswer } from './http-refusal.ts';
 import { HttpTraffic, type Refusal } from './http-traffic.ts';
 import { Inbound } from './inbound.ts';
 import { Outbox, type Outgoing } from './outbox.ts';
 import { bodyKind } from './response-body.ts';
-
-export interface SseChannelOptions {
-  readonly endpoint: HttpEndpoint;
-  /** Bytes of one message from the server. */
-  readonly maxLineBytes: number;
-  readonly clock?: Clock;
-  /** Takes secrets out of what the server says in its refusals. */
-  readonly scrub?: (text: string) => string;
-}
 
 /** Milliseconds in which the server names the address for messages. */
 const ENDPOINT_MS = 30_000;
@@ -29,11 +20,12 @@ const POST_MS = 60_000;
 const CLOSE_MS = 2_000;
 
 /** Opens its stream when it is started; the channel ends with the stream. */
-export function createSseChannel(options: SseChannelOptions): Channel {
+export function createSseChannel(options: HttpOptions): Channel {
   return new SseChannel(options);
 }
 
 class SseChannel implements Channel {
+  readonly #options: HttpOptions;
   readonly #url: URL;
   readonly #traffic: HttpTraffic;
   readonly #inbound = new Inbound();
@@ -42,7 +34,9 @@ class SseChannel implements Channel {
   #closing: Promise<void> | undefined;
   #ended = false;
 
-  constructor({ endpoint, maxLineBytes, clock = systemClock, scrub = (text) => text }: SseChannelOptions) {
+  constructor(options: HttpOptions) {
+    this.#options = options;
+    const { endpoint, maxLineBytes, clock = systemClock, scrub = (text) => text } = options;
     this.#url = endpoint.url;
     this.#traffic = new HttpTraffic({ endpoint, clock, maxBytes: maxLineBytes, scrub });
     this.#outbox = new Outbox({
@@ -62,8 +56,12 @@ class SseChannel implements Channel {
   start(handler: ChannelHandler): void {
     this.#inbound.handler = handler;
     this.#read().then(
-      () => this.#end({ reason: 'peer-closed' }),
-      (error: unknown) => this.#end({ reason: 'failed', cause: toBerthError(error) }),
+      () => this.#end({ reason: 'peer-closed', cause: streamEnded() }),
+      (thrown: unknown) => {
+        const error = toBerthError(thrown);
+        if (!this.#ended) this.#options.onFailure?.({ error });
+        this.#end({ reason: 'failed', cause: error });
+      },
     );
   }
 
@@ -99,6 +97,7 @@ class SseChannel implements Channel {
     if (this.#ended) return;
     this.#ended = true;
     this.#traffic.end();
+    this.#options.onEnd?.();
     this.#inbound.handler?.end(this.#closing ? { reason: 'closed' } : end);
   }
 
@@ -164,14 +163,17 @@ class SseChannel implements Channel {
       const refusal = await this.#traffic.refusal(response);
       if (refusal) this.#refused(message, refusal);
       else response.resume();
-    } catch (error) {
-      this.#fail(message, toBerthError(error));
+    } catch (thrown) {
+      const error = toBerthError(thrown);
+      if (!this.#ended) this.#options.onFailure?.({ error });
+      this.#fail(message, error);
     } finally {
       late();
     }
   }
 
   #refused(message: Outgoing, refusal: Refusal): void {
+    this.#options.onFailure?.(refusal);
     const own = message.envelope.kind === 'request' ? errorAnswer(refusal, rawId(message)) : undefined;
     if (own) this.#deliver(own);
     else this.#fail(message, refusal.error);
@@ -192,6 +194,14 @@ class SseChannel implements Channel {
 
 function rawId({ bytes, envelope }: Outgoing): string {
   return bytes.toString('utf8', envelope.idStart, envelope.idEnd);
+}
+
+/** The transport ends with its stream: what was asked may have been done. */
+function streamEnded(): BerthError {
+  return remoteFailure(
+    'the remote server closed the event stream',
+    'Send initialize again; look at the remote server if it closes the stream again.',
+  );
 }
 
 function noEndpoint(): BerthError {

@@ -23,6 +23,7 @@ export interface ServerAnswer {
     readonly eras?: readonly string[];
     readonly tools?: readonly string[];
     readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+    readonly remote?: { readonly url: string };
     readonly failure?: FailureAnswer;
     readonly endpoints: readonly { readonly transport: string; readonly url: string }[];
   };

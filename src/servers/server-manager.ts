@@ -10,10 +10,12 @@ import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import type { ServerHost, StderrLine } from './host.ts';
 import type { ManagedServerTools, ServerEntry } from './managed-server.ts';
 import { ManagedServer } from './managed-server.ts';
+import type { RemotePolicy } from './remote-policy.ts';
+import { createRemotePolicy } from './remote-policy.ts';
 import type { SecretSource } from './secret-reference.ts';
 import { systemSecrets } from './secret-reference.ts';
 import type { HealthLimits } from './server-health.ts';
-import type { Gates } from './server-plan.ts';
+import type { Gates, PlanRules } from './server-plan.ts';
 import { planServer } from './server-plan.ts';
 import type { ServerStore } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
@@ -37,6 +39,8 @@ export interface ServerManagerOptions {
   /** Folder of the private homes. */
   readonly homes: string;
   readonly allow: Gates;
+  /** Where remote servers may be; public hosts unless given. */
+  readonly remote?: RemotePolicy;
   /** What holds where a specification says nothing; `DEFAULT_LIMITS` for the rest. */
   readonly limits?: Partial<ServerLimits>;
   /** Servers at one time, stopped ones included. */
@@ -58,29 +62,39 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Milliseconds between looks for remote servers of which what is known has become old. */
+const REFRESH_EVERY = 5 * 60_000;
+
 export class ServerManager {
   readonly #options: ServerManagerOptions;
   readonly #tools: ManagedServerTools;
+  readonly #rules: PlanRules;
   readonly #servers = new Map<string, ManagedServer>();
+  readonly #stopRefreshing: () => void;
   #closed = false;
 
   constructor(options: ServerManagerOptions) {
     this.#options = options;
     const turns = new Turns(options.parallelStarts);
+    const clock = options.clock ?? systemClock;
+    const { templates, allow, remote = createRemotePolicy([]) } = options;
+    this.#rules = { templates, allow, remote };
     this.#tools = {
       packages: options.packages,
       host: options.host,
       store: options.store,
       secrets: options.secrets ?? systemSecrets,
       homes: options.homes,
-      clock: options.clock ?? systemClock,
+      clock,
       turn: (signal) => turns.take(signal),
-      allow: options.allow,
+      allow,
+      remote,
       health: options.health,
       ...(options.onDegraded && { onDegraded: options.onDegraded }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
-      successor: (name) => options.templates.findByPackage(name)?.slug,
+      successor: (name) => templates.findByPackage(name)?.slug,
     };
+    this.#stopRefreshing = clock.every(REFRESH_EVERY, () => this.#refresh());
   }
 
   /** Loads what was there before and starts what was meant to run. Resolves when all those starts have begun, not ended. */
@@ -208,7 +222,12 @@ export class ServerManager {
   /** Gives up starts under way; what was meant to run stays so for the next gateway. Idempotent. The host is its owner's to close. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopRefreshing();
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
+  }
+
+  #refresh(): void {
+    for (const server of this.#servers.values()) void server.refresh();
   }
 
   /** Removes a server of this name that has another specification and has never run. */
@@ -217,7 +236,7 @@ export class ServerManager {
     if (!existing || isSameSpec(existing.record.spec, spec)) return;
     if (existing.state !== 'failed' || existing.record.report !== undefined) return;
     // What cannot be planned must not cost the server that is there.
-    planServer(spec, this.#options.templates, this.#options.allow);
+    planServer(spec, this.#rules);
     await existing.remove({ force: false });
     if (this.#servers.get(spec.name) === existing) this.#servers.delete(spec.name);
   }
@@ -227,7 +246,7 @@ export class ServerManager {
   }
 
   #create(spec: ServerSpec): ManagedServer {
-    const plan = planServer(spec, this.#options.templates, this.#options.allow);
+    const plan = planServer(spec, this.#rules);
     const limit = this.#options.maxServers;
     if (this.#servers.size >= limit) {
       throw new BerthError(

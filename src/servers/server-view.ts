@@ -38,6 +38,8 @@ export interface ServerStatus {
   readonly serverInfo?: HandshakeReport['serverInfo'];
   readonly tools?: readonly string[];
   readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+  /** Of a server that runs elsewhere. */
+  readonly remote?: { readonly url: string; readonly transport: 'streamable-http' | 'sse' | 'auto' };
   /** Phases of the newest start, with their milliseconds. */
   readonly phases: readonly { readonly phase: string; readonly ms: number }[];
   readonly endpoints: readonly Endpoint[];
@@ -132,6 +134,9 @@ function viewStatus({ record, state, health, activity, events, publicUrl }: View
     ...(report && viewReport(report)),
     ...(resolved && {
       package: { ecosystem: resolved.ecosystem, name: resolved.name, version: resolved.version },
+    }),
+    ...(record.plan.remote && {
+      remote: { url: record.plan.remote.url, transport: report?.transport ?? record.plan.remote.transport },
     }),
     phases: events.flatMap((event) =>
       event.type === 'phase' && event.state === 'done' ? [{ phase: event.phase, ms: event.ms }] : [],

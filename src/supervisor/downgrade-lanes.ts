@@ -7,7 +7,7 @@ import type { Lane, LaneHost } from '../sessions/lanes/lane.ts';
 import { type Chooser, Upstream } from '../sessions/upstream.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
-import { SharedUpstreams } from './shared-upstreams.ts';
+import { type SharedUpstream, SharedUpstreams } from './shared-upstreams.ts';
 
 export interface DowngradeLanesOptions {
   readonly definition: ServerDefinition;
@@ -24,6 +24,11 @@ export class DowngradeLanes {
     const { sessions, idle } = options.definition.limits;
     const open = (): Upstream => this.#start(chooseModern);
     this.#shared = new SharedUpstreams({ open, most: sessions, idle });
+  }
+
+  /** What several sessions share, by key. */
+  get shared(): ReadonlyMap<string, SharedUpstream> {
+    return this.#shared.entries;
   }
 
   /** The lane of a session, on the process that the isolation says (data-path.md 5.3). */
@@ -57,7 +62,8 @@ export class DowngradeLanes {
 
   #lane(host: LaneHost, use: Use, open: () => Upstream): Lane {
     const { clock, definition } = this.#options;
-    return new DowngradeLane({ host, use, open, clock, serverName: definition.name });
+    const { subscriptions } = definition.limits;
+    return new DowngradeLane({ host, use, open, clock, serverName: definition.name, subscriptions });
   }
 
   #start(choose: Chooser): Upstream {

@@ -68,7 +68,7 @@ export class HostedServer {
       sessions: this.#sessions,
       affinities: this.#affinities,
       moderns: this.#moderns,
-      shared: this.#shared,
+      shared: this.#downgrade?.shared ?? this.#shared,
     };
   }
 
@@ -139,6 +139,7 @@ export class HostedServer {
       ownIds: false,
       cancelsUnread: true,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host) => {
         clients.lane = new ModernLane({

@@ -10,7 +10,7 @@ import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 
 export interface PoolOptions {
-  readonly definition: Pick<ServerDefinition, 'name' | 'launch' | 'limits'>;
+  readonly definition: Pick<ServerDefinition, 'name' | 'limits'> & { readonly launch: Launch };
   readonly spawn: (launch: Launch) => Promise<LocalProcess>;
   readonly clock: Clock;
   /** Folder for the private homes of the processes; without it the launch's HOME is used as it is. */
@@ -32,6 +32,8 @@ export interface PoolStatus {
 export interface ProcessPool extends ProcessSource {
   acquire(): Promise<LocalProcess>;
   readonly status: PoolStatus;
+  /** Processes that have not ended, spares included. */
+  readonly live: number;
   /** Starts fresh spares in the place of those that there are, which are ended. */
   renew(): void;
 }
@@ -60,6 +62,10 @@ class Pool implements ProcessPool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#failures = new ProcessFailures(options.clock);
+  }
+
+  get live(): number {
+    return this.#live.size;
   }
 
   get status(): PoolStatus {

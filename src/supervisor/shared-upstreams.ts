@@ -1,7 +1,7 @@
 /** Processes of one server that several conversations share, by key; one that nobody has used for a while is ended. */
 import type { Upstream } from '../sessions/upstream.ts';
 
-interface Shared {
+export interface SharedUpstream {
   readonly upstream: Upstream;
   /** Clock reading since which nobody is on it. */
   idleSince: number | undefined;
@@ -18,10 +18,15 @@ export interface SharedUpstreamsOptions {
 
 export class SharedUpstreams {
   readonly #options: SharedUpstreamsOptions;
-  readonly #shared = new Map<string, Shared>();
+  readonly #shared = new Map<string, SharedUpstream>();
 
   constructor(options: SharedUpstreamsOptions) {
     this.#options = options;
+  }
+
+  /** All that have not been ended, by key. */
+  get entries(): ReadonlyMap<string, SharedUpstream> {
+    return this.#shared;
   }
 
   /** The process of a key; a fresh one when there is none that runs. */
@@ -49,7 +54,7 @@ export class SharedUpstreams {
   }
 
   #stopUnused(): void {
-    let oldest: [string, Shared] | undefined;
+    let oldest: [string, SharedUpstream] | undefined;
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) continue;
       if (!oldest || since(shared) < since(oldest[1])) oldest = [key, shared];
@@ -57,12 +62,12 @@ export class SharedUpstreams {
     if (oldest) this.#stop(...oldest);
   }
 
-  #stop(key: string, { upstream }: Shared): void {
+  #stop(key: string, { upstream }: SharedUpstream): void {
     this.#shared.delete(key);
     void upstream.stop();
   }
 }
 
-function since({ idleSince }: Shared): number {
+function since({ idleSince }: SharedUpstream): number {
   return idleSince ?? Number.POSITIVE_INFINITY;
 }

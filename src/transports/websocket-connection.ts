@@ -8,6 +8,7 @@ import type { ReaderEnd } from '../sessions/reader.ts';
 import { notOpened } from '../sessions/session.ts';
 import { BodyError, type ClientBody, idOf, parseBody } from './client-body.ts';
 import type { DataPlane } from './context.ts';
+import { hasEnvelope } from './modern/envelope.ts';
 import type { ModernCaller } from './modern/route.ts';
 import { ModernCalls } from './modern/websocket-calls.ts';
 import { rpcErrorText } from './rpc-error.ts';
@@ -60,6 +61,11 @@ export class WebSocketConnection implements WebSocketHost {
     return this.#plane.nextKey;
   }
 
+  say(text: string): void {
+    this.held();
+    this.frames.text(text, () => this.released());
+  }
+
   held(): void {
     this.#untaken++;
   }
@@ -89,7 +95,7 @@ export class WebSocketConnection implements WebSocketHost {
     } catch (thrown) {
       const [first] = body?.messages ?? [];
       const id = thrown instanceof BodyError ? thrown.id : first && !body?.batch ? idOf(first) : undefined;
-      this.frames.text(rpcErrorText(thrown instanceof BodyError ? thrown.error : toBerthError(thrown), id));
+      this.say(rpcErrorText(thrown instanceof BodyError ? thrown.error : toBerthError(thrown), id));
     }
     // A message that is not taken at once stops the reading of further ones: that is the client's back-pressure.
     if (this.#untaken > 0 && !this.#ws.isPaused) this.#ws.pause();
@@ -102,10 +108,11 @@ export class WebSocketConnection implements WebSocketHost {
       if (body.modern) throw new BerthError('invalid-request', 'this protocol revision has no batches');
       return this.#takeLegacy(body);
     }
-    const { kind, method, modern } = first.envelope;
+    const { kind, method } = first.envelope;
     const cancels = kind === 'notification' && method === 'notifications/cancelled';
     if (cancels && this.#calls.cancel(first)) return;
-    if (!modern || (kind !== 'request' && kind !== 'notification')) return this.#takeLegacy(body, first);
+    const isCall = kind === 'request' || kind === 'notification';
+    if (!isCall || !hasEnvelope(first)) return this.#takeLegacy(body, first);
     // Modern notifications are for calls that are over, or for nobody.
     if (kind === 'request') this.#calls.start(first);
   }

@@ -50,6 +50,14 @@ describe('the sessions of a server', () => {
     expect(Date.parse(sessions[0].createdAt)).toBeLessThan(before);
   });
 
+  it('of modern clients, who have none, are one for each caller', async () => {
+    const { send, host, manager } = await createClient([]);
+    const { protocolVersion: _none, ...report } = sessionReport('m', { kind: 'modern' });
+    host.open.set(manager.get('time').id, [report]);
+    const answer = await (await send('GET', PATH)).json();
+    expect(answer).toMatchObject({ sessions: [{ kind: 'modern', era: 'modern', principal: 'local' }] });
+  });
+
   it('come in pages, with the total', async () => {
     const { send } = await createClient(['a', 'b', 'c']);
     const page = async (query: string) => {

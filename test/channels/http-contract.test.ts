@@ -2,8 +2,16 @@
 import type { ServerResponse } from 'node:http';
 import { createHttpChannel } from '../../src/channels/http.ts';
 import { type ChannelRig, channelContract, LINE_LIMIT, type Recorder } from '../contract/channel.ts';
+import {
+  event,
+  events,
+  json,
+  type PeerRequest,
+  RESULT,
+  startPeer,
+  stuckWatch,
+} from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
-import { event, events, json, type PeerRequest, RESULT, startPeer, stuckWatch } from './http-peer.ts';
 
 const INITIALIZE = '{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{}}';
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}';

@@ -1,9 +1,9 @@
 /** A channel under test and what it has delivered, for tests of the channels over HTTP. */
 import type { Channel, ChannelEnd } from '../../src/channels/channel.ts';
 import { createHttpChannel, type HttpChannelOptions } from '../../src/channels/http.ts';
+import type { HttpPeer } from '../support/http-peer.ts';
 import type { Message } from '../support/inbox.ts';
 import { eventually } from '../support/local-process.ts';
-import type { HttpPeer } from './http-peer.ts';
 
 export interface Delivered {
   readonly message: Message;

@@ -2,9 +2,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpAgent } from '../../src/channels/http-client.ts';
 import { ManualClock } from '../../src/clock.ts';
+import {
+  accept,
+  event,
+  events,
+  type HttpPeer,
+  type PeerRequest,
+  refuse,
+  startPeer,
+} from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
 import { type Conversation, connect } from './http-conversation.ts';
-import { accept, event, events, type HttpPeer, type PeerRequest, refuse, startPeer } from './http-peer.ts';
 
 const SECRET = 'canary-token';
 const scrub = (text: string) => text.replaceAll(SECRET, '[secret]');
@@ -101,6 +109,23 @@ describe('a refusal', () => {
     expect((await failed(endless)).message).toContain('answered 500');
     await eventually('the connection is dropped', () => peer.seen('tools/call')[0]?.dropped);
   });
+});
+
+it('a refusal that never comes to its end is given up', async () => {
+  const clock = new ManualClock();
+  await talk.channel.close();
+  talk = connect(peer, { clock });
+  await talk.initialize();
+  onCall = ({ response }) => {
+    response.writeHead(503, { 'content-type': 'text/plain' });
+    response.write('so sorry');
+  };
+  talk.request(1, 'tools/call', { name: 'x' });
+  await eventually('the failure', () => {
+    if (peer.seen('tools/call').length > 0) clock.advance(1_000);
+    return talk.delivered.some(({ message }) => message.id === 1);
+  });
+  expect((await talk.answer(1)).error?.message).toBe('the remote server answered 503: so sorry');
 });
 
 describe('a success without an answer', () => {

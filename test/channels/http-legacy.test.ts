@@ -1,8 +1,6 @@
 /** The HTTP channel in a session of the legacy era. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
-import { eventually } from '../support/local-process.ts';
-import { type Conversation, connect } from './http-conversation.ts';
 import {
   accept,
   event,
@@ -12,7 +10,10 @@ import {
   type PeerRequest,
   RESULT,
   startPeer,
-} from './http-peer.ts';
+  stuckWatch,
+} from '../support/http-peer.ts';
+import { eventually } from '../support/local-process.ts';
+import { type Conversation, connect } from './http-conversation.ts';
 
 let peer: HttpPeer;
 let talk: Conversation;
@@ -24,6 +25,16 @@ afterEach(async () => {
   await talk.channel.close();
   await peer.close();
 });
+
+/** Time that remembers what it was asked to wait for. */
+class RecordingClock extends ManualClock {
+  readonly waits: number[] = [];
+
+  override after(ms: number, fn: () => void): () => void {
+    this.waits.push(ms);
+    return super.after(ms, fn);
+  }
+}
 
 /** Answers requests of one method otherwise than the peer does. */
 function on(method: string, answer: (request: PeerRequest) => void): void {
@@ -43,6 +54,7 @@ describe('a session', () => {
       accept: 'application/json, text/event-stream',
       'content-type': 'application/json',
       authorization: 'Bearer token-1',
+      'user-agent': 'berth',
     });
     expect(first?.headers).not.toHaveProperty('mcp-session-id');
     expect(first?.headers).not.toHaveProperty('mcp-protocol-version');
@@ -100,7 +112,8 @@ describe('the order of messages', () => {
     const held = new Map<string, PeerRequest>();
     peer.answer = (request) => {
       const { method = request.method } = request.message;
-      held.set(method, request);
+      if (method === 'GET') accept(request);
+      else held.set(method, request);
     };
     talk = connect(peer);
     talk.request('init', 'initialize');
@@ -122,6 +135,33 @@ describe('the order of messages', () => {
     expect(talk.delivered.some(({ message }) => message.id === 1)).toBe(false);
     accept(held.get('tools/call') as PeerRequest);
     await talk.answer(1);
+  });
+
+  it('waits for the stream of the server too, which may ask something on it during the first call', async () => {
+    let stream: PeerRequest | undefined;
+    on('GET', (request) => {
+      stream = request;
+    });
+    talk = connect(peer, { clock: new ManualClock() });
+    await talk.initialize();
+    talk.request(1, 'tools/call', { name: 'asks' });
+    await eventually('the stream is asked for', () => stream);
+    expect(peer.seen('tools/call')).toEqual([]);
+    events((stream as unknown as PeerRequest).response);
+    await talk.answer(1);
+  });
+
+  it('waits no longer when the server says nothing before it has something to say', async () => {
+    const clock = new ManualClock();
+    on('GET', () => {});
+    talk = connect(peer, { clock });
+    await talk.initialize();
+    talk.request(1, 'ping');
+    await eventually('the stream is asked for', () => peer.seen('GET').length === 1);
+    await eventually('the answer', () => {
+      clock.advance(100);
+      return talk.delivered.some(({ message }) => message.id === 1);
+    });
   });
 
   it('lets a server ask before it answers initialize', async () => {
@@ -177,6 +217,31 @@ describe('what a server sends', () => {
   });
 });
 
+it('a paused channel reads none of its streams, and all of them afterwards', async () => {
+  const calls: PeerRequest[] = [];
+  on('tools/call', (request) => {
+    events(request.response);
+    calls.push(request);
+  });
+  talk = connect(peer);
+  await talk.initialize();
+  for (const id of [1, 2, 3]) talk.request(id, 'tools/call', { name: 'x' });
+  await eventually('all streams are open', () => calls.length === 3);
+  talk.channel.pause();
+  talk.request(4, 'tools/call', { name: 'late' });
+  await eventually('another one', () => calls.length === 4);
+  const note = event(JSON.stringify({ jsonrpc: '2.0', method: 'n', params: { pad: 'x'.repeat(60_000) } }));
+  const isStuck = stuckWatch();
+  for (const { response } of calls) for (let n = 0; n < 200; n++) response.write(note);
+  await eventually('the last one cannot be written on', () => isStuck(calls[3]?.response));
+  expect(talk.delivered.filter(({ message }) => message.method === 'n').length).toBeLessThan(800);
+  for (const { message, response } of calls)
+    response.end(event(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: {} })));
+  talk.channel.resume();
+  for (const id of [1, 2, 3, 4]) await talk.answer(id);
+  expect(talk.delivered.filter(({ message }) => message.method === 'n')).toHaveLength(800);
+});
+
 describe('a cancellation', () => {
   it('is posted, and the stream of the call is dropped', async () => {
     on('tools/call', ({ response }) => events(response));
@@ -220,22 +285,16 @@ describe('the stream of its own', () => {
   });
 
   it('is asked for with growing pauses while the server cannot give it', async () => {
-    const clock = new ManualClock();
+    const clock = new RecordingClock();
     on('GET', ({ response }) => void response.writeHead(503).end());
     talk = connect(peer, { clock });
     await talk.initialize();
-    let [waited, last] = [0, 1];
-    const pauses: number[] = [];
     await eventually('five more', () => {
-      if (peer.seen('GET').length > last) {
-        pauses.push(waited);
-        [waited, last] = [0, peer.seen('GET').length];
-      }
-      clock.advance(500);
-      waited += 500;
-      return pauses.length === 5;
+      clock.advance(60_000);
+      return peer.seen('GET').length >= 6;
     });
-    expect(pauses.every((pause, n) => n === 0 || pause > (pauses[n - 1] ?? 0))).toBe(true);
+    const growing = [2_000, 4_000, 8_000, 16_000];
+    expect(clock.waits.filter((ms) => growing.includes(ms)).slice(0, 4)).toEqual(growing);
   });
 
   it.each([405, 404, 400])('is not missed where there is none (%i)', async (status) => {

@@ -1,8 +1,16 @@
 /** The HTTP channel with a server of revision 2026-07-28. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  event,
+  events,
+  type HttpPeer,
+  json,
+  type PeerRequest,
+  refuse,
+  startPeer,
+} from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
 import { type Conversation, connect } from './http-conversation.ts';
-import { event, events, type HttpPeer, json, type PeerRequest, refuse, startPeer } from './http-peer.ts';
 
 const META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',

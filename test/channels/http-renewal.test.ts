@@ -1,8 +1,6 @@
 /** A session that the server has forgotten is opened again, once for all, and nothing runs twice. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
-import { eventually } from '../support/local-process.ts';
-import { type Conversation, connect } from './http-conversation.ts';
 import {
   accept,
   event,
@@ -13,7 +11,9 @@ import {
   RESULT,
   refuse,
   startPeer,
-} from './http-peer.ts';
+} from '../support/http-peer.ts';
+import { eventually } from '../support/local-process.ts';
+import { type Conversation, connect } from './http-conversation.ts';
 
 const NOT_FOUND = { code: -32001, message: 'Session not found' };
 
@@ -117,6 +117,22 @@ it('a server that forgets at once is not asked a third time', async () => {
   talk.request(1, 'tools/call', { name: 'x' });
   expect((await talk.answer(1)).error).toMatchObject({ code: NOT_FOUND.code, message: NOT_FOUND.message });
   expect(peer.seen('tools/call')).toHaveLength(2);
+});
+
+it('a call that was called off meanwhile is not sent again', async () => {
+  let opening: PeerRequest | undefined;
+  current = 2;
+  reopen = (request) => {
+    opening = request;
+  };
+  talk.request(1, 'tools/call', { name: 'x' });
+  await eventually('another session is asked for', () => opening);
+  talk.notify('notifications/cancelled', { requestId: 1 });
+  json(opening as unknown as PeerRequest, RESULT, { 'mcp-session-id': session(2) });
+  await eventually('it was called off', () => sessionsOf('notifications/cancelled').includes(session(2)));
+  talk.request(2, 'ping');
+  await talk.answer(2);
+  expect(sessionsOf('tools/call')).toEqual([session(1)]);
 });
 
 it('answers to requests of the lost session are not repeated', async () => {

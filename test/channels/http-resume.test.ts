@@ -1,9 +1,9 @@
 /** A stream that ends before the answer of its call is gone on with where that is possible, and fails the call where it is not. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
+import { accept, event, events, type HttpPeer, type PeerRequest, startPeer } from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
 import { type Conversation, connect } from './http-conversation.ts';
-import { accept, event, events, type HttpPeer, type PeerRequest, startPeer } from './http-peer.ts';
 
 let peer: HttpPeer;
 let talk: Conversation;

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { createSseChannel } from '../../src/channels/sse.ts';
 import { type ChannelRig, channelContract, LINE_LIMIT } from '../contract/channel.ts';
-import { event, events, type PeerRequest, startPeer, stuckWatch } from './http-peer.ts';
+import { event, events, type PeerRequest, startPeer, stuckWatch } from '../support/http-peer.ts';
 
 async function rig(): Promise<ChannelRig> {
   const peer = await startPeer();

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createSseChannel } from '../../src/channels/sse.ts';
 import { ManualClock } from '../../src/clock.ts';
+import { event, events, type HttpPeer, type PeerRequest, refuse, startPeer } from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
 import { type Conversation, converse } from './http-conversation.ts';
-import { event, events, type HttpPeer, type PeerRequest, refuse, startPeer } from './http-peer.ts';
 
 let peer: HttpPeer;
 let talk: Conversation;

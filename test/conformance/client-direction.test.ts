@@ -9,7 +9,6 @@ import type { Flavour } from '../support/conformance-drive.ts';
 import { CLIENT_SCENARIOS, type Revision } from './client-scenarios.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/conformance-client.ts', import.meta.url));
-const ERAS = { '2025-11-25': 'legacy', '2026-07-28': 'modern' } as const;
 const FLAVOURS: Readonly<Record<Revision, readonly Flavour[]>> = {
   '2025-11-25': ['v1', 'v2-modern'],
   '2026-07-28': ['v2-modern', 'v1'],
@@ -21,7 +20,7 @@ const ROWS = CLIENT_SCENARIOS.flatMap(([scenario, revision]) =>
 describe('the gateway as a client', () => {
   it.concurrent.each(ROWS)('passes $scenario of $revision for a client $flavour', async (row) => {
     const { scenario, revision, flavour } = row;
-    const command = [process.execPath, PROGRAM, flavour, ERAS[revision]].join(' ');
+    const command = [process.execPath, PROGRAM, flavour].join(' ');
     const result = await runClientScenario({ scenario, revision, command });
     expect(result).toMatchObject({
       failures: [],

@@ -118,13 +118,15 @@ export class FakeHost implements ServerHost {
   readonly used = new Map<string, Usage>();
   readonly #readers = new Map<string, Set<(line: StderrLine) => void>>();
   failure: BerthError | undefined;
+  /** What a probe finds. */
+  report: HandshakeReport = REPORT;
 
   async probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport> {
     this.probed.push(definition);
     if (this.hold) await this.hold;
     signal?.throwIfAborted();
     if (this.failure) throw this.failure;
-    return REPORT;
+    return this.report;
   }
 
   define(definition: ServerDefinition): void {
@@ -253,7 +255,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       homes,
       secrets,
       publicUrl: 'http://127.0.0.1:8053',
-      allow: { npm: true, pypi: true },
+      allow: { npm: true, pypi: true, remote: true },
       maxServers: 50,
       parallelStarts: 4,
       health: { interval: 0, failures: 3 },

@@ -17,6 +17,9 @@ const VISIT = {
 const SAMPLE = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 5 } };
 const ROOTS = { method: 'roots/list' };
 
+/** Params of a call that is nearly as large as one may be. */
+const LARGE = `{"name":"a","pad":"${'x'.repeat(4 * 1024 * 1024 - 200)}"}`;
+
 let harness: Harness;
 let client: TestClient;
 
@@ -370,12 +373,25 @@ it('a pause before a repetition ends with the call', async () => {
   expect(harness.server.lines).toHaveLength(2);
 });
 
+it('a state, and answers, that are too large to be kept fail their call', async () => {
+  for (let n = 0; n < 7; n++) await call(request(`${n}`, 'tools/call', LARGE));
+  const state = await call(request('"s"'));
+  await ask(inputRequired(undefined, 'x'.repeat(5 * 1024 * 1024)));
+  expect(state.lines).toMatchObject([{ id: 's', result: { isError: true } }]);
+  const answers = await call(request('"a"'));
+  await ask(inputRequired({ a: ROOTS, b: ROOTS }));
+  for (const line of answers.lines) await reply(line, `"result":{"pad":"${'x'.repeat(3 * 1024 * 1024)}"}`);
+  expect(answers.lines.at(-1)).toMatchObject({ id: 'a', result: { isError: true } });
+  const small = await call(request('"b"'));
+  await ask(inputRequired({ a: ROOTS }, 's'));
+  await reply(small.lines[0], '"result":{"roots":[]}');
+  expect(newest().params.requestState).toBe('s');
+});
+
 it('calls too large to be kept for a repetition are served, but cannot be asked back', async () => {
   const readers = [];
   for (let n = 0; n < 9; n++) {
-    readers.push(
-      await call(request(`${n}`, 'tools/call', `{"name":"a","pad":"${'x'.repeat(4 * 1024 * 1024 - 200)}"}`)),
-    );
+    readers.push(await call(request(`${n}`, 'tools/call', LARGE)));
   }
   for (const { id } of harness.server.of('tools/call'))
     harness.server.answer(id, inputRequired({ a: ROOTS }));

@@ -58,6 +58,15 @@ describe('the process', () => {
     expect(harness.servers).toHaveLength(2);
   });
 
+  it('that nobody uses is listed for its operator, who can end it', async () => {
+    harness = modernHarness({ isolation: 'shared' });
+    await (await harness.session()).end();
+    const [listed] = harness.supervisor.sessions(harness.definition.id);
+    expect(listed?.report).toMatchObject({ kind: 'process', state: 'unused' });
+    await listed?.end();
+    expect(harness.server.process.stopping).toBe(true);
+  });
+
   it('that died is replaced for the next session; the old ones are over', async () => {
     harness = modernHarness({ isolation: 'shared' });
     const clients = [await harness.session(), await harness.session()];

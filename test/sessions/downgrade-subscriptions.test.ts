@@ -326,24 +326,29 @@ describe('resources/subscribe', () => {
   });
 
   it('to more than a session may have is refused', async () => {
-    const calls = Array.from({ length: 1_000 }, (_, n) =>
-      client.call(request(`"${n}"`, 'resources/subscribe', `{"uri":"a:${n}"}`)),
-    );
-    await settle();
+    await harness.close();
+    harness = modernHarness({ limits: { subscriptions: 3 } });
+    client = await harness.session();
+    await subscribed('a:1', 'a:2');
+    const readers = [await change('subscribe', 'a:3'), await change('subscribe', 'a:4')];
     acknowledge(harness.server);
     await settle();
-    acknowledge(harness.server);
-    await settle();
-    expect(calls.filter(({ lines }) => lines[0]?.result)).toHaveLength(1_000);
-    const more = Array.from({ length: 30 }, (_, n) =>
-      client.call(request(`"m${n}"`, 'resources/subscribe', `{"uri":"b:${n}"}`)),
-    );
-    await settle();
-    acknowledge(harness.server);
-    await settle();
-    acknowledge(harness.server);
-    await settle();
-    expect(more.filter(({ lines }) => lines[0]?.error?.code === -32000)).toHaveLength(6);
+    expect(readers.map(({ lines }) => lines[0]?.error?.code)).toEqual([undefined, -32000]);
+    const long = await change('subscribe', `b:${'x'.repeat(300_000)}`);
+    expect(long.lines).toMatchObject([{ error: { code: -32000 } }]);
+    expect(filters().at(-1)).toEqual({ resourceSubscriptions: ['a:1', 'a:2', 'a:3'] });
+  });
+
+  it('does not pile up behind a server that is slow to acknowledge', async () => {
+    await change('subscribe', 'a:1');
+    for (let n = 0; n < 5; n++) {
+      const uri = `b:${n}${'x'.repeat(60_000)}`;
+      client.call(request(`"${n}"`, 'resources/subscribe', JSON.stringify({ uri })));
+      await settle();
+      await client.cancel(`"${n}"`);
+    }
+    const reader = await change('subscribe', `b:${'x'.repeat(60_000)}`);
+    expect(reader.lines).toMatchObject([{ error: { code: -32000 } }]);
   });
 
   describe('undone', () => {

@@ -25,7 +25,7 @@ describe('defaults', () => {
       logFormat: 'json',
       keys: [],
     });
-    expect(settings.allow).toEqual({ npm: true, pypi: true, images: false });
+    expect(settings.allow).toEqual({ npm: true, pypi: true, images: false, remote: true });
     expect(settings.dataDir).toMatch(/berth$/);
     expect(settings.publicUrl).toBeUndefined();
   });
@@ -160,6 +160,10 @@ describe('a bad value stops the start and names key, source and what is expected
       'allowedHosts (environment variable BERTH_ALLOWED_HOSTS)',
     ],
     [
+      { flags: { remoteAllowedHosts: 'localhost,*.internal' } },
+      'remote.allowedHosts (flag --remote-allowed-hosts): expected a list of host names, addresses and ranges',
+    ],
+    [
       { env: { BERTH_KEYS: 'ci:short' } },
       'keys (environment variable BERTH_KEYS): expected a list of API keys',
     ],
@@ -253,7 +257,7 @@ describe('older names', () => {
       onNotice: (text) => notices.push(text),
     });
     expect(settings).toMatchObject({ logLevel: 'warn', host: '127.0.0.2', port: 9000 });
-    expect(settings.allow).toEqual({ npm: false, pypi: false, images: true });
+    expect(settings.allow).toEqual({ npm: false, pypi: false, images: true, remote: true });
     expect(notices).toContain('environment variable MCP_ALLOW_NPX is an older name of BERTH_ALLOW_NPM');
   });
 

@@ -50,9 +50,9 @@ class ModernFront {
     const message = await readMessage(request);
     const meta = metaOf(message);
     const wrong = mismatch(request.headers, message, meta);
-    // a carrier without headers cannot tell what such a message is
-    if (Object.keys(meta).length === 0)
-      sendJson(response, 400, failed(message.id, -32602, '_meta is missing'));
+    // without this key only the header says that the message is modern, and a carrier has no headers
+    if (meta[`${PREFIX}protocolVersion`] === undefined)
+      sendJson(response, 400, failed(message.id, -32602, '_meta names no version'));
     else if (wrong !== undefined)
       sendJson(response, 400, failed(message.id, -32020, `${wrong} and body differ`));
     else this.#forward({ request: message, meta, response });

@@ -7,10 +7,13 @@ import type { Exchange } from '../../exchange.ts';
 import { type ClientMessage, errorMessage, resultMessage, uriOf } from '../../message.ts';
 import type { Upstream, UpstreamCall } from '../../upstream.ts';
 import type { LaneHost } from '../lane.ts';
-import { type DowngradedClient, MODERN_REVISION } from './client.ts';
+import { MODERN_REVISION } from '../modern/serving.ts';
+import type { DowngradedClient } from './client.ts';
 import { readErrorEdits } from './error.ts';
 import { type InputRequired, readInputRequired } from './input-request.ts';
 import { InputRound } from './input-round.ts';
+import type { KeptBytes } from './kept-bytes.ts';
+import { plainNotification } from './notification.ts';
 import type { Questions } from './questions.ts';
 import { requestEdits, retryMessage } from './request.ts';
 import { type ObjectResult, readResult, resultType, stripEdits } from './result.ts';
@@ -23,25 +26,7 @@ export const STATE_ONLY_WAIT = 250;
 
 const ASKING_METHODS = new Set(['tools/call', 'prompts/get', 'resources/read']);
 const INTERNAL_ERROR = -32603;
-
-/** Bytes of the requests that one lane keeps because their servers may ask back. */
-const MOST_KEPT = 32 * 1024 * 1024;
-
-/** Counts the requests that are kept. */
-export class KeptRequests {
-  #bytes = 0;
-
-  /** False when there is no more room. */
-  add({ bytes }: ClientMessage): boolean {
-    if (this.#bytes + bytes.length > MOST_KEPT) return false;
-    this.#bytes += bytes.length;
-    return true;
-  }
-
-  remove({ bytes }: ClientMessage): void {
-    this.#bytes -= bytes.length;
-  }
-}
+const NO_ROOM = 'too much is in flight in this session for a call that needs input';
 
 /** What a call needs of its lane. */
 export interface CallContext {
@@ -53,7 +38,7 @@ export interface CallContext {
   readonly questions: Questions;
   readonly wrapped: WrappedTools;
   readonly upstream: Upstream;
-  readonly kept: KeptRequests;
+  readonly kept: KeptBytes;
   /** The call is over. */
   readonly settled: () => void;
 }
@@ -64,6 +49,8 @@ export class DowngradeCall implements UpstreamCall {
   readonly #subject: string | undefined;
   /** The request, as long as it may have to be repeated. */
   #message: ClientMessage | undefined;
+  /** Bytes that are kept for it, the state of the present round among them. */
+  #kept = 0;
   readonly #context: CallContext;
   #id: number | undefined;
   #rounds = 0;
@@ -75,7 +62,7 @@ export class DowngradeCall implements UpstreamCall {
     this.#exchange = exchange;
     this.#context = context;
     this.#subject = subjectOf(message);
-    if (ASKING_METHODS.has(exchange.method) && context.kept.add(message)) this.#message = message;
+    if (ASKING_METHODS.has(exchange.method) && this.#keep(message.bytes.length)) this.#message = message;
   }
 
   get rawToken(): string | undefined {
@@ -93,6 +80,7 @@ export class DowngradeCall implements UpstreamCall {
 
   answered(line: Buffer, envelope: Envelope): void {
     this.#id = undefined;
+    this.#exchange.unsuccessful = envelope.kind === 'error';
     if (envelope.kind === 'error') return this.#finish(line, envelope, this.#errorEdits(line));
     const result = readResult(line, envelope);
     if (!result) return this.#finish(line, envelope, []);
@@ -106,6 +94,13 @@ export class DowngradeCall implements UpstreamCall {
 
   progressed(parts: readonly Buffer[]): void {
     this.#exchange.progressed(parts);
+  }
+
+  /** Over HTTP a log comes on the stream of its call. */
+  said(message: ClientMessage): boolean {
+    if (message.envelope.method !== 'notifications/message') return false;
+    this.#exchange.notified(plainNotification(message));
+    return true;
   }
 
   failed(error: BerthError): void {
@@ -129,6 +124,12 @@ export class DowngradeCall implements UpstreamCall {
     this.#id = upstream.call(message, this, requestEdits(message, envelope));
   }
 
+  #keep(bytes: number): boolean {
+    if (!this.#context.kept.take(bytes)) return false;
+    this.#kept += bytes;
+    return true;
+  }
+
   #errorEdits(line: Buffer): Edit[] {
     const reads = this.#exchange.method === 'resources/read' && this.#subject !== undefined;
     return reads ? readErrorEdits(line, this.#subject) : [];
@@ -149,8 +150,7 @@ export class DowngradeCall implements UpstreamCall {
       return this.#refuse(`the server answered ${method} with input_required, but ${asked}`);
     if (++this.#rounds > MOST_ROUNDS)
       return this.#fail(`${method} still asked for input after ${MOST_ROUNDS} rounds`);
-    if (!this.#message)
-      return this.#fail('too many large calls are in flight in this session to repeat this one');
+    if (!this.#message || !this.#keep(asked.state?.length ?? 0)) return this.#fail(NO_ROOM);
     const { askable } = this.#context.client;
     const undeclared = asked.requests.find(({ needs }) => !askable[needs]);
     if (undeclared)
@@ -167,6 +167,7 @@ export class DowngradeCall implements UpstreamCall {
       exchange: this.#exchange,
       questions,
       clock,
+      kept: this.#context.kept,
       outcome: {
         complete: (responses) => this.#retry(asked, responses),
         failed: (why) => this.#fail(why),
@@ -178,6 +179,8 @@ export class DowngradeCall implements UpstreamCall {
   #retry({ state }: InputRequired, responses: Buffer | undefined): void {
     if (this.#over || !this.#message) return;
     this.#round = undefined;
+    this.#kept -= state?.length ?? 0;
+    this.#context.kept.give(state?.length ?? 0);
     this.#context.host.moved(this.#exchange);
     this.#send(retryMessage(this.#message, { responses, state }));
   }
@@ -191,6 +194,7 @@ export class DowngradeCall implements UpstreamCall {
   /** The server has broken the protocol. */
   #refuse(message: string): void {
     this.#settle();
+    this.#exchange.unsuccessful = true;
     const answer = `${message} (revision ${MODERN_REVISION})`;
     this.#exchange.finish([
       errorMessage(this.#exchange.round.rawId, { code: INTERNAL_ERROR, message: answer }),
@@ -201,6 +205,7 @@ export class DowngradeCall implements UpstreamCall {
   #fail(message: string): void {
     this.#settle();
     const { method, round } = this.#exchange;
+    this.#exchange.unsuccessful = true;
     const content = [{ type: 'text', text: message }];
     this.#exchange.finish([
       method === 'tools/call'
@@ -212,7 +217,7 @@ export class DowngradeCall implements UpstreamCall {
   #settle(reason = 'the call that asked for this is over'): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#message) this.#context.kept.remove(this.#message);
+    this.#context.kept.give(this.#kept);
     this.#message = undefined;
     this.#pause?.();
     this.#round?.close(reason);

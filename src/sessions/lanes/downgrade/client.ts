@@ -12,9 +12,7 @@ import {
 } from '../../../jsonrpc/members.ts';
 import type { ClientMessage } from '../../message.ts';
 import { askedRevision, BERTH_CLIENT } from '../initialize.ts';
-
-/** The modern revision that Berth speaks to servers. */
-export const MODERN_REVISION = '2026-07-28';
+import { MODERN_REVISION } from '../modern/serving.ts';
 
 /** What the client has declared that it can be asked. */
 export interface Askable {

@@ -5,7 +5,7 @@ import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import type { Exchange } from '../../exchange.ts';
 import { errorMessage } from '../../message.ts';
 import type { Upstream, UpstreamCall } from '../../upstream.ts';
-import { MODERN_REVISION } from './client.ts';
+import { MODERN_REVISION } from '../modern/serving.ts';
 import { type InitializeAnswer, initializeEdits, type Offered, readOffered } from './discovery.ts';
 import { errorText } from './error.ts';
 import { readResult } from './result.ts';
@@ -28,6 +28,7 @@ export class Handshake implements UpstreamCall {
   readonly #exchange: Exchange;
   readonly #options: HandshakeOptions;
   #id: number | undefined;
+  #again = false;
 
   constructor(exchange: Exchange, options: HandshakeOptions) {
     this.#exchange = exchange;
@@ -66,10 +67,15 @@ export class Handshake implements UpstreamCall {
   #refused(line: Buffer, envelope: Envelope): void {
     const { rawId } = this.#exchange.round;
     const error = JSON.parse(errorText(line) ?? '{}') as ServerError | null;
+    if (error?.code === UNSUPPORTED_VERSION && !this.#again && isNamed(error)) {
+      this.#again = true;
+      return this.start();
+    }
     if (error?.code === METHOD_NOT_FOUND) return this.failed(otherEra());
     this.#options.settled('refused');
+    this.#exchange.unsuccessful = true;
     const id = { start: envelope.idStart, end: envelope.idEnd, text: rawId };
-    // Berth speaks one modern revision: among those that the server names instead there is none to try next.
+    // Berth speaks one modern revision: where the server names it, it was asked once more, and among others there is none to try.
     if (error?.code === UNSUPPORTED_VERSION)
       this.#exchange.finish([unsupportedVersion(rawId, error, this.#options.answer.revision)]);
     else this.#exchange.finish(applyEdits(line, [id]));
@@ -79,6 +85,11 @@ export class Handshake implements UpstreamCall {
 interface ServerError {
   readonly code?: unknown;
   readonly data?: { readonly supported?: unknown } | null;
+}
+
+/** Some servers refuse what they then say to support, as one that has not made up its mind yet. */
+function isNamed({ data }: ServerError): boolean {
+  return Array.isArray(data?.supported) && data.supported.includes(MODERN_REVISION);
 }
 
 function unsupportedVersion(id: string, { data }: ServerError, requested: string): Buffer {

@@ -1,6 +1,6 @@
 /** What a modern server asks for in an `input_required` result, as the requests that a legacy client answers. */
 import { randomUUID } from 'node:crypto';
-import { applyEdits } from '../../../jsonrpc/edit.ts';
+import { applyEdits, ownMemory } from '../../../jsonrpc/edit.ts';
 import {
   insertMembers,
   isObjectAt,
@@ -48,7 +48,8 @@ export function readInputRequired({ line, members }: ObjectResult): InputRequire
   if (wrong !== undefined) return wrong;
   return {
     requests: requests.filter((request) => typeof request !== 'string'),
-    state: state && line.subarray(state.valueStart, state.end),
+    // It outlives the line that it stands in.
+    state: state && ownMemory([line.subarray(state.valueStart, state.end)]),
   };
 }
 

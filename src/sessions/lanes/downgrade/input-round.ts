@@ -4,12 +4,14 @@ import type { Exchange } from '../../exchange.ts';
 import type { ClientMessage } from '../../message.ts';
 import { errorText } from './error.ts';
 import { askingMessage, type InputRequest } from './input-request.ts';
+import type { KeptBytes } from './kept-bytes.ts';
 import type { Questions } from './questions.ts';
 
 /** Milliseconds that a client (a human, mostly) has for its answers. */
 export const ANSWER_WAIT = 600_000;
-/** Bytes of the answers of one round. */
-const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Characters of a client's error that its own call is told. */
+const MOST_SAID = 500;
 
 export interface RoundOutcome {
   /** `responses`: the object `inputResponses`. */
@@ -21,6 +23,7 @@ export interface RoundOptions {
   readonly exchange: Exchange;
   readonly questions: Questions;
   readonly clock: Clock;
+  readonly kept: KeptBytes;
   readonly outcome: RoundOutcome;
 }
 
@@ -49,7 +52,7 @@ export class InputRound {
       const id = questions.ask(
         exchange,
         (given) => askingMessage(given, line, request),
-        (message) => this.#answered(id, request, message),
+        (message, answered) => this.#answered(answered, request, message),
       );
       this.#open.add(id);
     }
@@ -57,8 +60,10 @@ export class InputRound {
 
   /** Takes back what is still open. Idempotent. */
   close(reason: string): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#late?.();
+    this.#options.kept.give(this.#bytes);
     const open = [...this.#open];
     this.#open.clear();
     for (const id of open) this.#options.questions.withdraw(id, reason);
@@ -67,13 +72,14 @@ export class InputRound {
   #answered(id: number, { key, method }: InputRequest, { bytes, envelope }: ClientMessage): void {
     this.#open.delete(id);
     if (envelope.kind !== 'result')
-      return this.#fail(`the client answered ${method} with an error: ${errorText(bytes) ?? ''}`);
+      return this.#fail(`the client answered ${method} with an error: ${said(bytes)}`);
     const result = bytes.subarray(envelope.resultStart, envelope.resultEnd);
+    if (!this.#options.kept.take(result.length))
+      return this.#fail('too much is in flight in this session to keep the answer of the client');
     this.#bytes += result.length;
-    if (this.#bytes > MOST_BYTES) return this.#fail(`the client answered with more than ${MOST_BYTES} bytes`);
     this.#answers.push(Buffer.from(`${this.#answers.length > 0 ? ',' : ''}${JSON.stringify(key)}:`), result);
     if (--this.#left > 0) return;
-    this.#late?.();
+    this.close('answered');
     this.#options.outcome.complete(Buffer.concat([Buffer.from('{'), ...this.#answers, Buffer.from('}')]));
   }
 
@@ -81,4 +87,8 @@ export class InputRound {
     this.close('the call that asked for this has failed');
     this.#options.outcome.failed(why);
   }
+}
+
+function said(bytes: Buffer): string {
+  return errorText(bytes)?.slice(0, MOST_SAID) ?? '';
 }

@@ -5,16 +5,18 @@
  */
 import type { Clock } from '../../../clock.ts';
 import { BerthError, toBerthError } from '../../../errors.ts';
-import { isArrayAt, memberNamed, membersOf, stringAt } from '../../../jsonrpc/members.ts';
+import { isArrayAt } from '../../../jsonrpc/members.ts';
 import type { Exchange } from '../../exchange.ts';
 import { type ClientMessage, errorMessage, resultMessage, uriOf } from '../../message.ts';
 import type { ServerRequest, Upstream, UpstreamCall, UpstreamMember } from '../../upstream.ts';
 import { askedRevision } from '../initialize.ts';
 import type { Lane, LaneHost } from '../lane.ts';
-import { DowngradeCall, KeptRequests } from './call.ts';
+import { DowngradeCall } from './call.ts';
 import { type DowngradedClient, readClient, SESSIONLESS_CLIENT } from './client.ts';
 import type { Offered } from './discovery.ts';
 import { Handshake } from './handshake.ts';
+import { KeptBytes } from './kept-bytes.ts';
+import { isAvailable, isPassedOn, levelOf, SUBSCRIBING } from './methods.ts';
 import { type ChangedList, plainNotification } from './notification.ts';
 import { Processes, type Use } from './processes.ts';
 import { Questions } from './questions.ts';
@@ -30,6 +32,8 @@ export interface DowngradeOptions {
   readonly clock: Clock;
   /** Stands for the name of a server that does not give it. */
   readonly serverName: string;
+  /** Resources that a session may be subscribed to. */
+  readonly subscriptions: number;
 }
 
 /** A call as the lane keeps it. */
@@ -39,19 +43,7 @@ interface LaneCall extends UpstreamCall {
   cancel(reason: string): void;
 }
 
-const LEVELS = new Set(['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']);
 const LOG = 'notifications/message';
-const SUBSCRIBING = new Set(['resources/subscribe', 'resources/unsubscribe']);
-const SESSION_METHODS = new Set(['logging/setLevel', ...SUBSCRIBING]);
-/** Methods of the modern era that no legacy client has. */
-const MODERN_METHODS = new Set(['server/discover', 'subscriptions/listen']);
-/** What a legacy client says that no modern server would understand. */
-const LEGACY_NOTIFICATIONS = new Set([
-  'notifications/initialized',
-  'notifications/roots/list_changed',
-  'notifications/progress',
-  'notifications/tasks/status',
-]);
 
 export class DowngradeLane implements Lane, UpstreamMember {
   readonly #options: DowngradeOptions;
@@ -60,7 +52,7 @@ export class DowngradeLane implements Lane, UpstreamMember {
   readonly #questions: Questions;
   readonly #calls = new Map<Exchange, LaneCall>();
   readonly #wrapped = new WrappedTools();
-  readonly #kept = new KeptRequests();
+  readonly #kept = new KeptBytes();
   #client: DowngradedClient = SESSIONLESS_CLIENT;
   #offered: Offered | undefined;
   #level: string | undefined;
@@ -75,6 +67,7 @@ export class DowngradeLane implements Lane, UpstreamMember {
     this.#subscriptions = new Subscriptions({
       upstream: own,
       clock: options.clock,
+      most: options.subscriptions,
       envelope: () => this.#client.envelope,
       deliver: (parts) => options.host.placeNotification(parts, false),
     });
@@ -108,7 +101,7 @@ export class DowngradeLane implements Lane, UpstreamMember {
     const { method } = exchange;
     if (method === 'initialize') this.#initialize(exchange, message);
     else if (method === 'ping') answer(exchange);
-    else if (!this.#isOffered(method)) refuse(exchange, -32601, `${method} is not offered to this client`);
+    else if (!this.#isAvailable(method)) refuse(exchange, -32601, `${method} is not offered to this client`);
     else if (isArrayAt(message.bytes, message.envelope.paramsStart))
       refuse(exchange, -32602, 'the params must be an object');
     else if (method === 'logging/setLevel') this.#setLevel(exchange, message);
@@ -117,7 +110,7 @@ export class DowngradeLane implements Lane, UpstreamMember {
   }
 
   notification({ bytes, envelope }: ClientMessage): void {
-    if (!LEGACY_NOTIFICATIONS.has(envelope.method)) this.#processes.own?.send([bytes]);
+    if (isPassedOn(envelope.method)) this.#processes.own?.send([bytes]);
   }
 
   response(message: ClientMessage): void {
@@ -162,14 +155,9 @@ export class DowngradeLane implements Lane, UpstreamMember {
     this.#options.host.laneEnded(error);
   }
 
-  /** What the legacy era has, and this server: a client is told so as by a server of its own era. */
-  #isOffered(method: string): boolean {
-    if (MODERN_METHODS.has(method) || method.startsWith('tasks/')) return false;
-    if (!SESSION_METHODS.has(method)) return true;
-    if (!this.#processes.hasSession) return false;
-    return method === 'logging/setLevel'
-      ? this.#offered?.logging !== false
-      : this.#offered?.subscribe !== false;
+  #isAvailable(method: string): boolean {
+    const { hasSession } = this.#processes;
+    return isAvailable(method, { hasSession, offered: this.#offered });
   }
 
   #initialize(exchange: Exchange, message: ClientMessage): void {
@@ -216,11 +204,10 @@ export class DowngradeLane implements Lane, UpstreamMember {
     queueMicrotask(() => this.#options.host.laneEnded(error));
   }
 
-  #setLevel(exchange: Exchange, { bytes, envelope }: ClientMessage): void {
-    const level = memberNamed(membersOf(bytes, envelope.paramsStart), 'level');
-    const text = level && stringAt(bytes, level.valueStart);
-    if (text === undefined || !LEVELS.has(text)) return refuse(exchange, -32602, 'no such log level');
-    this.#level = text;
+  #setLevel(exchange: Exchange, message: ClientMessage): void {
+    const level = levelOf(message);
+    if (level === undefined) return refuse(exchange, -32602, 'no such log level');
+    this.#level = level;
     answer(exchange);
   }
 

@@ -59,8 +59,6 @@ export class Processes {
 
   async close(options: { readonly force: boolean }): Promise<void> {
     this.#closed = true;
-    const ending = [...this.#live];
-    if (this.#common && this.#use !== 'shared') ending.push(this.#common);
-    await Promise.all(ending.map((upstream) => upstream.stop(options)));
+    if (this.#use !== 'shared') await Promise.all(this.live.map((upstream) => upstream.stop(options)));
   }
 }

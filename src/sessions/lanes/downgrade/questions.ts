@@ -6,7 +6,7 @@ import type { LaneHost } from '../lane.ts';
 
 interface Open {
   readonly exchange: Exchange;
-  readonly answered: (message: ClientMessage) => void;
+  readonly answered: (message: ClientMessage, id: number) => void;
 }
 
 export class Questions {
@@ -35,7 +35,7 @@ export class Questions {
     const key = idKey(rawId(message));
     const open = this.#open.get(key);
     this.#open.delete(key);
-    open?.answered(message);
+    open?.answered(message, Number(key));
   }
 
   /** Takes a question back where it was put. */

@@ -48,12 +48,13 @@ export function resultType({ line, members }: ObjectResult): string {
 }
 
 /** Members of a result that no legacy client knows. `_meta` goes when nothing but the modern era's envelope stands in it. */
-export function isModernOnly(method: string, { line }: ObjectResult): (member: Member) => boolean {
+export function isModernOnly(method: string, { line, members }: ObjectResult): (member: Member) => boolean {
   const cacheable = CACHEABLE.has(method);
+  const empty = members.filter((member) => member.name === '_meta' && isEnvelopeOnly(line, member));
   return (member) => {
     const { name } = member;
     if (name === 'ttlMs' || name === 'cacheScope') return cacheable;
-    return name === 'resultType' || (name === '_meta' && isEnvelopeOnly(line, member));
+    return name === 'resultType' || (name === '_meta' && empty.includes(member));
   };
 }
 

@@ -19,6 +19,8 @@ export interface Change {
 export interface SubscriptionsOptions {
   readonly upstream: Upstream;
   readonly clock: Clock;
+  /** Resources that may be subscribed to: all go with every new subscription. */
+  readonly most: number;
   /** Members of `_meta`, as JSON text without braces. */
   readonly envelope: () => string;
   readonly deliver: (parts: readonly Buffer[]) => void;
@@ -27,8 +29,7 @@ export interface SubscriptionsOptions {
 /** Milliseconds before a broken subscription is asked for again: the first time, and at most. One that has lived as long is a good one. */
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 60_000;
-/** Resources that one session may be subscribed to, and the characters of their URIs: all go with every new subscription. */
-const MOST_URIS = 1_024;
+/** Characters of all URIs that are subscribed to, and of those whose changes wait. */
 const MOST_URI_LENGTH = 256 * 1024;
 const METHOD_NOT_FOUND = -32601;
 
@@ -61,6 +62,7 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** Changes the set of resources; `done` is called when the server has taken it. */
   change(change: Change): void {
+    if (lengthOf(this.#waiting) + change.uri.length > MOST_URI_LENGTH) return change.done(TOO_MANY);
     this.#waiting.push(change);
     this.#renew();
   }
@@ -198,7 +200,7 @@ export class Subscriptions implements SubscriptionOwner {
     for (const uri of uris) length += uri.length;
     this.#underWay = this.#underWay.filter(({ uri, subscribes, done }) => {
       if (!subscribes) uris.delete(uri);
-      else if (uris.size >= MOST_URIS || length + uri.length > MOST_URI_LENGTH) {
+      else if (uris.size >= this.#options.most || length + uri.length > MOST_URI_LENGTH) {
         done(TOO_MANY);
         return false;
       } else uris.add(uri);
@@ -207,6 +209,10 @@ export class Subscriptions implements SubscriptionOwner {
     });
     return uris;
   }
+}
+
+function lengthOf(changes: readonly Change[]): number {
+  return changes.reduce((length, { uri }) => length + uri.length, 0);
 }
 
 const TOO_MANY = JSON.stringify({

@@ -13,8 +13,9 @@ import {
 import { needsWrap, wrapEdits } from './output-schema.ts';
 import { type ObjectResult, stripEdits } from './result.ts';
 
-/** Names that are remembered: more tools than any client could show to a model. */
-const MOST_NAMES = 10_000;
+/** Names that are remembered, and letters of one: more than any client could show to a model. */
+const MOST_NAMES = 1_000;
+const LONGEST_NAME = 256;
 
 /** Names of the tools whose output schema was wrapped for the client. */
 export class WrappedTools {
@@ -26,7 +27,7 @@ export class WrappedTools {
 
   set(name: string, wrapped: boolean): void {
     if (!wrapped) this.#names.delete(name);
-    else if (this.#names.size < MOST_NAMES) this.#names.add(name);
+    else if (this.#names.size < MOST_NAMES && name.length <= LONGEST_NAME) this.#names.add(name);
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHttpAgent, type HttpEndpoint } from '../../src/channels/http-client.ts';
-import type { Message } from '../support/inbox.ts';
+import type { Message } from './inbox.ts';
 
 export interface PeerRequest {
   readonly method: string;
