@@ -23,6 +23,8 @@ export interface Sending {
 export interface ModernCall {
   /** What came for it and was not taken; over WebSocket also what came for others. */
   readonly inbox: Inbox;
+  /** The request as it was sent. */
+  readonly text: string;
   answer(): Promise<Received>;
   /** HTTP status, once the head of the response is there; WebSocket: 0. */
   status(): Promise<number>;
@@ -54,6 +56,8 @@ export abstract class ModernClient {
     return this.request('tools/call', { name, arguments: {}, ...more }, sending);
   }
 
+  /** Sends a notification; resolves with the HTTP status (WebSocket: 0). */
+  abstract notify(method: string, params?: Record<string, unknown>): Promise<number>;
   abstract close(): Promise<void>;
   protected abstract send(rawId: string, method: string, body: Body): ModernCall;
 }
@@ -87,13 +91,23 @@ export class ModernHttpClient extends ModernClient {
     this.url = url;
   }
 
+  async notify(method: string, params: Record<string, unknown> = {}): Promise<number> {
+    const headers = { ...modernHeaders(method, params), ...bearer(this.options.key) };
+    const _meta = envelope(this.options.capabilities);
+    const body = JSON.stringify({ jsonrpc: '2.0', method, params: { ...params, _meta } });
+    const response = await open(this.url, { method: 'POST', headers, body });
+    await response.body();
+    return response.status;
+  }
+
   async close(): Promise<void> {
     for (const response of this.#open) response.close();
   }
 
   protected send(rawId: string, method: string, { params, sending }: Body): ModernCall {
+    const text = requestText(rawId, method, params);
     const headers = { ...modernHeaders(method, params), ...bearer(this.options.key), ...sending.headers };
-    const posted = open(this.url, { method: 'POST', headers, body: requestText(rawId, method, params) });
+    const posted = open(this.url, { method: 'POST', headers, body: text });
     const inbox = new Inbox();
     posted.then(
       (response) => this.#read(response, inbox),
@@ -101,6 +115,7 @@ export class ModernHttpClient extends ModernClient {
     );
     return {
       inbox,
+      text,
       answer: () => inbox.answer(rawId),
       status: async () => (await posted).status,
       leave: async () => (await posted).close(),
@@ -110,7 +125,7 @@ export class ModernHttpClient extends ModernClient {
   async #read(response: OpenResponse, inbox: Inbox): Promise<void> {
     this.#open.add(response);
     if (!response.isEvents) inbox.push(await response.text(), 'json');
-    else for await (const { data } of response.events()) if (data !== '') inbox.push(data, 'events');
+    else for await (const { data, id } of response.events()) if (data !== '') inbox.push(data, 'events', id);
     this.#open.delete(response);
     inbox.end('the response has ended');
   }
@@ -131,14 +146,20 @@ export class ModernWsClient extends ModernClient {
     return new ModernWsClient(await WsClient.connect(url, key === undefined ? {} : { key }), options);
   }
 
+  notify(method: string, params: Record<string, unknown> = {}): Promise<number> {
+    return this.inner.notify(method, { ...params, _meta: envelope(this.options.capabilities) });
+  }
+
   async close(): Promise<void> {
     if (this.inner.socket.readyState !== WebSocket.CLOSED) await this.inner.close();
   }
 
   protected send(rawId: string, method: string, { params }: Body): ModernCall {
     const { inner } = this;
-    void inner.send(requestText(rawId, method, params));
+    const text = requestText(rawId, method, params);
+    void inner.send(text);
     return {
+      text,
       inbox: inner.inbox,
       answer: () => inner.inbox.answer(rawId),
       status: () => Promise.resolve(0),
