@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['log'],
   api: ['servers', 'templates', 'packages', 'auth', 'log'],
   control: ['servers', 'templates', 'packages', 'log'],
-  cluster: ['runtimes', 'servers', 'link', 'log', ...SUPERVISOR_CONTRACTS],
+  cluster: ['runtimes', 'servers', 'link', 'jsonrpc', 'log', ...SUPERVISOR_CONTRACTS],
   controller: ['servers', 'log'],
   cli: ['main.ts', 'gateway.ts', 'auth', 'settings', 'log'],
 };
@@ -49,7 +49,7 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^@modelcontextprotocol\//, ['control']],
   [/^commander$/, ['cli']],
   [/^pino$/, ['log']],
-  [/^ws$/, ['transports', 'channels']],
+  [/^ws$/, ['transports', 'channels', 'cluster']],
   [/^yaml$/, ['settings']],
   [/^node:sqlite$/, ['store']],
   [/^node:child_process$/, ['supervisor', 'packages', 'cli']],

@@ -2,6 +2,7 @@
 import type { BerthError } from '../../src/errors.ts';
 import { byteLength } from '../../src/jsonrpc/edit.ts';
 import type { Link } from '../../src/link/link.ts';
+import type { CallRequest } from '../../src/sessions/call-request.ts';
 import type { Conversation, ConversationTarget } from '../../src/sessions/conversation.ts';
 import { rawId } from '../../src/sessions/message.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   ReaderEnd,
   StreamReader,
 } from '../../src/sessions/reader.ts';
-import type { CallRequest } from '../../src/sessions/call-request.ts';
 import { eventually } from '../support/local-process.ts';
 
 /** One modern call as the supervisor would see it. */

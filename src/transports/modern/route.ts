@@ -1,10 +1,10 @@
 /** Where a modern request goes: to the replica that holds its parked call, else to the one of its principal (data-path.md 5.4, 7.1). */
 import { BerthError } from '../../errors.ts';
 import { readString } from '../../jsonrpc/envelope.ts';
+import type { ModernCall } from '../../sessions/call-request.ts';
 import type { Conversation } from '../../sessions/conversation.ts';
 import type { ClientMessage } from '../../sessions/message.ts';
 import type { ParkRecord, StreamEvent } from '../../sessions/reader.ts';
-import type { ModernCall } from '../../sessions/call-request.ts';
 import type { Caller, DataPlane, ServedServer, StateClaims } from '../context.ts';
 
 export interface ModernCaller {
