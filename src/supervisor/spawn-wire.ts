@@ -24,6 +24,7 @@ export type SpawnRecord =
 export const MAX_REQUEST = 1024 * 1024;
 const HEAD = 5;
 const MAX_RECORD = 64 * 1024;
+const MAX_TEXT = 120;
 const STEPS: Readonly<Record<string, SpawnStep>> = {
   u: 'refused',
   b: 'request',
@@ -123,7 +124,9 @@ function toFailure(content: Buffer): SpawnRecord {
   const step = STEPS[String.fromCharCode(content[0] ?? 0)] ?? 'system';
   const error = content.readInt32BE(1);
   const code = error > 0 ? getSystemErrorName(-error) : 'unknown error';
-  return { kind: 'failed', step, code, text: content.toString('utf8', HEAD) };
+  // It comes from the container of the server, which nobody trusts.
+  const text = content.toString('latin1', HEAD, HEAD + MAX_TEXT).replace(/[^ -~]/g, '?');
+  return { kind: 'failed', step, code, text };
 }
 
 function toExit(content: Buffer): ProcessExit {
