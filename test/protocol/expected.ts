@@ -9,6 +9,7 @@ type Cells = OutcomeName | readonly [legacy: OutcomeName, modern: OutcomeName, d
 /** The same over every transport of the client, or different ones. */
 type Row = Cells | Partial<Record<Transport, Cells>>;
 
+/** The table, feature by feature, in no order that counts. */
 /* biome-ignore format: a table */
 export const EXPECTED: Readonly<Record<string, Readonly<Record<ClientKind, Row>>>> = {
   'name, instructions and capabilities of the server':

@@ -6,6 +6,7 @@ import { lostFeatures } from './features/lost.ts';
 import { noticeFeatures } from './features/notices.ts';
 import type { Probes } from './probe.ts';
 
+/** Each feature by its name. */
 export const FEATURES: Probes = {
   ...callFeatures,
   ...lostFeatures,

@@ -27,6 +27,7 @@ export interface LegacyOptions {
 
 const NEWEST = '2025-11-25';
 
+/** A legacy client over any of the three transports. */
 export class LegacyMatrixClient implements MatrixClient {
   readonly era = 'legacy';
   readonly inner: McpClient;

@@ -30,6 +30,7 @@ const LISTS = { toolsListChanged: true, promptsListChanged: true, resourcesListC
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 const MOST_ROUNDS = 10;
 
+/** A modern client over either of its transports. */
 export class ModernMatrixClient implements MatrixClient {
   readonly era = 'modern';
   readonly inner: ModernClient;

@@ -11,6 +11,7 @@ import { ModernMatrixClient, type ModernTransport } from './modern-client.ts';
 /** Legacy clients with sessions, legacy clients of a server that keeps none, modern clients. */
 export type ClientKind = 'legacy' | 'stateless' | 'modern';
 
+/** The transports that each kind of client speaks. */
 export const TRANSPORTS_OF: Readonly<Record<ClientKind, readonly Transport[]>> = {
   legacy: ['streamable-http', 'sse', 'websocket'],
   stateless: ['streamable-http'],
@@ -22,6 +23,7 @@ export interface ConnectOptions {
   readonly protocolVersion?: string;
 }
 
+/** One such place, with the clients that were connected there. */
 export class Scene {
   readonly kind: ClientKind;
   readonly transport: Transport;

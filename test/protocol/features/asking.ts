@@ -65,7 +65,9 @@ async function askedLater(scene: Scene): Promise<OutcomeName> {
   const client = await scene.client();
   await callTool(client, 'test_ask_later');
   const outcome = await eventually('the late question is over', async () => {
-    const text = textOf((await callTool(client, 'test_late_answer')).answer);
+    const { answer } = await client.call('tools/list');
+    const tools = (answer.result?.tools ?? []) as { name: string; description: string }[];
+    const text = tools.find(({ name }) => name === 'test_ask_later')?.description.split('so far: ')[1];
     return text === 'asked' ? undefined : text;
   });
   if (outcome.startsWith('answered')) return 'works';
@@ -77,6 +79,7 @@ async function askedLater(scene: Scene): Promise<OutcomeName> {
   return scene.kind === 'stateless' ? 'not-asked' : 'outside-a-call';
 }
 
+/** Elicitation, sampling, roots, and where they may be asked. */
 export const askingFeatures: Probes = {
   'elicitation with a form': asks('test_elicitation', [FORM], /"username":"ada"/),
   'elicitation with a URL': visit,

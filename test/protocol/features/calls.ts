@@ -1,6 +1,7 @@
 /** Features of any server: what it is, what it offers, and calls of it. */
 import { expect } from 'vitest';
 import { BATCH_IDS, callTool, textOf } from '../matrix-client.ts';
+import { ModernMatrixClient } from '../modern-client.ts';
 import { observed, type Probes, refusal } from '../probe.ts';
 
 const NAME = 'berth-conformance-fixture';
@@ -14,6 +15,7 @@ const OFFERED = {
 const WITHOUT_SESSION = { tools: {}, prompts: {}, resources: {}, completions: {} };
 const OLDER_REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18'];
 
+/** What it is, its lists, and plain calls. */
 export const callFeatures: Probes = {
   'name, instructions and capabilities of the server': async (scene) => {
     const { opening, era } = await scene.client();
@@ -108,9 +110,12 @@ export const callFeatures: Probes = {
 
   ping: async (scene) => {
     const client = await scene.client();
-    const { answer } = await client.call('ping');
-    if (answer.error) return refusal(answer, { [-32601]: 'removed' });
-    expect(answer.result).toEqual({});
+    if (client instanceof ModernMatrixClient) {
+      const call = client.inner.start('ping');
+      expect(await call.status()).toBe(scene.transport === 'websocket' ? 0 : 404);
+      return refusal((await call.answer()).message, { [-32601]: 'removed' });
+    }
+    expect((await client.call('ping')).answer.result).toEqual({});
     return 'works';
   },
 

@@ -70,6 +70,7 @@ function callWithHeaders(client: MatrixClient, headers?: Record<string, string>)
   return client.call('tools/call', params, headers ? { headers } : {});
 }
 
+/** Structured results, caching hints, header parameters, tasks. */
 export const contentFeatures: Probes = {
   'structured results that are objects': async (scene) => {
     const client = await scene.client();

@@ -57,6 +57,7 @@ async function found({ inner }: LegacyMatrixClient, running: Running): Promise<v
   expect(textOf(message)).toBe('Reported three steps');
 }
 
+/** Cancellation, clients that vanish, answers that get lost. */
 export const lostFeatures: Probes = {
   'cancelling a call': async (scene) => {
     const client = await scene.client();
@@ -105,6 +106,10 @@ export const lostFeatures: Probes = {
       return 'works';
     }
     expect(runs).toBe(2);
+    await eventually(
+      'both have finished',
+      async () => (await soFar(client, `finished ${SLOW}`)) >= before + 2,
+    );
     return 'gone';
   },
 };

@@ -49,6 +49,7 @@ async function watching(
   }
 }
 
+/** Logs, list changes, subscriptions. */
 export const noticeFeatures: Probes = {
   'log messages, from the level that the client wants': async (scene) => {
     const client = await scene.client();
