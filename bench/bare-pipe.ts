@@ -71,9 +71,17 @@ function openHttpSession(): string {
   return session;
 }
 
+let common: string | undefined;
+
+/** Clients of the revision without sessions share one child. */
+function commonSession(): string {
+  common ??= openHttpSession();
+  return common;
+}
+
 function postHttp(req: IncomingMessage, res: ServerResponse): void {
   readJson(req, (message) => {
-    const given = req.headers['mcp-session-id'];
+    const given = req.headers['mcp-session-id'] ?? commonSession();
     const session = message.method === 'initialize' ? openHttpSession() : String(given);
     const pipe = pipes.get(session);
     if (pipe === undefined) return void res.writeHead(404).end();

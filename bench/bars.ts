@@ -1,5 +1,6 @@
 /** The bars of the project and whether this run met them. */
-import { cellId } from './plan.ts';
+import { LANES, PLAIN_LANE } from './lanes.ts';
+import { cellId, laneCellId } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
 import { BERTH_MEMORY, BERTH_SOCKET, IDLE } from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
@@ -44,6 +45,22 @@ function streamBars(books: Books): Bar[] {
       const cell = cellId(transport, 1, inFlight, 64);
       const ratio = callsPerSecond(books, cell, 'berth') / callsPerSecond(books, cell, 'bare');
       return atLeast(`${names[transport]}, ${inFlight} in flight, 64 B: to the bare pipe`, ratio, 0.8);
+    }),
+  );
+}
+
+/** A lane may cost more than a relay, as it does more; against the bridge that translates too it must show. */
+function laneBars(books: Books): Bar[] {
+  return LANES.flatMap((lane) =>
+    [1, 16].flatMap((inFlight) => {
+      const cell = laneCellId(lane, inFlight);
+      const berth = callsPerSecond(books, cell, 'berth');
+      const bare = callsPerSecond(books, cell, 'bare');
+      const name = `lane ${lane.name}, ${inFlight} in flight`;
+      const toBare = atLeast(`${name}: to the bare pipe`, berth / bare, lane === PLAIN_LANE ? 0.75 : 0.5);
+      if (lane === PLAIN_LANE) return [toBare];
+      const peer = callsPerSecond(books, cell, 'mcp-proxy');
+      return [toBare, atLeast(`${name}: to mcp-proxy's translation`, berth / peer, 3)];
     }),
   );
 }
@@ -112,6 +129,7 @@ export function bars(books: Books): Bar[] {
     ...httpBars(books),
     ...streamBars(books),
     manySessions(books),
+    ...laneBars(books),
     ...openBars(books),
     ...idleBars(books),
     ...unreadBars(books),

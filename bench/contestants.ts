@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { BERTH_ENV, berthArgs, berthProgram } from './berth.ts';
 import type { Target, Transport } from './clients/session.ts';
+import type { Era } from './lanes.ts';
 
 export type ContestantName = 'bare' | 'berth' | 'supergateway' | 'mcp-proxy';
 
@@ -44,6 +45,8 @@ interface StartOptions {
   readonly command: readonly string[];
   /** Warm spares (Berth only). */
   readonly spares?: number;
+  /** What the server speaks (mcp-proxy must be told); legacy by default. */
+  readonly server?: Era;
 }
 
 function shellWord(text: string): string {
@@ -75,7 +78,16 @@ function programArgs(name: ContestantName, port: number, options: StartOptions):
     case 'supergateway':
       return supergatewayArgs(port, options);
     case 'mcp-proxy':
-      return [MCP_PROXY, '--port', String(port), '--host', '127.0.0.1', '--', ...options.command];
+      return [
+        MCP_PROXY,
+        '--port',
+        String(port),
+        '--host',
+        '127.0.0.1',
+        ...(options.server === 'modern' ? ['--upstreamProtocol', 'modern'] : []),
+        '--',
+        ...options.command,
+      ];
   }
 }
 

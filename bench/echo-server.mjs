@@ -1,4 +1,5 @@
 // The server behind every contestant: newline-delimited JSON-RPC on stdio, as little work per call as possible.
+// With the argument `modern` it speaks revision 2026-07-28 and nothing else, else the legacy revisions.
 // Tools: `echo` returns its text; `flood` sends `count` log notifications of `bytes` bytes each before it answers.
 
 const tools = [
@@ -14,7 +15,12 @@ const tools = [
   },
 ];
 
-const text = (value) => ({ content: [{ type: 'text', text: value }] });
+const modern = process.argv.includes('modern');
+const complete = modern ? { resultType: 'complete' } : {};
+const cached = modern ? { ttlMs: 600_000, cacheScope: 'public' } : {};
+const serverInfo = { name: 'bench-echo', version: '1.0.0' };
+
+const text = (value) => ({ ...complete, content: [{ type: 'text', text: value }] });
 
 // Standard output is blocking on Linux: a full pipe stops this program, which is what the unread-client case wants.
 function flood({ count = 1, bytes = 1024 }) {
@@ -24,15 +30,24 @@ function flood({ count = 1, bytes = 1024 }) {
   return text(String(count));
 }
 
+const discovered = {
+  ...complete,
+  ...cached,
+  supportedVersions: ['2026-07-28'],
+  capabilities: { tools: {} },
+  _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
+};
+
 function result(method, params) {
   if (method === 'tools/call')
     return params.name === 'flood' ? flood(params.arguments ?? {}) : text(params.arguments.text);
-  if (method === 'tools/list') return { tools };
+  if (method === 'tools/list') return { ...complete, ...cached, tools };
+  if (modern) return method === 'server/discover' ? discovered : undefined;
   if (method === 'initialize') {
     return {
       protocolVersion: params.protocolVersion,
       capabilities: { tools: {}, logging: {} },
-      serverInfo: { name: 'bench-echo', version: '1.0.0' },
+      serverInfo,
     };
   }
   return method === 'ping' || method === 'logging/setLevel' ? {} : undefined;

@@ -1,7 +1,10 @@
 /** What the runner asks a load process to do, and what it answers: one JSON line each. */
 import type { Target, Transport } from './clients/session.ts';
+import type { BenchLane } from './lanes.ts';
 
 interface JobBase {
+  /** Client and server of other eras than the legacy relay's. */
+  readonly lane?: BenchLane;
   readonly transport: Transport;
   readonly target: Target;
 }

@@ -4,6 +4,7 @@
  */
 import { createSession } from './clients/create-session.ts';
 import { HttpSession } from './clients/http-session.ts';
+import { envelope } from './clients/modern-session.ts';
 import { awaitAnswer } from './clients/pending.ts';
 import { type BenchSession, callBody, nextId } from './clients/session.ts';
 import type {
@@ -38,7 +39,7 @@ function inputEnded(): Promise<void> {
 }
 
 async function openSessions(job: Job, count: number): Promise<BenchSession[]> {
-  const sessions = Array.from({ length: count }, () => createSession(job.transport, job.target));
+  const sessions = Array.from({ length: count }, () => createSession(job.transport, job.target, job.lane));
   let next = 0;
   const opener = async (): Promise<void> => {
     for (let session = sessions[next++]; session !== undefined; session = sessions[next++])
@@ -60,7 +61,8 @@ class Caller {
 
   constructor(job: CallsJob) {
     const text = 'x'.repeat(job.payloadBytes);
-    this.#body = callBody('echo', { text }, job.payloadBytes);
+    const more = job.lane?.client === 'modern' ? envelope(job.lane.capabilities) : '';
+    this.#body = callBody('echo', { text }, job.payloadBytes, more);
     this.#from = performance.now() + job.warmUpMs;
     this.#until = this.#from + job.measureMs;
   }

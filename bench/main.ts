@@ -2,7 +2,7 @@
  * `npm run bench`: Berth beside bare pipes and two other bridges, in one run. Never fails on a bar.
  *
  * --quick             one short round (a few minutes less, and less to rely on)
- * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, open, idle, unread
+ * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, lanes, open, idle, unread
  * --contestants A,B   only these of bare, berth, supergateway, mcp-proxy
  * --rounds N          other number of rounds
  * --full              instead of all this the threats and faults at full size (ten minutes); --only takes rows such as T-33
@@ -15,12 +15,12 @@ import { parseArgs } from 'node:util';
 import { Book } from './book.ts';
 import { CONTESTANTS, type ContestantName } from './contestants.ts';
 import { runFull } from './full/run.ts';
-import { FULL, type Plan, QUICK, throughputCells, wanted } from './plan.ts';
+import { FULL, laneCells, type Plan, QUICK, throughputCells, wanted } from './plan.ts';
 import { report } from './report.ts';
 import type { Books } from './summary.ts';
 import { IDLE, runIdle } from './workloads/idle.ts';
 import { OPENING, runOpening } from './workloads/opening.ts';
-import { runThroughput } from './workloads/throughput.ts';
+import { runLanes, runThroughput } from './workloads/throughput.ts';
 import { runUnread, UNREAD } from './workloads/unread.ts';
 
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
@@ -66,6 +66,7 @@ async function measure(plan: Plan): Promise<Books> {
   for (const [transport, cells] of throughputCells(plan)) {
     await runThroughput(transport, cells, { plan, book: books.calls, log });
   }
+  await runLanes(laneCells(plan), { plan, book: books.calls, log });
   if (wanted(plan, OPENING)) await runOpening(plan, books.opening, log);
   if (wanted(plan, IDLE)) await runIdle(plan, books.idle, log);
   if (wanted(plan, UNREAD)) await runUnread(plan, books.unread, log);

@@ -1,6 +1,7 @@
 /** What a run measures and for how long. */
 import type { Transport } from './clients/session.ts';
 import type { ContestantName } from './contestants.ts';
+import { type BenchLane, LANES } from './lanes.ts';
 
 /** One throughput case. */
 export interface Cell {
@@ -9,6 +10,8 @@ export interface Cell {
   readonly sessions: number;
   readonly inFlight: number;
   readonly payloadBytes: number;
+  /** Other eras than the legacy relay's. */
+  readonly lane?: BenchLane;
   /** How often each contestant has a turn in a round: small calls carry the bars and vary the most. */
   readonly turns: number;
 }
@@ -81,6 +84,22 @@ export function cellsOf(transport: Transport): Cell[] {
     [1, 16].map((inFlight) => cell(transport, 1, inFlight, bytes)),
   );
   return transport === 'http' ? [...cells, cell('http', MANY_SESSIONS, 1, SMALL)] : cells;
+}
+
+/** The id of a lane's case. */
+export function laneCellId(lane: BenchLane, inFlight: number): string {
+  return `lanes/${lane.name}/1x${inFlight}/${SMALL}`;
+}
+
+/** The cases of the lanes that a plan wants. */
+export function laneCells(plan: Plan): Cell[] {
+  return LANES.flatMap((lane) =>
+    [1, 16].map((inFlight) => ({
+      ...cell('http', 1, inFlight, SMALL),
+      id: laneCellId(lane, inFlight),
+      lane,
+    })),
+  ).filter((each) => wanted(plan, each.id));
 }
 
 /** Whether the plan's filter lets a case through. */

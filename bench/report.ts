@@ -3,7 +3,7 @@ import { bars } from './bars.ts';
 import type { Book } from './book.ts';
 import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts';
 import { machineLines } from './machine.ts';
-import { type Cell, type Plan, throughputCells } from './plan.ts';
+import { type Cell, laneCells, type Plan, throughputCells } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
 import { BERTH_MEMORY, BERTH_SOCKET, IDLE, type IdleResult } from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
@@ -55,6 +55,31 @@ function throughput(books: Books, cells: readonly Cell[]): string[] {
     return [title(cell), ...own, ...ratios.map((ratio) => figure(ratio, 2))];
   });
   return ['## Calls per second', '', ...table(head, rows)];
+}
+
+function lanes(books: Books, cells: readonly Cell[]): string[] {
+  const head = [
+    'calls per second; µs of its own processor time per call',
+    'bare pipe',
+    'Berth',
+    'mcp-proxy',
+    'Berth : bare pipe',
+    'Berth : mcp-proxy',
+  ];
+  const rows = cells.flatMap((cell) => {
+    if (!cell.lane) return [];
+    const of = (who: ContestantName): number => callsPerSecond(books, cell.id, who);
+    const bare = of('bare');
+    const own = (['bare', 'berth', 'mcp-proxy'] as const).map((who) => {
+      const cost = middle(books.calls, cell.id, who, (value) => value.gatewayUs);
+      return entry(books.calls, cell.id, who, `${figure(of(who), 0)}; ${figure(cost, 0)}`);
+    });
+    const ratios = [of('berth') / bare, of('berth') / of('mcp-proxy')].map((ratio) => figure(ratio, 2));
+    return [[`${cell.lane.name}, ${cell.inFlight} in flight`, ...own, ...ratios]];
+  });
+  const note =
+    "Streamable HTTP, 64 B. relay-modern: both sides 2026-07-28. upgrade: a client of 2026-07-28, a server of 2025-11-25; downgrade: the reverse; asking: the client declares elicitation, sampling and roots. The bare pipe translates nothing and checks nothing: behind it stands a server of the client's own revision.";
+  return ['## Lanes', '', ...table(head, rows), note, ''];
 }
 
 function latencies(books: Books, cells: readonly Cell[]): string[] {
@@ -138,7 +163,7 @@ function barTable(books: Books): string[] {
   return ['## Bars', '', ...table(['what', 'wanted', 'this run', ''], rows)];
 }
 
-function failures(books: Books, cells: readonly Cell[]): string[] {
+function failures(books: Books, cells: readonly Cell[], lanesOf: readonly Cell[]): string[] {
   const lines: string[] = [];
   const collect = <T extends object>(book: Book<T>, cell: string, whos: readonly string[]): void => {
     for (const who of whos) {
@@ -146,7 +171,7 @@ function failures(books: Books, cells: readonly Cell[]): string[] {
       if (text !== undefined) lines.push(`- ${cell}, ${who}: ${text}`);
     }
   };
-  for (const cell of cells) collect(books.calls, cell.id, CONTESTANTS);
+  for (const cell of [...cells, ...lanesOf]) collect(books.calls, cell.id, CONTESTANTS);
   collect(books.opening, OPENING, OPEN_ROWS);
   collect(
     books.idle,
@@ -175,9 +200,10 @@ export function report(books: Books, plan: Plan): string {
     '',
     ...barTable(books),
     ...(books.calls.size > 0 ? [...throughput(books, cells), ...latencies(books, cells)] : []),
+    ...(laneCells(plan).length > 0 ? lanes(books, laneCells(plan)) : []),
     ...(books.opening.size > 0 ? opening(books) : []),
     ...(books.idle.size > 0 ? idle(books) : []),
     ...(books.unread.size > 0 ? unread(books, plan) : []),
-    ...failures(books, cells),
+    ...failures(books, cells, laneCells(plan)),
   ].join('\n');
 }

@@ -126,6 +126,11 @@ export const ERROR_TABLE = {
     rpc: -32603,
     hint: 'Start a gateway with: berth start, or give its address with --url.',
   },
+  'remote-failed': {
+    status: 502,
+    rpc: -32603,
+    hint: 'Check the address of the remote server, and whether it is up.',
+  },
   stopped: { status: 503, rpc: -32000, hint: 'Start the server with: berth run.' },
 } as const satisfies Record<string, ErrorEntry>;
 

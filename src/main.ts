@@ -17,7 +17,9 @@ import { createLog, type Log } from './log/log.ts';
 import type { Packages } from './packages/package.ts';
 import { createPackages } from './packages/packages.ts';
 import { createLocalHost } from './runtimes/local-host.ts';
+import { createRemotePolicy } from './servers/remote-policy.ts';
 import { ServerManager } from './servers/server-manager.ts';
+import { UsageRecorder } from './servers/usage-recorder.ts';
 import { parseFlags } from './settings/flags.ts';
 import { loadSettings } from './settings/load.ts';
 import type { Settings } from './settings/schema.ts';
@@ -80,6 +82,14 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const host = await openHost(settings, log, undo);
   const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'));
   undo(() => store.close());
+  const usage = new UsageRecorder({
+    host,
+    store: store.usage,
+    clock: systemClock,
+    keepDays: settings.usage.keepDays,
+    onError: (error) => log.error({ error }, 'the use of servers could not be recorded'),
+  });
+  undo(() => usage.close());
   const templates = await loadCatalogue(TEMPLATES);
   for (const problem of templates.problems) log.error({ problem }, 'a template was left out');
   const packages = createPackages({ dataDir: settings.dataDir });
@@ -89,12 +99,17 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     host,
     store,
     templates,
+    usage,
     publicUrl: () => url,
     homes: join(settings.dataDir, 'homes'),
     allow: settings.allow,
+    remote: createRemotePolicy(settings.remote.allowedHosts),
     limits: settings.limits,
     maxServers: settings.limits.servers,
     parallelStarts: settings.limits.parallelStarts,
+    health: settings.health,
+    onDegraded: ({ name }, failure) =>
+      log.warn({ server: name, code: failure.code }, `health checks fail: ${failure.message}`),
   });
   undo(() => manager.close());
   const keys = new KeyStore({ dataDir: settings.dataDir, configured: settings.keys });
@@ -156,7 +171,8 @@ async function openHost(
   });
   if (swept.length > 0)
     log.warn({ processes: swept.length }, 'ended processes that a killed gateway had left');
-  const host = createLocalHost({ owner: lock.owner, table });
+  const remote = createRemotePolicy(settings.remote.allowedHosts);
+  const host = createLocalHost({ owner: lock.owner, table, remote });
   process.once('exit', host.killNow);
   undo(async () => {
     await host.close();

@@ -44,23 +44,25 @@ export function exchange(
 
 export class HttpSession implements BenchSession {
   readonly #target: Target;
+  readonly #initialize: CallBody;
   readonly #idle: HttpConnection[] = [];
   readonly #all: HttpConnection[] = [];
   #headers = '';
   #session = '';
   #stream: HttpConnection | undefined;
 
-  constructor(target: Target) {
+  constructor(target: Target, initialize: CallBody = INITIALIZE) {
     this.#target = target;
+    this.#initialize = initialize;
     this.#headers = this.#postHeaders('');
   }
 
   async open(): Promise<void> {
     const id = nextId();
-    const first = await this.#post(`${INITIALIZE.before}${id}${INITIALIZE.after}`);
+    const first = await this.#post(`${this.#initialize.before}${id}${this.#initialize.after}`);
     const fault =
       first.status === 200
-        ? answerFault(first.body, id, INITIALIZE)
+        ? answerFault(first.body, id, this.#initialize)
         : new Error(`initialize: status ${first.status}`);
     if (fault !== undefined) throw fault;
     this.#session = /\r\nmcp-session-id: *([^\r]+)/i.exec(first.headers)?.[1] ?? '';

@@ -42,10 +42,11 @@ const EMPTY = Buffer.alloc(0);
 const ID_MEMBER = Buffer.from('"id":');
 const ERROR_MEMBER = Buffer.from('"error":');
 
-/** A `tools/call` of the echo server's tool with the given arguments. */
-export function callBody(tool: string, args: Record<string, unknown>, answerBytes = 0): CallBody {
+/** A `tools/call` of the echo server's tool with the given arguments. `more`: a further member of the params, JSON text. */
+export function callBody(tool: string, args: Record<string, unknown>, answerBytes = 0, more = ''): CallBody {
   const params = JSON.stringify({ name: tool, arguments: args });
-  return requestBody('tools/call', params, answerBytes);
+  const whole = more === '' ? params : `${params.slice(0, -1)},${more}}`;
+  return requestBody('tools/call', whole, answerBytes);
 }
 
 /** A request of any method with its parameters as JSON text. */
@@ -57,14 +58,16 @@ export function requestBody(method: string, params: string, answerBytes = 0): Ca
   return { before, after, afterBytes: large ? Buffer.from(after) : EMPTY, large, length, answerBytes };
 }
 
-export const INITIALIZE = requestBody(
-  'initialize',
-  JSON.stringify({
-    protocolVersion: PROTOCOL_VERSION,
-    capabilities: {},
-    clientInfo: { name: 'bench', version: '1.0.0' },
-  }),
-);
+/** An `initialize` that declares `capabilities` (JSON text). */
+export function initializeBody(capabilities: string): CallBody {
+  const clientInfo = '{"name":"bench","version":"1.0.0"}';
+  return requestBody(
+    'initialize',
+    `{"protocolVersion":"${PROTOCOL_VERSION}","capabilities":${capabilities},"clientInfo":${clientInfo}}`,
+  );
+}
+
+export const INITIALIZE = initializeBody('{}');
 
 export const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
 

@@ -9,6 +9,7 @@ import {
   unavailable,
 } from '../contestants.ts';
 import type { CallsResult } from '../job.ts';
+import type { BenchLane } from '../lanes.ts';
 import type { Cell, Plan } from '../plan.ts';
 import { runJob } from '../worker.ts';
 
@@ -16,7 +17,7 @@ const DEADLINE_MS = 15_000;
 const WARM_UP_MS = 1500;
 
 async function measure(contestant: Contestant, cell: Cell, plan: Plan): Promise<CallsResult> {
-  const { transport, sessions, inFlight, payloadBytes } = cell;
+  const { transport, sessions, inFlight, payloadBytes, lane } = cell;
   const { warmUpMs, measureMs } = plan;
   const job = {
     transport,
@@ -26,6 +27,7 @@ async function measure(contestant: Contestant, cell: Cell, plan: Plan): Promise<
     warmUpMs,
     measureMs,
     gatewayPid: contestant.pid,
+    ...(lane && { lane }),
   };
   const result = await runJob({ mode: 'calls', target: contestant.target, ...job }, DEADLINE_MS);
   if (result.errors > 0) throw new Error(`${result.errors} failed calls: ${result.firstError ?? ''}`);
@@ -35,11 +37,13 @@ async function measure(contestant: Contestant, cell: Cell, plan: Plan): Promise<
 /** The running contestants of one transport; one whose turn failed is started anew before its next. */
 class Line {
   readonly #transport: Transport;
+  readonly #lane: Pick<BenchLane, 'client' | 'server'>;
   readonly #running = new Map<ContestantName, Contestant>();
   readonly #failed = new Map<ContestantName, unknown>();
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, lane: Pick<BenchLane, 'client' | 'server'>) {
     this.#transport = transport;
+    this.#lane = lane;
   }
 
   async get(name: ContestantName): Promise<Contestant> {
@@ -48,7 +52,11 @@ class Line {
     const failed = this.#failed.get(name);
     if (failed !== undefined) throw failed;
     try {
-      const contestant = await startContestant(name, { transport: this.#transport, command: ECHO_COMMAND });
+      // The bare pipe translates nothing: behind it the server speaks what the client speaks.
+      const server = name === 'bare' ? this.#lane.client : this.#lane.server;
+      const command = server === 'modern' ? [...ECHO_COMMAND, 'modern'] : ECHO_COMMAND;
+      const options = { transport: this.#transport, server, command };
+      const contestant = await startContestant(name, options);
       this.#running.set(name, contestant);
       return contestant;
     } catch (error) {
@@ -113,10 +121,31 @@ interface Run {
 /** Measures all cases of one transport. */
 export async function runThroughput(transport: Transport, cells: readonly Cell[], run: Run): Promise<void> {
   const { plan } = run;
+  const names = plan.contestants.filter((name) => unavailable(name, transport) === undefined);
+  await measureCells(new Line(transport, { client: 'legacy', server: 'legacy' }), names, cells, run);
+}
+
+/** Measures the lanes, each with its own line of contestants. supergateway translates nothing and takes no part. */
+export async function runLanes(cells: readonly Cell[], run: Run): Promise<void> {
+  for (const lane of new Set(cells.map((cell) => cell.lane))) {
+    if (!lane) continue;
+    const own = cells.filter((cell) => cell.lane === lane);
+    const names = run.plan.contestants.filter(
+      (name) => name !== 'supergateway' && unavailable(name, 'http') === undefined,
+    );
+    await measureCells(new Line('http', lane), names, own, run);
+  }
+}
+
+async function measureCells(
+  line: Line,
+  names: readonly ContestantName[],
+  cells: readonly Cell[],
+  run: Run,
+): Promise<void> {
+  const { plan } = run;
   const [first] = cells;
   if (first === undefined) return;
-  const line = new Line(transport);
-  const names = plan.contestants.filter((name) => unavailable(name, transport) === undefined);
   try {
     await warmUp(line, names, plan, first);
     for (let round = 1; round <= plan.rounds; round += 1) {

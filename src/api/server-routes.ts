@@ -8,7 +8,7 @@ import type { ApiVariables } from './request-checks.ts';
 import { readJson } from './request-checks.ts';
 
 const SERVERS = '/api/v1/servers';
-const STATES = ['stopped', 'pending', 'starting', 'running', 'failed'] as const;
+const STATES = ['stopped', 'pending', 'starting', 'running', 'failed', 'degraded'] as const;
 
 export interface ServerRoutesInput {
   readonly manager: ServerManager;
@@ -27,7 +27,7 @@ function addCollection(api: Hono<ApiVariables>, { manager }: ServerRoutesInput):
     const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
     const spec = parseServerSpec(await readJson(context.req.raw));
     const { server, created } = await manager.run(spec, { wait, signal: context.req.raw.signal });
-    const pending = server.status.state !== 'running';
+    const pending = server.status.replicas.ready === 0;
     return context.json(server, pending ? 202 : created ? 201 : 200, {
       Location: `${SERVERS}/${server.name}`,
     });
@@ -46,6 +46,10 @@ function addCollection(api: Hono<ApiVariables>, { manager }: ServerRoutesInput):
 
   api.get(`${SERVERS}/:name`, (context) => context.json(manager.get(context.req.param('name'))));
 
+  api.get(`${SERVERS}/:name/health`, async (context) =>
+    context.json(await manager.checkHealth(context.req.param('name'))),
+  );
+
   api.delete(`${SERVERS}/:name`, async (context) => {
     await manager.remove(context.req.param('name'), { force: queryFlag(context.req, 'force') });
     return context.body(null, 204);
@@ -56,7 +60,7 @@ function addVerbs(api: Hono<ApiVariables>, { manager }: ServerRoutesInput): void
   api.post(`${SERVERS}/:name/start`, async (context) => {
     const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
     const server = await manager.start(context.req.param('name'), { wait, signal: context.req.raw.signal });
-    return context.json(server, server.status.state === 'running' ? 200 : 202);
+    return context.json(server, server.status.replicas.ready > 0 ? 200 : 202);
   });
 
   api.post(`${SERVERS}/:name/stop`, async (context) => {

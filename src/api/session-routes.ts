@@ -1,10 +1,11 @@
-/** `/api/v1/servers/{name}/sessions`: who is connected to a server, and the way to end them. */
+/** `/api/v1/servers/{name}/sessions` and `/usage`: who is connected to a server, the way to end them, and how much it was used. */
 import type { Hono } from 'hono';
 import type { ServerManager } from '../servers/server-manager.ts';
-import { queryPage } from './query.ts';
+import { queryNumber, queryPage } from './query.ts';
 import type { ApiVariables } from './request-checks.ts';
 
 const SESSIONS = '/api/v1/servers/:name/sessions';
+const USAGE = '/api/v1/servers/:name/usage';
 
 export function addSessionRoutes(api: Hono<ApiVariables>, manager: ServerManager): void {
   api.get(SESSIONS, (context) => {
@@ -20,5 +21,10 @@ export function addSessionRoutes(api: Hono<ApiVariables>, manager: ServerManager
   api.delete(`${SESSIONS}/:id`, async (context) => {
     await manager.endSession(context.req.param('name'), context.req.param('id'));
     return context.body(null, 204);
+  });
+
+  api.get(USAGE, (context) => {
+    const days = queryNumber(context.req, 'days', { fallback: 30, max: 3_650 });
+    return context.json(manager.usage(context.req.param('name'), days));
   });
 }

@@ -23,6 +23,11 @@ const REQUEST_HEADERS =
   'Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id, X-Berth-Request, X-Request-ID';
 const RESPONSE_HEADERS = 'MCP-Protocol-Version, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Request-ID';
 const MAX_AGE_SECONDS = 600;
+/** Headers of a tool's parameters: their names are the tool's, and a wildcard does not count beside credentials. */
+const PARAMETER_HEADER = /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i;
+/** Characters of a preflight's list that are looked at, and names of it that are allowed. */
+const MOST_LISTED = 4_096;
+const MOST_PARAMETERS = 64;
 
 /** Header sets per allowed origin, made once. */
 export function createCors({ cors, allowedOrigins }: CorsSettings): Cors {
@@ -45,9 +50,25 @@ export function createCors({ cors, allowedOrigins }: CorsSettings): Cors {
     headersFor: (origin) => (origin === undefined ? undefined : answers.get(origin)),
     preflight({ method, headers }) {
       const { origin, 'access-control-request-method': requested } = headers;
-      return method === 'OPTIONS' && origin !== undefined && requested !== undefined
-        ? preflights.get(origin)
-        : undefined;
+      if (method !== 'OPTIONS' || origin === undefined || requested === undefined) return undefined;
+      const fields = preflights.get(origin);
+      return fields && withParameters(fields, headers['access-control-request-headers'] ?? '');
     },
+  };
+}
+
+/** Allows the parameters' headers that the page asks for, too. */
+function withParameters(fields: HeaderFields, listed: string): HeaderFields {
+  const names = listed
+    .slice(0, MOST_LISTED)
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => PARAMETER_HEADER.test(name))
+    .slice(0, MOST_PARAMETERS);
+  if (names.length === 0) return fields;
+  return {
+    ...fields,
+    'access-control-allow-headers': [REQUEST_HEADERS, ...names].join(', '),
+    vary: 'Origin, Access-Control-Request-Headers',
   };
 }

@@ -8,15 +8,19 @@ import { createGuard } from '../auth/guard.ts';
 import { createSealKey } from '../auth/key-ring.ts';
 import { KeyStore } from '../auth/keys.ts';
 import { createSealer } from '../auth/seal.ts';
+import { type BerthError, toBerthError } from '../errors.ts';
 import { createGateway } from '../gateway.ts';
 import { createInProcessLink } from '../link/in-process.ts';
-import { createLocalHost } from '../runtimes/local-host.ts';
+import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
 import { loadSettings } from '../settings/load.ts';
+import type { Era } from '../supervisor/handshake-report.ts';
 import { createProcessTable } from '../supervisor/process-table.ts';
 import type { Isolation, ServerDefinition } from '../supervisor/server-definition.ts';
 
 const NAME = 'bridge';
 const REPLICA = 'local';
+/** Milliseconds that the program may take to show what it speaks, before it is taken for a legacy one. */
+const TRY_OUT = 10_000;
 
 export interface BridgeOptions {
   readonly command: readonly [string, ...string[]];
@@ -26,10 +30,16 @@ export interface BridgeOptions {
   readonly isolation: Isolation;
   /** Warm spare processes. */
   readonly spares: number;
+  /** What the program is spoken to as; without it, it is tried out once. */
+  readonly era?: Era;
 }
 
 export interface Bridge {
   readonly url: string;
+  /** What the program showed to speak; empty when it showed nothing (see {@link Bridge.problem}). */
+  readonly eras: readonly Era[];
+  /** Why the program could not be tried out; clients get the same when they call. */
+  readonly problem?: BerthError;
   /** Ends sessions and processes; idempotent. */
   close(): Promise<void>;
 }
@@ -45,7 +55,9 @@ export async function runBridge(options: BridgeOptions): Promise<Bridge> {
   process.once('exit', host.killNow);
   const link = createInProcessLink(host.supervisor);
   const keys = new KeyStore({ dataDir: folder, configured: settings.keys });
-  const definition = define(options, settings.limits);
+  const given = define(options, settings.limits);
+  const tried = options.era ? { eras: [options.era] } : await tryOut(host, given);
+  const definition = tried.eras.length > 0 ? { ...given, eras: tried.eras } : given;
   const front = createGateway({
     settings,
     keys,
@@ -73,10 +85,23 @@ export async function runBridge(options: BridgeOptions): Promise<Bridge> {
     host.define(definition);
     const { port, address } = await front.listen(options.port, options.host);
     const url = settings.publicUrl ?? `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
-    return { url, close: () => (closing ??= close()) };
+    return { url, ...tried, close: () => (closing ??= close()) };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Starts the program once for each era. One that cannot be started is served all the same: it may be able to later. */
+async function tryOut(
+  host: LocalHost,
+  definition: ServerDefinition,
+): Promise<{ readonly eras: readonly Era[]; readonly problem?: BerthError }> {
+  try {
+    const limits = { ...definition.limits, startTimeout: TRY_OUT };
+    return { eras: (await host.probe({ ...definition, limits })).eras ?? [] };
+  } catch (error) {
+    return { eras: [], problem: toBerthError(error) };
   }
 }
 

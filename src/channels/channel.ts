@@ -13,8 +13,11 @@ export interface ChannelEnd {
 }
 
 export interface ChannelHandler {
-  /** One JSON-RPC message, in order: its exact bytes without line break, and their envelope. The buffer is the receiver's to keep. */
-  message(bytes: Buffer, envelope: Envelope): void;
+  /**
+   * One JSON-RPC message, in order: its exact bytes without line break, and their envelope. The buffer is the receiver's to keep.
+   * `call`: raw id of the request on whose own stream it came, where the channel has such streams (HTTP).
+   */
+  message(bytes: Buffer, envelope: Envelope, call?: string): void;
   /** A message longer than the limit was thrown away; `id` is the raw id bytes of an answer, as far as they could be read. */
   oversized(id: string | undefined, bytes: number): void;
   /** Bytes that are no JSON-RPC message (counted by the channel, never forwarded). */
@@ -25,9 +28,13 @@ export interface ChannelHandler {
   end(end: ChannelEnd): void;
 }
 
+/** `in` is what came from the server, `out` what it was sent. */
 export interface ChannelStats {
   readonly messagesIn: number;
   readonly messagesOut: number;
+  /** Bytes of messages, noise left out. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
   readonly noiseLines: number;
   readonly oversized: number;
 }

@@ -105,6 +105,7 @@ class MemoryChannel implements Channel, MemoryServerEnd {
     if (this.#closed || this.#ended) return true;
     this.#inbound.messagesOut++;
     this.#toServer.push(Buffer.concat(parts));
+    this.#inbound.bytesOut += byteLength(parts);
     this.#queuedBytes += byteLength(parts);
     this.#pump();
     if (this.#queuedBytes < QUEUE_MARK) return true;

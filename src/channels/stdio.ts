@@ -62,7 +62,9 @@ class StdioChannel implements Channel {
     this.#inbound.messagesOut++;
     for (const part of parts) this.#pending.push(part);
     this.#pending.push(NEWLINE);
-    this.#pendingBytes += byteLength(parts) + 1;
+    const bytes = byteLength(parts);
+    this.#inbound.bytesOut += bytes;
+    this.#pendingBytes += bytes + 1;
     if (alone && !this.#scheduled) this.#flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;

@@ -12,6 +12,13 @@ export interface BridgeRequest {
   readonly port: number;
   readonly isolation: 'session' | 'principal' | 'shared' | 'call';
   readonly spares: number;
+  readonly era?: 'legacy' | 'modern';
+}
+
+/** A bridge that runs, and what its program showed to speak. */
+export interface OpenBridge extends RunningGateway {
+  readonly eras: readonly string[];
+  readonly problem?: BerthError;
 }
 
 interface BridgeFlags {
@@ -19,13 +26,14 @@ interface BridgeFlags {
   readonly host: string;
   readonly isolation: BridgeRequest['isolation'];
   readonly spares: string;
+  readonly era: 'legacy' | 'modern' | 'auto';
 }
 
 const MOST_SPARES = 64;
 const LAST_PORT = 65_535;
 
 /** Adds the command; `open` starts the bridge. */
-export function bridgeCommand(open: (request: BridgeRequest) => Promise<RunningGateway>): CommandExtension {
+export function bridgeCommand(open: (request: BridgeRequest) => Promise<OpenBridge>): CommandExtension {
   return (program, system, run) => {
     program
       .command('bridge')
@@ -39,10 +47,16 @@ export function bridgeCommand(open: (request: BridgeRequest) => Promise<RunningG
           .default('session'),
       )
       .option('--spares <number>', 'processes kept started for the next clients', '0')
+      .addOption(
+        new Option('--era <era>', 'what the program speaks; auto starts it once to find out')
+          .choices(['auto', 'legacy', 'modern'])
+          .default('auto'),
+      )
       .action((words: readonly string[], flags: BridgeFlags, command: Command) =>
         run(command, async () => {
           const bridge = await open(toRequest(words, flags));
           try {
+            for (const line of problemLines(bridge.problem)) system.err(line);
             const webSocket = bridge.url.replace(/^http/, 'ws');
             system.out(
               `${bridge.url}/mcp  Streamable HTTP\n${bridge.url}/sse  HTTP+SSE\n${webSocket}/ws  WebSocket\n`,
@@ -57,7 +71,15 @@ export function bridgeCommand(open: (request: BridgeRequest) => Promise<RunningG
   };
 }
 
-function toRequest(words: readonly string[], { port, host, isolation, spares }: BridgeFlags): BridgeRequest {
+/** The program did not answer when it was tried out: the person at the keyboard wants to know at once. */
+function problemLines(problem: BerthError | undefined): string[] {
+  if (!problem) return [];
+  const stderr = (problem.details.stderr ?? []).slice(-5).map((line) => `  stderr  ${line}\n`);
+  return [`✗ ${problem.message}\n`, ...stderr, `  hint    ${problem.hint}\n`];
+}
+
+function toRequest(words: readonly string[], flags: BridgeFlags): BridgeRequest {
+  const { port, host, isolation, spares, era } = flags;
   const [file, ...args] = words;
   if (file === undefined || file === '')
     throw new BerthError('bad-input', 'a program is needed: berth bridge -- node server.js');
@@ -67,6 +89,7 @@ function toRequest(words: readonly string[], { port, host, isolation, spares }: 
     port: toInteger('--port', port, LAST_PORT),
     isolation,
     spares: toInteger('--spares', spares, MOST_SPARES),
+    ...(era !== 'auto' && { era }),
   };
 }
 

@@ -23,6 +23,7 @@ export interface ServerAnswer {
     readonly eras?: readonly string[];
     readonly tools?: readonly string[];
     readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+    readonly remote?: { readonly url: string };
     readonly failure?: FailureAnswer;
     readonly endpoints: readonly { readonly transport: string; readonly url: string }[];
   };
@@ -69,6 +70,19 @@ export interface SessionAnswer {
   readonly bufferedBytes: number;
   readonly lostNotifications: number;
   readonly processes: readonly { readonly pid: number }[];
+}
+
+interface UsageCounts {
+  readonly sessions: number;
+  readonly calls: number;
+  readonly failedCalls: number;
+  readonly bytesToServer: number;
+  readonly bytesFromServer: number;
+}
+
+export interface UsageAnswer {
+  readonly days: readonly (UsageCounts & { readonly day: string })[];
+  readonly sum: UsageCounts;
 }
 
 export interface TemplateAnswer {
@@ -145,6 +159,10 @@ export class ApiClient {
   async endSessions(name: string): Promise<number> {
     const answer = await this.#json<{ ended: number }>(`${serverPath(name)}/sessions`, { method: 'DELETE' });
     return answer.ended;
+  }
+
+  async usage(name: string, days: number): Promise<UsageAnswer> {
+    return await this.#json(`${serverPath(name)}/usage?days=${days}`);
   }
 
   /** What happens during the newest start, up to its end. */

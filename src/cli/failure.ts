@@ -13,6 +13,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   'install-failed': EXIT.serverFailed,
   'start-failed': EXIT.serverFailed,
   'process-exited': EXIT.serverFailed,
+  'remote-failed': EXIT.serverFailed,
   'request-timeout': EXIT.serverFailed,
   stopped: EXIT.serverFailed,
   busy: EXIT.serverFailed,

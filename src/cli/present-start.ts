@@ -4,7 +4,7 @@ import { BerthError as Failure } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
 import type { ApiClient, EventAnswer, ServerAnswer } from './client.ts';
 import { failureError } from './client.ts';
-import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
+import { clean, EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { ProgressLine } from './progress.ts';
 
 const TRANSPORT_NAMES: Readonly<Record<string, string>> = {
@@ -30,8 +30,8 @@ export async function presentStart(input: PresentInput): Promise<number> {
   const started = await watch(input);
   if (signal?.aborted) return EXIT.ok;
   const server = await client.get(input.server.name);
-  const { state, failure, message } = server.status;
-  if (state === 'running') {
+  const { failure, message } = server.status;
+  if (isUp(server)) {
     system.out(json ? `${JSON.stringify(server)}\n` : describeRunning(server, input.foreground));
     return EXIT.ok;
   }
@@ -53,7 +53,7 @@ async function watch({
   });
   let phaseBegan: number | undefined;
   let failedAfter: number | undefined;
-  if (server.status.state !== 'running') {
+  if (!isUp(server)) {
     for await (const event of client.events(server.name, signal)) {
       line.add(event);
       if (event.type === 'phase' && event.state === 'started') phaseBegan = event.at;
@@ -63,6 +63,11 @@ async function watch({
     line.end();
   }
   return { failedAfter };
+}
+
+/** It can be called; one that fails its health checks can be, too. */
+function isUp({ status }: ServerAnswer): boolean {
+  return status.state === 'running' || status.state === 'degraded';
 }
 
 function isEnd(event: EventAnswer): boolean {
@@ -90,5 +95,9 @@ function describeRunning({ name, status }: ServerAnswer, foreground: boolean): s
     : `Next: berth logs -f ${name} · berth get ${name} · berth stop ${name}`;
   const eras = status.eras ?? (status.era === undefined ? [] : [status.era]);
   const speaks = eras.length > 0 ? `, speaks ${eras.join(' and ')}` : '';
-  return `${[`${name} is running${tools}${speaks}`, ...urls, next].join('\n')}\n`;
+  const how =
+    status.state === 'running'
+      ? `${name} is running`
+      : `${name} is ${status.state}: ${clean(status.message)}`;
+  return `${[`${how}${tools}${speaks}`, ...urls, next].join('\n')}\n`;
 }

@@ -1,4 +1,4 @@
-/** `berth run`: a template or a package in, URLs out. */
+/** `berth run`: a template, a package or a remote server in, URLs out. */
 import type { Command } from 'commander';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { CliSystem, RunningGateway } from './cli-system.ts';
@@ -8,7 +8,7 @@ import { EXIT } from './failure.ts';
 import { untilSignal } from './gateway-commands.ts';
 import { presentStart } from './present-start.ts';
 import type { CommandRunner } from './program.ts';
-import { describeTarget, parseReference } from './reference.ts';
+import { describeTarget, parseReference, type RunTarget } from './reference.ts';
 
 interface RunOptions {
   readonly name?: string;
@@ -16,6 +16,8 @@ interface RunOptions {
   readonly bin?: string;
   readonly env: Readonly<Record<string, string>>;
   readonly secret: Readonly<Record<string, string>>;
+  readonly header: Readonly<Record<string, string>>;
+  readonly transport?: string;
   readonly isolation?: string;
   readonly sessions?: string;
   readonly start?: boolean;
@@ -25,7 +27,7 @@ export function addRunCommand(program: Command, system: CliSystem, run: CommandR
   program
     .command('run <reference> [args...]')
     .description(
-      'run a template (bare name) or a package (npm:name[@version], @scope/name, pypi:name[==version])',
+      'run a template (bare name), a package (npm:name[@version], @scope/name, pypi:name[==version]) or a remote server (its https URL)',
     )
     .option('--name <name>', 'name of the server, and part of its URLs')
     .option('--use-version <version>', 'instead of the version of the template')
@@ -37,6 +39,13 @@ export function addRunCommand(program: Command, system: CliSystem, run: CommandR
       collect('secret'),
       {},
     )
+    .option(
+      '--header <Name=reference>',
+      'header that a remote server needs, as env:NAME, file:/path or "Bearer env:NAME" (repeatable)',
+      collect('header'),
+      {},
+    )
+    .option('--transport <kind>', 'what a remote server speaks: streamable-http, sse or auto')
     .option('--isolation <kind>', 'who shares a process: session, principal, shared or call')
     .option('--sessions <kind>', 'minted, or none for servers without sessions')
     .option('--start', 'start a gateway here, in the foreground, when there is none')
@@ -97,16 +106,26 @@ async function runServer(input: RunInput): Promise<number> {
   });
 }
 
-function toSpec(
-  target: ReturnType<typeof parseReference>,
-  { args, options }: RunInput,
-): Record<string, unknown> {
+function toSpec(target: RunTarget, { args, options }: RunInput): Record<string, unknown> {
   const { name, version, bin, env, secret, isolation, sessions } = options;
-  return Object.fromEntries(
-    Object.entries({ ...target, name, version, bin, args, env, secrets: secret, isolation, sessions }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
+  return defined({
+    ...withRemote(target, options),
+    ...{ name, version, bin, args, env, secrets: secret, isolation, sessions },
+  });
+}
+
+/** The target, with what only a remote server can be given. */
+function withRemote(target: RunTarget, { header, transport }: RunOptions): object {
+  if ('source' in target && 'remote' in target.source)
+    return { source: { remote: defined({ ...target.source.remote, transport, headers: header }) } };
+  if (Object.keys(header).length === 0 && transport === undefined) return target;
+  throw new Failure('bad-input', '--header and --transport are for remote servers only', {
+    hint: 'A remote server is its URL: berth run https://….',
+  });
+}
+
+function defined(members: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 async function agreeToStart(
@@ -182,7 +201,7 @@ function collect(option: string): (text: string, previous: Record<string, string
     if (at < 1)
       throw new Failure(
         'bad-input',
-        `--${option} needs NAME=${option === 'env' ? 'value' : 'env:NAME or NAME=file:/path'}`,
+        `--${option} needs ${option === 'header' ? 'Name' : 'NAME'}=${option === 'env' ? 'value' : 'env:NAME or …=file:/path'}`,
       );
     return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
   };

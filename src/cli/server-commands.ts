@@ -71,22 +71,19 @@ async function list(command: Command, system: CliSystem): Promise<number> {
   system.out(
     json
       ? `${JSON.stringify(servers)}\n`
-      : formatTable(['NAME', 'STATE', 'SESSIONS', 'ERA', 'PACKAGE', 'URL'], servers.map(toRow)),
+      : formatTable(['NAME', 'STATE', 'SESSIONS', 'ERA', 'SOURCE', 'URL'], servers.map(toRow)),
   );
   return EXIT.ok;
 }
 
 function toRow({ name, status }: ServerAnswer): string[] {
-  const found = status.package;
   const url = status.endpoints.find(({ transport }) => transport === 'streamable-http')?.url ?? '';
-  return [
-    name,
-    status.state,
-    String(status.sessions),
-    status.era ?? '-',
-    found ? `${found.ecosystem}:${found.name} ${found.version}` : '-',
-    url,
-  ];
+  return [name, status.state, String(status.sessions), status.era ?? '-', sourceOf(status), url];
+}
+
+function sourceOf({ package: found, remote }: ServerAnswer['status']): string {
+  if (remote) return clean(remote.url);
+  return found ? `${found.ecosystem}:${found.name} ${found.version}` : '-';
 }
 
 async function get({

@@ -43,6 +43,11 @@ function splitEdited(bytes: Buffer, edits: readonly Edit[], from: number, to: nu
   return parts;
 }
 
+/** Edits of several hands in the order that {@link applyEdits} needs: what is inserted at a place stands before what is taken out from there on. */
+export function inOrder(edits: readonly Edit[]): Edit[] {
+  return edits.toSorted((a, b) => a.start - b.start || a.end - b.end);
+}
+
 /** Total bytes of the parts. */
 export function byteLength(parts: readonly Uint8Array[]): number {
   let size = 0;

@@ -34,3 +34,15 @@ function canonicalNumber(raw: string): string {
   if (exponent >= 0n && exponent < 32n) return sign + digits + '0'.repeat(Number(exponent));
   return `${sign}${digits}e${exponent}`;
 }
+
+/** The plain non-negative integer in `bytes[start, end)`; -1 for anything else (ids of ours are nothing else). */
+export function integerAt(bytes: Buffer, start: number, end: number): number {
+  if (end - start > 15) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = (bytes[i] as number) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}

@@ -61,6 +61,21 @@ export function elementsOf(bytes: Buffer, start: number): Element[] {
   return elements;
 }
 
+/** The member of a name; of several the last, as `JSON.parse` has it. */
+export function memberNamed(members: readonly Member[], name: string): Member | undefined {
+  return members.findLast((member) => member.name === name);
+}
+
+/** Whether the object that begins at `start` has no members. */
+export function isEmptyAt(bytes: Buffer, start: number): boolean {
+  return bytes[skipSpace(bytes, start + 1)] === 0x7d;
+}
+
+/** The decoded string that begins at `start`; undefined for anything else. */
+export function stringAt(bytes: Buffer, start: number): string | undefined {
+  return bytes[start] === QUOTE ? readString(bytes, start, endOfString(bytes, start)) : undefined;
+}
+
 /** Edits that take out the members for which `isRemoved` holds, with the commas that go with them. */
 export function removeMembers(
   members: readonly Member[],

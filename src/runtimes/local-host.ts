@@ -1,16 +1,24 @@
-/** Servers as processes of this machine: a supervisor in this program, with everything that starts and ends its processes. */
+/**
+ * Servers as processes of this machine: a supervisor in this program, with everything that starts and ends its processes. Remote
+ * servers are its connections.
+ */
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
+import { createRemotePolicy, type RemotePolicy } from '../servers/remote-policy.ts';
+import { ByteCount } from '../supervisor/byte-count.ts';
 import { probeEras } from '../supervisor/era-probe.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
 import { type LocalProcess, spawnProcess } from '../supervisor/process.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
-import { createProcessPool, type ProcessPool } from '../supervisor/process-pool.ts';
+import { createProcessPool } from '../supervisor/process-pool.ts';
 import { createProcessRegistry } from '../supervisor/process-registry.ts';
 import { createProcessTable, type ProcessTable } from '../supervisor/process-table.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
+import type { ProcessSource } from '../supervisor/server-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
+import { probeRemote } from './remote-probe.ts';
+import { createRemoteSource } from './remote-source.ts';
 import { ServerLog } from './server-log.ts';
 
 export interface LocalHostOptions {
@@ -18,6 +26,8 @@ export interface LocalHostOptions {
   readonly owner: ProcessOwner;
   readonly table?: ProcessTable;
   readonly clock?: Clock;
+  /** Where remote servers may be; public hosts unless given. */
+  readonly remote?: RemotePolicy;
 }
 
 export interface LocalHost extends ServerHost {
@@ -28,16 +38,31 @@ export interface LocalHost extends ServerHost {
   killNow(): void;
 }
 
+/** What says how many processes or connections it has. */
+type LiveSource = ProcessSource & { readonly live: number; renew?(): void };
+
 export function createLocalHost(options: LocalHostOptions): LocalHost {
-  const { owner, clock = systemClock, table = createProcessTable() } = options;
+  const {
+    owner,
+    clock = systemClock,
+    table = createProcessTable(),
+    remote = createRemotePolicy([]),
+  } = options;
+  const network = { policy: remote, clock };
   const registry = createProcessRegistry();
-  const pools = new Map<string, ProcessPool>();
+  const sources = new Map<string, LiveSource>();
   const logs = new Map<string, ServerLog>();
+  const bytes = new Map<string, ByteCount>();
 
   const logOf = (id: string): ServerLog => {
     const log = logs.get(id) ?? new ServerLog();
     logs.set(id, log);
     return log;
+  };
+  const bytesOf = (id: string): ByteCount => {
+    const count = bytes.get(id) ?? new ByteCount();
+    bytes.set(id, count);
+    return count;
   };
   const spawn = async (
     definition: ServerDefinition,
@@ -60,20 +85,29 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const supervisor = new Supervisor({
     clock,
     source: (definition) => {
-      const pool = createProcessPool({ definition, spawn: (launch) => spawn(definition, launch), clock });
-      pools.set(definition.id, pool);
-      return pool;
+      const bytes = bytesOf(definition.id);
+      const counted = async (launch: Launch) => bytes.add(await spawn(definition, launch));
+      const source = definition.remote
+        ? createRemoteSource(definition, network, (connection) => {
+            bytes.add(connection);
+          })
+        : createProcessPool({ definition, spawn: counted, clock });
+      sources.set(definition.id, source);
+      return source;
     },
   });
 
   return {
     supervisor,
     define: (definition) => supervisor.define(definition),
-    probe: (definition, signal) => {
-      const { launch, limits, eras = [] } = definition;
+    probe: (definition, signal, { quiet } = { quiet: false }) => {
+      const { limits, eras = [] } = definition;
       const [era] = eras.length === 1 ? eras : [];
+      if (definition.remote)
+        return probeRemote(definition, network, { ...(era && { era }), ...(signal && { signal }) });
+      const { launch } = definition;
       // What a legacy server says about the question of the other era is of no use to anybody.
-      const isQuiet = (asked: Era): boolean => asked === 'modern' && era === undefined;
+      const isQuiet = (asked: Era): boolean => quiet || (asked === 'modern' && era === undefined);
       return probeEras((asked) => spawn(definition, launch, { quiet: isQuiet(asked) }), {
         timeoutMs: limits.startTimeout,
         clock,
@@ -81,9 +115,14 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
         ...(signal && { signal }),
       });
     },
+    renew: (id) => {
+      sources.get(id)?.renew?.();
+      const unused = supervisor.sessions(id).filter(({ report }) => report.kind === 'process');
+      for (const one of unused) void one.end();
+    },
     undefine: async (id, how) => {
       await supervisor.undefine(id, how);
-      pools.delete(id);
+      sources.delete(id);
       logs.delete(id);
     },
     sessions: (id) => supervisor.sessions(id).map(({ report }) => report),
@@ -93,7 +132,13 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       await Promise.all(ending.map((one) => one.end()));
       return ending.length;
     },
-    activity: (id) => toActivity(supervisor.activity(id), pools.get(id), clock),
+    takeUsage: () => {
+      const calls = supervisor.takeUsage();
+      const taken = Array.from(calls, ([id, usage]) => [id, { ...usage, ...bytesOf(id).take() }] as const);
+      for (const id of bytes.keys()) if (!calls.has(id)) bytes.delete(id);
+      return new Map(taken);
+    },
+    activity: (id) => toActivity(supervisor.activity(id), sources.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),
     stderrTail: (id, lines): StderrLine[] => logs.get(id)?.tail(lines) ?? [],
     close: async (how = { force: false }) => {
@@ -106,12 +151,12 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
 
 function toActivity(
   activity: { readonly sessions: number; readonly lastActivity: number | undefined } | undefined,
-  pool: ProcessPool | undefined,
+  source: LiveSource | undefined,
   clock: Clock,
 ): ServerActivity | undefined {
   if (!activity) return undefined;
   const { sessions, lastActivity } = activity;
-  const processes = pool?.status.live ?? 0;
+  const processes = source?.live ?? 0;
   if (lastActivity === undefined) return { sessions, processes };
   return { sessions, processes, lastActivity: Date.now() - Math.round(clock.now() - lastActivity) };
 }

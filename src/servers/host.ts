@@ -2,6 +2,7 @@
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { SessionReport } from '../supervisor/session-report.ts';
+import type { Usage } from './usage.ts';
 
 export interface StderrLine {
   /** Milliseconds since the epoch. */
@@ -18,15 +19,26 @@ export interface ServerActivity {
 }
 
 export interface ServerHost {
-  /** Starts a process for each era that is to be tried (one era, when the definition names one), shakes hands, ends them. Rejects with `start-failed` and phase `spawn` or `handshake`. */
-  probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport>;
+  /**
+   * Starts a process for each era that is to be tried (one, when the definition names one), shakes hands, ends them. Rejects with `start-failed` and phase `spawn` or `handshake`. `quiet`: what it
+   * writes to stderr stays out of the server's log.
+   */
+  probe(
+    definition: ServerDefinition,
+    signal?: AbortSignal,
+    options?: { readonly quiet: boolean },
+  ): Promise<HandshakeReport>;
   /** Makes the server callable (and starts its spares). Defining an id again replaces it: new sessions use the new definition. */
   define(definition: ServerDefinition): void;
+  /** Replaces its spares and ends its shared processes that no session is on. Unknown ids are ignored. */
+  renew(id: string): void;
   /** Ends its sessions and processes; `force` skips the grace of the kill ladder. Unknown ids resolve. */
   undefine(id: string, options: { readonly force: boolean }): Promise<void>;
   activity(id: string): ServerActivity | undefined;
   /** Its conversations and its shared processes that no session is on, oldest first; none for unknown ids. */
   sessions(id: string): SessionReport[];
+  /** By server id, what was counted since the last time; what was counted of servers that are no longer defined included. */
+  takeUsage(): ReadonlyMap<string, Usage>;
   /** Ends the one with this {@link SessionReport.id}, or all of them; resolves with how many there were. */
   endSessions(id: string, session?: string): Promise<number>;
   /** Calls `line` for every further stderr line of any of its processes; returns the unsubscribe. */

@@ -3,12 +3,15 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
-import type { Isolation } from '../supervisor/server-definition.ts';
+import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { Isolation, ServerDefinition } from '../supervisor/server-definition.ts';
+import { type HealthLimits, ServerHealth } from './server-health.ts';
 import type { ServerRecord, ServerStore } from './server-record.ts';
 import { toFailure, toFailureRecord } from './server-record.ts';
 import type { ServerState } from './server-view.ts';
 import { StartLog } from './start-log.ts';
-import type { StartTools } from './start-sequence.ts';
+import type { StartResult, StartTools } from './start-phases.ts';
+import { isReportOutdated } from './start-remote.ts';
 import { startServer } from './start-sequence.ts';
 
 /** What the data plane needs to know of a server before it lets a request in. */
@@ -24,6 +27,9 @@ export interface ServerEntry {
 
 export interface ManagedServerTools extends StartTools {
   readonly store: ServerStore;
+  /** For what a specification leaves open. */
+  readonly health: HealthLimits;
+  readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
   /** Waits for a place among the parallel starts; the answer gives it back. */
   readonly turn: (signal: AbortSignal) => Promise<() => void>;
 }
@@ -41,12 +47,18 @@ export class ManagedServer {
   #log = new StartLog();
   #start: Start | undefined;
   #removed = false;
+  #refreshing = false;
+  /** Ends with this object. */
+  readonly #life = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
   readonly #tools: ManagedServerTools;
+  /** Of the time that it runs. */
+  readonly health: ServerHealth;
 
   constructor(record: ServerRecord, tools: ManagedServerTools) {
     this.#record = record;
     this.#tools = tools;
+    this.health = new ServerHealth({ ...tools, limits: { ...tools.health, ...record.plan.health } });
     this.#state = record.failure ? 'failed' : 'stopped';
     this.#entry = this.#toEntry();
   }
@@ -110,8 +122,31 @@ export class ManagedServer {
     });
   }
 
+  /** Looks again at a remote server of which what is known has become old. Never rejects. */
+  async refresh(): Promise<void> {
+    const before = this.#record;
+    if (this.#state !== 'running' || this.#refreshing || !isReportOutdated(before)) return;
+    this.#refreshing = true;
+    try {
+      const found = await startServer(this.#tools, {
+        record: before,
+        log: new StartLog(),
+        signal: this.#life.signal,
+        trustReport: false,
+        pinned: () => {},
+      });
+      if (this.#record === before && this.#state === 'running') this.#found(found);
+    } catch {
+      // A server that does not answer just now has not shown that it speaks anything else.
+    } finally {
+      this.#refreshing = false;
+    }
+  }
+
   /** Gives up a start under way and leaves the record as it is: the next gateway starts it again. */
   async close(): Promise<void> {
+    this.health.end();
+    this.#life.abort(closing());
     this.#start?.abort.abort(closing());
     await this.#start?.done.catch(() => undefined);
   }
@@ -120,6 +155,7 @@ export class ManagedServer {
     const start = this.#start;
     start?.abort.abort(new Failure('stopped', `${this.#record.name} was stopped while it started`));
     await start?.done.catch(() => undefined);
+    this.health.end();
     await this.#tools.host.undefine(this.#record.id, { force });
     const { failure: _failure, ...rest } = this.#record;
     const stoppedAt = this.#state === 'running' || rest.stoppedAt === undefined ? Date.now() : rest.stoppedAt;
@@ -128,11 +164,12 @@ export class ManagedServer {
   }
 
   async #run(signal: AbortSignal, trustReport: boolean): Promise<void> {
+    const known = this.#record.report;
     let release: (() => void) | undefined;
     try {
       release = await this.#tools.turn(signal);
       this.#change('starting', this.#record);
-      const { definition, report } = await startServer(this.#tools, {
+      const { definition, ...found } = await startServer(this.#tools, {
         record: this.#record,
         log: this.#log,
         signal,
@@ -140,7 +177,8 @@ export class ManagedServer {
         pinned: (pin) => this.#save({ ...this.#record, ...pin }),
       });
       this.#tools.host.define(definition);
-      this.#change('running', { ...this.#record, report, startedAt: Date.now() });
+      this.health.begin(definition, found.report === known ? undefined : found.report);
+      this.#change('running', { ...this.#record, ...found, startedAt: Date.now() });
       this.#log.add({ type: 'running' });
     } catch (error) {
       throw this.#fail(signal.aborted ? signal.reason : error, signal.aborted);
@@ -148,6 +186,16 @@ export class ManagedServer {
       this.#start = undefined;
       release?.();
     }
+  }
+
+  #found({ definition, report, reportedAt }: StartResult): void {
+    const essence = (of: HandshakeReport | undefined): string =>
+      JSON.stringify([of?.eras, of?.transport, of?.protocolVersion]);
+    if (essence(report) !== essence(this.#record.report)) {
+      this.#tools.host.define(definition);
+      this.health.begin(definition, report);
+    }
+    this.#save({ ...this.#record, report, reportedAt });
   }
 
   #fail(thrown: unknown, aborted: boolean): BerthError {

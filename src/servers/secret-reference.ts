@@ -8,6 +8,9 @@ export type SecretReference = { readonly fromEnv: string } | { readonly fromFile
 
 export type SecretReferences = Readonly<Record<string, SecretReference>>;
 
+/** A header whose value is secret: an authorization scheme, where there is one, and the credential by reference. */
+export type HeaderReference = SecretReference & { readonly scheme?: string };
+
 /** What references are resolved against; a double in tests. */
 export interface SecretSource {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -19,6 +22,8 @@ export interface SecretSource {
 const MAX_SECRET_BYTES = 64 * 1024;
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
+const SCHEME = /^[A-Za-z][A-Za-z0-9-]{0,31}$/;
 
 /** Reads `env:NAME` and `file:/absolute/path`; undefined for anything else, which may be a secret itself and is not to be repeated. */
 export function parseSecretReference(text: string): SecretReference | undefined {
@@ -33,6 +38,21 @@ export function toReference(value: SecretReference): SecretReference | undefined
     return ENV_NAME.test(value.fromEnv) && !/^berth_/i.test(value.fromEnv) ? value : undefined;
   const path = value.fromFile;
   return isAbsolute(path) && path.length <= 4096 && !path.includes('\0') ? value : undefined;
+}
+
+/** Reads a reference with or without a scheme in front, as in `Bearer env:NAME`; undefined for anything else. */
+export function parseHeaderReference(text: string): HeaderReference | undefined {
+  const [first = '', second, ...rest] = text.split(' ');
+  if (second === undefined) return parseSecretReference(first);
+  const reference = rest.length === 0 ? parseSecretReference(second) : undefined;
+  return reference && toHeaderReference({ ...reference, scheme: first });
+}
+
+/** The same for an object. */
+export function toHeaderReference({ scheme, ...value }: HeaderReference): HeaderReference | undefined {
+  const reference = toReference(value);
+  if (scheme === undefined || !reference) return reference;
+  return SCHEME.test(scheme) ? { ...reference, scheme } : undefined;
 }
 
 /** The environment of this process and its file system. */
@@ -52,17 +72,18 @@ export const systemSecrets: SecretSource = {
   },
 };
 
-/** Variable name to value. Rejects with `missing-input` that names every reference without a value. */
+/** Variable name to value. Rejects with `missing-input` that names every reference without a value, each below `pointer`. */
 export async function resolveSecrets(
   references: SecretReferences,
   source: SecretSource,
+  pointer = '/secrets',
 ): Promise<Record<string, string>> {
   const values: Record<string, string> = {};
   const fields: { pointer: string; detail: string }[] = [];
   for (const [name, reference] of Object.entries(references)) {
     const value = await readSecret(reference, source);
     if (value) values[name] = value;
-    else fields.push({ pointer: `/secrets/${name}`, detail: describeMissing(name, reference) });
+    else fields.push({ pointer: `${pointer}/${name}`, detail: describeMissing(name, reference) });
   }
   const [first] = fields;
   if (!first) return values;

@@ -4,40 +4,51 @@ import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { Packages } from '../packages/package.ts';
-import type { ServerLimits } from '../supervisor/server-definition.ts';
+import type { ServerDefinition, ServerLimits } from '../supervisor/server-definition.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import type { ServerHost, StderrLine } from './host.ts';
 import type { ManagedServerTools, ServerEntry } from './managed-server.ts';
 import { ManagedServer } from './managed-server.ts';
+import type { RemotePolicy } from './remote-policy.ts';
+import { createRemotePolicy } from './remote-policy.ts';
 import type { SecretSource } from './secret-reference.ts';
 import { systemSecrets } from './secret-reference.ts';
-import type { Gates } from './server-plan.ts';
+import type { HealthLimits } from './server-health.ts';
+import type { Gates, PlanRules } from './server-plan.ts';
 import { planServer } from './server-plan.ts';
 import type { ServerStore } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
 import { isSameSpec } from './server-spec.ts';
-import type { ServerView } from './server-view.ts';
-import { viewServer } from './server-view.ts';
+import type { HealthView, ServerView } from './server-view.ts';
+import { viewHealth, viewServer } from './server-view.ts';
 import type { SessionView } from './session-view.ts';
 import { viewSession } from './session-view.ts';
 import type { StartLog } from './start-log.ts';
 import { Turns } from './turns.ts';
+import type { UsageRecorder, UsageReport } from './usage-recorder.ts';
 
 export interface ServerManagerOptions {
   readonly packages: Packages;
   readonly host: ServerHost;
   readonly store: ServerStore;
   readonly templates: TemplateCatalogue;
+  readonly usage: Pick<UsageRecorder, 'of'>;
   /** Base of every URL that is answered; a function where the port is known only later. */
   readonly publicUrl: string | (() => string);
   /** Folder of the private homes. */
   readonly homes: string;
   readonly allow: Gates;
+  /** Where remote servers may be; public hosts unless given. */
+  readonly remote?: RemotePolicy;
   /** What holds where a specification says nothing; `DEFAULT_LIMITS` for the rest. */
   readonly limits?: Partial<ServerLimits>;
   /** Servers at one time, stopped ones included. */
   readonly maxServers: number;
+  /** What holds where a specification says nothing. */
+  readonly health: HealthLimits;
+  /** Told when a server has failed as many health checks as it may. */
+  readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
   /** Starts at one time; further ones wait as `pending`. */
   readonly parallelStarts: number;
   readonly secrets?: SecretSource;
@@ -51,27 +62,39 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Milliseconds between looks for remote servers of which what is known has become old. */
+const REFRESH_EVERY = 5 * 60_000;
+
 export class ServerManager {
   readonly #options: ServerManagerOptions;
   readonly #tools: ManagedServerTools;
+  readonly #rules: PlanRules;
   readonly #servers = new Map<string, ManagedServer>();
+  readonly #stopRefreshing: () => void;
   #closed = false;
 
   constructor(options: ServerManagerOptions) {
     this.#options = options;
     const turns = new Turns(options.parallelStarts);
+    const clock = options.clock ?? systemClock;
+    const { templates, allow, remote = createRemotePolicy([]) } = options;
+    this.#rules = { templates, allow, remote };
     this.#tools = {
       packages: options.packages,
       host: options.host,
       store: options.store,
       secrets: options.secrets ?? systemSecrets,
       homes: options.homes,
-      clock: options.clock ?? systemClock,
+      clock,
       turn: (signal) => turns.take(signal),
-      allow: options.allow,
+      allow,
+      remote,
+      health: options.health,
+      ...(options.onDegraded && { onDegraded: options.onDegraded }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
-      successor: (name) => options.templates.findByPackage(name)?.slug,
+      successor: (name) => templates.findByPackage(name)?.slug,
     };
+    this.#stopRefreshing = clock.every(REFRESH_EVERY, () => this.#refresh());
   }
 
   /** Loads what was there before and starts what was meant to run. Resolves when all those starts have begun, not ended. */
@@ -153,6 +176,18 @@ export class ServerManager {
     return await this.#options.host.endSessions(this.#get(name).record.id);
   }
 
+  /** Makes a check of a server that runs (one at a time), and says how it is. Throws `not-found`. */
+  async checkHealth(name: string): Promise<HealthView> {
+    const server = this.#get(name);
+    await server.health.check();
+    return viewHealth(server);
+  }
+
+  /** How much it was used in the last so many days, today included. Throws `not-found`. */
+  usage(name: string, days: number): UsageReport {
+    return this.#options.usage.of(this.#get(name).record.id, days);
+  }
+
   /** For the data plane: what it needs to know, without building anything. */
   find(name: string): ServerEntry | undefined {
     return this.#servers.get(name)?.entry;
@@ -187,7 +222,12 @@ export class ServerManager {
   /** Gives up starts under way; what was meant to run stays so for the next gateway. Idempotent. The host is its owner's to close. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopRefreshing();
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
+  }
+
+  #refresh(): void {
+    for (const server of this.#servers.values()) void server.refresh();
   }
 
   /** Removes a server of this name that has another specification and has never run. */
@@ -196,7 +236,7 @@ export class ServerManager {
     if (!existing || isSameSpec(existing.record.spec, spec)) return;
     if (existing.state !== 'failed' || existing.record.report !== undefined) return;
     // What cannot be planned must not cost the server that is there.
-    planServer(spec, this.#options.templates, this.#options.allow);
+    planServer(spec, this.#rules);
     await existing.remove({ force: false });
     if (this.#servers.get(spec.name) === existing) this.#servers.delete(spec.name);
   }
@@ -206,7 +246,7 @@ export class ServerManager {
   }
 
   #create(spec: ServerSpec): ManagedServer {
-    const plan = planServer(spec, this.#options.templates, this.#options.allow);
+    const plan = planServer(spec, this.#rules);
     const limit = this.#options.maxServers;
     if (this.#servers.size >= limit) {
       throw new BerthError(
@@ -241,11 +281,12 @@ export class ServerManager {
   }
 
   #view(server: ManagedServer): ServerView {
-    const { record, state, log } = server;
+    const { record, state, log, health } = server;
     const { host, publicUrl } = this.#options;
     return viewServer({
       record,
       state,
+      health,
       activity: host.activity(record.id),
       events: log.events,
       publicUrl: typeof publicUrl === 'string' ? publicUrl : publicUrl(),

@@ -31,6 +31,25 @@ export function deriveServerName(packageName: string): string {
   });
 }
 
+/** Labels that say nothing about whose server it is. */
+const GENERIC_LABELS: ReadonlySet<string> = new Set(['mcp', 'api', 'www', 'server', 'mcp-server']);
+
+/**
+ * The name that a remote server gets when nobody names it: `https://mcp.example.com/mcp` is `example`. Throws `bad-input` when
+ * its host is an address.
+ */
+export function deriveRemoteName(url: URL): string {
+  const labels = url.hostname.toLowerCase().replace(/\.$/, '').split('.');
+  const isAddress = url.hostname.startsWith('[') || /^\d+$/.test(labels.at(-1) ?? '');
+  const own = labels.length > 1 ? labels.slice(0, -1) : labels;
+  const name = toLabel(own.find((label) => !GENERIC_LABELS.has(label)) ?? own[0] ?? '');
+  if (!isAddress && isServerName(name)) return name;
+  throw new BerthError('bad-input', 'no name for the server can be derived from the address', {
+    fields: [{ pointer: '/name', detail: 'is required for this address' }],
+    hint: 'Give a name: lower-case letters, digits and dashes.',
+  });
+}
+
 function toLabel(text: string): string {
   return text
     .replace(/[^a-z0-9]+/g, '-')

@@ -6,32 +6,74 @@ import type { Era } from '../supervisor/handshake-report.ts';
 import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { fillTemplate } from '../templates/fill-template.ts';
+import type { RemotePolicy } from './remote-policy.ts';
+import type { RemoteSpec } from './remote-spec.ts';
 import type { SecretReferences } from './secret-reference.ts';
+import type { HealthLimits } from './server-health.ts';
 import type { ServerSpec } from './server-spec.ts';
 
 /** Stored beside the specification, so that a later change of a template does not change a server. */
-export interface ServerPlan {
+export type ServerPlan = PackagePlan | RemotePlan;
+
+/** A package to be installed and run. */
+export interface PackagePlan extends CommonPlan {
   readonly source: PackageSource;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: SecretReferences;
   /** Variables whose value is a file of this name in the private home. */
   readonly homeFiles: Readonly<Record<string, string>>;
+  readonly remote?: never;
+}
+
+/** A server that runs elsewhere. */
+export interface RemotePlan extends CommonPlan {
+  readonly remote: RemoteSpec;
+}
+
+interface CommonPlan {
   readonly isolation: Isolation;
   readonly sessions: 'minted' | 'none';
   /** Given by the operator; absent, the start finds out. */
   readonly era?: Era;
   /** Only what was given; the rest follows the settings. */
   readonly limits: Partial<ServerLimits>;
+  /** The same; absent in records of older gateways. */
+  readonly health?: Partial<HealthLimits>;
 }
 
-/** Which ecosystems the operator allows. */
-export type Gates = Readonly<Record<Ecosystem, boolean>>;
+/** Where servers may come from: a switch of the operator's for each. */
+export type Gate = Ecosystem | 'remote';
+export type Gates = Readonly<Record<Gate, boolean>>;
 
-const GATE_SETTING: Readonly<Record<Ecosystem, string>> = { npm: 'MCP_ALLOW_NPX', pypi: 'MCP_ALLOW_UV' };
+const GATE_SETTING: Readonly<Record<Gate, string>> = {
+  npm: 'MCP_ALLOW_NPX',
+  pypi: 'MCP_ALLOW_UV',
+  remote: 'BERTH_ALLOW_REMOTE',
+};
+
+/** What a plan depends on besides the specification. */
+export interface PlanRules {
+  readonly templates: TemplateCatalogue;
+  readonly allow: Gates;
+  readonly remote: RemotePolicy;
+}
 
 /** Throws `not-found` (template), `not-allowed`, `bad-input` or `missing-input`. */
-export function planServer(spec: ServerSpec, templates: TemplateCatalogue, gates: Gates): ServerPlan {
+export function planServer(spec: ServerSpec, rules: PlanRules): ServerPlan {
+  const remote = spec.source?.remote;
+  if (!remote) return planPackage(spec, rules.templates, rules.allow);
+  checkGate('remote', rules.allow);
+  rules.remote.check(new URL(remote.url));
+  return {
+    remote,
+    isolation: spec.isolation ?? 'session',
+    sessions: spec.sessions ?? 'minted',
+    ...common(spec),
+  };
+}
+
+function planPackage(spec: ServerSpec, templates: TemplateCatalogue, gates: Gates): PackagePlan {
   const template = spec.template === undefined ? undefined : templates.get(spec.template);
   const behavior = template?.extras.behavior;
   const filled = template
@@ -50,16 +92,24 @@ export function planServer(spec: ServerSpec, templates: TemplateCatalogue, gates
     secrets: spec.secrets,
     isolation: spec.isolation ?? behavior?.isolation ?? 'session',
     sessions: spec.sessions ?? behavior?.sessions ?? 'minted',
-    ...(spec.era !== undefined && spec.era !== 'auto' && { era: spec.era }),
-    limits: dropUndefined(spec.limits),
+    ...common(spec),
   };
 }
 
-/** Throws `not-allowed` when the operator has switched the ecosystem off. */
-export function checkGate(ecosystem: Ecosystem, gates: Gates): void {
-  if (gates[ecosystem]) return;
-  const setting = GATE_SETTING[ecosystem];
-  throw new BerthError('not-allowed', `${ecosystem} packages are not allowed here (${setting}=false)`, {
+function common(spec: ServerSpec): Pick<CommonPlan, 'era' | 'limits'> {
+  return {
+    ...(spec.era !== undefined && spec.era !== 'auto' && { era: spec.era }),
+    limits: dropUndefined(spec.limits),
+    ...(spec.health && { health: dropUndefined(spec.health) }),
+  };
+}
+
+/** Throws `not-allowed` when the operator has switched the gate off. */
+export function checkGate(gate: Gate, gates: Gates): void {
+  if (gates[gate]) return;
+  const setting = GATE_SETTING[gate];
+  const what = gate === 'remote' ? 'remote servers' : `${gate} packages`;
+  throw new BerthError('not-allowed', `${what} are not allowed here (${setting}=false)`, {
     hint: `An operator has to set ${setting}=true and start Berth again.`,
   });
 }
@@ -76,6 +126,10 @@ function toSource(spec: ServerSpec): PackageSource {
   };
 }
 
-function dropUndefined(limits: ServerSpec['limits']): Partial<ServerLimits> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+/** What was given of optional numbers. */
+function dropUndefined<Limits extends object>(
+  limits: Limits,
+): { readonly [Name in keyof Limits]?: Exclude<Limits[Name], undefined> } {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [Name in keyof Limits]?: Exclude<Limits[Name], undefined> };
 }

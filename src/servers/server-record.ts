@@ -25,6 +25,8 @@ export interface ServerRecord {
   readonly treeKey?: string;
   /** Of the newest start that came through. */
   readonly report?: HandshakeReport;
+  /** When that report was made. */
+  readonly reportedAt?: number;
   /** Of the newest start, when it did not come through. */
   readonly failure?: FailureRecord;
   readonly createdAt: number;

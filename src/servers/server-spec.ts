@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { BerthError } from '../errors.ts';
 import { isForbiddenEnvName } from '../packages/env-names.ts';
+import { remoteSchema } from './remote-spec.ts';
 import type { SecretReference } from './secret-reference.ts';
 import { parseSecretReference, toReference } from './secret-reference.ts';
-import { deriveServerName, isServerName } from './server-name.ts';
+import { deriveRemoteName, deriveServerName, isServerName } from './server-name.ts';
 
 const version = z
   .string()
@@ -32,10 +33,14 @@ const pypiName = z
 const packageOf = (name: z.ZodString) => z.strictObject({ name, version: version.optional() });
 
 const source = z
-  .strictObject({ npm: packageOf(npmName).optional(), pypi: packageOf(pypiName).optional() })
+  .strictObject({
+    npm: packageOf(npmName).optional(),
+    pypi: packageOf(pypiName).optional(),
+    remote: remoteSchema.optional(),
+  })
   .refine(
-    ({ npm, pypi }) => (npm === undefined) !== (pypi === undefined),
-    'needs exactly one of npm and pypi',
+    (given) => Object.values(given).filter((one) => one !== undefined).length === 1,
+    'needs exactly one of npm, pypi and remote',
   );
 
 const envName = z
@@ -86,6 +91,12 @@ const limits = z.strictObject({
   termGrace: grace.optional(),
 });
 
+const health = z.strictObject({
+  /** 0 for none but those that are asked for. */
+  interval: z.union([z.literal(0), milliseconds]).optional(),
+  failures: z.int().min(1).max(100).optional(),
+});
+
 const specSchema = z
   .strictObject({
     name: z
@@ -113,6 +124,8 @@ const specSchema = z
     /** What the server is spoken to as; without it, or with `auto`, what it shows to speak. */
     era: z.enum(['legacy', 'modern', 'auto']).optional(),
     limits: limits.default({}),
+    // Without a default: the specifications that older gateways have stored do not have it.
+    health: health.optional(),
   })
   .superRefine((spec, context) => {
     const fault = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
@@ -122,7 +135,17 @@ const specSchema = z
       fault(['version'], 'stands inside source when there is no template');
     for (const name of Object.keys(spec.secrets))
       if (name in spec.env) fault(['env', name], 'is given in secrets too');
+    if (spec.source?.remote)
+      for (const field of PROGRAM_FIELDS)
+        if (!isEmpty(spec[field])) fault([field], 'is nothing that a remote server can be given');
   });
+
+/** What only a program that is started here can be given. */
+const PROGRAM_FIELDS = ['bin', 'args', 'env', 'secrets'] as const;
+
+function isEmpty(given: string | object | undefined): boolean {
+  return given === undefined || (typeof given === 'object' && Object.keys(given).length === 0);
+}
 
 /** A validated specification, with its name. */
 export type ServerSpec = z.infer<typeof specSchema> & { readonly name: string };
@@ -132,8 +155,12 @@ export function parseServerSpec(input: unknown): ServerSpec {
   const result = specSchema.safeParse(input);
   if (!result.success) throw toInputError(result.error);
   const spec = result.data;
-  const packageName = spec.source?.npm?.name ?? spec.source?.pypi?.name ?? '';
-  return { ...spec, name: spec.name ?? spec.template ?? deriveServerName(packageName) };
+  return { ...spec, name: spec.name ?? spec.template ?? nameOf(spec.source) };
+}
+
+function nameOf(given: z.infer<typeof source> | undefined): string {
+  if (given?.remote) return deriveRemoteName(new URL(given.remote.url));
+  return deriveServerName(given?.npm?.name ?? given?.pypi?.name ?? '');
 }
 
 /** True when both ask for the same; the order of members does not count. */

@@ -1,6 +1,7 @@
 /** What the API says about a server: its specification and its status. */
 import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerActivity } from './host.ts';
+import type { HealthCheck, ServerHealth } from './server-health.ts';
 import type { FailureRecord, ServerRecord } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
 import { eraOf } from './session-view.ts';
@@ -8,20 +9,25 @@ import type { TimedStartEvent } from './start-log.ts';
 
 export type ServerState = 'stopped' | 'pending' | 'starting' | 'running' | 'failed';
 
+/** The state as a person sees it: a server that runs and fails its health checks is `degraded`. */
+export type StatusState = ServerState | 'degraded';
+
 export interface Endpoint {
   readonly transport: 'streamable-http' | 'sse' | 'websocket';
   readonly url: string;
 }
 
 export interface ServerStatus {
-  readonly state: ServerState;
+  readonly state: StatusState;
   /** One word for the state, as in a Kubernetes condition. */
   readonly reason: string;
   readonly message: string;
   readonly hint?: string;
   readonly failure?: FailureRecord;
   readonly replicas: { readonly desired: number; readonly ready: number };
+  /** `healthy`: its newest handshake came through, at its start or in a check. */
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
+  readonly lastCheck?: HealthCheckView;
   readonly sessions: number;
   readonly processes: number;
   /** What the server speaks itself; clients of either era can call it. */
@@ -32,6 +38,8 @@ export interface ServerStatus {
   readonly serverInfo?: HandshakeReport['serverInfo'];
   readonly tools?: readonly string[];
   readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+  /** Of a server that runs elsewhere. */
+  readonly remote?: { readonly url: string; readonly transport: 'streamable-http' | 'sse' | 'auto' };
   /** Phases of the newest start, with their milliseconds. */
   readonly phases: readonly { readonly phase: string; readonly ms: number }[];
   readonly endpoints: readonly Endpoint[];
@@ -41,6 +49,18 @@ export interface ServerStatus {
   readonly stoppedAt?: string;
   readonly lastActivity?: string;
 }
+
+/** Its failure stands beside it. */
+export interface HealthCheckView extends Pick<HealthCheck, 'ms' | 'failures'> {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+/** What a check says. */
+export type HealthView = Pick<
+  ServerStatus,
+  'state' | 'health' | 'message' | 'hint' | 'failure' | 'lastCheck'
+>;
 
 export interface ServerView {
   readonly name: string;
@@ -53,17 +73,19 @@ export interface ViewInput {
   readonly record: ServerRecord;
   readonly state: ServerState;
   readonly activity: ServerActivity | undefined;
+  readonly health: Pick<ServerHealth, 'last' | 'degraded'>;
   readonly events: readonly TimedStartEvent[];
   /** Base of every URL, from the settings and never from a Host header. */
   readonly publicUrl: string;
 }
 
-const REASON: Readonly<Record<ServerState, string>> = {
+const REASON: Readonly<Record<StatusState, string>> = {
   stopped: 'Stopped',
   pending: 'WaitingForTurn',
   starting: 'Starting',
   running: 'Ready',
   failed: 'StartFailed',
+  degraded: 'HealthChecksFailed',
 };
 
 export function viewServer(input: ViewInput): ServerView {
@@ -81,22 +103,40 @@ export function endpointsOf(name: string, publicUrl: string): Endpoint[] {
   ];
 }
 
-function viewStatus({ record, state, activity, events, publicUrl }: ViewInput): ServerStatus {
-  const { report, resolved, failure } = record;
-  const failed = state === 'failed' ? failure : undefined;
+/** State and health of a server. */
+export function viewHealth({
+  record,
+  state,
+  health,
+}: Pick<ViewInput, 'record' | 'state' | 'health'>): HealthView {
+  const last = state === 'running' ? health.last : undefined;
+  const failed = state === 'failed' ? record.failure : last?.failure;
+  const shown = last && health.degraded ? 'degraded' : state;
   return {
-    state,
-    reason: REASON[state],
-    message: failed?.message ?? messageOf(record, state),
+    state: shown,
+    health: failed ? 'unhealthy' : state === 'running' ? 'healthy' : 'unknown',
+    message: shown === 'running' ? messageOf(record, shown) : (failed?.message ?? messageOf(record, shown)),
     ...(failed?.hint !== undefined && { hint: failed.hint }),
     ...(failed && { failure: failed }),
+    ...(last && { lastCheck: { at: iso(last.at), ms: last.ms, failures: last.failures } }),
+  };
+}
+
+function viewStatus({ record, state, health, activity, events, publicUrl }: ViewInput): ServerStatus {
+  const { report, resolved } = record;
+  const seen = viewHealth({ record, state, health });
+  return {
+    ...seen,
+    reason: REASON[seen.state],
     replicas: { desired: record.desired === 'running' ? 1 : 0, ready: state === 'running' ? 1 : 0 },
-    health: state === 'running' ? 'healthy' : state === 'failed' ? 'unhealthy' : 'unknown',
     sessions: activity?.sessions ?? 0,
     processes: activity?.processes ?? 0,
     ...(report && viewReport(report)),
     ...(resolved && {
       package: { ecosystem: resolved.ecosystem, name: resolved.name, version: resolved.version },
+    }),
+    ...(record.plan.remote && {
+      remote: { url: record.plan.remote.url, transport: report?.transport ?? record.plan.remote.transport },
     }),
     phases: events.flatMap((event) =>
       event.type === 'phase' && event.state === 'done' ? [{ phase: event.phase, ms: event.ms }] : [],
@@ -119,7 +159,7 @@ function viewReport(report: HandshakeReport): Partial<ServerStatus> {
   };
 }
 
-function messageOf(record: ServerRecord, state: ServerState): string {
+function messageOf(record: ServerRecord, state: StatusState): string {
   switch (state) {
     case 'stopped':
       return `${record.name} is stopped`;
@@ -131,6 +171,8 @@ function messageOf(record: ServerRecord, state: ServerState): string {
       return `${record.name} is running`;
     case 'failed':
       return `${record.name} could not be started`;
+    case 'degraded':
+      return `${record.name} fails its health checks`;
   }
 }
 

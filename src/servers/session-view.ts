@@ -24,6 +24,7 @@ export function viewSession(report: SessionReport, now: number): SessionView {
     state,
     ...(delivery && { transport: TRANSPORT[delivery] }),
     ...(principal !== undefined && { principal }),
+    ...(kind === 'modern' && { era: 'modern' }),
     ...(protocolVersion !== undefined && { era: eraOf(protocolVersion), protocolVersion }),
     createdAt: new Date(now - ageMs).toISOString(),
     lastActivity: new Date(now - idleMs).toISOString(),

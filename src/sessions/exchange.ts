@@ -36,6 +36,8 @@ export class Exchange implements UpstreamCall {
   readonly key: string;
   readonly method: string;
   readonly rawToken: string | undefined;
+  /** The server answered with an error, or not at all. */
+  unsuccessful = false;
   readonly #owner: ExchangeOwner;
   readonly round: Round;
   #state: ExchangeState = 'running';
@@ -67,6 +69,7 @@ export class Exchange implements UpstreamCall {
   }
 
   answered(line: Buffer, envelope: Envelope): void {
+    this.unsuccessful = envelope.kind === 'error';
     const replaced = this.onAnswer?.(line, envelope);
     this.finish(
       replaced ??
@@ -81,6 +84,7 @@ export class Exchange implements UpstreamCall {
   }
 
   failed(error: BerthError): void {
+    this.unsuccessful = true;
     const data = errorData(error);
     this.finish([errorMessage(this.round.rawId, { code: error.rpc, message: error.message, data })]);
   }

@@ -4,6 +4,7 @@ import type { EventStream } from './event-stream.ts';
 import type { Lane } from './lanes/lane.ts';
 import type { ClientMessage } from './message.ts';
 import type { Session } from './session.ts';
+import type { UsageCount } from './usage-count.ts';
 
 export interface SessionOptions {
   /** `streams`: a stream per request and a standalone one (Streamable HTTP). `single`: everything on stream 0 (SSE, WebSocket). */
@@ -15,6 +16,8 @@ export interface SessionOptions {
   /** Milliseconds. */
   readonly requestTimeout: number;
   readonly clock: Clock;
+  /** Counts its calls. */
+  readonly usage?: UsageCount;
   /** Called once when the session is over, whoever ended it. */
   readonly onEnd: () => void;
   /** Makes the lane for a client's first message; throws BerthError when the message cannot open one. */

@@ -136,9 +136,9 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   // What lanes, exchanges and streams tell the session.
 
-  placeRequest(parts: readonly Buffer[]): void {
+  placeRequest(parts: readonly Buffer[], exchange?: Exchange): void {
     this.lastActivity = this.#options.clock.now();
-    const stream = this.#placeFor('request');
+    const stream = exchange?.stream ?? this.#placeFor('request');
     stream.push('request', parts);
     this.#checkBacklog(stream);
   }
@@ -159,6 +159,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   settled(exchange: Exchange): void {
+    this.#options.usage?.called(exchange.unsuccessful);
     this.lastActivity = this.#options.clock.now();
     this.#running.delete(exchange);
     this.#deadlines.delete(exchange);

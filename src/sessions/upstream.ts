@@ -7,7 +7,7 @@ import type { Channel, ChannelEnd } from '../channels/channel.ts';
 import { BerthError } from '../errors.ts';
 import { applyEdits, byteLength, type Edit } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
-import { idKey } from '../jsonrpc/id.ts';
+import { idKey, integerAt } from '../jsonrpc/id.ts';
 import type { ServerProcess } from '../supervisor/server-process.ts';
 import { type ClientMessage, errorMessage, rawId, resultMessage } from './message.ts';
 import { ServerRequests } from './server-requests.ts';
@@ -26,6 +26,10 @@ export interface UpstreamCall {
   /** `parts`: the notification with the client's own token restored. */
   progressed(parts: readonly Buffer[]): void;
   failed(error: BerthError): void;
+  /** The server ends the call without an answer, as it may end a subscription; absent where it may not. */
+  cancelled?(): void;
+  /** A notification that came on the call's own stream, where the channel has such streams; true when it is the call's. */
+  said?(message: ClientMessage): boolean;
 }
 
 /** A request from the server, under the id that the client sees. */
@@ -226,7 +230,7 @@ export class Upstream {
     }
     this.#channel = process.channel;
     this.#channel.start({
-      message: (bytes, envelope) => this.#message(bytes, envelope),
+      message: (bytes, envelope, call) => this.#message(bytes, envelope, call),
       oversized: (id, bytes) => this.#oversized(id, bytes),
       noise: () => {},
       drain: () => this.#drained(),
@@ -242,7 +246,7 @@ export class Upstream {
     for (const then of this.#writable.splice(0)) then();
   }
 
-  #message(bytes: Buffer, envelope: Envelope): void {
+  #message(bytes: Buffer, envelope: Envelope, call: string | undefined): void {
     switch (envelope.kind) {
       case 'result':
       case 'error':
@@ -250,7 +254,7 @@ export class Upstream {
       case 'request':
         return this.#serverRequest(bytes, envelope);
       case 'notification':
-        return this.#notification(bytes, envelope);
+        return this.#notification({ bytes, envelope }, call);
     }
   }
 
@@ -296,10 +300,12 @@ export class Upstream {
     member.serverRequest({ id, parts: applyEdits(bytes, edits), message });
   }
 
-  #notification(bytes: Buffer, envelope: Envelope): void {
-    const message = { bytes, envelope };
-    if (envelope.method === 'notifications/progress') return this.#progress(message);
-    if (envelope.method === 'notifications/cancelled') return this.#requestCancelled(message);
+  /** `call`: our id of the call on whose own stream it came. */
+  #notification(message: ClientMessage, call: string | undefined): void {
+    const { method } = message.envelope;
+    if (method === 'notifications/progress') return this.#progress(message);
+    if (method === 'notifications/cancelled') return this.#requestCancelled(message);
+    if (call !== undefined && this.#calls.get(Number(call))?.said?.(message)) return;
     for (const member of this.#choose(this.#members, 'notification', message)) member.fromServer(message);
   }
 
@@ -324,15 +330,23 @@ export class Upstream {
         : bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
     const id = raw === undefined ? undefined : this.#requests.idOf(raw);
     const open = id === undefined ? undefined : this.#requests.get(id);
-    if (id === undefined || !open) {
-      this.dropped++;
-      return;
-    }
+    if (id === undefined || !open) return this.#callCancelled(bytes, envelope);
     this.#requests.close(id);
     open.member.requestCancelled(
       id,
       applyEdits(bytes, [{ start: envelope.requestIdStart, end: envelope.requestIdEnd, text: String(id) }]),
     );
+  }
+
+  #callCancelled(bytes: Buffer, envelope: Envelope): void {
+    const id = integerAt(bytes, envelope.requestIdStart, envelope.requestIdEnd);
+    const call = this.#calls.get(id);
+    if (!call?.cancelled) {
+      this.dropped++;
+      return;
+    }
+    this.#calls.delete(id);
+    call.cancelled();
   }
 
   #oversized(id: string | undefined, bytes: number): void {
@@ -358,7 +372,7 @@ export class Upstream {
       process.exited,
       new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), EXIT_WAIT).unref()),
     ]);
-    this.#fail(exitFailure(exit, process));
+    this.#fail(end.cause instanceof BerthError ? end.cause : exitFailure(exit, process));
     await process.stop();
   }
 
@@ -374,16 +388,4 @@ export class Upstream {
     for (const call of calls) call.failed(error);
     for (const member of members) member.ended(error);
   }
-}
-
-/** The plain non-negative integer in `bytes[start, end)`; -1 for anything else (ids of ours are nothing else). */
-function integerAt(bytes: Buffer, start: number, end: number): number {
-  if (end - start > 15) return -1;
-  let value = 0;
-  for (let i = start; i < end; i++) {
-    const digit = (bytes[i] as number) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    value = value * 10 + digit;
-  }
-  return value;
 }

@@ -41,6 +41,22 @@ export function duration(fallback: string) {
     .prefault(fallback);
 }
 
+/** As {@link duration}, from one second on; `off` is 0. */
+export function interval(fallback: string) {
+  const expected = 'a duration of at least 1s, or off';
+  const read = (value: unknown): unknown =>
+    value === false || String(value).trim().toLowerCase() === 'off' ? 0 : withUnit(value, DURATION_UNITS);
+  return z
+    .preprocess(
+      read,
+      z
+        .int(expected)
+        .max(2_147_483_647, expected)
+        .refine((ms) => ms === 0 || ms >= 1_000, expected),
+    )
+    .prefault(fallback);
+}
+
 /** Bytes, given as a number or as text with KiB, MiB, GiB (or KB, MB, GB). */
 export function bytes(fallback: string) {
   const expected = 'a size such as 65536, 64KiB, 4MiB or 2GiB';

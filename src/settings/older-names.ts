@@ -10,6 +10,7 @@ export const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
   ['MCP_SIDECAR_HOST', 'host'],
   ['MCP_SIDECAR_PORT', 'port'],
   ['MCP_SHUTDOWN_GRACE_PERIOD', 'limits.stopTimeout'],
+  ['HEALTH_CHECK_INTERVAL_SECONDS', 'health.interval'],
 ]);
 
 /** Older variables that are accepted and do nothing where servers run as processes of one machine. */
@@ -39,7 +40,10 @@ const OLDER_LEVELS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Those whose bare number meant seconds. */
-const IN_SECONDS: ReadonlySet<string> = new Set(['MCP_SHUTDOWN_GRACE_PERIOD']);
+const IN_SECONDS: ReadonlySet<string> = new Set([
+  'MCP_SHUTDOWN_GRACE_PERIOD',
+  'HEALTH_CHECK_INTERVAL_SECONDS',
+]);
 
 /** The value of an older variable in our words: severities had other names, durations another unit. */
 export function fromOlderValue(name: string, value: string): string {

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
-import { bytes, duration, flag, integer, list, oneOf } from './fields.ts';
+import { bytes, duration, flag, integer, interval, list, oneOf } from './fields.ts';
+import { isHostEntry } from './host-entry.ts';
 
 const HOST_EXPECTED = 'an IP address or a host name, without port';
 const hostSchema = z
@@ -42,6 +43,10 @@ const originSchema = z.string(ORIGIN_EXPECTED).refine((text) => {
   return url !== null && isHttp(url) && url.origin === text;
 }, ORIGIN_EXPECTED);
 
+const REMOTE_HOST_EXPECTED =
+  'a list of host names, addresses and ranges such as localhost, 10.0.0.5 or 10.0.0.0/8';
+const remoteHostSchema = z.string(REMOTE_HOST_EXPECTED).refine(isHostEntry, REMOTE_HOST_EXPECTED);
+
 const KEY_EXPECTED =
   'a list of API keys, each {name, hash} or name:hash, where hash is the SHA-256 of the key in hex';
 const keySchema = z.preprocess(
@@ -73,6 +78,13 @@ const allowSchema = z.strictObject({
   npm: flag(true).describe('Servers may come from npm packages.'),
   pypi: flag(true).describe('Servers may come from PyPI packages.'),
   images: flag(false).describe('Servers may come from container images that no template names.'),
+  remote: flag(true).describe('Servers may be URLs of MCP servers elsewhere.'),
+});
+
+const remoteSchema = z.strictObject({
+  allowedHosts: list(remoteHostSchema, REMOTE_HOST_EXPECTED).describe(
+    'Hosts, addresses and ranges where remote servers may be although they are not public, and may do without TLS.',
+  ),
 });
 
 const limitsSchema = z.strictObject({
@@ -94,7 +106,7 @@ const limitsSchema = z.strictObject({
     'Time in which a started process must answer its first initialize.',
   ),
   subscriptions: integer(DEFAULT_LIMITS.subscriptions, 1, 100_000).describe(
-    'Resources that one session may be subscribed to on a process that it shares.',
+    'Resources that one session may be subscribed to, on a shared process or a modern server.',
   ),
   parallelStarts: integer(4, 1, 100).describe('Starts of servers at one time; further ones wait as pending.'),
   eofGrace: duration(`${DEFAULT_LIMITS.eofGrace}`).describe(
@@ -127,6 +139,17 @@ const treesSchema = z.strictObject({
   ),
 });
 
+const healthSchema = z.strictObject({
+  interval: interval('off').describe(
+    'Time between health checks of a running server: each starts a process, shakes hands and ends it.',
+  ),
+  failures: integer(3, 1, 100).describe('Failed checks in a row after which a server counts as degraded.'),
+});
+
+const usageSchema = z.strictObject({
+  keepDays: integer(90, 1, 3_650).describe('Days for which the use of each server is kept, today included.'),
+});
+
 export const settingsSchema = z.strictObject({
   host: hostSchema
     .default('127.0.0.1')
@@ -154,8 +177,11 @@ export const settingsSchema = z.strictObject({
     'API keys as name and SHA-256 hash, beside those of: berth key add.',
   ),
   allow: allowSchema.prefault({}),
+  remote: remoteSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   trees: treesSchema.prefault({}),
+  health: healthSchema.prefault({}),
+  usage: usageSchema.prefault({}),
 });
 
 /** Settings after checks: durations in milliseconds, sizes in bytes, lower-case hosts, deeply frozen. */

@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ServerRecord, ServerStore } from '../servers/server-record.ts';
 import type { Migrations } from './database.ts';
 import { openDatabase } from './database.ts';
+import { SqliteUsageStore, USAGE_TABLE } from './usage-store.ts';
 
 const MIGRATIONS: Migrations = [
   `CREATE TABLE servers (
@@ -11,6 +12,7 @@ const MIGRATIONS: Migrations = [
      created_at INTEGER NOT NULL,
      record TEXT NOT NULL CHECK (json_valid(record))
    ) STRICT`,
+  USAGE_TABLE,
 ];
 
 export class SqliteServerStore implements ServerStore {
@@ -18,6 +20,8 @@ export class SqliteServerStore implements ServerStore {
   readonly #list: StatementSync;
   readonly #save: StatementSync;
   readonly #remove: StatementSync;
+  /** How much they were used, in the same database. */
+  readonly usage: SqliteUsageStore;
 
   /** Throws `bad-setting` when the file cannot be used; `:memory:` keeps everything in memory. */
   constructor(path: string) {
@@ -28,6 +32,7 @@ export class SqliteServerStore implements ServerStore {
        ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record`,
     );
     this.#remove = this.#database.prepare('DELETE FROM servers WHERE id = ?');
+    this.usage = new SqliteUsageStore(this.#database);
   }
 
   list(): ServerRecord[] {

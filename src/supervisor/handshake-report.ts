@@ -9,6 +9,8 @@ export interface HandshakeReport {
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** Eras that the server has shown to speak, each on a process of its own (data-path.md 6); absent in reports of older gateways. */
   readonly eras?: readonly Era[];
+  /** How a remote server is reached. */
+  readonly transport?: 'streamable-http' | 'sse';
   /** Names of the first page of `tools/list`; absent when the server offers no tools. */
   readonly tools?: readonly string[];
   /** Milliseconds from spawn call to running process, and from first byte written to `initialize` answered. */

@@ -11,6 +11,8 @@ import { SharedState } from '../sessions/lanes/shared-state.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import { notOpened, Session } from '../sessions/session.ts';
 import { Upstream } from '../sessions/upstream.ts';
+import { UsageCount } from '../sessions/usage-count.ts';
+import { DowngradeLanes } from './downgrade-lanes.ts';
 import { ModernProcesses } from './modern-processes.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
@@ -41,13 +43,19 @@ export class HostedServer {
   readonly #modernProcesses: ModernProcesses;
   readonly #shared = new Map<string, SharedProcess>();
   readonly #perPrincipal = new Map<string, number>();
+  /** Lanes for legacy clients; absent where the server speaks their era itself. */
+  readonly #downgrade: DowngradeLanes | undefined;
   #lastActivity: number | undefined;
+  /** Replaced definitions of a server count together. */
+  usage = new UsageCount();
 
   constructor(definition: ServerDefinition, source: ProcessSource, clock: Clock) {
     this.definition = definition;
     this.#source = source;
     this.#clock = clock;
     this.#modernProcesses = new ModernProcesses(definition, source, clock);
+    if (definition.eras?.includes('modern') && !definition.eras.includes('legacy'))
+      this.#downgrade = new DowngradeLanes({ definition, source, clock });
   }
 
   get sessionCount(): number {
@@ -60,7 +68,7 @@ export class HostedServer {
       sessions: this.#sessions,
       affinities: this.#affinities,
       moderns: this.#moderns,
-      shared: this.#shared,
+      shared: this.#downgrade?.shared ?? this.#shared,
     };
   }
 
@@ -95,11 +103,13 @@ export class HostedServer {
       delivery: options.delivery,
       ownIds: true,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host, first) => this.#openLane(host, first, principal),
       onEnd: () => this.#sessionEnded(nonce, principal, session),
     });
     this.#sessions.set(nonce, { session, principal });
+    this.usage.opened();
     return session;
   }
 
@@ -111,6 +121,7 @@ export class HostedServer {
       delivery: 'streams',
       ownIds: false,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host) => this.#openPooled(host),
       onEnd: () => this.#affinities.delete(`${principal}\n${key}`),
@@ -128,6 +139,7 @@ export class HostedServer {
       ownIds: false,
       cancelsUnread: true,
       requestTimeout: this.definition.limits.requestTimeout,
+      usage: this.usage,
       clock: this.#clock,
       openLane: (host) => {
         clients.lane = new ModernLane({
@@ -169,6 +181,7 @@ export class HostedServer {
       if (session.idleFor(now) >= idle) void session.end(new BerthError('unknown-session', 'idle'));
     }
     this.#modernProcesses.sweep(now);
+    this.#downgrade?.sweep(now);
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) shared.idleSince = undefined;
       else if (shared.idleSince === undefined) shared.idleSince = now;
@@ -187,6 +200,7 @@ export class HostedServer {
     await Promise.all([
       this.#source.close(),
       moderns,
+      this.#downgrade?.close(options),
       ...ends,
       ...shared.map(({ upstream }) => upstream.stop(options)),
     ]);
@@ -224,6 +238,7 @@ export class HostedServer {
 
   #openLane(host: Session, first: ClientMessage, principal: string): Lane {
     if (first.envelope.method !== 'initialize') throw notOpened();
+    if (this.#downgrade) return this.#downgrade.open(host, principal);
     switch (this.definition.isolation) {
       case 'session':
         return new RelayLane({ host, upstream: new Upstream(this.#source.acquire(), (members) => members) });
@@ -240,6 +255,7 @@ export class HostedServer {
   }
 
   #openPooled(host: Session): Lane {
+    if (this.#downgrade) return this.#downgrade.openSessionless(host);
     return new PooledLane({
       host,
       perCall: this.definition.isolation === 'call',

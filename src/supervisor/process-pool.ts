@@ -10,7 +10,7 @@ import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 
 export interface PoolOptions {
-  readonly definition: Pick<ServerDefinition, 'name' | 'launch' | 'limits'>;
+  readonly definition: Pick<ServerDefinition, 'name' | 'limits'> & { readonly launch: Launch };
   readonly spawn: (launch: Launch) => Promise<LocalProcess>;
   readonly clock: Clock;
   /** Folder for the private homes of the processes; without it the launch's HOME is used as it is. */
@@ -32,6 +32,10 @@ export interface PoolStatus {
 export interface ProcessPool extends ProcessSource {
   acquire(): Promise<LocalProcess>;
   readonly status: PoolStatus;
+  /** Processes that have not ended, spares included. */
+  readonly live: number;
+  /** Starts fresh spares in the place of those that there are, which are ended. */
+  renew(): void;
 }
 
 /** A process that ends by itself sooner, and has not said a word, failed to start; one that lives as long shows that the server runs. */
@@ -60,6 +64,10 @@ class Pool implements ProcessPool {
     this.#failures = new ProcessFailures(options.clock);
   }
 
+  get live(): number {
+    return this.#live.size;
+  }
+
   get status(): PoolStatus {
     const { last, backoff } = this.#failures;
     const state = this.#state();
@@ -85,6 +93,13 @@ class Pool implements ProcessPool {
     if (!this.#closed) return started;
     await started.stop({ force: true });
     throw new BerthError('stopped', `server ${this.#options.definition.name} was stopped`);
+  }
+
+  renew(): void {
+    const old = [...this.#spares];
+    this.#spares.clear();
+    this.fill();
+    for (const spare of old) void spare.stop();
   }
 
   close(): Promise<void> {

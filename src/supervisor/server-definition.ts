@@ -19,7 +19,7 @@ export interface ServerLimits {
   readonly startTimeout: number;
   /** Bytes of one line from the server. */
   readonly lineBytes: number;
-  /** Resources that one session may be subscribed to on a process that it shares. */
+  /** Resources that one session may be subscribed to, on a shared process or a modern server. */
   readonly subscriptions: number;
   /** Milliseconds from the end of its input to SIGTERM, when a process is to end. */
   readonly eofGrace: number;
@@ -40,11 +40,26 @@ export const DEFAULT_LIMITS: ServerLimits = {
   termGrace: 3_000,
 };
 
-export interface ServerDefinition {
+/** A server that somebody else runs, and how it is reached. */
+export interface RemoteTarget {
+  readonly url: string;
+  /** `auto` only before it has been found out. */
+  readonly transport: 'streamable-http' | 'sse' | 'auto';
+  /** With their values: secret. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What is run, or where it is. */
+type Runs =
+  | { readonly launch: Launch; readonly remote?: never }
+  | { readonly launch?: never; readonly remote: RemoteTarget };
+
+export type ServerDefinition = DefinedServer & Runs;
+
+interface DefinedServer {
   /** UUID; sealed session ids are bound to it, never to the name. */
   readonly id: string;
   readonly name: string;
-  readonly launch: Launch;
   readonly isolation: Isolation;
   /** `none`: no session ids are minted and legacy clients use the pooled lane. */
   readonly sessions: 'minted' | 'none';

@@ -6,6 +6,7 @@ import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
 import type { Session } from '../sessions/session.ts';
+import type { CallUsage, UsageCount } from '../sessions/usage-count.ts';
 import { HostedServer } from './hosted-server.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
@@ -30,6 +31,7 @@ export class Supervisor {
   readonly #servers = new Map<string, HostedServer>();
   /** Replaced definitions whose sessions have not ended yet. */
   readonly #retired = new Set<HostedServer>();
+  readonly #usage = new Map<string, UsageCount>();
   readonly #source: SupervisorOptions['source'];
   readonly #clock: Clock;
   readonly #stopSweep: () => void;
@@ -43,7 +45,10 @@ export class Supervisor {
   /** Makes a server callable. An id that is defined already gets the new definition for new sessions; old ones finish on the old. */
   define(definition: ServerDefinition): void {
     const old = this.#servers.get(definition.id);
-    this.#servers.set(definition.id, new HostedServer(definition, this.#source(definition), this.#clock));
+    const server = new HostedServer(definition, this.#source(definition), this.#clock);
+    server.usage = this.#usage.get(definition.id) ?? server.usage;
+    this.#usage.set(definition.id, server.usage);
+    this.#servers.set(definition.id, server);
     if (!old) return;
     this.#retired.add(old);
     void old.retire();
@@ -64,6 +69,13 @@ export class Supervisor {
   activity(id: string): SupervisorActivity | undefined {
     const server = this.#servers.get(id);
     return server && { sessions: server.sessionCount, lastActivity: server.lastActivity };
+  }
+
+  /** What was counted of every server since the last time, those included that are no longer defined. */
+  takeUsage(): Map<string, CallUsage> {
+    const taken = new Map(Array.from(this.#usage, ([id, count]) => [id, count.take()] as const));
+    for (const id of this.#usage.keys()) if (!this.#servers.has(id)) this.#usage.delete(id);
+    return taken;
   }
 
   /** Its conversations, oldest first, those on a replaced definition included; none for unknown ids. */

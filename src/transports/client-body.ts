@@ -91,14 +91,6 @@ export function parseMessage(bytes: Buffer, limits: TransportLimits): ClientMess
   return { bytes, envelope: scanned.envelope };
 }
 
-/** Throws for the modern era's envelope, where only older revisions are spoken, in a way that makes its clients fall back. */
-export function legacyBody(body: ClientBody): ClientBody {
-  const [first] = body.messages;
-  if (!body.modern || !first) return body;
-  const error = new BerthError('unsupported-version', 'this transport ends with revision 2025-11-25');
-  throw new BodyError(error, body.batch ? undefined : idOf(first));
-}
-
 /** Raw id of a request; `null` for anything else. */
 export function idOf({ bytes, envelope }: ClientMessage): string {
   return envelope.kind === 'request' ? bytes.toString('utf8', envelope.idStart, envelope.idEnd) : 'null';

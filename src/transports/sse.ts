@@ -4,7 +4,7 @@ import { BerthError, toBerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { STANDALONE } from '../sessions/session.ts';
-import { BodyError, type ClientBody, idOf, legacyBody, parseBody, readBody } from './client-body.ts';
+import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-body.ts';
 import { refuseCoded } from './content-coding.ts';
 import type { DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
@@ -60,6 +60,14 @@ export function handleSseMessage(plane: DataPlane, http: HttpRequest, sealed: st
       else sendRpcError(response, toBerthError(error));
     }
   });
+}
+
+/** Throws for the modern era's envelope, whose revision has no such transport, in a way that makes its clients fall back. */
+function legacyBody(body: ClientBody): ClientBody {
+  const [first] = body.messages;
+  if (!body.modern || !first) return body;
+  const error = new BerthError('unsupported-version', 'this transport ends with revision 2025-11-25');
+  throw new BodyError(error, body.batch ? undefined : idOf(first));
 }
 
 function take(

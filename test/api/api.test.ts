@@ -48,6 +48,29 @@ async function linesOf(response: Response): Promise<Json[]> {
     .map((line) => JSON.parse(line));
 }
 
+describe('GET /api/v1/servers/{name}/health', () => {
+  it('makes a check and says how it came out', async () => {
+    const { json, host } = await createClient();
+    await json('POST', '/api/v1/servers?wait=ready', everything);
+    expect(await json('GET', '/api/v1/servers/everything/health')).toMatchObject({
+      status: 200,
+      body: { state: 'running', health: 'healthy', lastCheck: { failures: 0, at: expect.any(String) } },
+    });
+    host.failure = new BerthError('start-failed', 'no answer', { exitCode: 3 });
+    for (let check = 1; check <= 3; check++)
+      expect(await json('GET', '/api/v1/servers/everything/health')).toMatchObject({
+        status: 200,
+        body: { health: 'unhealthy', lastCheck: { failures: check }, failure: { exitCode: 3 } },
+      });
+    const degraded = await json('GET', '/api/v1/servers?state=degraded');
+    expect(degraded.body).toMatchObject({ total: 1, servers: [{ status: { state: 'degraded' } }] });
+    // It can be called all the same, so nothing is still to come.
+    expect((await json('POST', '/api/v1/servers', everything)).status).toBe(200);
+    expect((await json('POST', '/api/v1/servers/everything/start')).status).toBe(200);
+    expect((await json('GET', '/api/v1/servers/nobody/health')).status).toBe(404);
+  });
+});
+
 describe('POST /api/v1/servers', () => {
   it('does not unpack a compressed body', async () => {
     const { send, packages } = await createClient();

@@ -50,6 +50,14 @@ describe('the sessions of a server', () => {
     expect(Date.parse(sessions[0].createdAt)).toBeLessThan(before);
   });
 
+  it('of modern clients, who have none, are one for each caller', async () => {
+    const { send, host, manager } = await createClient([]);
+    const { protocolVersion: _none, ...report } = sessionReport('m', { kind: 'modern' });
+    host.open.set(manager.get('time').id, [report]);
+    const answer = await (await send('GET', PATH)).json();
+    expect(answer).toMatchObject({ sessions: [{ kind: 'modern', era: 'modern', principal: 'local' }] });
+  });
+
   it('come in pages, with the total', async () => {
     const { send } = await createClient(['a', 'b', 'c']);
     const page = async (query: string) => {
@@ -75,6 +83,18 @@ describe('the sessions of a server', () => {
     });
     expect(await (await send('DELETE', PATH)).json()).toEqual({ ended: 2 });
     expect(await (await send('DELETE', PATH)).json()).toEqual({ ended: 0 });
+  });
+
+  it('leave their use behind, by the day', async () => {
+    const { send, host, manager } = await createClient([]);
+    const used = { sessions: 1, calls: 2, failedCalls: 1, bytesToServer: 30, bytesFromServer: 40 };
+    host.used.set(manager.get('time').id, used);
+    const today = new Date().toISOString().slice(0, 10);
+    const answer = await (await send('GET', '/api/v1/servers/time/usage')).json();
+    expect(answer).toEqual({ days: [{ day: expect.any(String), ...used }], sum: used });
+    expect((answer as { days: [{ day: string }] }).days[0].day >= today).toBe(true);
+    expect((await send('GET', '/api/v1/servers/time/usage?days=x')).status).toBe(400);
+    expect((await send('GET', '/api/v1/servers/nobody/usage')).status).toBe(404);
   });
 
   it('of a server that does not exist are not found', async () => {

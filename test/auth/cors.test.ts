@@ -23,6 +23,68 @@ describe('CORS', () => {
     expect(fields?.['access-control-allow-headers']).toContain('Mcp-Session-Id');
   });
 
+  it.each([
+    'Mcp-Method',
+    'Mcp-Name',
+    'MCP-Protocol-Version',
+    'Mcp-Session-Id',
+    'Last-Event-ID',
+    'Authorization',
+  ])('lets them send %s', (name) => {
+    const allowed = cors.preflight(preflightOf('https://app.example'))?.['access-control-allow-headers'];
+    expect(allowed?.split(', ')).toContain(name);
+  });
+
+  describe('lets them send headers of parameters', () => {
+    const allowed = (requested: string): string[] => {
+      const { headers, method } = preflightOf('https://app.example');
+      const fields = cors.preflight({
+        method,
+        headers: { ...headers, 'access-control-request-headers': requested },
+      });
+      return fields?.['access-control-allow-headers']?.split(', ').slice(10) ?? [];
+    };
+
+    it('by the names that they ask for', () => {
+      expect(allowed('content-type,mcp-param-region, Mcp-Param-Tenant_Id ,mcp-name')).toEqual([
+        'mcp-param-region',
+        'Mcp-Param-Tenant_Id',
+      ]);
+    });
+
+    it('and says that the answer depends on them', () => {
+      const { headers, method } = preflightOf('https://app.example');
+      const asked = { ...headers, 'access-control-request-headers': 'mcp-param-a' };
+      expect(cors.preflight({ method, headers: asked })?.vary).toBe('Origin, Access-Control-Request-Headers');
+      expect(cors.preflight({ method, headers })?.vary).toBe('Origin');
+    });
+
+    it.each([
+      'x-other',
+      'mcp-param-',
+      'mcp-parameter',
+      'x-mcp-param-a',
+      'mcp-param-a b',
+      'mcp-param-ä',
+      '*',
+      ',',
+    ])('and nothing else: %s', (name) => {
+      expect(allowed(name)).toEqual([]);
+    });
+
+    it('and never more than a tool can have', () => {
+      const names = Array.from({ length: 100 }, (_, at) => `mcp-param-${at}`);
+      expect(allowed(names.join(','))).toEqual(names.slice(0, 64));
+      expect(allowed(`${' '.repeat(5_000)}mcp-param-late`)).toEqual([]);
+    });
+
+    it('only where they are of an allowed origin', () => {
+      const { headers } = preflightOf('https://evil.example');
+      const asked = { ...headers, 'access-control-request-headers': 'mcp-param-a' };
+      expect(cors.preflight({ method: 'OPTIONS', headers: asked })).toBeUndefined();
+    });
+  });
+
   it.each([undefined, 'null', 'https://evil.example', 'https://app.example.evil.example'])(
     'gives %s nothing',
     (origin) => {

@@ -60,13 +60,32 @@ describe('berth run', () => {
       isolation: 'shared',
       launch: { env: { COLLECTION_NAME: 'a=b', TOKEN: 'canary-brave' } },
     });
-    expect(definition?.launch.args.slice(-2)).toEqual(['--transport', '-v']);
+    expect(definition?.launch?.args.slice(-2)).toEqual(['--transport', '-v']);
+  });
+
+  it('takes a URL for a remote server, with its headers by reference', async () => {
+    const { berth, host, manager, packages } = await createMachine();
+    const url = 'https://mcp.example.com/mcp?project=1';
+    const { code, out, err } = await berth(
+      ...['run', url, '--header', 'Authorization=Bearer env:BRAVE', '--transport', 'sse'],
+      ...['--isolation', 'principal'],
+    );
+    expect(code).toBe(0);
+    expect(err).toMatch(/^◒ mcp\.example\.com\/mcp {2}start ✓( [\d.]+ s)?\n$/);
+    expect(out).toContain('example is running, 2 tools');
+    expect(host.defined.get(manager.get('example').id)).toMatchObject({
+      remote: { url, transport: 'sse', headers: { Authorization: 'Bearer canary-brave' } },
+      isolation: 'principal',
+    });
+    expect(packages.resolved).toEqual([]);
+    expect((await berth('ls')).out).toMatch(/SOURCE.*\n.*https:\/\/mcp\.example\.com\/mcp\?project=1/);
+    expect([out, err].join()).not.toContain('canary');
   });
 
   it('takes a bare name for a template, with arguments after --', async () => {
     const { berth, host, manager } = await createMachine();
     expect((await berth('run', 'filesystem', '--', '/tmp', '/srv')).code).toBe(0);
-    expect(host.defined.get(manager.get('filesystem').id)?.launch.args.slice(-2)).toEqual(['/tmp', '/srv']);
+    expect(host.defined.get(manager.get('filesystem').id)?.launch?.args.slice(-2)).toEqual(['/tmp', '/srv']);
   });
 
   it('starts what is there already again, without progress when it runs', async () => {
@@ -135,12 +154,20 @@ describe('berth run', () => {
   });
 
   it.each([
-    [['run', '../x'], 'neither a template nor a package'],
-    [['run', 'Time'], 'neither a template nor a package'],
+    [['run', '../x'], 'neither a template, a package nor a URL'],
+    [['run', 'Time'], 'neither a template, a package nor a URL'],
     [['run', 'npm:-c'], '/source/npm/name'],
     [['run', 'time', '--env', 'canary'], '--env needs NAME=value'],
     [['run', 'time', '--secret', 'TOKEN=canary'], 'must be a reference'],
     [['run', 'nothing-here'], 'there is no template'],
+    [['run', 'https://me:canary@mcp.example.com/'], 'user name or a password'],
+    [['run', 'https://mcp.example.com/?api_key=canary'], 'credential in its query'],
+    [['run', 'https://mcp.example.com/', '--header', 'X-Key=canary'], 'must be a reference, never a value'],
+    [['run', 'https://mcp.example.com/', '--header', 'canary'], '--header needs Name=env:NAME'],
+    [['run', 'https://mcp.example.com/', '--transport', 'stdio'], '/source/remote/transport'],
+    [['run', 'https://mcp.example.com/', '--', 'x'], 'is nothing that a remote server can be given'],
+    [['run', 'time', '--header', 'X-Key=env:BRAVE'], 'for remote servers only'],
+    [['run', 'http://10.0.0.1/mcp', '--name', 'x'], 'is not a public address'],
     [['run'], "missing required argument 'reference'"],
     [['dance'], 'unknown command'],
     [['ls', '-o', 'xml'], 'Allowed choices are table, json'],
@@ -259,6 +286,22 @@ describe('the other commands', () => {
     expect((await berth('sessions', 'time', '--end', 'b', '--end-all')).code).toBe(1);
     expect((await berth('sessions', 'time', '--end-all')).out).toBe('2 ended\n');
     expect(JSON.parse((await berth('get', 'time')).out)).toMatchObject({ status: { sessions: 2 } });
+  });
+
+  it('show the use of a server by the day', async () => {
+    const { berth, host, manager } = await createMachine();
+    await berth('run', 'time');
+    const used = { sessions: 1, calls: 20, failedCalls: 3, bytesToServer: 4_000, bytesFromServer: 50_000 };
+    host.used.set(manager.get('time').id, used);
+    const [head, day, sum] = (await berth('usage', 'time')).out.split('\n');
+    expect(head).toMatch(/^DAY +SESSIONS +CALLS +FAILED +BYTES TO SERVER +BYTES FROM SERVER$/);
+    expect(day).toMatch(/^\d{4}-\d\d-\d\d +1 +20 +3 +4000 +50000$/);
+    expect(sum).toMatch(/^sum +1 +20 +3 +4000 +50000$/);
+    expect(JSON.parse((await berth('usage', 'time', '--days', '1', '-o', 'json')).out)).toMatchObject({
+      sum: used,
+    });
+    expect((await berth('usage', 'time', '--days', 'x')).code).toBe(1);
+    expect((await berth('usage', 'nobody')).code).toBe(1);
   });
 
   it('show the catalogue', async () => {

@@ -1,13 +1,12 @@
 /**
- * The newer suite, which also checks each wire message against the schema of the revision: a client of 2025-11-25 and a server of its own
- * era or of both, over stdio through the gateway.
+ * The newer suite, which also checks each wire message against the schema of the revision: a client of 2025-11-25 and a server of either
+ * era or both, over stdio through the gateway.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { FixtureEra } from '../support/conformance-fixture.ts';
+import { FIXTURE_ERAS, type FixtureEra } from '../support/conformance-fixture.ts';
 import { type Results, runRequirements } from '../support/requirements.ts';
 import { SCORED_2025_11_25, UNSCORED_2025_11_25 } from './scenarios.ts';
 
-const ERAS: readonly FixtureEra[] = ['legacy', 'dual'];
 let runs: Map<FixtureEra, Results>;
 
 async function run(era: FixtureEra): Promise<[FixtureEra, Results]> {
@@ -15,10 +14,10 @@ async function run(era: FixtureEra): Promise<[FixtureEra, Results]> {
 }
 
 beforeAll(async () => {
-  runs = new Map(await Promise.all(ERAS.map(run)));
+  runs = new Map(await Promise.all(FIXTURE_ERAS.map(run)));
 });
 
-describe.each(ERAS)('requirements of 2025-11-25, %s fixture', (era) => {
+describe.each(FIXTURE_ERAS)('requirements of 2025-11-25, %s fixture', (era) => {
   it('runs exactly the known scenarios', () => {
     const known = [...SCORED_2025_11_25, ...UNSCORED_2025_11_25].sort();
     expect([...runs.get(era)!.keys()].sort()).toEqual(known);

@@ -23,6 +23,8 @@ const CARRIERS = { 'HTTP+SSE': sseCarrier, WebSocket: webSocketCarrier } as cons
 const ROWS = [
   ['HTTP+SSE', 'legacy'],
   ['WebSocket', 'legacy'],
+  ['HTTP+SSE', 'modern'],
+  ['WebSocket', 'modern'],
 ] as const;
 type Row = (typeof ROWS)[number];
 

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConversationHost } from '../../src/link/in-process.ts';
 import type { Link } from '../../src/link/link.ts';
+import type { ModernCall } from '../../src/sessions/call-request.ts';
 import type { OpenOptions } from '../../src/sessions/conversation.ts';
 import { READER_WINDOW } from '../../src/sessions/reader.ts';
 import { calm, until } from '../link/waiting.ts';
@@ -14,6 +15,7 @@ import {
   TestClient,
   TestReader,
 } from '../sessions/harness.ts';
+import { modernParams } from '../sessions/modern-client.ts';
 
 /** One carrier to one supervisor. */
 export interface LinkCarrier {
@@ -375,6 +377,61 @@ export function linkContract(name: string, carry: (host: ConversationHost) => Pr
       lastServer().answer(lastServer().id('a/one'), 'one');
       await until('both answers', () => readers.every(({ ends }) => ends.length > 0));
       expect(readers.map(({ lines }) => lines[0]?.result)).toEqual(['one', 'two']);
+    });
+
+    /** A modern client's call of a tool, over a gateway's link. */
+    const modernCall = (over: Link, members: object = {}, modern: ModernCall = {}): TestReader => {
+      const reader = new TestReader();
+      const target = { server: harness.definition.id, kind: 'modern', key: '', principal: 'alice' } as const;
+      const params = modernParams({ name: 'ask', ...members }, { capabilities: { elicitation: {} } });
+      const call = {
+        key: `modern-${++modernCalls}`,
+        messages: [message(request('9', 'tools/call', params))],
+      };
+      reader.attachment = over.conversation(target).call({ ...call, batch: false, modern }, reader);
+      return reader;
+    };
+    let modernCalls = 0;
+
+    it('carries what stands beside a modern call, and its end when the client leaves', async () => {
+      const reader = modernCall(link);
+      await until('the call', () => harness.servers.length > 0 && lastServer().of('tools/call').length > 0);
+      reader.attachment?.detach();
+      await until('the cancellation', () => lastServer().of('notifications/cancelled').length > 0);
+      expect(reader.events).toEqual([]);
+    });
+
+    it('parks a call that one gateway made, and another one goes on with it', async () => {
+      const first = modernCall(link);
+      await until('the call', () => harness.servers.length > 0 && lastServer().of('tools/call').length > 0);
+      lastServer().say('{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"?"}}');
+      await calm();
+      harness.clock.advance(1_000);
+      await until('the question', () => first.ends.length > 0);
+      const park = first.events[0]?.park;
+      expect(park).toMatchObject({ round: 1, call: expect.any(String), at: expect.any(Number) });
+      expect(first.texts[0]?.slice(0, park?.at)).toBe('{"jsonrpc":"2.0","id":9,"result":{');
+      const answer = { inputResponses: { q: { action: 'decline' } }, requestState: 'sealed' };
+      const resume = { call: park?.call ?? '', round: park?.round ?? 0 };
+      const second = modernCall(carrier.link(), answer, { resume });
+      await until('the answer at the server', () =>
+        lastServer().lines.some(({ id, result }) => id === 'q' && result),
+      );
+      lastServer().answer(lastServer().id('tools/call'), { content: [] });
+      await until('the result', () => second.ends.length > 0);
+      expect(second.lines[0]?.result).toMatchObject({ resultType: 'complete', content: [] });
+      expect(lastServer().of('tools/call')).toHaveLength(1);
+    });
+
+    it('carries the data of a protocol error', async () => {
+      const reader = modernCall(link);
+      await until('the call', () => harness.servers.length > 0 && lastServer().of('tools/call').length > 0);
+      lastServer().say('{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}');
+      await until('the answer', () => reader.events.length > 0);
+      expect(reader.lines[0]?.error).toMatchObject({
+        code: -32021,
+        data: { requiredCapabilities: { sampling: {} } },
+      });
     });
   });
 }

@@ -13,6 +13,7 @@ const code = (text: string): string => (text === '' ? '' : `\`${text}\``);
 function fallbackText(key: string, fallback: string): string {
   if (key === 'dataDir') return 'the data folder of the user';
   const value = Number(fallback);
+  if (key === 'health.interval') return code(value === 0 ? 'off' : fallback);
   if (DURATIONS.test(key)) return code(value < 60_000 ? `${value / 1_000}s` : `${value / 60_000}m`);
   if (!key.endsWith('Bytes')) return code(fallback);
   return code(value >= 1024 ** 3 ? `${value / 1024 ** 3}GiB` : `${value / 1024 ** 2}MiB`);

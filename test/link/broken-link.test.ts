@@ -2,9 +2,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Link } from '../../src/link/link.ts';
 import { createLinkServer, type LinkServer } from '../../src/link/link-server.ts';
 import { createSocketLink } from '../../src/link/socket-link.ts';
+import { LOST_GRACE } from '../../src/sessions/abandoned-streams.ts';
 import { READER_WINDOW } from '../../src/sessions/reader.ts';
 import { SINGLE_GRACE } from '../../src/sessions/session.ts';
-import { Harness, type HarnessOptions, request, TestClient, TestReader } from '../sessions/harness.ts';
+import {
+  Harness,
+  type HarnessOptions,
+  message,
+  request,
+  TestClient,
+  TestReader,
+} from '../sessions/harness.ts';
+import { modernParams } from '../sessions/modern-client.ts';
 import { calm, until } from './waiting.ts';
 import { Wire } from './wire.ts';
 
@@ -153,6 +162,66 @@ describe('a link that breaks', () => {
     await until('the answer', () => reader.ends.length > 0);
     expect(reader.lines).toMatchObject([{ id: 1, result: {} }]);
     expect(harness.server.of('tools/call')).toHaveLength(1);
+  });
+
+  describe('with a modern call in flight', () => {
+    const call = (): TestReader => {
+      const target = { server: harness.definition.id, kind: 'modern', key: '', principal: 'alice' } as const;
+      const params = modernParams({ name: 'ask' }, { capabilities: { elicitation: {} } });
+      const reader = new TestReader();
+      const messages = [message(request('9', 'tools/call', params))];
+      const asked = { key: 'modern', messages, batch: false, modern: {} };
+      reader.attachment = link.conversation(target).call(asked, reader);
+      return reader;
+    };
+    const atServer = async (): Promise<void> => {
+      await until('the process', () => harness.servers.length > 0);
+      await arrived('tools/call');
+    };
+
+    it('brings its answer when it is back within ten seconds', async () => {
+      const reader = call();
+      await atServer();
+      reachable = false;
+      wire().cut();
+      await calm();
+      harness.clock.advance(LOST_GRACE - 2_000);
+      harness.server.answer(harness.server.id('tools/call'), { content: [] });
+      reachable = true;
+      await until('the answer', () => reader.ends.length > 0);
+      expect(reader.lines).toMatchObject([{ id: 9, result: { resultType: 'complete' } }]);
+      expect(harness.server.of('tools/call')).toHaveLength(1);
+      expect(harness.server.of('notifications/cancelled')).toEqual([]);
+    });
+
+    it('cancels it on the server after ten seconds, and says so when it is back', async () => {
+      const reader = call();
+      await atServer();
+      reachable = false;
+      wire().cut();
+      await calm();
+      harness.clock.advance(LOST_GRACE + 2_000);
+      await until('the cancellation', () => harness.server.of('notifications/cancelled').length > 0);
+      reachable = true;
+      await until('the end', () => reader.ends.length > 0 || reader.error !== undefined);
+      expect(reader.events).toEqual([]);
+      expect(harness.server.of('tools/call')).toHaveLength(1);
+    });
+
+    it('leaves a parked one waiting, however long it is gone', async () => {
+      const reader = call();
+      await atServer();
+      harness.server.say('{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}');
+      await calm();
+      harness.clock.advance(1_000);
+      await until('the question', () => reader.ends.length > 0);
+      reachable = false;
+      wire().cut();
+      await calm();
+      harness.clock.advance(5 * 60_000);
+      expect(harness.server.of('notifications/cancelled')).toEqual([]);
+      expect(harness.server.process.stopping).toBe(false);
+    });
   });
 
   it('carries on a stream where its client stands', async () => {

@@ -95,3 +95,31 @@ it('ends a process by the graces of its server', async () => {
   });
   expect(isRunning(pid)).toBe(false);
 });
+
+it('keeps what a quiet probe writes out of the log', async () => {
+  const server = definition(trapLaunch('--exit'), 60_000);
+  const lines: string[] = [];
+  open().stderr(server.id, ({ text }) => lines.push(text));
+  const failure = await host?.probe(server, undefined, { quiet: true }).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ details: { stderr: [expect.any(String)] } });
+  expect([lines, host?.stderrTail(server.id, 10)]).toEqual([[], []]);
+});
+
+it('renews spares', async () => {
+  const plain = definition(trapLaunch(), 60_000);
+  const server = { ...plain, limits: { ...plain.limits, spares: 2, eofGrace: 60_000 } };
+  const opened = open();
+  const pids = async () => (await createProcessTable().scan()).filter(({ parent }) => parent === process.pid);
+  const before = (await pids()).length;
+  opened.define(server);
+  const first = await eventually('two spares', async () => {
+    const now = (await pids()).map(({ pid }) => pid);
+    return now.length === before + 2 && now;
+  });
+  opened.renew(server.id);
+  opened.renew('unknown');
+  await eventually('two others', async () => {
+    const now = (await pids()).map(({ pid }) => pid);
+    return now.length === before + 2 && now.filter((pid) => first.includes(pid)).length === before;
+  });
+});

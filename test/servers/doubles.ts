@@ -2,12 +2,15 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ManualClock } from '../../src/clock.ts';
 import type { BerthError } from '../../src/errors.ts';
 import type { PackageSource, Packages, ResolvedPackage } from '../../src/packages/package.ts';
 import type { ServerHost, StderrLine } from '../../src/servers/host.ts';
 import type { ServerManagerOptions } from '../../src/servers/server-manager.ts';
 import { ServerManager } from '../../src/servers/server-manager.ts';
 import type { ServerRecord, ServerStore } from '../../src/servers/server-record.ts';
+import { addUsage, NO_USAGE, type Usage, type UsageDay, type UsageStore } from '../../src/servers/usage.ts';
+import { UsageRecorder } from '../../src/servers/usage-recorder.ts';
 import type { HandshakeReport } from '../../src/supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../../src/supervisor/server-definition.ts';
 import type { SessionReport } from '../../src/supervisor/session-report.ts';
@@ -105,20 +108,33 @@ export class FakePackages implements Packages {
 export class FakeHost implements ServerHost {
   readonly probed: ServerDefinition[] = [];
   readonly defined = new Map<string, ServerDefinition>();
+  /** Probes wait for it. */
+  hold: Promise<void> | undefined;
   readonly undefined: { id: string; force: boolean }[] = [];
   readonly lines = new Map<string, StderrLine[]>();
   readonly open = new Map<string, SessionReport[]>();
+  readonly renewed: string[] = [];
+  /** What the next {@link takeUsage} gives. */
+  readonly used = new Map<string, Usage>();
   readonly #readers = new Map<string, Set<(line: StderrLine) => void>>();
   failure: BerthError | undefined;
+  /** What a probe finds. */
+  report: HandshakeReport = REPORT;
 
-  async probe(definition: ServerDefinition): Promise<HandshakeReport> {
+  async probe(definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport> {
     this.probed.push(definition);
+    if (this.hold) await this.hold;
+    signal?.throwIfAborted();
     if (this.failure) throw this.failure;
-    return REPORT;
+    return this.report;
   }
 
   define(definition: ServerDefinition): void {
     this.defined.set(definition.id, definition);
+  }
+
+  renew(id: string): void {
+    this.renewed.push(id);
   }
 
   async undefine(id: string, options: { readonly force: boolean }): Promise<void> {
@@ -134,6 +150,12 @@ export class FakeHost implements ServerHost {
 
   sessions(id: string): SessionReport[] {
     return this.open.get(id) ?? [];
+  }
+
+  takeUsage(): Map<string, Usage> {
+    const taken = new Map(this.used);
+    this.used.clear();
+    return taken;
   }
 
   async endSessions(id: string, session?: string): Promise<number> {
@@ -182,11 +204,36 @@ export class MemoryStore implements ServerStore {
   }
 }
 
+export class MemoryUsageStore implements UsageStore {
+  readonly rows = new Map<string, UsageDay & { readonly server: string }>();
+
+  add(day: string, usage: ReadonlyMap<string, Usage>): void {
+    for (const [server, one] of usage) {
+      const sum = addUsage(this.rows.get(`${server} ${day}`) ?? NO_USAGE, one);
+      this.rows.set(`${server} ${day}`, { server, day, ...sum });
+    }
+  }
+
+  days(of: string, since: string): UsageDay[] {
+    return [...this.rows.values()]
+      .filter(({ server, day }) => server === of && day >= since)
+      .map(({ server: _server, ...row }) => row)
+      .sort((a, b) => (a.day < b.day ? 1 : -1));
+  }
+
+  forget(before: string): void {
+    for (const [key, { day }] of this.rows) if (day < before) this.rows.delete(key);
+  }
+}
+
 /** A manager over doubles; `again` makes the next gateway over the same store. */
 export async function createFixture(options: Partial<ServerManagerOptions> = {}) {
   const packages = new FakePackages();
   const host = new FakeHost();
   const store = new MemoryStore();
+  const usage = new MemoryUsageStore();
+  const clock = new ManualClock();
+  const recorder = new UsageRecorder({ host, store: usage, clock, keepDays: 90 });
   const homes = mkdtempSync(join(tmpdir(), 'berth-homes-'));
   const templates = await loadCatalogue(TEMPLATES);
   const files: Record<string, string> = {};
@@ -204,12 +251,14 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       host,
       store,
       templates,
+      usage: recorder,
       homes,
       secrets,
       publicUrl: 'http://127.0.0.1:8053',
-      allow: { npm: true, pypi: true },
+      allow: { npm: true, pypi: true, remote: true },
       maxServers: 50,
       parallelStarts: 4,
+      health: { interval: 0, failures: 3 },
       ...options,
       ...more,
     });

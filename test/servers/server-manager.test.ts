@@ -119,7 +119,7 @@ describe('creating a server', () => {
   });
 
   it('obeys the gates and the limit', async () => {
-    const closed = await createFixture({ allow: { npm: false, pypi: true }, maxServers: 1 });
+    const closed = await createFixture({ allow: { npm: false, pypi: true, remote: true }, maxServers: 1 });
     await expect(closed.manager.run(everything)).rejects.toMatchObject({
       code: 'not-allowed',
       message: expect.stringContaining('MCP_ALLOW_NPX=false'),
@@ -149,7 +149,7 @@ describe('secrets', () => {
     const { manager, host, store } = await createFixture();
     const { server } = await manager.run(brave, wait);
     const definition = host.defined.get(server.id);
-    expect(definition?.launch.env).toMatchObject({
+    expect(definition?.launch?.env).toMatchObject({
       BRAVE_API_KEY: 'canary-brave',
       BRAVE_MCP_TRANSPORT: 'stdio',
     });
@@ -384,7 +384,7 @@ describe('a restart of the gateway', () => {
     await manager.run(everything);
     await manager.close();
     packages.hold = undefined;
-    const next = again({ allow: { npm: false, pypi: true } });
+    const next = again({ allow: { npm: false, pypi: true, remote: true } });
     await next.restore();
     await next.start('time', wait);
     await expect(next.start('everything', wait)).rejects.toMatchObject({ code: 'not-allowed' });

@@ -31,7 +31,7 @@ export interface Line {
   readonly error?: any;
 }
 
-/** The server's side of one process: what it got, and saying things. `initialize` is answered by itself unless told otherwise. */
+/** The server's side of one process: what it got, and saying things. What `answers` names is answered by itself. */
 export class ServerSide {
   readonly process: MemoryProcess;
   readonly texts: string[] = [];
@@ -48,7 +48,7 @@ export class ServerSide {
       const line = JSON.parse(text) as Line;
       this.texts.push(text);
       this.lines.push(line);
-      const result = line.method === 'initialize' ? answers.initialize?.(line) : undefined;
+      const result = line.method === undefined ? undefined : answers[line.method]?.(line);
       if (result !== undefined)
         this.say(`{"jsonrpc":"2.0","id":${JSON.stringify(line.id)},${JSON.stringify(result).slice(1)}`);
     });
@@ -77,20 +77,18 @@ export class ServerSide {
   }
 }
 
-export interface ServerAnswers {
-  /** `{result}` or `{error}`; undefined leaves the client waiting. */
-  readonly initialize?: (line: Line) => object | undefined;
-}
+/** By method: `{result}` or `{error}`; undefined leaves the client waiting. */
+export type ServerAnswers = Readonly<Record<string, (line: Line) => object | undefined>>;
 
-export const ORDINARY: ServerAnswers = {
-  initialize: ({ params }) => ({
+export const ORDINARY = {
+  initialize: ({ params }: Line) => ({
     result: {
       protocolVersion: params.protocolVersion,
       capabilities: { tools: { listChanged: true }, resources: { subscribe: true }, logging: {}, tasks: {} },
       serverInfo: { name: 'memory', version: '1' },
     },
   }),
-};
+} satisfies ServerAnswers;
 
 export class TestReader implements StreamReader {
   stream: number | undefined;

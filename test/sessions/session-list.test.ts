@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SessionReport } from '../../src/supervisor/session-report.ts';
 import { Harness, request, settle, TestReader } from './harness.ts';
+import { modernHarness, QUIET } from './modern-server.ts';
 
 const KIB = 1024;
 
@@ -124,6 +125,16 @@ describe('without a session', () => {
     expect(list()).toMatchObject([
       { kind: 'pool', state: 'busy', principal: 'alice', processes: [{ pid: 4_000_000 }] },
     ]);
+  });
+
+  it('a shared process of a modern server is listed like any other', async () => {
+    harness = modernHarness({ answers: QUIET, isolation: 'shared' });
+    const client = await harness.session();
+    expect(list()).toMatchObject([{ kind: 'session', processes: [{ pid: 4_000_000 }] }]);
+    await client.end();
+    expect(list()).toMatchObject([{ kind: 'process', state: 'unused', processes: [{ pid: 4_000_000 }] }]);
+    await end(0);
+    expect([list(), harness.server.process.stopping]).toEqual([[], true]);
   });
 
   it('a shared process is listed as soon as nobody is on it, and no longer once it was ended', async () => {

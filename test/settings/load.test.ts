@@ -25,7 +25,7 @@ describe('defaults', () => {
       logFormat: 'json',
       keys: [],
     });
-    expect(settings.allow).toEqual({ npm: true, pypi: true, images: false });
+    expect(settings.allow).toEqual({ npm: true, pypi: true, images: false, remote: true });
     expect(settings.dataDir).toMatch(/berth$/);
     expect(settings.publicUrl).toBeUndefined();
   });
@@ -65,6 +65,16 @@ describe('precedence', () => {
 });
 
 describe('values', () => {
+  it.each([
+    ['off', 0],
+    ['OFF', 0],
+    ['0', 0],
+    ['30s', 30_000],
+  ])('read the interval %s', (text, expected) => {
+    expect(loadSettings({ env: { BERTH_HEALTH_INTERVAL: text } }).health.interval).toBe(expected);
+    expect(loadSettings(file(`health: {interval: ${text}}`)).health.interval).toBe(expected);
+  });
+
   it.each([
     ['30s', 30_000],
     ['15m', 900_000],
@@ -126,6 +136,10 @@ describe('a bad value stops the start and names key, source and what is expected
       'port (environment variable BERTH_PORT): expected a whole number from 0 to 65535',
     ],
     [{ env: { BERTH_PORT: '80.5' } }, 'port (environment variable BERTH_PORT): expected a whole number'],
+    [
+      { flags: { healthInterval: '500ms' } },
+      'health.interval (flag --health-interval): expected a duration of at least 1s, or off',
+    ],
     [{ flags: { limitsIdle: 'soon' } }, 'limits.idle (flag --limits-idle): expected a duration'],
     [file('limits: {messageBytes: lots}'), 'limits.messageBytes (file berth.yaml): expected a size'],
     [file('limits: {messageBytes: [1]}'), 'limits.messageBytes (file berth.yaml): expected a size'],
@@ -144,6 +158,10 @@ describe('a bad value stops the start and names key, source and what is expected
     [
       { env: { BERTH_ALLOWED_HOSTS: 'https://a.example' } },
       'allowedHosts (environment variable BERTH_ALLOWED_HOSTS)',
+    ],
+    [
+      { flags: { remoteAllowedHosts: 'localhost,*.internal' } },
+      'remote.allowedHosts (flag --remote-allowed-hosts): expected a list of host names, addresses and ranges',
     ],
     [
       { env: { BERTH_KEYS: 'ci:short' } },
@@ -239,7 +257,7 @@ describe('older names', () => {
       onNotice: (text) => notices.push(text),
     });
     expect(settings).toMatchObject({ logLevel: 'warn', host: '127.0.0.2', port: 9000 });
-    expect(settings.allow).toEqual({ npm: false, pypi: false, images: true });
+    expect(settings.allow).toEqual({ npm: false, pypi: false, images: true, remote: true });
     expect(notices).toContain('environment variable MCP_ALLOW_NPX is an older name of BERTH_ALLOW_NPM');
   });
 
@@ -248,6 +266,8 @@ describe('older names', () => {
       loadSettings({ env: { MCP_SHUTDOWN_GRACE_PERIOD: value } }).limits.stopTimeout;
     expect([stopTimeout('45'), stopTimeout('2m'), stopTimeout('0.5')]).toEqual([45_000, 120_000, 500]);
     expect(loadSettings().limits.stopTimeout).toBe(30_000);
+    expect(loadSettings({ env: { HEALTH_CHECK_INTERVAL_SECONDS: '30' } }).health.interval).toBe(30_000);
+    expect(loadSettings().health).toEqual({ interval: 0, failures: 3 });
   });
 
   it('lose against ours', () => {

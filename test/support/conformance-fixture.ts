@@ -1,10 +1,9 @@
 /** The conformance fixture: where it lies, and a raw client on its standard streams. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { CODE_CACHE } from './code-cache.ts';
 import type { Message, Received } from './inbox.ts';
 import { type ClientOptions, McpClient } from './mcp-client.ts';
 
@@ -19,10 +18,9 @@ export interface FixtureLaunch {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How to start the fixture, as a server's launch. A suite starts it for each session: with its code cached that takes a third of the time. */
+/** How to start the fixture, as a server's launch. */
 export function fixtureLaunch(era: FixtureEra): FixtureLaunch {
-  const env = { NODE_COMPILE_CACHE: join(tmpdir(), 'berth-fixture-code') };
-  return { file: process.execPath, args: [MAIN, '--era', era], env };
+  return { file: process.execPath, args: [MAIN, '--era', era], env: CODE_CACHE };
 }
 
 /** `_meta` of a modern request. */

@@ -6,6 +6,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { CODE_CACHE } from './code-cache.ts';
 
 export interface ScenarioResult {
   /** Checks that passed. */
@@ -64,7 +65,8 @@ async function run(suite: Suite, args: readonly string[]): Promise<Run> {
   const output = await mkdtemp(join(tmpdir(), 'berth-conformance-'));
   try {
     const command = [entry(suite), ...args, '-o', output];
-    const child = spawn(process.execPath, command, { cwd: output, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...CODE_CACHE };
+    const child = spawn(process.execPath, command, { cwd: output, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {

@@ -10,26 +10,31 @@ import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
+import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
 import type { Era } from '../../src/supervisor/handshake-report.ts';
 import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
   DEFAULT_LIMITS,
   type Isolation,
+  type RemoteTarget,
   type ServerDefinition,
   type ServerLimits,
 } from '../../src/supervisor/server-definition.ts';
 
 export interface TestServer {
   readonly name: string;
-  readonly launch: {
+  /** How to start its process, unless it runs elsewhere. */
+  readonly launch?: {
     readonly file: string;
     readonly args: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
     readonly cwd?: string;
   };
+  /** Where it runs. */
+  readonly remote?: { readonly url: string; readonly transport?: RemoteTarget['transport'] };
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
-  /** Default: legacy. */
+  /** Default: legacy; of a server that runs elsewhere, what it shows to speak. */
   readonly eras?: readonly Era[];
   readonly limits?: Partial<ServerLimits>;
 }
@@ -53,11 +58,12 @@ export const TEST_LIMITS = {
   connections: 10_000,
 };
 
-/** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports. */
+/** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports, `hostClock` that of its supervisor. */
 export async function startGateway(options: {
   readonly servers: readonly TestServer[];
   readonly keys?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  readonly hostClock?: Clock;
 }): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
   const host = createLocalHost({
@@ -66,10 +72,14 @@ export async function startGateway(options: {
       pid: process.pid,
       started: createProcessTable().started(process.pid) ?? '0',
     },
+    remote: createRemotePolicy(['localhost', '127.0.0.1']),
+    ...(options.hostClock && { clock: options.hostClock }),
   });
   const link = createInProcessLink(host.supervisor);
   const router = createReplicaRouter();
-  const definitions = new Map(options.servers.map((server) => [server.name, toDefinition(server, dataDir)]));
+  const definitions = new Map<string, ServerDefinition>();
+  for (const server of options.servers)
+    definitions.set(server.name, await found(host, toDefinition(server, dataDir)));
   for (const definition of definitions.values()) {
     host.define(definition);
     router.set(definition.id, [{ name: 'local', link }]);
@@ -107,15 +117,28 @@ export async function startGateway(options: {
 }
 
 function toDefinition(server: TestServer, dataDir: string): ServerDefinition {
-  const { file, args, env = {}, cwd = dataDir } = server.launch;
   return {
     id: randomUUID(),
     name: server.name,
-    launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd },
+    ...runsOf(server, dataDir),
     isolation: server.isolation ?? 'session',
     sessions: server.sessions ?? 'minted',
     ...(server.eras && { eras: server.eras }),
     limits: { ...DEFAULT_LIMITS, ...server.limits },
     secrets: [],
   };
+}
+
+function runsOf({ launch, remote }: TestServer, dataDir: string) {
+  if (remote) return { remote: { url: remote.url, transport: remote.transport ?? 'auto', headers: {} } };
+  if (!launch) throw new Error('a server needs a launch or a place elsewhere');
+  const { file, args, env = {}, cwd = dataDir } = launch;
+  return { launch: { file, args, env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, cwd } };
+}
+
+/** What a start finds out of a server that runs elsewhere. */
+async function found(host: LocalHost, definition: ServerDefinition): Promise<ServerDefinition> {
+  if (!definition.remote) return definition;
+  const { eras, transport = 'auto' } = await host.probe(definition);
+  return { ...definition, remote: { ...definition.remote, transport }, ...(eras && { eras }) };
 }

@@ -309,3 +309,27 @@ it('a legacy client goes on beside modern ones, and a modern client may turn int
   expect(await client.notify('acme/note')).toBe(202);
   await client.close();
 });
+
+it('a page of an allowed origin may send everything that a modern request needs', async () => {
+  const origin = 'https://ide.example';
+  const other = await startModernFront({ allowedOrigins: [origin] });
+  const needed = [
+    ...Object.keys(headersFor('tools/call', { name: 't' })),
+    'mcp-param-region',
+    'content-type',
+  ];
+  const preflight = await open(`${other.base}/mcp`, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': needed.join(','),
+    },
+  });
+  const allowed = String(preflight.headers['access-control-allow-headers']).toLowerCase().split(', ');
+  expect([preflight.status, allowed]).toEqual([204, expect.arrayContaining(needed)]);
+  const refused = await other.post(modernText('ping'), { ...headersFor('ping'), origin });
+  expect([refused.status, refused.headers['access-control-allow-origin']]).toEqual([404, origin]);
+  await refused.body();
+  await other.close();
+});

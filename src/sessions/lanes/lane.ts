@@ -7,8 +7,8 @@ import type { Upstream } from '../upstream.ts';
 
 /** What a lane needs of its session. */
 export interface LaneHost {
-  /** Puts a server's request where the client finds it (data-path.md 3.5). */
-  placeRequest(parts: readonly Buffer[]): void;
+  /** Puts a server's request where the client finds it (data-path.md 3.5): on the stream of `exchange` where it is known on whose account it is asked. */
+  placeRequest(parts: readonly Buffer[], exchange?: Exchange): void;
   /** Puts a notification that belongs to no call: a log may ride the only exchange, the rest goes to the standalone stream. */
   placeNotification(parts: readonly Buffer[], log: boolean): void;
   /** Calls in flight, oldest first. */
@@ -17,6 +17,8 @@ export interface LaneHost {
   protocolVersion: string | undefined;
   /** The call has no deadline: it lasts until its client or its server ends it. */
   untimed(exchange: Exchange): void;
+  /** The deadline of a running call begins anew. */
+  moved(exchange: Exchange): void;
   /** The upstream is gone: the session is over. */
   laneEnded(error: BerthError): void;
 }

@@ -18,6 +18,11 @@ const REMOVED: ReadonlySet<string> = new Set([
   'tasks/result',
 ]);
 
+/** Whether a message carries the envelope or a part of it, where no header says what it is. */
+export function hasEnvelope({ envelope }: ClientMessage): boolean {
+  return envelope.modern || envelope.capabilitiesStart >= 0;
+}
+
 /** The revision that a request's envelope names; throws `invalid-params` for an envelope that is not whole. */
 export function readEnvelope(message: ClientMessage): string {
   const { bytes, envelope } = message;

@@ -102,7 +102,8 @@ export class ModernReader implements StreamReader {
   }
 }
 
-function unanswered(reason: 'lost' | 'ended'): BerthError {
+/** What a client is told whose call broke. */
+export function unanswered(reason: 'lost' | 'ended'): BerthError {
   return new BerthError(
     'busy',
     reason === 'lost' ? 'the server cannot be reached just now' : 'the server ended before it answered',

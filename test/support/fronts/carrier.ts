@@ -18,6 +18,8 @@ export interface Wire extends Fields {
 export interface Carrier {
   /** Resolves when the other end has taken it, where the carrier can tell. */
   send(message: Wire): Promise<void>;
+  /** Resolves when nothing more can come, whoever ended it. */
+  readonly ended: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,20 +28,21 @@ export type OpenCarrier = (receive: (message: Wire) => void) => Promise<Carrier>
 
 /** A process whose standard streams are the carrier. */
 export function stdioCarrier({ file, args, env }: FixtureLaunch): OpenCarrier {
-  return (receive) => {
+  return async (receive) => {
     const child: ChildProcess = spawn(file, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     const lines = createInterface({ input: child.stdout! });
     lines.on('line', (line) => receive(JSON.parse(line) as Wire));
-    return Promise.resolve({
+    return {
+      ended,
       send: async (message) => {
         child.stdin!.write(`${JSON.stringify(message)}\n`);
       },
-      close: async () => {
-        const gone = child.exitCode === null ? once(child, 'exit') : undefined;
+      close: () => {
         child.stdin!.end();
-        await gone;
+        return ended;
       },
-    });
+    };
   };
 }
 
@@ -47,13 +50,15 @@ export function stdioCarrier({ file, args, env }: FixtureLaunch): OpenCarrier {
 export function webSocketCarrier(base: string): OpenCarrier {
   return async (receive) => {
     const socket = new WebSocket(`${base.replace(/^http/, 'ws')}/ws`, ['mcp'], { perMessageDeflate: false });
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     socket.on('message', (data) => receive(JSON.parse(data.toString()) as Wire));
     await once(socket, 'open');
     return {
+      ended,
       send: async (message) => socket.send(JSON.stringify(message)),
-      close: async () => {
+      close: () => {
         socket.close();
-        await once(socket, 'close');
+        return ended;
       },
     };
   };
@@ -65,18 +70,19 @@ export function sseCarrier(base: string): OpenCarrier {
     const stream = await open(`${base}/sse`, { headers: { accept: 'text/event-stream' } });
     const events = stream.events();
     const endpoint = new URL((await events.next()).value?.data ?? '', base).href;
-    void (async () => {
+    const ended = (async () => {
       for await (const { event, data } of events) if (event === 'message') receive(JSON.parse(data) as Wire);
     })();
     return {
+      ended,
       send: async (message) => {
         const headers = { 'content-type': 'application/json' };
         const answer = await open(endpoint, { method: 'POST', headers, body: JSON.stringify(message) });
         await answer.body();
       },
-      close: async () => {
+      close: () => {
         stream.close();
-        await stream.gone();
+        return ended;
       },
     };
   };

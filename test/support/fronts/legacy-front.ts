@@ -42,6 +42,12 @@ class Session {
     for (const message of this.#held.splice(0)) sendEvent(response, message);
   }
 
+  /** The connection is the session: without it nobody gets an answer any more. */
+  lost(): void {
+    for (const { response } of this.#exchanges.values()) response.destroy();
+    this.#standalone?.end();
+  }
+
   receive(message: Wire): void {
     const exchange = message.method === undefined ? this.#exchanges.get(message.id) : undefined;
     if (exchange) this.#answer(exchange, message);
@@ -98,6 +104,7 @@ class LegacyFront {
     const started = new Session();
     started.carrier = await this.#open((received) => started.receive(received));
     this.#sessions.set(started.id, started);
+    void started.carrier.ended.then(() => started.lost());
     await started.post(message, response);
   }
 

@@ -50,9 +50,9 @@ class ModernFront {
     const message = await readMessage(request);
     const meta = metaOf(message);
     const wrong = mismatch(request.headers, message, meta);
-    // a carrier without headers cannot tell what such a message is
-    if (Object.keys(meta).length === 0)
-      sendJson(response, 400, failed(message.id, -32602, '_meta is missing'));
+    // without this key only the header says that the message is modern, and a carrier has no headers
+    if (meta[`${PREFIX}protocolVersion`] === undefined)
+      sendJson(response, 400, failed(message.id, -32602, '_meta names no version'));
     else if (wrong !== undefined)
       sendJson(response, 400, failed(message.id, -32020, `${wrong} and body differ`));
     else this.#forward({ request: message, meta, response });
@@ -67,6 +67,11 @@ class ModernFront {
     const token = meta.progressToken === undefined ? {} : { progressToken: key };
     const carried = request.params?._meta === undefined ? {} : { _meta: { ...meta, ...token } };
     void this.carrier.send({ ...request, id: key, params: { ...request.params, ...carried } });
+  }
+
+  /** Without the carrier nobody gets an answer any more. */
+  lost(): void {
+    for (const { response } of this.#exchanges.values()) response.destroy();
   }
 
   #gone(key: number): void {
@@ -119,6 +124,7 @@ export async function startModernFront(open: OpenCarrier): Promise<Front> {
   const front = new ModernFront();
   const carrier = await open((message) => front.receive(message));
   front.carrier = carrier;
+  void carrier.ended.then(() => front.lost());
   return serveFront(
     (request, response) => front.answer(request, response),
     () => carrier.close(),

@@ -59,6 +59,8 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
   #upstreamId: number | undefined;
   #name: string | undefined;
   #final: Answer | undefined;
+  /** The server did not answer with a result. */
+  #unsuccessful = true;
   #finalBytes = 0;
   #collecting: Cancel | undefined;
 
@@ -147,6 +149,7 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
 
   answered(line: Buffer, envelope: Envelope): void {
     this.#upstreamId = undefined;
+    this.#unsuccessful = envelope.kind === 'error';
     if (envelope.kind === 'error' && errorCode(line, envelope) === URL_ELICITATION_REQUIRED)
       return this.#askForUrls(line, envelope);
     const context = { method: this.#method, serverInfo: this.#process.serverInfo, uri: this.#uri };
@@ -304,7 +307,10 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     this.#final = final;
     this.#finalBytes = bytes;
     this.#refuseQuestions();
-    for (const exchange of this.#waiting) exchange.finish(final(exchange.round.rawId));
+    for (const exchange of this.#waiting) {
+      exchange.unsuccessful = this.#unsuccessful;
+      exchange.finish(final(exchange.round.rawId));
+    }
     this.#waiting.clear();
     this.#process.turns.leave(this);
     this.#process.left(this);

@@ -1,0 +1,84 @@
+/** The connections to one remote server, in the place of a pool of processes. */
+import { createHttpAgent, type HttpEndpoint } from '../channels/http-client.ts';
+import { ToolHeaders } from '../channels/tool-headers.ts';
+import type { Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import type { RemotePolicy } from '../servers/remote-policy.ts';
+import type { LocalProcess } from '../supervisor/process.ts';
+import type { RemoteTarget, ServerDefinition } from '../supervisor/server-definition.ts';
+import type { ProcessSource } from '../supervisor/server-process.ts';
+import { connectRemote } from './remote-connection.ts';
+import { createCheckedLookup, type Resolve } from './remote-lookup.ts';
+
+/** How remote servers are reached. */
+export interface RemoteNetwork {
+  readonly policy: RemotePolicy;
+  readonly clock: Clock;
+  /** Instead of the system's look-up. */
+  readonly resolve?: Resolve;
+}
+
+export type RemoteDefinition = Pick<ServerDefinition, 'name' | 'limits' | 'secrets'> & {
+  readonly remote: RemoteTarget;
+};
+
+export interface RemoteSource extends ProcessSource {
+  acquire(): Promise<LocalProcess>;
+  /** Connections that have not ended. */
+  readonly live: number;
+}
+
+/** Where a target is; throws `not-allowed` when it may not be connected to. */
+export function createRemoteEndpoint(target: RemoteTarget, { policy, resolve }: RemoteNetwork): HttpEndpoint {
+  const url = new URL(target.url);
+  policy.check(url);
+  const agent = createHttpAgent(url, { lookup: createCheckedLookup(policy, resolve) });
+  return { url, headers: target.headers, agent };
+}
+
+/**
+ * Every connection has a session of its own at the server; they share TCP connections, and what is known of its tools.
+ * `opened` is told of each.
+ */
+export function createRemoteSource(
+  definition: RemoteDefinition,
+  network: RemoteNetwork,
+  opened: (connection: LocalProcess) => void = () => {},
+): RemoteSource {
+  const { name, limits, secrets, remote } = definition;
+  const live = new Set<LocalProcess>();
+  const tools = new ToolHeaders();
+  let endpoint: HttpEndpoint | undefined;
+  let closed = false;
+  const settle = (): void => {
+    if (closed && live.size === 0) endpoint?.agent.destroy();
+  };
+  return {
+    get live() {
+      return live.size;
+    },
+    acquire: async () => {
+      if (closed) throw new BerthError('stopped', `server ${name} is stopped`);
+      endpoint ??= createRemoteEndpoint(remote, network);
+      const connection = connectRemote({
+        endpoint,
+        transport: remote.transport === 'sse' ? 'sse' : 'streamable-http',
+        maxLineBytes: limits.lineBytes,
+        clock: network.clock,
+        secrets,
+        tools,
+      });
+      live.add(connection);
+      opened(connection);
+      void connection.ended.then(() => {
+        live.delete(connection);
+        settle();
+      });
+      return connection;
+    },
+    close: async () => {
+      closed = true;
+      settle();
+    },
+  };
+}

@@ -1,0 +1,137 @@
+/** The modern calls of a WebSocket connection, which is a stream of messages like a server's standard streams (2026-07-28, stdio). */
+import { BerthError } from '../../errors.ts';
+import { idKey } from '../../jsonrpc/id.ts';
+import { type ClientMessage, rawId } from '../../sessions/message.ts';
+import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../sessions/reader.ts';
+import type { DataPlane } from '../context.ts';
+import { rpcErrorText } from '../rpc-error.ts';
+import type { WebSocketHost } from '../websocket-session.ts';
+import { checkModern } from './check.ts';
+import { unanswered } from './reader.ts';
+import { type ModernCaller, type ModernRoute, routeModern } from './route.ts';
+
+export class ModernCalls {
+  readonly #plane: DataPlane;
+  readonly #caller: ModernCaller;
+  readonly #host: WebSocketHost;
+  /** By what their ids mean. */
+  readonly #unanswered = new Map<string, ModernCallReader>();
+  /** Those whose last message has not left yet, too. */
+  readonly #readers = new Set<ModernCallReader>();
+
+  constructor(plane: DataPlane, caller: ModernCaller, host: WebSocketHost) {
+    this.#plane = plane;
+    this.#caller = caller;
+    this.#host = host;
+  }
+
+  /** Starts the call of a request; throws BerthError for one that is refused at once. */
+  start(message: ClientMessage): void {
+    checkModern(message);
+    const id = rawId(message);
+    const key = idKey(id);
+    if (this.#unanswered.has(key))
+      throw new BerthError('invalid-request', 'the id belongs to another request that is in flight');
+    const { conversation, resume, sealed } = routeModern(this.#plane, this.#caller, message);
+    const reader = new ModernCallReader(this.#host, {
+      id,
+      sealed,
+      answered: () => this.#unanswered.delete(key),
+      left: () => this.#readers.delete(reader),
+    });
+    this.#unanswered.set(key, reader);
+    this.#readers.add(reader);
+    const request = { key: this.#host.nextKey(), messages: [message], batch: false };
+    reader.attachment = conversation.call({ ...request, modern: resume ? { resume } : {} }, reader);
+  }
+
+  /** Cancels the call that a cancellation names; false when it is none of these. No answer follows. */
+  cancel({ bytes, envelope }: ClientMessage): boolean {
+    if (envelope.requestIdStart < 0) return false;
+    const key = idKey(bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd));
+    const reader = this.#unanswered.get(key);
+    reader?.leave();
+    return reader !== undefined;
+  }
+
+  /** The connection is gone, and with it every call. */
+  close(): void {
+    for (const reader of [...this.#readers]) reader.leave();
+  }
+}
+
+interface CallOptions {
+  /** Raw. */
+  readonly id: string;
+  readonly sealed: ModernRoute['sealed'];
+  /** The id is free again. */
+  readonly answered: () => void;
+  /** Nothing of the call is left on this side. */
+  readonly left: () => void;
+}
+
+class ModernCallReader implements StreamReader {
+  readonly #host: WebSocketHost;
+  readonly #options: CallOptions;
+  #state: 'waiting' | 'taken' | 'answered' | 'over' = 'waiting';
+  #answerAt: number | undefined;
+  attachment: Attachment | undefined;
+
+  constructor(host: WebSocketHost, options: CallOptions) {
+    this.#host = host;
+    this.#options = options;
+    host.held();
+  }
+
+  accepted(): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'taken';
+    this.#host.released();
+  }
+
+  refused(error: BerthError): void {
+    if (this.#state === 'over') return;
+    this.#finish();
+    this.#host.say(rpcErrorText(error, this.#options.id));
+  }
+
+  event(event: StreamEvent): void {
+    if (this.#state === 'over') return;
+    if (event.kind === 'answer') {
+      this.#state = 'answered';
+      this.#answerAt = event.seq;
+      this.#options.answered();
+    }
+    this.#host.frames.event(this.#options.sealed(event), this.#credit);
+  }
+
+  end(reason: ReaderEnd): void {
+    if (this.#state === 'answered' || this.#state === 'over') return;
+    this.#finish();
+    if (reason === 'slow') this.#host.ended(reason);
+    else if (reason === 'lost' || reason === 'ended')
+      this.#host.say(rpcErrorText(unanswered(reason), this.#options.id));
+  }
+
+  /** Its client wants nothing more of it. */
+  leave(): void {
+    this.#finish();
+    this.attachment?.detach();
+  }
+
+  /** The way back, usable before {@link attachment} is set. */
+  readonly #credit: Attachment = {
+    credit: (bytes, seq) => {
+      this.attachment?.credit(bytes, seq);
+      if (seq !== undefined && seq === this.#answerAt) this.#options.left();
+    },
+    detach: () => this.attachment?.detach(),
+  };
+
+  #finish(): void {
+    if (this.#state === 'waiting') this.#host.released();
+    if (this.#state === 'waiting' || this.#state === 'taken') this.#options.answered();
+    this.#state = 'over';
+    this.#options.left();
+  }
+}
