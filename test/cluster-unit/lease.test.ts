@@ -213,6 +213,53 @@ describe('an election', () => {
   });
 });
 
+describe('an election that is disturbed', () => {
+  const lease = { namespace: 'berth', name: 'leader' };
+
+  it('goes on when its program throws', async () => {
+    const election = createLeaderElection({
+      client: server.client(),
+      lease,
+      identity: 'one',
+      clock,
+      onLead: () => {
+        throw new Error('a fault of ours');
+      },
+      onLose: () => Promise.reject(new Error('another')),
+      onFault: (error) => faults.push(error.code),
+    });
+    await settle();
+    expect(election.leading).toBe(true);
+    await election.close();
+    expect(faults).toEqual(['internal', 'internal']);
+    expect(server.lease?.spec?.holderIdentity).toBe('');
+  });
+
+  it('ends though the lease cannot be freed: it frees itself in time', async () => {
+    const one = join('one');
+    await settle();
+    one.client.health = 'refuses';
+    await one.election.close();
+    expect(faults).toEqual(['one: busy']);
+    expect(server.lease?.spec?.holderIdentity).toBe('one');
+    join('two');
+    await pass(LEASE_SECONDS * 1_000 + 2_500);
+    expect(told.at(-1)).toBe('two leads');
+  });
+
+  it('ends though nobody answers', async () => {
+    const one = join('one');
+    await settle();
+    one.client.health = 'hangs';
+    let closed = false;
+    void one.election.close().then(() => {
+      closed = true;
+    });
+    await pass(6_000);
+    expect(closed).toBe(true);
+  });
+});
+
 describe('the times in a lease', () => {
   it.each([
     ['long ago', '1999-01-01T00:00:00.000000Z'],
