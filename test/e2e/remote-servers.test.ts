@@ -135,7 +135,7 @@ describe.each(['streamable', 'stream'])('the remote server %s', (name) => {
     expect(client.serverName).toBe('sdk-v1');
     expect(await client.listTools()).toEqual(['echo', 'count', 'ask']);
     expect(await client.callTool('echo', { message: 'ahoy' })).toBe('ahoy');
-    await client.callTool('count', {}, (value) => progress.push(value));
+    await client.callTool('count', {}, { progress: (value) => progress.push(value) });
     expect(progress).toEqual([1, 2, 3]);
     expect(await client.callTool('ask', {})).toBe(JSON.stringify(ELICITED));
     await client.close();
