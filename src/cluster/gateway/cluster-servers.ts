@@ -41,6 +41,8 @@ export class ClusterServers implements Servers {
   readonly #options: ClusterServersOptions;
   readonly #own: OwnServers;
   readonly #foreign: ForeignServers;
+  /** Of starts that are under way. */
+  readonly #startLogs = new Map<string, StartLog>();
 
   constructor(options: ClusterServersOptions) {
     this.#options = options;
@@ -124,7 +126,11 @@ export class ClusterServers implements Servers {
   startLog(name: string): StartLog {
     const { ours } = this.#find(name);
     if (!ours) throw notOurs(name, 'followed in its start');
-    return startLogOf(this.#options.view, name);
+    const known = this.#startLogs.get(name);
+    if (known) return known;
+    const { log, ended } = startLogOf(this.#options.view, name, () => this.#startLogs.delete(name));
+    if (!ended) this.#startLogs.set(name, log);
+    return log;
   }
 
   async logs(name: string, lines: number): Promise<StderrLine[]> {
