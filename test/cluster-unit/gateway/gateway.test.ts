@@ -37,7 +37,15 @@ beforeEach(async () => {
   const path = join(folder, 'link.sock');
   harness = new Harness();
   owner.uid = harness.definition.id;
-  supervisor = createLinkServer(harness.supervisor);
+  supervisor = createLinkServer(harness.supervisor, {
+    answer: ({ what, server, session }) => {
+      const found = harness.supervisor
+        .sessions(server)
+        .filter(({ report }) => !session || report.id === session);
+      if (what === 'sessions') return found.map(({ report }) => report);
+      return Promise.all(found.map((one) => one.end())).then(() => found.length);
+    },
+  });
   listener = await listenUnixSocket(path, (stream) => supervisor.serve(stream));
   let carrier: ReturnType<typeof createExecCarrier> | undefined;
   fixture = await createFixture({
@@ -106,6 +114,22 @@ describe('a server with a replica', () => {
     harness.server.answer(harness.server.id('tools/list'));
     expect((await call).message.result).toBeDefined();
     expect(harness.servers).toHaveLength(1);
+  });
+
+  it('lists and ends its sessions', async () => {
+    await running();
+    const { servers } = fixture;
+    expect(await servers.sessions('memory')).toEqual([]);
+    const clients = [1, 2, 3].map(() => new StreamableClient(`${base}/mcp`));
+    for (const client of clients) await client.initialize();
+    const list = await servers.sessions('memory');
+    expect(list.map(({ kind, transport }) => [kind, transport])).toEqual(
+      Array.from({ length: 3 }, () => ['session', 'streamable-http']),
+    );
+    await servers.endSession('memory', list[0]?.id ?? '');
+    await expect(servers.endSession('memory', 'unknown')).rejects.toMatchObject({ code: 'not-found' });
+    expect(await servers.endSessions('memory')).toBe(2);
+    await expect(servers.sessions('nobody')).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it('is away for new and old sessions once its pod is gone', async () => {
