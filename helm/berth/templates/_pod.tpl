@@ -68,8 +68,10 @@ labels:
   {{- with $values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- with mergeOverwrite (deepCopy $root.Values.commonAnnotations) $values.podAnnotations (index . 2) }}
 annotations:
-  {{- toYaml (mergeOverwrite (deepCopy $root.Values.commonAnnotations) $values.podAnnotations (index . 2)) | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* Fields of a container of the gateway's image: (list $ "gateway"). */}}
