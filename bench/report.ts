@@ -59,7 +59,7 @@ function throughput(books: Books, cells: readonly Cell[]): string[] {
 
 function lanes(books: Books, cells: readonly Cell[]): string[] {
   const head = [
-    'calls per second',
+    'calls per second; µs of its own processor time per call',
     'bare pipe',
     'Berth',
     'mcp-proxy',
@@ -70,9 +70,10 @@ function lanes(books: Books, cells: readonly Cell[]): string[] {
     if (!cell.lane) return [];
     const of = (who: ContestantName): number => callsPerSecond(books, cell.id, who);
     const bare = of('bare');
-    const own = (['bare', 'berth', 'mcp-proxy'] as const).map((who) =>
-      entry(books.calls, cell.id, who, figure(of(who), 0)),
-    );
+    const own = (['bare', 'berth', 'mcp-proxy'] as const).map((who) => {
+      const cost = middle(books.calls, cell.id, who, (value) => value.gatewayUs);
+      return entry(books.calls, cell.id, who, `${figure(of(who), 0)}; ${figure(cost, 0)}`);
+    });
     const ratios = [of('berth') / bare, of('berth') / of('mcp-proxy')].map((ratio) => figure(ratio, 2));
     return [[`${cell.lane.name}, ${cell.inFlight} in flight`, ...own, ...ratios]];
   });

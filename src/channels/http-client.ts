@@ -48,6 +48,8 @@ export function createHttpAgent(url: URL, options: { readonly lookup?: LookupFun
 export function exchange(endpoint: HttpEndpoint, request: HttpRequest, clock: Clock): HttpExchange {
   const { url = endpoint.url, method, body } = request;
   const headers = {
+    // Some servers answer nobody who does not say what they are.
+    'user-agent': 'berth',
     ...endpoint.headers,
     ...request.headers,
     'accept-encoding': 'identity',

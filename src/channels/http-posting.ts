@@ -19,6 +19,8 @@ export interface Sending {
   readonly taken: () => void;
   /** Gets what ends it. */
   readonly through: (drop: () => void) => void;
+  /** Nobody wants it any more: it must not be sent again. */
+  readonly isOver: () => boolean;
 }
 
 export interface HttpPostingOptions {
@@ -56,7 +58,7 @@ export class HttpPosting {
     };
     const late = this.#options.traffic.after(NOTE_MS, () => drop());
     try {
-      return await this.post(message, { taken, through });
+      return await this.post(message, { taken, through, isOver: () => false });
     } finally {
       late();
     }
@@ -69,7 +71,7 @@ export class HttpPosting {
     const posted = await this.#send(message, sending);
     if (!posted.refusal || !(await keeper.renewed(posted.refusal, session))) return posted;
     // The request that it answers went with its session.
-    return isAnswer(message) ? posted : await this.#send(message, sending);
+    return isAnswer(message) || sending.isOver() ? posted : await this.#send(message, sending);
   }
 
   /** Once more when the server's tools have turned out to be others than those that are known. */
@@ -79,7 +81,7 @@ export class HttpPosting {
     if (message.envelope.method !== 'tools/call' || !posted.refusal || !isHeaderMismatch(posted.refusal))
       return posted;
     await listTools({ asker: keeper.asker, tools, headers: POST_HEADERS }, message);
-    return await this.#send(message, sending);
+    return sending.isOver() ? posted : await this.#send(message, sending);
   }
 
   async #send(message: Outgoing, { taken, through }: Sending): Promise<Posted> {

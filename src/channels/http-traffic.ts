@@ -22,6 +22,9 @@ export interface Refusal {
   readonly error: BerthError;
 }
 
+/** Milliseconds in which a refusal must have said what it has to say. */
+const REFUSAL_MS = 10_000;
+
 export class HttpTraffic {
   readonly #options: TrafficOptions;
   readonly #exchanges = new Set<HttpExchange>();
@@ -51,7 +54,9 @@ export class HttpTraffic {
   async refusal(response: IncomingMessage): Promise<Refusal | undefined> {
     const { statusCode: status = 0, headers } = response;
     if (status >= 200 && status < 300) return undefined;
+    const late = this.after(REFUSAL_MS, () => response.destroy());
     const body = await readText(response);
+    late();
     const text = fitToShow(body, this.#options.scrub);
     return { status, body, error: statusFailure({ status, location: headers.location, text }) };
   }

@@ -1,22 +1,20 @@
 /** The channel to a server that speaks Streamable HTTP, of both eras: which one a message belongs to, it says itself. */
 import type { IncomingMessage } from 'node:http';
 import { systemClock } from '../clock.ts';
-import { type BerthError, toBerthError } from '../errors.ts';
-import { applyEdits } from '../jsonrpc/edit.ts';
-import { scanMessage, scanServerMessage } from '../jsonrpc/envelope.ts';
-import { idKey } from '../jsonrpc/id.ts';
+import { toBerthError } from '../errors.ts';
+import { scanMessage } from '../jsonrpc/envelope.ts';
 import type { Channel, ChannelEnd, ChannelHandler, ChannelStats } from './channel.ts';
 import { EventStream } from './event-stream.ts';
+import { HttpAnswers } from './http-answers.ts';
 import { HttpCall } from './http-call.ts';
-import { brokenOff, failureText, noAnswer } from './http-failure.ts';
+import { brokenOff, noAnswer } from './http-failure.ts';
 import type { HttpOptions } from './http-options.ts';
 import { HttpPosting } from './http-posting.ts';
-import { errorAnswer } from './http-refusal.ts';
 import { HttpSession } from './http-session.ts';
-import { HttpTraffic, type Refusal } from './http-traffic.ts';
-import { Inbound, type InboundMessage } from './inbound.ts';
-import { isAnswer, keyOf, Outbox, type Outgoing } from './outbox.ts';
-import { type BodyReceiver, bodyKind } from './response-body.ts';
+import { HttpTraffic } from './http-traffic.ts';
+import { Inbound } from './inbound.ts';
+import { Outbox, type Outgoing } from './outbox.ts';
+import { bodyKind } from './response-body.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { ToolHeaders } from './tool-headers.ts';
 
@@ -44,26 +42,31 @@ class HttpChannel implements Channel {
   readonly #session = new HttpSession();
   readonly #keeper: SessionKeeper;
   readonly #posting: HttpPosting;
-  readonly #tools: ToolHeaders;
+  readonly #answers: HttpAnswers;
   readonly #outbox: Outbox;
-  readonly #calls = new Map<string, HttpCall>();
   #closing: Promise<void> | undefined;
   #ended = false;
 
   constructor(options: HttpChannelOptions) {
     this.#options = options;
     const { endpoint, maxLineBytes, clock = systemClock, scrub = (text) => text } = options;
-    this.#tools = options.tools ?? new ToolHeaders();
+    const tools = options.tools ?? new ToolHeaders();
+    this.#answers = new HttpAnswers({
+      inbound: this.#inbound,
+      session: this.#session,
+      tools,
+      onFailure: options.onFailure,
+    });
     this.#traffic = new HttpTraffic({ endpoint, clock, maxBytes: maxLineBytes, scrub });
     this.#keeper = new SessionKeeper({
       session: this.#session,
       traffic: this.#traffic,
       inbound: this.#inbound,
-      receiver: this.#receiver(),
-      other: (message) => this.#deliver(message),
+      receiver: this.#answers.receiver(),
+      other: (message) => this.#answers.deliver(message),
       lost: (cause) => this.#end({ reason: 'peer-closed', cause }),
     });
-    this.#posting = new HttpPosting({ traffic: this.#traffic, keeper: this.#keeper, tools: this.#tools });
+    this.#posting = new HttpPosting({ traffic: this.#traffic, keeper: this.#keeper, tools });
     this.#outbox = new Outbox({
       send: (message, taken) =>
         message.envelope.kind === 'request' ? this.#request(message, taken) : this.#note(message, taken),
@@ -110,8 +113,9 @@ class HttpChannel implements Channel {
 
   async #close(): Promise<void> {
     if (this.#ended) return;
+    this.#answers.close();
     this.#keeper.stop();
-    for (const call of this.#calls.values()) void call.written.then(() => call.drop());
+    for (const call of this.#answers.calls) void call.written.then(() => call.drop());
     await Promise.race([this.#outbox.idle(), this.#traffic.wait(CLOSE_MS)]);
     await Promise.race([this.#keeper.leave(), this.#traffic.wait(CLOSE_MS)]);
     this.#end({ reason: 'closed' });
@@ -120,10 +124,10 @@ class HttpChannel implements Channel {
   #end(end: ChannelEnd): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#answers.close();
     this.#keeper.stop();
     this.#traffic.end();
-    for (const call of this.#calls.values()) call.finish();
-    this.#calls.clear();
+    for (const call of this.#answers.calls) call.finish();
     this.#options.onEnd?.();
     this.#inbound.handler?.end(this.#closing ? { reason: 'closed' } : end);
   }
@@ -131,15 +135,10 @@ class HttpChannel implements Channel {
   /** Resolves when the request is over. */
   async #request(message: Outgoing, taken: () => void): Promise<void> {
     const call = new HttpCall(message);
-    this.#calls.set(call.key, call);
+    this.#answers.add(call);
     void call.written.then(taken);
-    this.#carry(call).catch((thrown: unknown) => {
-      const error = toBerthError(thrown);
-      if (!call.isOver) this.#options.onFailure?.({ error });
-      this.#fail(call, error);
-    });
+    this.#carry(call).catch((thrown: unknown) => this.#answers.lost(call, toBerthError(thrown)));
     await call.over;
-    if (this.#calls.get(call.key) === call) this.#calls.delete(call.key);
   }
 
   async #carry(call: HttpCall): Promise<void> {
@@ -147,9 +146,11 @@ class HttpChannel implements Channel {
     const { response, refusal } = await this.#posting.post(message, {
       taken: () => call.sent(),
       through: (drop) => call.through(drop),
+      isOver: () => call.isOver,
     });
-    if (call.isOver) return;
-    if (refusal) return this.#refused(call, refusal);
+    // Its answer has come on another stream, or it was called off.
+    if (call.isOver) return void response?.destroy();
+    if (refusal) return this.#answers.refused(call, refusal);
     if (message.envelope.method === 'initialize') this.#session.opened(response.headers);
     await this.#readAnswer(call, response);
   }
@@ -159,7 +160,7 @@ class HttpChannel implements Channel {
       response.destroy();
       throw noAnswer(response.statusCode, response.headers['content-type']);
     }
-    const body = this.#traffic.read(response, this.#receiver(call));
+    const body = this.#traffic.read(response, this.#answers.receiver(call));
     void call.over.then(() => {
       const late = this.#traffic.after(LINGER_MS, () => response.destroy());
       void body.ended.then(late);
@@ -179,7 +180,7 @@ class HttpChannel implements Channel {
     const stream = new EventStream({
       traffic: this.#traffic,
       headers: () => this.#session.headers(),
-      receiver: this.#receiver(call),
+      receiver: this.#answers.receiver(call),
       position,
       patience: RESUME_PATIENCE,
     });
@@ -193,11 +194,13 @@ class HttpChannel implements Channel {
   /** Resolves when the server has taken the notification or the answer, or will not. */
   async #note(message: Outgoing, taken: () => void): Promise<void> {
     const { method } = message.envelope;
-    const call = method === 'notifications/cancelled' ? this.#cancelled(message) : undefined;
+    const call = method === 'notifications/cancelled' ? this.#answers.cancelledBy(message) : undefined;
     if (call?.isModern) return call.drop();
     // Nothing is told to a server that nothing was asked of.
     if (method === 'notifications/cancelled' && !call && !this.#session.isOpen) return;
+    // It must not overtake its call, which from then on is nobody's.
     await call?.written;
+    call?.finish();
     try {
       const { response } = await this.#posting.postNote(message, taken);
       if (response) this.#readRest(response);
@@ -210,80 +213,7 @@ class HttpChannel implements Channel {
 
   /** What comes in answer to a notification: nothing, but some servers put other messages there. */
   #readRest(response: IncomingMessage): void {
-    if (bodyKind(response) === 'events') this.#traffic.read(response, this.#receiver());
+    if (bodyKind(response) === 'events') this.#traffic.read(response, this.#answers.receiver());
     else response.resume();
-  }
-
-  #cancelled({ bytes, envelope }: Outgoing): HttpCall | undefined {
-    if (envelope.requestIdStart < 0) return undefined;
-    return this.#calls.get(idKey(bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd)));
-  }
-
-  #receiver(call?: HttpCall): BodyReceiver {
-    return {
-      message: (bytes) => this.#message(bytes, call),
-      oversized: (id, bytes) => this.#oversized(id, bytes),
-    };
-  }
-
-  #message(bytes: Buffer, on: HttpCall | undefined): void {
-    if (this.#closing || this.#ended) return;
-    const message = this.#inbound.read(bytes);
-    if (!message) return;
-    if (isAnswer(message)) this.#answer(message, on);
-    else this.#deliver(message, on);
-  }
-
-  #answer(message: InboundMessage, on: HttpCall | undefined): void {
-    const call = this.#calls.get(keyOf(message));
-    if (!call) return this.#stray(message, on);
-    const { method } = call.message.envelope;
-    if (method === 'initialize') this.#session.agreed(message);
-    if (message.envelope.kind === 'result' && !call.isModern) this.#session.remember(call.message);
-    this.#deliver(method === 'tools/list' && call.isModern ? this.#offered(message) : message, on);
-    call.finish();
-  }
-
-  /** An answer to nothing that is under way. An error for nobody, on the stream of a call, is for that call. */
-  #stray(message: InboundMessage, on: HttpCall | undefined): void {
-    const { bytes, envelope } = message;
-    const { idStart: start, idEnd: end } = envelope;
-    if (!on || on.isOver || bytes.toString('latin1', start, end) !== 'null')
-      return this.#deliver(message, on);
-    this.#message(Buffer.concat(applyEdits(bytes, [{ start, end, text: on.rawId }])), on);
-  }
-
-  /** A list of tools without those that no client may be offered. */
-  #offered(message: InboundMessage): InboundMessage {
-    const bytes = this.#tools.learn(message);
-    if (bytes === message.bytes) return message;
-    const { envelope } = scanServerMessage(bytes);
-    return envelope ? { bytes, envelope } : message;
-  }
-
-  #oversized(id: string | undefined, bytes: number): void {
-    if (this.#closing || this.#ended) return;
-    this.#inbound.oversized(id, bytes);
-    if (id !== undefined) this.#calls.get(idKey(id))?.finish();
-  }
-
-  #refused(call: HttpCall, refusal: Refusal): void {
-    this.#options.onFailure?.(refusal);
-    const own = errorAnswer(refusal, call.rawId);
-    if (own) this.#message(own, call);
-    else this.#fail(call, refusal.error);
-  }
-
-  #fail(call: HttpCall, error: BerthError): void {
-    if (call.isOver) return;
-    const bytes = failureText(call.rawId, error);
-    const { envelope } = scanServerMessage(bytes);
-    if (envelope) this.#deliver({ bytes, envelope }, call);
-    call.finish();
-  }
-
-  #deliver({ bytes, envelope }: InboundMessage, on?: HttpCall): void {
-    if (this.#closing || this.#ended) return;
-    this.#inbound.handler?.message(bytes, envelope, on?.rawId);
   }
 }

@@ -1,4 +1,5 @@
 /** A request of revision 2026-07-28 over HTTP: what of its body is repeated in headers. */
+import { encodeHeaderValue } from '../jsonrpc/header-value.ts';
 import type { HeaderAnnotation } from './header-annotations.ts';
 import { isObject, type JsonObject, numberText, parseExact } from './json-exact.ts';
 import type { Outgoing } from './outbox.ts';
@@ -14,20 +15,16 @@ const NAME_OF: ReadonlyMap<string, string> = new Map([
   ['tasks/update', 'taskId'],
   ['tasks/cancel', 'taskId'],
 ]);
-const MARK = '=?base64?';
-const MARK_END = '?=';
-/** Visible ASCII, with blanks inside only. */
-const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** The headers that a modern message needs besides those of every POST. */
 export function modernHeaders({ bytes, envelope }: Outgoing, tools: ToolHeaders): Record<string, string> {
   const params = readParams(bytes, envelope.paramsStart, envelope.paramsEnd);
   const meta = isObject(params._meta) ? params._meta : {};
-  const headers: Record<string, string> = { 'mcp-method': encodeHeader(envelope.method) };
+  const headers: Record<string, string> = { 'mcp-method': encodeHeaderValue(envelope.method) };
   const version = meta[VERSION_KEY];
-  if (typeof version === 'string') headers['mcp-protocol-version'] = encodeHeader(version);
+  if (typeof version === 'string') headers['mcp-protocol-version'] = encodeHeaderValue(version);
   const name = params[NAME_OF.get(envelope.method) ?? ''];
-  if (typeof name === 'string') headers['mcp-name'] = encodeHeader(name);
+  if (typeof name === 'string') headers['mcp-name'] = encodeHeaderValue(name);
   if (envelope.method === 'tools/call' && typeof name === 'string')
     Object.assign(headers, paramHeaders(tools.annotationsOf(name), params.arguments));
   return headers;
@@ -40,17 +37,11 @@ export function metaOf({ bytes, envelope }: Outgoing): string {
   return JSON.stringify(meta);
 }
 
-/** A text as a header value: as it is when that is safe, else marked and in base64. */
-export function encodeHeader(text: string): string {
-  const isPlain = PLAIN.test(text) && !(text.startsWith(MARK) && text.endsWith(MARK_END));
-  return isPlain ? text : `${MARK}${Buffer.from(text).toString('base64')}${MARK_END}`;
-}
-
 function paramHeaders(annotations: readonly HeaderAnnotation[], args: unknown): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const { path, name } of annotations) {
     const text = textOf(path.reduce((node, key) => (isObject(node) ? node[key] : undefined), args));
-    if (text !== undefined) headers[`mcp-param-${name.toLowerCase()}`] = encodeHeader(text);
+    if (text !== undefined) headers[`mcp-param-${name.toLowerCase()}`] = encodeHeaderValue(text);
   }
   return headers;
 }

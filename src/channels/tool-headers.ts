@@ -21,6 +21,15 @@ export class ToolHeaders {
     // Most servers have no such tool, and an answer may be large.
     if (envelope.kind !== 'result' || (this.#tools.size === 0 && !bytes.includes('x-mcp-header')))
       return bytes;
+    try {
+      return this.#learn(bytes);
+    } catch {
+      // Nested too deeply to be read: no list of tools that anybody could use, and no reason for this program to end.
+      return bytes;
+    }
+  }
+
+  #learn(bytes: Buffer): Buffer {
     const answer = parseExact(bytes.toString('utf8'));
     const result = isObject(answer) ? answer.result : undefined;
     if (!isObject(answer) || !isObject(result) || !Array.isArray(result.tools)) return bytes;

@@ -1,7 +1,6 @@
 /**
  * Standard input and output of a command in a pod as a byte stream, over Kubernetes' exec. Frames are its currency (about 2,500 a
- * second each way through a cluster), so what one turn of the event loop writes leaves in as few as possible. Nothing at all is
- * sent while reading is paused: a command that has ended answers with a reset, and its unread output would be gone.
+ * second each way through a cluster), so what one turn of the event loop writes leaves in as few as possible.
  */
 import { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
@@ -10,6 +9,7 @@ import { BerthError } from '../errors.ts';
 import type { ClusterAccess } from './access.ts';
 import { describeExit, type ExecExit, readExit } from './exec-exit.ts';
 import { CHANNEL, CLOSE_STDIN, StdinQueue, V5 } from './exec-frames.ts';
+import { ExecReading, STALL_LIMIT } from './exec-reading.ts';
 import { type ExecTarget, openExecSocket } from './exec-socket.ts';
 import { ExecStderr } from './exec-stderr.ts';
 
@@ -19,8 +19,6 @@ const WRITE_MARK = 256 * 1024;
 const READ_MARK = 256 * 1024;
 /** With as many it pauses whatever is left to send. */
 const READ_MOST = 4 * 1024 * 1024;
-/** Milliseconds that reading may stay paused. */
-export const STALL_LIMIT = 30_000;
 /** Milliseconds between a command's end and the server's end of the connection. */
 export const CLOSE_LIMIT = 5_000;
 const MOST_STATUS = 64 * 1024;
@@ -51,6 +49,7 @@ export class ExecChannel extends Duplex {
   readonly #socket: WebSocket;
   readonly #clock: Clock;
   readonly #stderr: ExecStderr;
+  readonly #reading: ExecReading;
   readonly #queue = new StdinQueue();
   readonly #exit = Promise.withResolvers<ExecExit>();
   #status = Buffer.alloc(0);
@@ -59,9 +58,7 @@ export class ExecChannel extends Duplex {
   #held: (() => void) | undefined;
   #ending: (() => void) | undefined;
   #scheduled = false;
-  #paused = false;
   #pong: Buffer | undefined;
-  #cancelStall: Cancel = () => {};
   #cancelClose: Cancel = () => {};
 
   /** Takes over an open socket of either subprotocol. */
@@ -70,6 +67,8 @@ export class ExecChannel extends Duplex {
     this.#socket = socket;
     this.#clock = clock;
     this.#stderr = new ExecStderr(clock, stderr);
+    const [onStall, onFree] = [() => this.#stalled(), () => this.#freed()];
+    this.#reading = new ExecReading({ socket, clock, onStall, onFree });
     socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
     socket.on('ping', (data) => this.#answerPing(data));
     socket.on('error', ({ message }) => {
@@ -112,18 +111,11 @@ export class ExecChannel extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#cancelStall();
-    this.#socket.resume();
-    const pong = this.#pong;
-    this.#pong = undefined;
-    if (pong) this.#answerPing(pong);
-    this.#schedule();
+    this.#reading.resume();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#cancelStall();
+    this.#reading.stop();
     this.#cancelClose();
     this.#known ??= { kind: 'closed' };
     this.#socket.terminate();
@@ -155,7 +147,7 @@ export class ExecChannel extends Duplex {
 
   #send(): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return this.#releaseAll();
-    if (this.#paused) return;
+    if (this.#reading.holdsWrites) return;
     while (this.#socket.bufferedAmount < WRITE_MARK) {
       const frame = this.#queue.take();
       if (!frame) break;
@@ -201,6 +193,7 @@ export class ExecChannel extends Duplex {
   #receive(data: Buffer, isBinary: boolean): void {
     if (!isBinary || data.length < 2 || this.destroyed) return;
     const bytes = data.subarray(1);
+    this.#reading.received(bytes.length);
     switch (data[0]) {
       case CHANNEL.stdout:
         this.push(bytes);
@@ -223,11 +216,9 @@ export class ExecChannel extends Duplex {
   }
 
   #pauseIfFull(): void {
-    if (this.#paused || this.readableLength < READ_MARK) return;
+    if (this.#reading.paused || this.readableLength < READ_MARK) return;
     if (this.#underWay > 0 && this.readableLength < READ_MOST) return;
-    this.#paused = true;
-    this.#socket.pause();
-    this.#cancelStall = this.#clock.after(STALL_LIMIT, () => this.#stalled());
+    this.#reading.pause();
     this.#release();
   }
 
@@ -235,13 +226,21 @@ export class ExecChannel extends Duplex {
     this.destroy(new BerthError('busy', `nobody read the output for ${STALL_LIMIT / 1_000} s`));
   }
 
+  #freed(): void {
+    const pong = this.#pong;
+    this.#pong = undefined;
+    if (pong) this.#answerPing(pong);
+    this.#schedule();
+  }
+
   #answerPing(data: Buffer): void {
-    if (this.#paused) this.#pong = data;
+    if (this.#reading.holdsWrites) this.#pong = data;
     else if (this.#socket.readyState === WebSocket.OPEN) this.#socket.pong(data);
   }
 
   #closed(code: number): void {
     this.#cancelClose();
+    this.#reading.stop();
     this.#known ??= { kind: 'lost', message: this.#fault || `close code ${code} without a status` };
     this.#exit.resolve(this.#known);
     this.#releaseAll();

@@ -117,10 +117,19 @@ async function readRefusal(response: IncomingMessage): Promise<ApiStatus> {
 
 function refused(target: ExecTarget, status: ApiStatus): BerthError {
   const doing = `run a command in ${nameOf(target)}`;
+  if (status.code === 403 && status.message.trim().endsWith('forbidden:')) return halfAllowed(target, status);
   if (status.code !== 400) return refusalError(doing, status);
   return new BerthError('busy', `cannot ${doing}: ${status.message}`, {
     cause: status,
     hint: 'The container does not run (any more, or yet): try again when its pod is ready.',
+  });
+}
+
+/** From 1.35 on `create` is asked for beside `get`, and its lack is all but silent. */
+function halfAllowed(target: ExecTarget, status: ApiStatus): BerthError {
+  return new BerthError('internal', `cannot run a command in ${nameOf(target)}: ${status.message} no right`, {
+    cause: status,
+    hint: `Grant our account in namespace ${target.namespace}: apiGroups [""], resources ["pods/exec"], verbs ["get", "create"].`,
   });
 }
 

@@ -12,7 +12,7 @@ export interface Resource {
 export interface ObjectMeta {
   readonly name?: string;
   readonly generateName?: string;
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   readonly uid?: string;
   readonly resourceVersion?: string;
   readonly generation?: number;

@@ -3,8 +3,8 @@ import { isUtf8 } from 'node:buffer';
 
 const PREFIX = '=?base64?';
 const SUFFIX = '?=';
-/** Visible ASCII, with blanks inside only; nothing at all is a value, too. */
-const PLAIN = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
+/** Visible ASCII, with blanks inside only. An empty value is none: what is on the way may drop its header. */
+const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** The header value that stands for `text`. */
 export function encodeHeaderValue(text: string): string {

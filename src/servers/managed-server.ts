@@ -164,7 +164,7 @@ export class ManagedServer {
   }
 
   async #run(signal: AbortSignal, trustReport: boolean): Promise<void> {
-    const trusted = trustReport && this.#record.report !== undefined;
+    const known = this.#record.report;
     let release: (() => void) | undefined;
     try {
       release = await this.#tools.turn(signal);
@@ -177,7 +177,7 @@ export class ManagedServer {
         pinned: (pin) => this.#save({ ...this.#record, ...pin }),
       });
       this.#tools.host.define(definition);
-      this.health.begin(definition, trusted ? undefined : found.report);
+      this.health.begin(definition, found.report === known ? undefined : found.report);
       this.#change('running', { ...this.#record, ...found, startedAt: Date.now() });
       this.#log.add({ type: 'running' });
     } catch (error) {
@@ -191,7 +191,10 @@ export class ManagedServer {
   #found({ definition, report, reportedAt }: StartResult): void {
     const essence = (of: HandshakeReport | undefined): string =>
       JSON.stringify([of?.eras, of?.transport, of?.protocolVersion]);
-    if (essence(report) !== essence(this.#record.report)) this.#tools.host.define(definition);
+    if (essence(report) !== essence(this.#record.report)) {
+      this.#tools.host.define(definition);
+      this.health.begin(definition, report);
+    }
     this.#save({ ...this.#record, report, reportedAt });
   }
 

@@ -9,6 +9,14 @@ export interface SupervisorConfig {
   /** Absolute; one supervisor per folder. */
   readonly dataDir: string;
   readonly servers: readonly ServerDefinition[];
+  /** Processes are started in another container, by the `berth-spawn` that listens at this socket. */
+  readonly spawn?: { readonly socket: string };
+  /** File that says how the supervisor fares, for `berth-spawn probe`. */
+  readonly status?: string;
+  /** The container's termination message, which says the same. */
+  readonly terminationLog?: string;
+  /** Milliseconds that sessions get to end by themselves when the supervisor is told to end. */
+  readonly drain: number;
 }
 
 const absolute = z.string().refine(isAbsolute, 'must be an absolute path');
@@ -45,7 +53,14 @@ const definition = z.strictObject({
   limits: limits.default({}),
   secrets: z.array(z.string()).default([]),
 });
-const config = z.strictObject({ dataDir: absolute, servers: z.array(definition) });
+const config = z.strictObject({
+  dataDir: absolute,
+  servers: z.array(definition),
+  spawn: z.strictObject({ socket: absolute }).optional(),
+  status: absolute.optional(),
+  terminationLog: absolute.optional(),
+  drain: whole.default(0),
+});
 
 /** Reads the file at `path`. Rejects with `bad-setting`, naming the fields at fault. */
 export async function readSupervisorConfig(path: string): Promise<SupervisorConfig> {
@@ -58,9 +73,13 @@ export async function readSupervisorConfig(path: string): Promise<SupervisorConf
       })),
     });
   }
-  const { dataDir, servers } = read.data;
+  const { dataDir, servers, spawn, status, terminationLog, drain } = read.data;
   return {
     dataDir,
+    drain,
+    ...(spawn && { spawn }),
+    ...(status !== undefined && { status }),
+    ...(terminationLog !== undefined && { terminationLog }),
     servers: servers.map(({ eras, ...one }) => ({
       ...one,
       limits: withDefaults(one.limits),

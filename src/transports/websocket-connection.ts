@@ -61,6 +61,11 @@ export class WebSocketConnection implements WebSocketHost {
     return this.#plane.nextKey;
   }
 
+  say(text: string): void {
+    this.held();
+    this.frames.text(text, () => this.released());
+  }
+
   held(): void {
     this.#untaken++;
   }
@@ -90,7 +95,7 @@ export class WebSocketConnection implements WebSocketHost {
     } catch (thrown) {
       const [first] = body?.messages ?? [];
       const id = thrown instanceof BodyError ? thrown.id : first && !body?.batch ? idOf(first) : undefined;
-      this.frames.text(rpcErrorText(thrown instanceof BodyError ? thrown.error : toBerthError(thrown), id));
+      this.say(rpcErrorText(thrown instanceof BodyError ? thrown.error : toBerthError(thrown), id));
     }
     // A message that is not taken at once stops the reading of further ones: that is the client's back-pressure.
     if (this.#untaken > 0 && !this.#ws.isPaused) this.#ws.pause();

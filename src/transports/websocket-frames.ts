@@ -18,9 +18,9 @@ export class FrameSender {
     this.#socket = socket;
   }
 
-  /** A message of our own. */
-  text(text: string): void {
-    this.#ws.send(text);
+  /** A message of our own; `left` is called when it has left, or never will. */
+  text(text: string, left: () => void): void {
+    this.#ws.send(text, left);
   }
 
   /** A server's message; what was inserted into it costs no credit. */

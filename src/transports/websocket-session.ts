@@ -12,6 +12,8 @@ import type { FrameSender } from './websocket-frames.ts';
 /** What a conversation on a WebSocket needs of its connection. */
 export interface WebSocketHost {
   readonly frames: FrameSender;
+  /** Sends a message of our own. Whoever does not read such is not read any more either. */
+  say(text: string): void;
   readonly nextKey: () => string;
   /** A message is handed over: nothing more is read until every one was {@link released}. */
   held(): void;
@@ -80,7 +82,7 @@ export class WebSocketSession implements StreamReader {
     const id = first && !batch ? idOf(first) : 'null';
     const reader = acceptanceReader((error) => {
       this.#host.released();
-      if (error) this.#host.frames.text(rpcErrorText(error, id));
+      if (error) this.#host.say(rpcErrorText(error, id));
     });
     this.#host.held();
     this.#conversation.call({ key: this.#host.nextKey(), messages, batch }, reader);

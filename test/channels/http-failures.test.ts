@@ -111,6 +111,23 @@ describe('a refusal', () => {
   });
 });
 
+it('a refusal that never comes to its end is given up', async () => {
+  const clock = new ManualClock();
+  await talk.channel.close();
+  talk = connect(peer, { clock });
+  await talk.initialize();
+  onCall = ({ response }) => {
+    response.writeHead(503, { 'content-type': 'text/plain' });
+    response.write('so sorry');
+  };
+  talk.request(1, 'tools/call', { name: 'x' });
+  await eventually('the failure', () => {
+    if (peer.seen('tools/call').length > 0) clock.advance(1_000);
+    return talk.delivered.some(({ message }) => message.id === 1);
+  });
+  expect((await talk.answer(1)).error?.message).toBe('the remote server answered 503: so sorry');
+});
+
 describe('a success without an answer', () => {
   it.each<[string, (request: PeerRequest) => void]>([
     ['202 with nothing', status(202)],

@@ -10,6 +10,7 @@ import {
   type PeerRequest,
   RESULT,
   startPeer,
+  stuckWatch,
 } from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
 import { type Conversation, connect } from './http-conversation.ts';
@@ -53,6 +54,7 @@ describe('a session', () => {
       accept: 'application/json, text/event-stream',
       'content-type': 'application/json',
       authorization: 'Bearer token-1',
+      'user-agent': 'berth',
     });
     expect(first?.headers).not.toHaveProperty('mcp-session-id');
     expect(first?.headers).not.toHaveProperty('mcp-protocol-version');
@@ -213,6 +215,31 @@ describe('what a server sends', () => {
     await talk.answer(2);
     expect(talk.delivered.filter(({ message }) => message.method === 'n')).toHaveLength(2);
   });
+});
+
+it('a paused channel reads none of its streams, and all of them afterwards', async () => {
+  const calls: PeerRequest[] = [];
+  on('tools/call', (request) => {
+    events(request.response);
+    calls.push(request);
+  });
+  talk = connect(peer);
+  await talk.initialize();
+  for (const id of [1, 2, 3]) talk.request(id, 'tools/call', { name: 'x' });
+  await eventually('all streams are open', () => calls.length === 3);
+  talk.channel.pause();
+  talk.request(4, 'tools/call', { name: 'late' });
+  await eventually('another one', () => calls.length === 4);
+  const note = event(JSON.stringify({ jsonrpc: '2.0', method: 'n', params: { pad: 'x'.repeat(60_000) } }));
+  const isStuck = stuckWatch();
+  for (const { response } of calls) for (let n = 0; n < 200; n++) response.write(note);
+  await eventually('the last one cannot be written on', () => isStuck(calls[3]?.response));
+  expect(talk.delivered.filter(({ message }) => message.method === 'n').length).toBeLessThan(800);
+  for (const { message, response } of calls)
+    response.end(event(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: {} })));
+  talk.channel.resume();
+  for (const id of [1, 2, 3, 4]) await talk.answer(id);
+  expect(talk.delivered.filter(({ message }) => message.method === 'n')).toHaveLength(800);
 });
 
 describe('a cancellation', () => {

@@ -119,6 +119,22 @@ it('a server that forgets at once is not asked a third time', async () => {
   expect(peer.seen('tools/call')).toHaveLength(2);
 });
 
+it('a call that was called off meanwhile is not sent again', async () => {
+  let opening: PeerRequest | undefined;
+  current = 2;
+  reopen = (request) => {
+    opening = request;
+  };
+  talk.request(1, 'tools/call', { name: 'x' });
+  await eventually('another session is asked for', () => opening);
+  talk.notify('notifications/cancelled', { requestId: 1 });
+  json(opening as unknown as PeerRequest, RESULT, { 'mcp-session-id': session(2) });
+  await eventually('it was called off', () => sessionsOf('notifications/cancelled').includes(session(2)));
+  talk.request(2, 'ping');
+  await talk.answer(2);
+  expect(sessionsOf('tools/call')).toEqual([session(1)]);
+});
+
 it('answers to requests of the lost session are not repeated', async () => {
   current = 2;
   talk.send({ id: 'asked', result: { roots: [] } });

@@ -1,6 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeHeader, modernHeaders } from '../../src/channels/modern-request.ts';
+import { modernHeaders } from '../../src/channels/modern-request.ts';
 import { ToolHeaders } from '../../src/channels/tool-headers.ts';
 import { scanMessage } from '../../src/jsonrpc/envelope.ts';
 
@@ -81,37 +80,6 @@ describe('the headers of a modern request', () => {
   });
 });
 
-describe('a header value', () => {
-  it.each([
-    ['us-west1', 'us-west1'],
-    ['us west 1', 'us west 1'],
-    ['', '=?base64??='],
-    [' padded ', '=?base64?IHBhZGRlZCA=?='],
-    ['Hello, 世界', '=?base64?SGVsbG8sIOS4lueVjA==?='],
-    ['line1\r\nline2', '=?base64?bGluZTENCmxpbmUy?='],
-    ['a\tb', '=?base64?YQli?='],
-    ['=?base64?SGk=?=', '=?base64?PT9iYXNlNjQ/U0drPT89?='],
-    ['=?base64?SGk=', '=?base64?SGk='],
-    ['=?BASE64?SGk=?=', '=?BASE64?SGk=?='],
-  ])('of %j is %j', (text, value) => {
-    expect(encodeHeader(text)).toBe(value);
-  });
-
-  it('is always visible ASCII without outer blanks, and says exactly one text', () => {
-    const decode = (value: string) => {
-      const marked = /^=\?base64\?(.*)\?=$/.exec(value);
-      return marked ? Buffer.from(marked[1] ?? '', 'base64').toString('utf8') : value;
-    };
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
-        const value = encodeHeader(text);
-        expect(value).toMatch(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/);
-        expect(decode(value)).toBe(text.toWellFormed());
-      }),
-    );
-  });
-});
-
 describe('a list of tools', () => {
   function learn(text: string, tools = new ToolHeaders()): string {
     const bytes = Buffer.from(text);
@@ -133,6 +101,12 @@ describe('a list of tools', () => {
     expect(learn(text)).toBe(
       `{"jsonrpc":"2.0","id":1.0,"result":{"tools":[${good}],"ttlMs":9007199254740993}}`,
     );
+  });
+
+  it('that is nested without end is left alone', () => {
+    const deep = `${'['.repeat(50_000)}"x-mcp-header"${']'.repeat(50_000)}`;
+    const text = `{"jsonrpc":"2.0","id":1,"result":{"tools":[${bad}],"more":${deep}}}`;
+    expect(learn(text)).toBe(text);
   });
 
   it('forgets what a tool no longer asks for', () => {

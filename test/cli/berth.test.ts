@@ -63,6 +63,25 @@ describe('berth run', () => {
     expect(definition?.launch?.args.slice(-2)).toEqual(['--transport', '-v']);
   });
 
+  it('takes a URL for a remote server, with its headers by reference', async () => {
+    const { berth, host, manager, packages } = await createMachine();
+    const url = 'https://mcp.example.com/mcp?project=1';
+    const { code, out, err } = await berth(
+      ...['run', url, '--header', 'Authorization=Bearer env:BRAVE', '--transport', 'sse'],
+      ...['--isolation', 'principal'],
+    );
+    expect(code).toBe(0);
+    expect(err).toMatch(/^◒ mcp\.example\.com\/mcp {2}start ✓( [\d.]+ s)?\n$/);
+    expect(out).toContain('example is running, 2 tools');
+    expect(host.defined.get(manager.get('example').id)).toMatchObject({
+      remote: { url, transport: 'sse', headers: { Authorization: 'Bearer canary-brave' } },
+      isolation: 'principal',
+    });
+    expect(packages.resolved).toEqual([]);
+    expect((await berth('ls')).out).toMatch(/SOURCE.*\n.*https:\/\/mcp\.example\.com\/mcp\?project=1/);
+    expect([out, err].join()).not.toContain('canary');
+  });
+
   it('takes a bare name for a template, with arguments after --', async () => {
     const { berth, host, manager } = await createMachine();
     expect((await berth('run', 'filesystem', '--', '/tmp', '/srv')).code).toBe(0);
@@ -141,6 +160,14 @@ describe('berth run', () => {
     [['run', 'time', '--env', 'canary'], '--env needs NAME=value'],
     [['run', 'time', '--secret', 'TOKEN=canary'], 'must be a reference'],
     [['run', 'nothing-here'], 'there is no template'],
+    [['run', 'https://me:canary@mcp.example.com/'], 'user name or a password'],
+    [['run', 'https://mcp.example.com/?api_key=canary'], 'credential in its query'],
+    [['run', 'https://mcp.example.com/', '--header', 'X-Key=canary'], 'must be a reference, never a value'],
+    [['run', 'https://mcp.example.com/', '--header', 'canary'], '--header needs Name=env:NAME'],
+    [['run', 'https://mcp.example.com/', '--transport', 'stdio'], '/source/remote/transport'],
+    [['run', 'https://mcp.example.com/', '--', 'x'], 'is nothing that a remote server can be given'],
+    [['run', 'time', '--header', 'X-Key=env:BRAVE'], 'for remote servers only'],
+    [['run', 'http://10.0.0.1/mcp', '--name', 'x'], 'is not a public address'],
     [['run'], "missing required argument 'reference'"],
     [['dance'], 'unknown command'],
     [['ls', '-o', 'xml'], 'Allowed choices are table, json'],

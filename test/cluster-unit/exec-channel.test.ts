@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
-import { CLOSE_LIMIT, type ExecChannel, openExec, STALL_LIMIT } from '../../src/cluster/exec-channel.ts';
+import { CLOSE_LIMIT, type ExecChannel, openExec } from '../../src/cluster/exec-channel.ts';
 import type { ExecExit } from '../../src/cluster/exec-exit.ts';
 import { CHANNEL, MOST_FRAME, V4, V5 } from '../../src/cluster/exec-frames.ts';
+import { QUIET, STALL_LIMIT } from '../../src/cluster/exec-reading.ts';
 import { calm, until } from '../link/waiting.ts';
 import type { ExecPeer } from './exec-peer.ts';
 import { StandInApi } from './stand-in-api.ts';
@@ -271,9 +272,33 @@ describe('an exec channel under pressure', () => {
     channel.end();
     await calm();
     expect(peer.frames).toEqual([]);
-    channel.resume();
+    let read = 0;
+    channel.on('data', (bytes: Buffer) => {
+      read += bytes.length;
+    });
+    await until('the first half', () => read >= FLOOD / 2);
     await until('the input', () => peer.stdinClosed);
     expect(peer.stdin.toString()).toBe('held back');
+    channel.destroy();
+  });
+
+  it('sends nothing either before what had piled up has been read', async () => {
+    const { channel, peer } = await opened();
+    for (let sent = 0; sent < 64; sent++) peer.stdout(FRAME);
+    await still(() => channel.readableLength);
+    await quiet(peer);
+    channel.write('held back');
+    let read = 0;
+    channel.on('data', (bytes: Buffer) => {
+      read += bytes.length;
+    });
+    await until('the output', () => read === 64 * FRAME.length);
+    await calm();
+    clock.advance(QUIET - 1);
+    await calm();
+    expect(peer.frames).toEqual([]);
+    clock.advance(1);
+    await until('the input', () => peer.stdin.toString() === 'held back');
     channel.destroy();
   });
 
@@ -293,6 +318,9 @@ describe('an exec channel under pressure', () => {
     expect(peer.frames).toHaveLength(1);
     const pong = once(peer.socket, 'pong');
     channel.resume();
+    await calm();
+    expect(peer.frames).toHaveLength(1);
+    clock.advance(QUIET);
     expect(String((await pong)[0])).toBe('two');
     channel.destroy();
   });

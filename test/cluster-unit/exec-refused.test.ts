@@ -56,6 +56,15 @@ describe('an exec that the cluster refuses', () => {
     });
   });
 
+  it('says which rights an exec needs where the server does not', async () => {
+    refuseWith(403, statusOf(403, 'Forbidden', 'pods "web-1" is forbidden: '));
+    expect(await failure()).toMatchObject({
+      code: 'internal',
+      message: expect.stringContaining('is forbidden'),
+      hint: 'Grant our account in namespace demo: apiGroups [""], resources ["pods/exec"], verbs ["get", "create"].',
+    });
+  });
+
   it('lets a policy speak for itself', async () => {
     const message = 'ValidatingAdmissionPolicy "berth-exec" denied request: not our command';
     refuseWith(403, statusOf(403, 'Forbidden', message));

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -227,6 +227,16 @@ describe('a service account', () => {
       message: expect.stringContaining('KUBERNETES_SERVICE_HOST'),
     });
   });
+});
+
+it('is the only thing that loads the Kubernetes client, and only when it is asked', () => {
+  const src = new URL('../../src/', import.meta.url);
+  const loading = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) =>
+      /^(import|export) (?!type\b).*@kubernetes\//m.test(readFileSync(new URL(name, src), 'utf8')),
+    );
+  expect(loading).toEqual([]);
 });
 
 describe('what is no configuration', () => {

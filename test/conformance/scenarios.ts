@@ -89,7 +89,7 @@ export const UNSCORED_2026_07_28: readonly string[] = [
   'http-custom-header-server-validation',
 ];
 
-/** Run by the same command, not scored, and out of reach: the fixture does not offer the tasks extension. */
+/** Run by the same command, not scored, and out of reach: the fixture has none of the tools that they call. */
 export const TASKS_2026_07_28: readonly string[] = [
   'tasks-lifecycle',
   'tasks-capability-negotiation',

@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
+import { eventually } from '../support/local-process.ts';
 import { packageOf, type RealServer, realServers } from '../support/real-servers.ts';
-import { connectSdk, SDK_CLIENTS } from '../support/sdk-clients.ts';
+import { connectSdk, eraOf, SDK_CLIENTS } from '../support/sdk-clients.ts';
 import { testPackages } from '../support/trees.ts';
 
 const SLUGS = ['everything', 'filesystem', 'memory', 'sequential-thinking', 'time', 'git', 'fetch'];
@@ -48,12 +49,38 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Calls that the gateway still waits for, over all clients of a server. */
+function callsInFlight(slug: string): number {
+  const sessions = gateway.host.sessions(gateway.ids.get(slug) ?? '');
+  return sessions.reduce((sum, session) => sum + session.callsInFlight, 0);
+}
+
 describe.each(SLUGS)('the server %s', (slug) => {
   it.each(SDK_CLIENTS)('is listed and called by the SDK client %s', async (flavour) => {
     const { tool, input, answer } = servers.get(slug) as RealServer;
     const client = await connectSdk(flavour, gateway.url(slug));
+    expect(client.era).toBe(eraOf(flavour));
     expect(await client.listTools()).toContain(tool);
     expect(await client.callTool(tool, input)).toMatch(answer);
     await client.close();
   });
 });
+
+it.each(SDK_CLIENTS)(
+  'a long call of the SDK client %s reports its progress until it is cancelled',
+  async (flavour) => {
+    const client = await connectSdk(flavour, gateway.url('everything'));
+    const giveUp = new AbortController();
+    const steps: number[] = [];
+    const progress = (step: number): void => {
+      if (steps.push(step) === 3) giveUp.abort();
+    };
+    const args = { duration: 10, steps: 100 };
+    const call = client.callTool('trigger-long-running-operation', args, { progress, signal: giveUp.signal });
+    await expect(call).rejects.toThrow(/abort/i);
+    expect(steps).toEqual([1, 2, 3]);
+    await eventually('no call is in flight', () => callsInFlight('everything') === 0);
+    expect(await client.callTool('echo', { message: 'still here' })).toContain('still here');
+    await client.close();
+  },
+);

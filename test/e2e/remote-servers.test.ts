@@ -135,7 +135,7 @@ describe.each(['streamable', 'stream'])('the remote server %s', (name) => {
     expect(client.serverName).toBe('sdk-v1');
     expect(await client.listTools()).toEqual(['echo', 'count', 'ask']);
     expect(await client.callTool('echo', { message: 'ahoy' })).toBe('ahoy');
-    await client.callTool('count', {}, (value) => progress.push(value));
+    await client.callTool('count', {}, { progress: (value) => progress.push(value) });
     expect(progress).toEqual([1, 2, 3]);
     expect(await client.callTool('ask', {})).toBe(JSON.stringify(ELICITED));
     await client.close();
@@ -152,8 +152,8 @@ describe.each(['streamable', 'stream'])('the remote server %s', (name) => {
   });
 });
 
-it('a modern server serves modern clients', async () => {
-  const client = await connectSdk('v2 auto', base('modern'));
+it.each(SDK_CLIENTS)('a modern server serves the client %s', async (flavour) => {
+  const client = await connectSdk(flavour, base('modern'));
   expect(client.serverName).toBe('sdk-v2');
   expect(await client.listTools()).toEqual(['echo']);
   expect(await client.callTool('echo', { message: 'ahoy' })).toBe('ahoy');

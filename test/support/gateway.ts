@@ -58,11 +58,12 @@ export const TEST_LIMITS = {
   connections: 10_000,
 };
 
-/** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports. */
+/** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports, `hostClock` that of its supervisor. */
 export async function startGateway(options: {
   readonly servers: readonly TestServer[];
   readonly keys?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  readonly hostClock?: Clock;
 }): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
   const host = createLocalHost({
@@ -72,6 +73,7 @@ export async function startGateway(options: {
       started: createProcessTable().started(process.pid) ?? '0',
     },
     remote: createRemotePolicy(['localhost', '127.0.0.1']),
+    ...(options.hostClock && { clock: options.hostClock }),
   });
   const link = createInProcessLink(host.supervisor);
   const router = createReplicaRouter();

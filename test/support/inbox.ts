@@ -60,6 +60,13 @@ export class Inbox {
     return this.#received;
   }
 
+  /** Takes all that fit and are there now. */
+  drain(wanted: (received: Received) => boolean): Received[] {
+    const found = this.#received.filter(wanted);
+    for (const received of found) this.#received.splice(this.#received.indexOf(received), 1);
+    return found;
+  }
+
   /** Takes the first message that fits, now or when it comes; rejects when it does not come. */
   take(what: string, wanted: (received: Received) => boolean): Promise<Received> {
     const at = this.#received.findIndex(wanted);

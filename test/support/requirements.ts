@@ -6,7 +6,8 @@ import { startGateway, type TestServer } from './gateway.ts';
 export type Revision = '2025-11-25' | '2026-07-28';
 export type Results = ReadonlyMap<string, ScenarioResult>;
 
-const SPEAKS = { legacy: ['legacy'], modern: ['modern'], dual: ['legacy', 'modern'] } as const;
+/** The eras that each fixture has. */
+export const SPEAKS = { legacy: ['legacy'], modern: ['modern'], dual: ['legacy', 'modern'] } as const;
 
 /** True where a warning is right: answers without a state belong to no call of a legacy server, so the call is made anew. */
 export function mayWarn(era: FixtureEra, name: string): boolean {

@@ -1,7 +1,9 @@
-/** The official SDKs' clients, made to look alike: version 1 over all three transports, version 2 over Streamable HTTP. */
+/** The official SDKs' clients, made to look alike: each version, each era and each transport that it can speak here. */
 import {
   Client as ClientV2,
   StreamableHTTPClientTransport as StreamableV2,
+  type Transport as TransportV2,
+  type VersionNegotiationOptions,
 } from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
@@ -9,23 +11,36 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { SdkWebSocket } from './sdk-websocket.ts';
 
 export const SDK_CLIENTS = [
   'v1 streamable-http',
   'v1 sse',
   'v1 websocket',
-  'v2 legacy',
-  'v2 auto',
-  'v2 modern',
+  'v2 legacy streamable-http',
+  'v2 legacy websocket',
+  'v2 auto streamable-http',
+  'v2 auto websocket',
+  'v2 modern streamable-http',
+  'v2 modern websocket',
 ] as const;
 export type SdkFlavour = (typeof SDK_CLIENTS)[number];
 
+export interface ToolOptions {
+  /** Gets each value of the call's progress. */
+  readonly progress?: (value: number) => void;
+  /** Cancels the call. */
+  readonly signal?: AbortSignal;
+}
+
 export interface SdkClient {
   readonly serverName: string | undefined;
+  /** The era that the connection really speaks. */
+  readonly era: 'legacy' | 'modern' | undefined;
   /** Names of the tools. */
   listTools(): Promise<string[]>;
-  /** The first text of the result; progress values go to `progress`. */
-  callTool(name: string, args: Record<string, unknown>, progress?: (value: number) => void): Promise<string>;
+  /** The first text of the result. */
+  callTool(name: string, args: Record<string, unknown>, options?: ToolOptions): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -34,11 +49,29 @@ const CAPABILITIES = { elicitation: {}, sampling: {} };
 /** What these clients answer when they are asked for input. */
 export const ELICITED = { username: 'ada', email: 'ada@example.com' };
 
+const NEGOTIATION: Readonly<Record<string, VersionNegotiationOptions>> = {
+  auto: { mode: 'auto' },
+  modern: { mode: { pin: '2026-07-28' } },
+};
+
+/** The era that a client of a flavour is expected to speak with a gateway that speaks both. */
+export function eraOf(flavour: SdkFlavour): 'legacy' | 'modern' {
+  return /^v2 (auto|modern)/.test(flavour) ? 'modern' : 'legacy';
+}
+
 function firstText(result: Record<string, unknown>): string {
   const content = result.content as { type: string; text?: string }[] | undefined;
   const text = content?.find(({ type }) => type === 'text')?.text;
   if (text === undefined) throw new Error(`no text in ${JSON.stringify(result).slice(0, 500)}`);
   return text;
+}
+
+/** The options of a call as both versions take them. */
+function requestOptions({ progress, signal }: ToolOptions) {
+  return {
+    ...(progress && { onprogress: (step: { progress: number }) => progress(step.progress) }),
+    ...(signal && { signal }),
+  };
 }
 
 function transportV1(flavour: SdkFlavour, base: string): Transport {
@@ -56,12 +89,10 @@ async function connectV1(flavour: SdkFlavour, base: string): Promise<SdkClient> 
   await client.connect(transport);
   return {
     serverName: client.getServerVersion()?.name,
+    era: 'legacy',
     listTools: async () => (await client.listTools()).tools.map(({ name }) => name),
-    callTool: async (name, args, progress) => {
-      const options =
-        progress === undefined ? {} : { onprogress: (step: { progress: number }) => progress(step.progress) };
-      return firstText(await client.callTool({ name, arguments: args }, undefined, options));
-    },
+    callTool: async (name, args, options = {}) =>
+      firstText(await client.callTool({ name, arguments: args }, undefined, requestOptions(options))),
     close: async () => {
       if (transport instanceof StreamableHTTPClientTransport) await transport.terminateSession();
       await client.close();
@@ -69,29 +100,25 @@ async function connectV1(flavour: SdkFlavour, base: string): Promise<SdkClient> 
   };
 }
 
-/** How version 2 finds a revision; it is a legacy client unless it is told. */
-const NEGOTIATION: Partial<Record<SdkFlavour, 'auto' | { pin: string }>> = {
-  'v2 auto': 'auto',
-  'v2 modern': { pin: '2026-07-28' },
-};
-
 async function connectV2(flavour: SdkFlavour, base: string): Promise<SdkClient> {
-  const mode = NEGOTIATION[flavour];
-  const options = mode === undefined ? {} : { versionNegotiation: { mode } };
-  const client = new ClientV2(INFO, { capabilities: CAPABILITIES, ...options });
+  const [, mode = '', carrier] = flavour.split(' ');
+  const versionNegotiation = NEGOTIATION[mode];
+  const client = new ClientV2(INFO, {
+    capabilities: CAPABILITIES,
+    ...(versionNegotiation && { versionNegotiation }),
+  });
   client.setRequestHandler('elicitation/create', () => ({ action: 'accept' as const, content: ELICITED }));
-  const transport = new StreamableV2(new URL(`${base}/mcp`));
+  const http = new StreamableV2(new URL(`${base}/mcp`));
+  const transport: TransportV2 = carrier === 'websocket' ? new SdkWebSocket(`${base}/ws`) : http;
   await client.connect(transport);
   return {
     serverName: client.getServerVersion()?.name,
+    era: client.getProtocolEra(),
     listTools: async () => (await client.listTools()).tools.map(({ name }) => name),
-    callTool: async (name, args, progress) => {
-      const options =
-        progress === undefined ? {} : { onprogress: (step: { progress: number }) => progress(step.progress) };
-      return firstText(await client.callTool({ name, arguments: args }, options));
-    },
+    callTool: async (name, args, options = {}) =>
+      firstText(await client.callTool({ name, arguments: args }, requestOptions(options))),
     close: async () => {
-      await transport.terminateSession();
+      if (transport === http) await http.terminateSession();
       await client.close();
     },
   };

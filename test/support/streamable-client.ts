@@ -60,8 +60,13 @@ export class StreamableClient extends McpClient {
     return response.status;
   }
 
-  async close(): Promise<void> {
+  /** Drops every stream that is open. */
+  cut(): void {
     for (const stream of this.#streams) stream.close();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     if (this.session !== undefined) await this.delete().catch(() => 0);
   }
 

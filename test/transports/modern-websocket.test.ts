@@ -229,6 +229,33 @@ describe('a modern request', () => {
   });
 });
 
+it('a client that does not read what it is told is not read either, and nothing is lost', async () => {
+  const client = await connect();
+  const count = 600;
+  const requested = 'v'.repeat(100_000);
+  const _meta = { ...META, [VERSION_KEY]: requested };
+  client.socket.pause();
+  let sent = 0;
+  const sendOn = (): void => {
+    const text = requestText(`${sent}`, 'tools/list', { _meta });
+    client.socket.send(text, () => {
+      if (++sent < count) sendOn();
+    });
+  };
+  sendOn();
+  let [before, still] = [0, 0];
+  await eventually('a standstill', () => {
+    still = sent === before ? still + 1 : 0;
+    before = sent;
+    return sent === count || still === 25;
+  });
+  expect(sent).toBeLessThan(count);
+  client.socket.resume();
+  for (let id = 0; id < count; id++)
+    expect((await client.inbox.answer(`${id}`)).message.error?.code).toBe(-32022);
+  await client.close();
+});
+
 describe('a parked call', () => {
   it('goes on with the state that its answer carries', async () => {
     const client = await connect();

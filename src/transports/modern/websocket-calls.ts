@@ -92,7 +92,7 @@ class ModernCallReader implements StreamReader {
   refused(error: BerthError): void {
     if (this.#state === 'over') return;
     this.#finish();
-    this.#host.frames.text(rpcErrorText(error, this.#options.id));
+    this.#host.say(rpcErrorText(error, this.#options.id));
   }
 
   event(event: StreamEvent): void {
@@ -110,7 +110,7 @@ class ModernCallReader implements StreamReader {
     this.#finish();
     if (reason === 'slow') this.#host.ended(reason);
     else if (reason === 'lost' || reason === 'ended')
-      this.#host.frames.text(rpcErrorText(unanswered(reason), this.#options.id));
+      this.#host.say(rpcErrorText(unanswered(reason), this.#options.id));
   }
 
   /** Its client wants nothing more of it. */
