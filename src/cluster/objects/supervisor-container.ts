@@ -12,7 +12,8 @@ const GROUP_READABLE = 0o440;
 export function supervisorContainer(settings: PodSettings, hasSecrets: boolean, spawns: boolean): Container {
   return {
     ...ownContainer(SUPERVISOR, 'supervisor', settings),
-    command: ['node', '/app/dist/supervisor/main.js', '--socket', LINK_SOCKET, '--config', CONFIG_FILE],
+    // The image's entry point is an init that runs Node, which can so be killed and leaves no dead processes.
+    args: ['/app/dist/supervisor/main.js', '--socket', LINK_SOCKET, '--config', CONFIG_FILE],
     ...(settings.caBundle && { env: caEnv(settings) }),
     resources: settings.resources.supervisor,
     volumeMounts: [
