@@ -14,6 +14,7 @@ import type { ProcessOwner } from '../supervisor/process-mark.ts';
 import { createProcessPool, type PoolStatus } from '../supervisor/process-pool.ts';
 import { createProcessRegistry } from '../supervisor/process-registry.ts';
 import { createProcessTable, type ProcessTable } from '../supervisor/process-table.ts';
+import { withSecretFiles } from '../supervisor/secret-files.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { ProcessSource } from '../supervisor/server-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
@@ -74,8 +75,9 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     launch: Launch,
     { quiet }: { readonly quiet: boolean } = { quiet: false },
   ): Promise<LocalProcess> => {
-    const { secrets, limits, id } = definition;
-    const started = await start(launch, {
+    const { limits, id } = definition;
+    const { launch: complete, secrets } = await withSecretFiles(launch, definition);
+    const started = await start(complete, {
       owner,
       table,
       clock,

@@ -11,6 +11,7 @@ import { BerthError, toBerthError } from '../errors.ts';
 import { createLinkServer } from '../link/link-server.ts';
 import { listenUnixSocket } from '../link/unix-socket.ts';
 import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
+import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { lockDataFolder } from './data-folder.ts';
 import { readSupervisorConfig, type SupervisorConfig } from './definition-file.ts';
 import type { StartProcess } from './process.ts';
@@ -53,7 +54,8 @@ async function serve(
   const lock = await lockDataFolder(dataDir, table);
   const start =
     spawn && ((...[launch, how]: Parameters<StartProcess>) => spawnRemote(launch, { ...how, ...spawn }));
-  const host = createLocalHost({ owner: lock.owner, table, ...(start && { start }) });
+  const remote = createRemotePolicy(config.remote?.allowedHosts ?? []);
+  const host = createLocalHost({ owner: lock.owner, table, remote, ...(start && { start }) });
   const links = createLinkServer(host.supervisor);
   const end = async (force: boolean): Promise<void> => {
     await host.close({ force });

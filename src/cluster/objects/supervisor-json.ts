@@ -5,6 +5,9 @@ import { PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
 type Launch = Tree['launch'];
 
 const BASE_ENV = { LANG: 'C.UTF-8', TZ: 'UTC', NODE_ENV: 'production', PYTHONUNBUFFERED: '1' };
+const TERMINATION_LOG = '/dev/termination-log';
+/** Of a pod's grace period, kept for ending what has not ended by itself. */
+const LAST_SECONDS = 10;
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Where the runner image and most others have them; found by `env`, which looks at PATH. */
 const ENV_PROGRAM = '/usr/bin/env';
@@ -18,6 +21,8 @@ export function supervisorJson(blueprint: Blueprint): string {
     dataDir: PLACE.state,
     ...(spawns && { spawn: { socket: SPAWN_SOCKET } }),
     status: STATUS_FILE,
+    terminationLog: TERMINATION_LOG,
+    drain: Math.max(0, blueprint.drainSeconds - LAST_SECONDS) * 1_000,
     ...(isLocal && { remote: { allowedHosts: ['127.0.0.1'] } }),
     servers: [definition(blueprint)],
   };
