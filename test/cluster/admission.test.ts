@@ -108,7 +108,7 @@ describe('the controller may make', () => {
     expect(dryRun(release.controller, job).err).toBe('');
   });
 
-  it('the key ring', () => {
+  it('the key ring and the key of the tokens', () => {
     const secret = (name: string): string =>
       JSON.stringify({
         apiVersion: 'v1',
@@ -124,8 +124,9 @@ describe('the controller may make', () => {
       '-f',
       '-',
     ];
-    expect(attempt('kubectl', args, secret(`${release.name}-keys`)).err).toBe('');
-    expect(attempt('kubectl', args, secret('other')).err).toMatch(/only the key ring/);
+    for (const name of ['keys', 'trees-key'])
+      expect(attempt('kubectl', args, secret(`${release.name}-${name}`)).err).toBe('');
+    expect(attempt('kubectl', args, secret('other')).err).toMatch(/only our keys/);
   });
 });
 

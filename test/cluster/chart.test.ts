@@ -203,7 +203,7 @@ describe('the objects', () => {
     expect(declared['brave-search']).toEqual({ template: 'brave-search' });
     expect(declared.filesystem).toEqual({ template: 'filesystem', args: ['/tmp', '/var/cache'] });
     expect(declared.everything).toEqual({ template: 'everything', replicas: 2 });
-    const settings = parse(objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.yaml']);
+    const settings = parse(objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.json']);
     expect(settings).toMatchObject({
       allow: { npm: true, pypi: false },
       egress: 'none',

@@ -27,16 +27,15 @@ it('the base is what the chart makes', async () => {
 it('the base asks for the keys that nobody has made', () => {
   const { ok, err } = attempt('kubectl', ['kustomize', `${EXAMPLES}/base`]);
   expect(ok).toBe(false);
-  expect(err).toMatch(/secrets\/(keys|trees-key)/);
+  expect(err).toMatch(/secrets\/keys/);
 });
 
 it('an API server takes the base, its server and the sidecar', () => {
   applyDefinition();
   cpSync(`${EXAMPLES}/base`, folder, { recursive: true });
   writeFileSync(join(folder, 'secrets/keys'), `admin:${'0'.repeat(64)}`);
-  writeFileSync(join(folder, 'secrets/trees-key'), '0'.repeat(64));
   const text = run('kubectl', ['kustomize', folder]);
-  for (const name of ['berth-api-keys', 'berth-trees-key']) expect(text).toContain(`name: ${name}\n`);
+  expect(text).toContain('name: berth-api-keys\n');
   const taken = (...args: string[]): string =>
     attempt('kubectl', ['apply', '--server-side', '--force-conflicts', '--validate=strict', ...args], text)
       .err;

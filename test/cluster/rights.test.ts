@@ -39,11 +39,13 @@ function granted(account: string, where: string): string[] {
     .flatMap(({ path }) => rulesOf(path))
     .flatMap(({ apiGroups, resources, resourceNames = [], verbs }) =>
       apiGroups.flatMap((group) =>
-        resources.map((resource) => {
+        resources.flatMap((resource) => {
           const [name, part] = resource.split('/');
           const full = `${group === '' ? name : `${name}.${group}`}${part ? `/${part}` : ''}`;
-          const names = resourceNames.map((one) => one.replace('<release>', release.name)).join(' ');
-          return `${full} [${names}] ${[...verbs].sort().join(' ')}`;
+          const names = resourceNames.map((one) => one.replace('<release>', release.name));
+          return (names.length > 0 ? names : ['']).map(
+            (one) => `${full} [${one}] ${[...verbs].sort().join(' ')}`,
+          );
         }),
       ),
     )

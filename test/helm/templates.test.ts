@@ -17,7 +17,7 @@ describe('the templates', () => {
 
   it('never hold a key', () => {
     const secrets = manifests.filter((path) => /^kind: Secret$/m.test(readChart(path)));
-    expect(secrets).toEqual(['templates/gateway/secret.yaml', 'templates/trees/secret.yaml']);
+    expect(secrets).toEqual(['templates/gateway/secret.yaml']);
     for (const path of secrets) expect(readChart(path)).toMatch(/randAlphaNum 43/);
   });
 
@@ -31,14 +31,16 @@ describe('the rights', () => {
     rulesOf(path).map((rule) => ({ account, where, ...rule })),
   );
 
-  it('never patch a Secret, and read none but the key ring', () => {
+  it('never patch a Secret, and read none but their own keys', () => {
     const secrets = rules.filter(({ resources }) => resources.includes('secrets'));
     expect(secrets.length).toBeGreaterThan(2);
     expect(secrets.filter(({ verbs }) => verbs.includes('patch'))).toEqual([]);
     const reading = secrets.filter(({ verbs }) =>
       verbs.some((verb) => ['get', 'list', 'watch'].includes(verb)),
     );
-    expect(reading.map(({ resourceNames }) => resourceNames)).toEqual([['<release>-keys']]);
+    expect(reading.map(({ resourceNames }) => resourceNames)).toEqual([
+      ['<release>-keys', '<release>-trees-key'],
+    ]);
   });
 
   it('use no wildcard', () => {
