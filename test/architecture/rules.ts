@@ -43,6 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'packages',
     'log',
     'trees/token.ts',
+    'auth/key-ring.ts',
     ...SUPERVISOR_CONTRACTS,
   ],
   trees: ['log'],
