@@ -24,6 +24,8 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const NOBODY = { message() {}, oversized() {}, noise() {}, drain() {}, end() {} };
+
 describe('secrets as files', () => {
   it('become variables, and are told apart from what may be shown', async () => {
     const made = await withSecretFiles(launch, { secrets: ['old'], secretFiles: { KEY: at('token') } });
@@ -90,6 +92,7 @@ describe('headers from files', () => {
     for (const value of ['first', 'second']) {
       await writeFile(at('token'), value);
       const connection = await source.acquire();
+      connection.channel.start(NOBODY);
       connection.channel.send([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}')]);
       await expect.poll(() => seen.length).toBeGreaterThan(0);
       expect(seen.pop()).toBe(`Bearer ${value}`);
