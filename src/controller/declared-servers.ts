@@ -3,14 +3,7 @@
  * and the resources are made and removed from here.
  */
 import type { McpServer, McpServerSpec } from '../cluster/mcp-server.ts';
-import {
-  CONFIG_MAPS,
-  type KubeObject,
-  MCP_SERVERS,
-  type ObjectName,
-  type OwnerReference,
-  typed,
-} from '../cluster/resources.ts';
+import { CONFIG_MAPS, type KubeObject, MCP_SERVERS, type ObjectName, typed } from '../cluster/resources.ts';
 import { toServerSpec } from '../cluster/server-convert.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { type ClusterApi, MANAGER } from './cluster-api.ts';
@@ -24,7 +17,6 @@ interface ConfigMap extends KubeObject {
 
 export interface DeclaredInput {
   readonly api: Pick<ClusterApi, 'get' | 'apply' | 'remove'>;
-  /** In the namespace of the servers: it owns them, so that uninstalling the release takes them along. */
   readonly source: ObjectName;
   readonly release: string;
   readonly namespace: string;
@@ -39,8 +31,7 @@ export async function keepDeclared(input: DeclaredInput): Promise<void> {
   const found = await api.get<ConfigMap>(CONFIG_MAPS, source);
   if (!found) return;
   const wanted = found.data ?? {};
-  const ownerReferences = ownersOf(found);
-  for (const [name, text] of Object.entries(wanted)) await declare(name, text, { ...input, ownerReferences });
+  for (const [name, text] of Object.entries(wanted)) await declare(name, text, input);
   for (const { metadata } of servers) {
     const { name = '', namespace, labels } = metadata;
     if (labels?.[DECLARED_LABEL] === release && !(name in wanted))
@@ -51,7 +42,7 @@ export async function keepDeclared(input: DeclaredInput): Promise<void> {
 async function declare(
   name: string,
   text: string,
-  { api, release, namespace, servers, onFault, ownerReferences }: DeclaredInput & Owned,
+  { api, release, namespace, servers, onFault }: DeclaredInput,
 ): Promise<void> {
   try {
     const spec = readSpec(name, text);
@@ -63,7 +54,7 @@ async function declare(
     const applied = existing
       ? { ...rest, ...keptReplicas(existing) }
       : { ...rest, ...(replicas !== undefined && { replicas }) };
-    const metadata = { name, namespace, labels: { [DECLARED_LABEL]: release }, ownerReferences };
+    const metadata = { name, namespace, labels: { [DECLARED_LABEL]: release } };
     await api.apply(MCP_SERVERS, typed(MCP_SERVERS, { metadata, spec: applied }), {
       manager: `${MANAGER}-values`,
       force: true,
@@ -71,14 +62,6 @@ async function declare(
   } catch (thrown) {
     onFault(name, toBerthError(thrown));
   }
-}
-
-interface Owned {
-  readonly ownerReferences: readonly OwnerReference[];
-}
-
-function ownersOf({ metadata: { name = '', uid } }: ConfigMap): OwnerReference[] {
-  return uid === undefined ? [] : [{ apiVersion: 'v1', kind: CONFIG_MAPS.kind, name, uid }];
 }
 
 /** Left out, a field that was applied before would be taken away. */

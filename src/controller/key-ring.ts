@@ -1,13 +1,7 @@
 /** Secrets of the release that the controller makes and renews: what seals session ids, and what signs installers' tokens. */
 import { randomBytes } from 'node:crypto';
 import { createSealKey } from '../auth/key-ring.ts';
-import {
-  type KubeObject,
-  type ObjectMeta,
-  type OwnerReference,
-  SECRETS,
-  typed,
-} from '../cluster/resources.ts';
+import { type KubeObject, type ObjectMeta, SECRETS, typed } from '../cluster/resources.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { ClusterApi } from './cluster-api.ts';
 
@@ -21,8 +15,6 @@ interface Secret extends KubeObject {
 export interface ReleaseSecret {
   readonly namespace: string;
   readonly name: string;
-  /** What it goes with. */
-  readonly ownerReferences?: readonly OwnerReference[];
 }
 
 /** Under which the keys stand, as the gateway's own key file has them. */

@@ -9,14 +9,13 @@ import { ApiClient } from '../cluster/api-client.ts';
 import { loadClusterAccess } from '../cluster/kube-config.ts';
 import { createLeaderElection, type LeaderElection } from '../cluster/lease.ts';
 import { treesUrl } from '../cluster/objects/blueprint.ts';
-import { CONFIG_MAPS, type OwnerReference } from '../cluster/resources.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { createLog, type Log } from '../log/log.ts';
 import { loadCatalogue, type TemplateCatalogue } from '../templates/catalogue.ts';
 import { Applier } from './applier.ts';
 import { Controller } from './controller.ts';
 import { keepDeclared } from './declared-servers.ts';
-import { keepKeyRing, keepTreesKey, type ReleaseSecret } from './key-ring.ts';
+import { keepKeyRing, keepTreesKey } from './key-ring.ts';
 import { type WatchedPicture, watchPicture } from './picture.ts';
 import type { ReplicaProbe } from './replica-probe.ts';
 import { type ControllerSettings, readControllerSettings } from './settings.ts';
@@ -29,8 +28,6 @@ export interface ControllerInput {
   readonly log: Log;
   /** Of this run. */
   readonly instance: string;
-  /** Of the release: what is made beside the controller goes with it. */
-  readonly owner?: OwnerReference;
   readonly probe?: ReplicaProbe;
   /** Where berth-trees is reached from here, when that is not where pods reach it. */
   readonly treesUrl?: string;
@@ -50,11 +47,12 @@ const TEMPLATES = fileURLToPath(new URL('../../registry-templates', import.meta.
 
 /** Takes part in the election at once; works only while it leads. */
 export function runController(input: ControllerInput): RunningController {
-  const { settings, client, log, instance, owner } = input;
+  const { settings, client, log, instance } = input;
+  const { release, releaseNamespace } = settings.pods;
   let term: Promise<Term> | undefined;
   const election: LeaderElection = createLeaderElection({
     client,
-    lease: inRelease(`${settings.pods.release}-controller`, settings, owner),
+    lease: { namespace: releaseNamespace, name: `${release}-controller` },
     identity: instance,
     onLead: () => {
       log.info({ instance }, 'leads');
@@ -83,7 +81,7 @@ interface Term {
 
 /** What one leader does, from its beginning to its end. */
 async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<Term> {
-  const { settings, client, log, instance, templates, owner } = input;
+  const { settings, client, log, instance, templates } = input;
   let controller: Controller | undefined;
   const picture = watchPicture({
     client,
@@ -112,7 +110,7 @@ async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<
       ...{ api: client, templates, settings, now },
       applier: new Applier(client, now),
       trees: createTreesProbe(input.treesUrl ?? treesUrl(settings.pods)),
-      treesKey: () => keepTreesKey(client, treesKeyOf(settings, owner)),
+      treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
       ...(input.probe && { probe: input.probe }),
     };
     if (leads()) controller = new Controller({ picture, tools, clock: systemClock, log, instance, leads });
@@ -124,20 +122,20 @@ async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<
 }
 
 async function keepRelease(
-  { settings, client, log, owner }: ControllerInput,
+  { settings, client, log }: ControllerInput,
   picture: WatchedPicture,
 ): Promise<void> {
-  const { release } = settings.pods;
-  const ring = inRelease(`${release}-keys`, settings, owner);
+  const { release, releaseNamespace } = settings.pods;
+  const ring = { namespace: releaseNamespace, name: `${release}-keys` };
   const done = await keepKeyRing(client, ring, {
     maxAgeMs: settings.rotateKeysDays * DAY_MS,
     now: Date.now(),
   });
   if (done !== 'kept') log.info({ ring: ring.name }, `the key ring was ${done}`);
-  await keepTreesKey(client, treesKeyOf(settings, owner));
+  await keepTreesKey(client, treesKeyOf(settings));
   await keepDeclared({
     api: client,
-    source: { namespace: settings.namespace, name: `${release}-servers` },
+    source: { namespace: releaseNamespace, name: `${release}-servers` },
     release,
     namespace: settings.namespace,
     servers: picture.servers,
@@ -145,28 +143,8 @@ async function keepRelease(
   });
 }
 
-function treesKeyOf(settings: ControllerSettings, owner: OwnerReference | undefined): ReleaseSecret {
-  return inRelease(`${settings.pods.release}-trees-key`, settings, owner);
-}
-
-/** An object beside the controller that goes with the release. */
-function inRelease(
-  name: string,
-  { pods }: ControllerSettings,
-  owner: OwnerReference | undefined,
-): ReleaseSecret {
-  return { namespace: pods.releaseNamespace, name, ...(owner && { ownerReferences: [owner] }) };
-}
-
-/** The chart's object that owns what the controller makes beside itself; absent where no chart has installed it. */
-async function findOwner(
-  client: ApiClient,
-  { pods }: ControllerSettings,
-): Promise<OwnerReference | undefined> {
-  const name = `${pods.release}-controller`;
-  const found = await client.get(CONFIG_MAPS, { namespace: pods.releaseNamespace, name });
-  const uid = found?.metadata.uid;
-  return uid === undefined ? undefined : { apiVersion: 'v1', kind: CONFIG_MAPS.kind, name, uid };
+function treesKeyOf({ pods }: ControllerSettings): { readonly namespace: string; readonly name: string } {
+  return { namespace: pods.releaseNamespace, name: `${pods.release}-trees-key` };
 }
 
 /** Well as long as this program turns; whether it leads is no question of health. */
@@ -181,16 +159,15 @@ async function serveHealth(port: number): Promise<Server> {
 }
 
 async function main(): Promise<void> {
+  const log = createLog({ level: 'info' });
   const path = process.env.BERTH_CONTROLLER_CONFIG;
   if (!path) throw new BerthError('bad-setting', 'BERTH_CONTROLLER_CONFIG names no file');
   const settings = await readControllerSettings(path);
-  const log = createLog({ level: settings.logLevel, format: settings.logFormat });
   const client = new ApiClient({ access: await loadClusterAccess() });
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
   const health = await serveHealth(Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT));
-  const owner = await findOwner(client, settings);
-  const running = runController({ settings, client, templates, log, instance, ...(owner && { owner }) });
+  const running = runController({ settings, client, templates, log, instance });
   const stop = (): void => {
     void running.close().finally(() => {
       client.close();

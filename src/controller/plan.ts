@@ -1,5 +1,5 @@
 /** From an MCPServer to what is to be there: gates checked, templates filled in, nothing asked of anybody. */
-import type { McpServer, McpServerSpec, Placement } from '../cluster/mcp-server.ts';
+import type { McpServer, McpServerSpec } from '../cluster/mcp-server.ts';
 import type { Behavior, Blueprint, Owner, Program, Tree } from '../cluster/objects/blueprint.ts';
 import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
 import { fromServerSpec, toServerSpec } from '../cluster/server-convert.ts';
@@ -88,7 +88,7 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
     });
   const plan = planServer(
     { ...rest, limits },
-    { templates, allow: settings.allow, remote: createRemotePolicy(settings.remote.allowedHosts) },
+    { templates, allow: settings.allow, remote: createRemotePolicy([]) },
   );
   if (plan.remote) throw new BerthError('internal', 'a remote server is no package');
   return plan;
@@ -105,8 +105,8 @@ function commonOf(owner: Owner, spec: ServerSpec, settings: ControllerSettings):
     homeFiles: {},
     drainSeconds: Math.ceil((limits.drain ?? settings.drain) / 1_000),
     resources: withoutUndefined(resources),
-    network: { egress: network?.egress ?? settings.egress, allow: network?.allow ?? [] },
-    placement: { ...settings.placement, ...withoutUndefined<Placement>(placement) },
+    network: { egress: network?.egress ?? 'public', allow: network?.allow ?? [] },
+    placement: withoutUndefined(placement),
   };
 }
 

@@ -1,10 +1,8 @@
 /** The controller's settings: one JSON file, which the chart writes. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { Placement } from '../cluster/mcp-server.ts';
 import type { PodSettings } from '../cluster/objects/blueprint.ts';
 import { BerthError } from '../errors.ts';
-import { workloadFields } from '../servers/workload-spec.ts';
 
 const quantities = z.partialRecord(z.enum(['cpu', 'memory', 'ephemeral-storage']), z.string());
 const resources = z.strictObject({ requests: quantities.optional(), limits: quantities.optional() });
@@ -54,15 +52,6 @@ const schema = z.strictObject({
       remote: gate.default(true),
     })
     .prefault({}),
-  /** For servers that say nothing. */
-  placement: workloadFields.placement.unwrap().default({}),
-  egress: z.enum(['none', 'public']).default('public'),
-  /** Hosts, addresses and ranges of remote servers that need not be public. */
-  remote: z.strictObject({ allowedHosts: z.array(z.string()).default([]) }).prefault({}),
-  /** Images that servers may have beside those of templates: exact ones, prefixes that end in `/`, `:` or `@`, or `*`. */
-  allowedImages: z.array(z.string()).optional(),
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  logFormat: z.enum(['json', 'text']).default('json'),
   /** Days after which the key ring gets a new key. */
   rotateKeysDays: z.int().min(1).default(90),
 });
@@ -76,12 +65,6 @@ export interface ControllerSettings {
   readonly drain: number;
   readonly allow: Readonly<Record<'npm' | 'pypi' | 'images' | 'archon' | 'scripts' | 'remote', boolean>>;
   readonly rotateKeysDays: number;
-  readonly placement: Placement;
-  readonly egress: 'none' | 'public';
-  readonly remote: { readonly allowedHosts: readonly string[] };
-  readonly allowedImages?: readonly string[];
-  readonly logLevel: z.infer<typeof schema>['logLevel'];
-  readonly logFormat: z.infer<typeof schema>['logFormat'];
   readonly pods: PodSettings;
 }
 
@@ -97,20 +80,14 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
       fields,
     });
   }
-  const { serversNamespace, publicUrl, archonImage, allowedImages, placement, ...rest } = read.data;
-  const { maxReplicas, drain, allow, rotateKeysDays, egress, remote, logLevel, logFormat, ...pods } = rest;
+  const { serversNamespace, publicUrl, archonImage, maxReplicas, drain, allow, rotateKeysDays, ...pods } =
+    read.data;
   return {
     namespace: serversNamespace,
     maxReplicas,
     drain,
     allow,
     rotateKeysDays,
-    egress,
-    remote,
-    logLevel,
-    logFormat,
-    placement: placement as Placement,
-    ...(allowedImages !== undefined && { allowedImages }),
     ...(publicUrl !== undefined && { publicUrl }),
     ...(archonImage !== undefined && { archonImage }),
     // Optional members that are not there are left out by the parser.
