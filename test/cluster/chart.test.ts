@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { parseControllerSettings } from '../../src/controller/settings.ts';
 import { applyDefinition, attempt, CHART, ROOT, removeNamespaces, run, uniqueName } from './support/tools.ts';
 
 const VARIANTS = [
@@ -124,7 +125,7 @@ describe('the schema refuses', () => {
     ['an unknown value', 'foo=1', /additional properties 'foo' not allowed/],
     ['a misspelt value', 'gateway.replica=2', /'replica' not allowed/],
     ['a misspelt setting', 'settings.limits.idel=3m', /'idel' not allowed/],
-    ['an unknown carrier', 'link.carrier=carrier-pigeon', /value must be one of/],
+    ['an unknown policy', 'images.pullPolicy=Sometimes', /value must be one of/],
     ['text for a number', 'gateway.replicas=many', /got string, want integer/],
     ['a number for text', 'images.registry=1', /got number, want string/],
     ['a hash that is none', 'auth.keys[0].name=a,auth.keys[0].hash=b', /does not match pattern/],
@@ -209,6 +210,13 @@ describe('the objects', () => {
       egress: 'none',
       resources: { workload: { limits: { cpu: '250m', memory: '256Mi' }, requests: { cpu: '100m' } } },
     });
+  });
+
+  it.each(VARIANTS)('give the controller settings that it takes: %s', (_name, path) => {
+    const { data } = objectOf(template('-f', path), 'ConfigMap', 'berth-controller');
+    const settings = parseControllerSettings(JSON.parse(data['controller.json']));
+    expect(settings.pods.release).toBe('berth');
+    expect(settings.namespace).not.toBe(namespace);
   });
 
   it('give the gateway its hosts, its URL and its time to drain', () => {

@@ -6,7 +6,6 @@
   "release" $name
   "releaseNamespace" .Release.Namespace
   "serversNamespace" (include "berth.serversNamespace" .)
-  "carrier" .Values.link.carrier
   "images" (dict "runner" (include "berth.image" (list . "runner")) "supervisor" (include "berth.image" (list . "supervisor")))
   "archonImage" (include "berth.image" (list . "archon"))
   "allowedImages" (include "berth.allowedImages" . | fromYamlArray)
