@@ -96,7 +96,7 @@ describe('the controller may make', () => {
       serviceAccount(owner, ['mcp-demo-a1b2c3d4']),
       disruptionBudget(owner),
       networkPolicy(given(), settings),
-      generationOf(given()).secret,
+      generationOf(given(), settings).secret,
       installSecret(owner, 'mcp-demo-install-a1b2c3d4', 'token'),
     ];
     expect(objects.map((object) => dryRun(release.controller, object).err)).toEqual(objects.map(() => ''));
@@ -276,7 +276,7 @@ describe('the controller may not', () => {
   });
 
   it('make a Secret that holds a token of an account', () => {
-    const { secret } = generationOf(given());
+    const { secret } = generationOf(given(), settings);
     const { immutable: _immutable, ...rest } = secret;
     const annotations = { 'kubernetes.io/service-account.name': 'default' };
     const token = {
