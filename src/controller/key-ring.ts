@@ -1,7 +1,13 @@
 /** Secrets of the release that the controller makes and renews: what seals session ids, and what signs installers' tokens. */
 import { randomBytes } from 'node:crypto';
 import { createSealKey } from '../auth/key-ring.ts';
-import { type KubeObject, type ObjectMeta, SECRETS, typed } from '../cluster/resources.ts';
+import {
+  type KubeObject,
+  type ObjectMeta,
+  type OwnerReference,
+  SECRETS,
+  typed,
+} from '../cluster/resources.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { ClusterApi } from './cluster-api.ts';
 
@@ -15,6 +21,8 @@ interface Secret extends KubeObject {
 export interface ReleaseSecret {
   readonly namespace: string;
   readonly name: string;
+  /** What takes it along when it goes. */
+  readonly owner?: OwnerReference;
 }
 
 /** Under which the keys stand, as the gateway's own key file has them. */
@@ -60,7 +68,7 @@ export async function keepTreesKey(api: SecretApi, target: ReleaseSecret): Promi
   if (known !== undefined) return Buffer.from(known, 'base64');
   const key = randomBytes(TOKEN_KEY_BYTES);
   const secret = typed(SECRETS, {
-    metadata: { ...target, labels: PART_OF },
+    metadata: metaOf(target),
     type: 'Opaque',
     data: { [TREES_KEY]: key.toString('base64') },
   });
@@ -70,10 +78,14 @@ export async function keepTreesKey(api: SecretApi, target: ReleaseSecret): Promi
 
 function ringSecret(target: ReleaseSecret, keys: readonly RingKey[], now: number): Secret {
   return typed(SECRETS, {
-    metadata: { ...target, labels: PART_OF, annotations: { [ROTATED_AT]: new Date(now).toISOString() } },
+    metadata: { ...metaOf(target), annotations: { [ROTATED_AT]: new Date(now).toISOString() } },
     type: 'Opaque',
     data: { [RING_KEY]: Buffer.from(JSON.stringify({ keys })).toString('base64') },
   });
+}
+
+function metaOf({ owner, ...named }: ReleaseSecret): ObjectMeta {
+  return { ...named, labels: PART_OF, ...(owner && { ownerReferences: [owner] }) };
 }
 
 function newKey(): RingKey {

@@ -4,11 +4,13 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { hostname } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { ApiClient } from '../cluster/api-client.ts';
 import { loadClusterAccess } from '../cluster/kube-config.ts';
 import { createLeaderElection, type LeaderElection } from '../cluster/lease.ts';
 import { treesUrl } from '../cluster/objects/blueprint.ts';
+import { CONFIG_MAPS, type OwnerReference } from '../cluster/resources.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { createLog, type Log } from '../log/log.ts';
 import { loadCatalogue, type TemplateCatalogue } from '../templates/catalogue.ts';
@@ -16,6 +18,7 @@ import { Applier } from './applier.ts';
 import { Controller } from './controller.ts';
 import { keepDeclared } from './declared-servers.ts';
 import { keepKeyRing, keepTreesKey } from './key-ring.ts';
+import { ownedBy } from './owned-by.ts';
 import { type WatchedPicture, watchPicture } from './picture.ts';
 import type { ReplicaProbe } from './replica-probe.ts';
 import { type ControllerSettings, readControllerSettings } from './settings.ts';
@@ -42,7 +45,7 @@ export interface RunningController {
 /** Milliseconds between looks at the keys and at the servers of the chart's values. */
 const KEEP_EVERY = 60_000;
 const DAY_MS = 24 * 3_600_000;
-const HEALTH_PORT = 8_081;
+const HEALTH_PORT = 9_090;
 const TEMPLATES = fileURLToPath(new URL('../../registry-templates', import.meta.url));
 
 /** Takes part in the election at once; works only while it leads. */
@@ -126,21 +129,32 @@ async function keepRelease(
   picture: WatchedPicture,
 ): Promise<void> {
   const { release, releaseNamespace } = settings.pods;
-  const ring = { namespace: releaseNamespace, name: `${release}-keys` };
+  const owner = await ownerOf(client, settings);
+  const ring = { namespace: releaseNamespace, name: `${release}-keys`, ...owner };
   const done = await keepKeyRing(client, ring, {
     maxAgeMs: settings.rotateKeysDays * DAY_MS,
     now: Date.now(),
   });
   if (done !== 'kept') log.info({ ring: ring.name }, `the key ring was ${done}`);
-  await keepTreesKey(client, treesKeyOf(settings));
+  await keepTreesKey(client, { ...treesKeyOf(settings), ...owner });
   await keepDeclared({
     api: client,
-    source: { namespace: releaseNamespace, name: `${release}-servers` },
+    source: { namespace: settings.namespace, name: `${release}-servers` },
     release,
     namespace: settings.namespace,
     servers: picture.servers,
     onFault: (server, error) => log.warn({ server, err: error }, 'a server of the values cannot be made'),
   });
+}
+
+/** The chart's own ConfigMap: uninstalling takes along what it owns. */
+async function ownerOf(
+  client: ApiClient,
+  { pods }: ControllerSettings,
+): Promise<{ readonly owner?: OwnerReference }> {
+  const target = { namespace: pods.releaseNamespace, name: `${pods.release}-controller` };
+  const found = await client.get(CONFIG_MAPS, target);
+  return found ? { owner: ownedBy(CONFIG_MAPS, found) } : {};
 }
 
 function treesKeyOf({ pods }: ControllerSettings): { readonly namespace: string; readonly name: string } {
@@ -159,10 +173,10 @@ async function serveHealth(port: number): Promise<Server> {
 }
 
 async function main(): Promise<void> {
-  const log = createLog({ level: 'info' });
-  const path = process.env.BERTH_CONTROLLER_CONFIG;
-  if (!path) throw new BerthError('bad-setting', 'BERTH_CONTROLLER_CONFIG names no file');
-  const settings = await readControllerSettings(path);
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  if (values.config === undefined) throw new BerthError('bad-setting', 'usage: --config FILE');
+  const settings = await readControllerSettings(values.config);
+  const log = createLog({ level: settings.logLevel, format: settings.logFormat });
   const client = new ApiClient({ access: await loadClusterAccess() });
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;

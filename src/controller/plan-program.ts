@@ -46,6 +46,7 @@ function imageProgram(
   checkGate('images', settings);
   const image = source?.image;
   if (!image) throw new BerthError('bad-input', 'the server has no source');
+  checkImage(image.image, settings);
   if (transport !== 'stdio') return sidecar(image, transport, port ?? HTTP_PORT);
   const [file, ...args] = image.entrypoint ?? [];
   if (file?.startsWith('/')) return { kind: 'image', image: { ...image, entrypoint: [file, ...args] } };
@@ -59,6 +60,16 @@ function imageProgram(
       hint: 'Look up the program of the image, for example with: docker inspect.',
     },
   );
+}
+
+/** The admission policy of the chart says the same, later and with fewer words. */
+function checkImage(image: string, { allowedImages }: ControllerSettings): void {
+  const isAllowed = (entry: string): boolean =>
+    entry === '*' || entry === image || (/[/:@]$/.test(entry) && image.startsWith(entry));
+  if (allowedImages.some(isAllowed)) return;
+  throw new BerthError('not-allowed', `the image ${image} is not allowed here`, {
+    hint: 'An operator has to add it, or what its name begins with, to servers.allowedImages of the chart.',
+  });
 }
 
 function archonProgram(
@@ -100,7 +111,7 @@ function sidecar(image: Sidecar['image'], transport: 'http' | 'sse', port: numbe
 function remoteProgram({ source }: McpServerSpec, settings: ControllerSettings): RemoteProgram {
   checkGate('remote', settings);
   const { url = '', transport = 'auto', headers = [] } = source?.remote ?? {};
-  createRemotePolicy([]).check(new URL(url));
+  createRemotePolicy(settings.pods.remoteHosts).check(new URL(url));
   return { kind: 'remote', url, transport, headers };
 }
 

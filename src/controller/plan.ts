@@ -1,5 +1,5 @@
 /** From an MCPServer to what is to be there: gates checked, templates filled in, nothing asked of anybody. */
-import type { McpServer, McpServerSpec } from '../cluster/mcp-server.ts';
+import type { McpServer, McpServerSpec, Placement } from '../cluster/mcp-server.ts';
 import type { Behavior, Blueprint, Owner, Program, Tree } from '../cluster/objects/blueprint.ts';
 import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
 import { fromServerSpec, toServerSpec } from '../cluster/server-convert.ts';
@@ -99,28 +99,25 @@ function commonOf(owner: Owner, spec: ServerSpec, settings: ControllerSettings):
   return {
     owner,
     replicas: spec.suspend ? 0 : Math.min(spec.replicas ?? 1, settings.maxReplicas),
-    behavior: behaviorOf(spec),
+    behavior: behaviorOf(spec, settings),
     args: spec.args,
     secrets: fromServerSpec(spec).secrets ?? [],
     homeFiles: {},
     drainSeconds: Math.ceil((limits.drain ?? settings.drain) / 1_000),
     resources: withoutUndefined(resources),
-    network: { egress: network?.egress ?? 'public', allow: network?.allow ?? [] },
-    placement: withoutUndefined(placement),
+    network: { egress: network?.egress ?? settings.egress, allow: network?.allow ?? [] },
+    placement: { ...settings.placement, ...withoutUndefined<Placement>(placement) },
   };
 }
 
-function behaviorOf({
-  isolation,
-  sessions,
-  era,
-  limits: { drain: _drain, ...limits },
-}: ServerSpec): Behavior {
+function behaviorOf(spec: ServerSpec, settings: ControllerSettings): Behavior {
+  const { isolation, sessions, era } = spec;
+  const { drain: _drain, ...limits } = spec.limits;
   return {
     isolation: isolation ?? 'session',
     sessions: sessions ?? 'minted',
     ...(era !== undefined && era !== 'auto' && { era }),
-    limits: withoutUndefined(limits),
+    limits: { ...settings.limits, ...withoutUndefined<Behavior['limits']>(limits) },
   };
 }
 

@@ -157,15 +157,33 @@ function crashProblem({ name, state, lastState, restartCount }: ContainerStatus)
     state?.waiting?.reason === 'CrashLoopBackOff' || (restartCount > 0 && state?.running === undefined);
   if (!ended || ended.exitCode === 0 || !crashes) return undefined;
   const killed = ended.reason === 'OOMKilled';
+  const own = ownWords(ended.message);
   return {
     reason: killed ? 'OutOfMemory' : 'CrashLoopBackOff',
-    message: `container ${name} ended with exit code ${ended.exitCode}${said(ended.message)}`,
+    message: `container ${name} ended with exit code ${ended.exitCode}${said(own?.message ?? ended.message)}`,
     hint: killed
       ? 'Raise spec.resources.limits.memory.'
-      : 'Read its last lines: kubectl logs -p, or the message here.',
+      : (own?.hint ?? 'Read its last lines: kubectl logs -p, or the message here.'),
     phase: name === 'tree' ? 'install' : 'spawn',
     waits: false,
   };
+}
+
+/** Our own programs say what is wrong as JSON, on their last line. */
+function ownWords(message = ''): { readonly message: string; readonly hint: string } | undefined {
+  try {
+    const { error } = JSON.parse(message.trim().split('\n').at(-1) ?? '') as {
+      error?: Record<string, unknown>;
+    };
+    if (typeof error?.message !== 'string') return undefined;
+    const stderr = Array.isArray(error.stderr) ? error.stderr.join('; ') : '';
+    return {
+      message: stderr ? `${error.message}: ${stderr}` : error.message,
+      hint: String(error.hint ?? ''),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 const MOST_TEXT = 1_000;

@@ -108,7 +108,7 @@ async function makeReplicas(
 ): Promise<Generation> {
   const { ledger, tools, install } = making;
   const { pods } = tools.settings;
-  const generation = generationOf(blueprint);
+  const generation = generationOf(blueprint, pods);
   await ledger.make([generation.secret]);
   const annotations = {
     [SPEC_ANNOTATION]: specHash(server),

@@ -4,7 +4,7 @@ import { CONFIG_MAPS, type KubeObject, MCP_SERVERS } from '../../src/cluster/res
 import { keepDeclared } from '../../src/controller/declared-servers.ts';
 import { FakeCluster } from '../support/fake-cluster.ts';
 
-const source = { namespace: 'mcp', name: 'berth-servers' };
+const source = { namespace: 'berth-servers', name: 'berth-servers' };
 let cluster: FakeCluster;
 let faults: string[];
 
@@ -14,10 +14,8 @@ beforeEach(() => {
 });
 
 const values = (servers: Readonly<Record<string, unknown>>): void => {
-  const data = Object.fromEntries(
-    Object.entries(servers).map(([name, spec]) => [name, JSON.stringify(spec)]),
-  );
-  cluster.put(CONFIG_MAPS, { metadata: source, data } as KubeObject);
+  const data = { 'servers.yaml': JSON.stringify({ servers }) };
+  cluster.put(CONFIG_MAPS, { metadata: { ...source, uid: 'values' }, data } as KubeObject);
 };
 const servers = (): McpServer[] => cluster.list<McpServer>(MCP_SERVERS);
 const keep = (): Promise<void> =>
@@ -79,11 +77,11 @@ describe('servers of the values', () => {
     expect(servers().map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
   });
 
-  it('stay as they are while there is no ConfigMap', async () => {
+  it('go with the release', async () => {
     values({ a: { template: 'time' } });
     await keep();
     cluster.drop(CONFIG_MAPS, source);
     await keep();
-    expect(servers()).toHaveLength(1);
+    expect(servers()).toEqual([]);
   });
 });
