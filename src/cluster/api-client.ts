@@ -16,7 +16,15 @@ import {
 } from './api-call.ts';
 import { apiStatusOf } from './api-status.ts';
 import { type ApiCall, ApiTransport } from './api-transport.ts';
-import { type KubeObject, type ObjectName, pathOf, type Resource, resource, typed } from './resources.ts';
+import {
+  type KubeObject,
+  type ObjectName,
+  PODS,
+  pathOf,
+  type Resource,
+  resource,
+  typed,
+} from './resources.ts';
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -38,6 +46,14 @@ export interface AccessQuestion {
 export interface AccessAnswer {
   readonly allowed: boolean;
   readonly reason: string;
+}
+
+export interface LogOptions {
+  readonly container: string;
+  /** Newest lines of what is there. */
+  readonly tail: number;
+  /** Goes on with what is written from now on. */
+  readonly follow?: boolean;
 }
 
 export interface ApiClientOptions {
@@ -100,6 +116,20 @@ export class ApiClient {
     const query = queryOf({ ...selectionQuery(selection), ...watching });
     const path = pathOf(kind, { namespace: selection.namespace }) + query;
     const doing = `watch ${kind.plural}`;
+    return this.#transport.stream({ method: 'GET', path, doing, repeatable: true }, signal);
+  }
+
+  /** The raw log of a container, each line behind its time. */
+  log(target: ObjectName, options: LogOptions, signal: AbortSignal): Promise<IncomingMessage> {
+    const { container, tail, follow } = options;
+    const query = queryOf({
+      container,
+      tailLines: tail,
+      timestamps: 'true',
+      follow: follow ? 'true' : undefined,
+    });
+    const path = pathOf(PODS, target, 'log') + query;
+    const doing = `${describe('read the log of', PODS, target)}, container ${container}`;
     return this.#transport.stream({ method: 'GET', path, doing, repeatable: true }, signal);
   }
 

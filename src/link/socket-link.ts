@@ -6,6 +6,7 @@ import type { Conversation, ConversationTarget } from '../sessions/conversation.
 import { LinkConnection } from './connection.ts';
 import { LINK_VERSION } from './hello.ts';
 import type { Link } from './link.ts';
+import { Asking, type LinkQuestion } from './question.ts';
 import type { RecordHandler, RecordStream } from './record-stream.ts';
 import { type ConversationLink, RemoteConversation } from './remote-conversation.ts';
 
@@ -26,6 +27,8 @@ export interface SocketLinkOptions {
   readonly connect: (signal: AbortSignal) => Promise<Duplex>;
   /** Names this run of the gateway; the same for all its links. */
   readonly instance: string;
+  /** Connects at the first use, and gives the connection back when nothing has been in hand for a minute. */
+  readonly lazy?: boolean;
   readonly clock?: Clock;
   /** The link came up, or broke (with the reason, where there is one). */
   readonly onState?: (up: boolean, error?: BerthError) => void;
@@ -51,14 +54,20 @@ class SocketLink implements Link, ConversationLink {
   readonly #conversations = new Map<string, RemoteConversation>();
   /** Those that must be told when a connection comes or goes. */
   readonly #inUse = new Set<RemoteConversation>();
+  /** Questions that wait for a connection. */
+  readonly #waiting = new Set<Asking>();
   readonly #closing = new AbortController();
   #connection: LinkConnection | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopSweep: () => void = () => {};
+  /** Ends the wait of a lazy link for its next use. */
+  #wake: () => void = () => {};
+  #lastUse: number;
 
   constructor(options: SocketLinkOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#lastUse = this.#clock.now();
   }
 
   get now(): number {
@@ -83,11 +92,23 @@ class SocketLink implements Link, ConversationLink {
     return made;
   }
 
+  ask(question: LinkQuestion): Promise<unknown> {
+    const asking = new Asking(question, this.#clock, () => this.#waiting.delete(asking));
+    if (this.refusal) asking.refused(this.refusal);
+    else if (this.#connection) void this.#connection.ask(asking);
+    else this.#waiting.add(asking);
+    this.#lastUse = this.now;
+    this.#wake();
+    return asking.answer;
+  }
+
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort();
+      this.#wake();
       this.#stopSweep();
       for (const conversation of [...this.#inUse]) conversation.close(unreachable());
+      for (const asking of [...this.#waiting]) asking.refused(unreachable());
       this.#inUse.clear();
       this.#conversations.clear();
     }
@@ -101,6 +122,8 @@ class SocketLink implements Link, ConversationLink {
 
   using(conversation: RemoteConversation): void {
     this.#inUse.add(conversation);
+    this.#lastUse = this.now;
+    this.#wake();
   }
 
   broken(): void {
@@ -114,6 +137,8 @@ class SocketLink implements Link, ConversationLink {
   async #run(): Promise<void> {
     let wait = FIRST_RETRY;
     while (!this.#closing.signal.aborted) {
+      if (this.#options.lazy) await this.#wanted();
+      if (this.#closing.signal.aborted) return;
       let reason: BerthError | undefined;
       try {
         const connection = await this.#connect();
@@ -127,6 +152,14 @@ class SocketLink implements Link, ConversationLink {
       await this.#pause(wait);
       wait = Math.min(wait * 2, LONGEST_RETRY);
     }
+  }
+
+  /** Resolves at once unless there is nothing to connect for. */
+  async #wanted(): Promise<void> {
+    if (this.#inUse.size + this.#waiting.size > 0 || this.#closing.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   async #connect(): Promise<LinkConnection> {
@@ -150,6 +183,8 @@ class SocketLink implements Link, ConversationLink {
     if (this.#closing.signal.aborted) return connection.destroy();
     this.#connection = connection;
     for (const conversation of this.#inUse) conversation.connected();
+    for (const asking of this.#waiting) void connection.ask(asking);
+    this.#waiting.clear();
     this.#options.onState?.(true);
   }
 
@@ -188,6 +223,8 @@ class SocketLink implements Link, ConversationLink {
       conversation.release();
       this.#inUse.delete(conversation);
     }
+    if (this.#options.lazy && this.#inUse.size === 0 && now - this.#lastUse >= IDLE_STREAM)
+      void this.#connection?.close();
   }
 }
 

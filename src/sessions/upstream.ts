@@ -9,7 +9,7 @@ import { applyEdits, byteLength, type Edit } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
 import { idKey, integerAt } from '../jsonrpc/id.ts';
 import type { ServerProcess } from '../supervisor/server-process.ts';
-import { type ClientMessage, errorMessage, rawId, resultMessage } from './message.ts';
+import { type ClientMessage, errorMessage, rawId, rawRequestId, resultMessage, tokenOf } from './message.ts';
 import { ServerRequests } from './server-requests.ts';
 import { exitFailure, unreadable } from './upstream-failure.ts';
 
@@ -30,6 +30,8 @@ export interface UpstreamCall {
   cancelled?(): void;
   /** A notification that came on the call's own stream, where the channel has such streams; true when it is the call's. */
   said?(message: ClientMessage): boolean;
+  /** A request that came on the call's own stream; true when the call takes it. */
+  asked?(request: ServerRequest): boolean;
 }
 
 /** A request from the server, under the id that the client sees. */
@@ -132,8 +134,7 @@ export class Upstream {
   /** Forwards a request under an id of ours and returns that id. `more`: further edits, not touching id or token. */
   call(message: ClientMessage, call: UpstreamCall, more: readonly Edit[] = []): number {
     const { bytes, envelope } = message;
-    const id = this.#next++;
-    this.#calls.set(id, call);
+    const id = this.#enter(call);
     const text = String(id);
     const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text }];
     if (envelope.metaTokenStart >= 0) {
@@ -150,8 +151,7 @@ export class Upstream {
 
   /** A request of our own making. `params` is JSON text. */
   request(method: string, params: string, call: UpstreamCall): number {
-    const id = this.#next++;
-    this.#calls.set(id, call);
+    const id = this.#enter(call);
     this.send([
       Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`),
     ]);
@@ -222,6 +222,15 @@ export class Upstream {
     await this.#process?.stop(options);
   }
 
+  /** Gives a call its id. One that comes when all is over (it may have waited for its turn) fails as if it had come before. */
+  #enter(call: UpstreamCall): number {
+    const id = this.#next++;
+    this.#calls.set(id, call);
+    const ended = this.#ended;
+    if (ended) queueMicrotask(() => this.#calls.delete(id) && call.failed(ended));
+    return id;
+  }
+
   #started(process: ServerProcess): void {
     this.#process = process;
     if (this.#released) {
@@ -247,12 +256,14 @@ export class Upstream {
   }
 
   #message(bytes: Buffer, envelope: Envelope, call: string | undefined): void {
+    // A process that is being ended may still talk; its members may have another one by now.
+    if (this.#ended) return;
     switch (envelope.kind) {
       case 'result':
       case 'error':
         return this.#answer(bytes, envelope);
       case 'request':
-        return this.#serverRequest(bytes, envelope);
+        return this.#serverRequest({ bytes, envelope }, call);
       case 'notification':
         return this.#notification({ bytes, envelope }, call);
     }
@@ -274,8 +285,9 @@ export class Upstream {
     }
   }
 
-  #serverRequest(bytes: Buffer, envelope: Envelope): void {
-    const message = { bytes, envelope };
+  /** `call`: our id of the call on whose own stream it came. */
+  #serverRequest(message: ClientMessage, call: string | undefined): void {
+    const { bytes, envelope } = message;
     const raw = rawId(message);
     const [member] = this.#choose(this.#members, 'request', message);
     if (!member) {
@@ -288,16 +300,15 @@ export class Upstream {
         errorMessage(raw, { code: -32000, message: 'too many requests wait for the client' }),
       ]);
     const id = this.#next++;
-    const rawToken =
-      envelope.metaTokenStart < 0
-        ? undefined
-        : bytes.toString('utf8', envelope.metaTokenStart, envelope.metaTokenEnd);
+    const rawToken = tokenOf(message);
     this.#requests.add(id, { rawId: raw, rawToken, member, bytes: bytes.length });
     const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text: String(id) }];
     if (rawToken !== undefined)
       edits.push({ start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text: String(id) });
     edits.sort((a, b) => a.start - b.start);
-    member.serverRequest({ id, parts: applyEdits(bytes, edits), message });
+    const request = { id, parts: applyEdits(bytes, edits), message };
+    if (call !== undefined && this.#calls.get(Number(call))?.asked?.(request)) return;
+    member.serverRequest(request);
   }
 
   /** `call`: our id of the call on whose own stream it came. */
@@ -323,11 +334,9 @@ export class Upstream {
     );
   }
 
-  #requestCancelled({ bytes, envelope }: ClientMessage): void {
-    const raw =
-      envelope.requestIdStart < 0
-        ? undefined
-        : bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
+  #requestCancelled(message: ClientMessage): void {
+    const { bytes, envelope } = message;
+    const raw = rawRequestId(message);
     const id = raw === undefined ? undefined : this.#requests.idOf(raw);
     const open = id === undefined ? undefined : this.#requests.get(id);
     if (id === undefined || !open) return this.#callCancelled(bytes, envelope);

@@ -69,6 +69,9 @@ const definition = z
   })
   .refine((given) => (given.launch === undefined) !== (given.remote === undefined), {
     message: 'needs exactly one of launch and remote',
+    path: ['launch'],
+    // Said beside whatever else is wrong, as what to run is what matters most.
+    when: ({ value }) => typeof value === 'object' && value !== null,
   });
 const config = z.strictObject({
   dataDir: absolute,

@@ -4,7 +4,12 @@ import { BerthError } from '../errors.ts';
 import { RelayProcess } from '../sessions/lanes/modern/relay-process.ts';
 import type { ServingProcess } from '../sessions/lanes/modern/serving.ts';
 import { UpgradeProcess } from '../sessions/lanes/upgrade/process.ts';
-import { clientInfoOf, rawCapabilities, toLegacyCapabilities } from '../sessions/lanes/upgrade/requests.ts';
+import {
+  clientInfoOf,
+  rawCapabilities,
+  taskIdOf,
+  toLegacyCapabilities,
+} from '../sessions/lanes/upgrade/requests.ts';
 import type { Interactive } from '../sessions/lanes/upgrade/turns.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import { Upstream, type UpstreamMember } from '../sessions/upstream.ts';
@@ -13,6 +18,8 @@ import type { ProcessSource } from './server-process.ts';
 
 /** Processes of one principal: a client chooses the capabilities that tell them apart. */
 const MOST_PER_PRINCIPAL = 16;
+/** What a client declares is kept with its process, and with its spelling. */
+const MOST_CAPABILITIES = 64 * 1024;
 /** Spellings of capabilities that are remembered with what they mean. */
 const MOST_SPELLINGS = 256;
 
@@ -67,7 +74,7 @@ export class ModernProcesses {
     const capabilities = isolation === 'shared' ? '{}' : this.#capabilities(message);
     const identity = this.speaksModern ? owner : `${owner}\n${capabilities}`;
     const key = once ? `${++this.#count}\n${owner}` : identity;
-    const known = this.#held.get(key);
+    const known = this.#withTask(owner, message) ?? this.#held.get(key);
     if (known) {
       known.idleSince = undefined;
       return known.process;
@@ -95,6 +102,16 @@ export class ModernProcesses {
     await Promise.all(all.map(({ process }) => process.stop(options)));
   }
 
+  /** Where the task runs that a request is about. */
+  #withTask(owner: string, message: ClientMessage): Held | undefined {
+    if (!message.envelope.method.startsWith('tasks/')) return undefined;
+    const task = taskIdOf(message);
+    if (task === undefined) return undefined;
+    for (const held of this.#held.values())
+      if (held.principal === owner && held.process.hasTask?.(task)) return held;
+    return undefined;
+  }
+
   #start(capabilities: string, clientInfo: string | undefined): ServingProcess {
     const open = (member: UpstreamMember): Upstream =>
       new Upstream(this.#source.acquire(), (_members, kind) =>
@@ -102,13 +119,26 @@ export class ModernProcesses {
       );
     if (this.speaksModern) return new RelayProcess({ open, clock: this.#clock });
     const interactive = this.#interactive;
-    return new UpgradeProcess({ open, clock: this.#clock, capabilities, clientInfo, interactive });
+    const { startTimeout } = this.#definition.limits;
+    return new UpgradeProcess({
+      open,
+      clock: this.#clock,
+      capabilities,
+      clientInfo,
+      startTimeout,
+      interactive,
+    });
   }
 
   /** The same capabilities in another spelling are the same. */
   #capabilities(message: ClientMessage): string {
     if (this.speaksModern) return '';
     const raw = rawCapabilities(message);
+    if (raw.length > MOST_CAPABILITIES)
+      throw new BerthError(
+        'invalid-params',
+        `the capabilities of the client have more than ${MOST_CAPABILITIES} bytes`,
+      );
     const known = this.#spellings.get(raw);
     if (known !== undefined) return known;
     const canonical = toLegacyCapabilities(raw);

@@ -2,7 +2,7 @@
  * The modern relay lane's side of one modern process: requests and answers pass byte for byte but for ids, progress tokens and
  * the ids of subscriptions, which several clients would otherwise share.
  */
-import type { Clock } from '../../../clock.ts';
+import type { Cancel, Clock } from '../../../clock.ts';
 import type { BerthError } from '../../../errors.ts';
 import { applyEdits } from '../../../jsonrpc/edit.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
@@ -11,8 +11,9 @@ import type { Exchange, Taker } from '../../exchange.ts';
 import { type ClientMessage, resultMessage } from '../../message.ts';
 import type { Upstream, UpstreamMember } from '../../upstream.ts';
 import { levelOf, verbosity } from '../upgrade/logging.ts';
-import { toLegacyRequest } from '../upgrade/requests.ts';
+import { logLevelOf } from '../upgrade/requests.ts';
 import { changeNotification, readFilter } from '../upgrade/subscription.ts';
+import { OpenTasks } from './open-tasks.ts';
 import { Restarts } from './restarts.ts';
 import { MODERN_REVISION, type ModernRequest, type ServingProcess } from './serving.ts';
 import { ToolHeaders } from './tool-headers.ts';
@@ -32,6 +33,7 @@ interface Listen {
   acknowledged: boolean;
 }
 
+const LOG = 'notifications/message';
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 const ENVELOPE = `"_meta":{"io.modelcontextprotocol/protocolVersion":"${MODERN_REVISION}","io.modelcontextprotocol/clientCapabilities":{}}`;
 
@@ -41,6 +43,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   readonly #byListen = new Map<number, Exchange>();
   /** Requests in flight that want log messages, with how many of them. */
   readonly #logging = new Map<Exchange, number>();
+  readonly #tasks: OpenTasks;
   readonly #headers: ToolHeaders;
   readonly #restarts: Restarts;
   #upstream: Upstream | undefined;
@@ -48,6 +51,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   constructor(options: RelayProcessOptions) {
     this.#options = options;
+    this.#tasks = new OpenTasks(options.clock);
     this.#headers = new ToolHeaders((cursor, done) => this.#listTools(cursor, done), options.clock);
     this.#restarts = new Restarts(
       options.clock,
@@ -65,7 +69,13 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   }
 
   get inUse(): boolean {
-    return this.#listens.size > 0 || (this.#upstream?.callsInFlight ?? 0) > 0;
+    const calls = this.#upstream?.callsInFlight ?? 0;
+    return this.#listens.size > 0 || calls > 0 || this.#tasks.open(this.#options.clock.now());
+  }
+
+  /** A task that this process said to run is asked about here and nowhere else. */
+  hasTask(id: string): boolean {
+    return this.#tasks.has(id);
   }
 
   request(request: ModernRequest): void {
@@ -83,10 +93,12 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   cancel(exchange: Exchange, reason: string): void {
     const listen = this.#listens.get(exchange);
-    if (listen) this.#byListen.delete(listen.id);
+    // After the end of its process its id is another's, until it is asked for again.
+    const isAsked = listen !== undefined && this.#byListen.get(listen.id) === exchange;
+    if (isAsked) this.#byListen.delete(listen.id);
     this.#listens.delete(exchange);
     this.#logging.delete(exchange);
-    const id = listen?.id ?? exchange.upstreamId;
+    const id = isAsked ? listen.id : exchange.upstreamId;
     if (id !== undefined) this.#upstream?.abandon(id, reason);
   }
 
@@ -104,7 +116,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   fromServer(message: ClientMessage): void {
     const { bytes, envelope } = message;
-    if (envelope.method === 'notifications/message') return this.#log(message);
+    if (envelope.method === LOG) return this.#log(message);
     if (envelope.subscriptionStart < 0) return;
     const id = Number(bytes.toString('latin1', envelope.subscriptionStart, envelope.subscriptionEnd));
     const exchange = this.#byListen.get(id);
@@ -112,9 +124,9 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     if (!exchange || !listen) return;
     if (envelope.method === 'notifications/tools/list_changed') this.#headers.forget();
     if (envelope.method === 'notifications/subscriptions/acknowledged') {
+      this.#restarts.started();
       if (listen.acknowledged) return this.#reportChanges(exchange, listen);
       listen.acknowledged = true;
-      this.#restarts.started();
     }
     const { rawId } = exchange.round;
     exchange.notified(
@@ -124,6 +136,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   ended(): void {
     this.#upstream = undefined;
+    this.#tasks.clear();
     this.#byListen.clear();
     this.#headers.forget();
     if (this.#listens.size > 0 && !this.#stopped) this.#restarts.died();
@@ -139,7 +152,9 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   }
 
   #call({ exchange, message }: ModernRequest, upstream: Upstream): void {
-    const level = verbosity(toLegacyRequest(message).logLevel);
+    if (exchange.method === 'tools/call')
+      exchange.onAnswer = (line, envelope) => this.#tasks.see(line, envelope);
+    const level = verbosity(logLevelOf(message));
     if (level < 0) {
       exchange.upstreamId = upstream.call(message, exchange);
       return;
@@ -153,6 +168,11 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
         exchange.answered(line, envelope);
       },
       progressed: (parts) => exchange.progressed(parts),
+      said: (said) => {
+        if (said.envelope.method !== LOG) return false;
+        if (levelOf(said) >= level) exchange.notified([said.bytes]);
+        return true;
+      },
       failed: (error) => {
         over();
         exchange.failed(error);
@@ -175,6 +195,10 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
         exchange.finish(restored(line, envelope, exchange.round.rawId));
       },
       progressed: () => {},
+      cancelled: () => {
+        this.#drop(exchange, listen);
+        exchange.finish([completion(exchange.round.rawId)]);
+      },
       failed: (error: BerthError) => {
         // A listen outlives its process unless nothing was ever heard of it.
         if (listen.acknowledged && !this.#stopped) return;
@@ -214,10 +238,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     const open = [...this.#listens.keys()];
     this.#listens.clear();
     this.#byListen.clear();
-    for (const exchange of open) {
-      const id = exchange.round.rawId;
-      exchange.finish([resultMessage(id, `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${id}}}`)]);
-    }
+    for (const exchange of open) exchange.finish([completion(exchange.round.rawId)]);
   }
 
   /** A log names no request: it is told to the only one that wants to hear, or to nobody. */
@@ -227,18 +248,28 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
       if (levelOf(message) >= level) exchange.notified([message.bytes]);
   }
 
-  #listTools(cursor: string | undefined, done: (result: Record<string, unknown> | undefined) => void): void {
+  #listTools(
+    cursor: string | undefined,
+    done: (result: Record<string, unknown> | undefined) => void,
+  ): Cancel | undefined {
     const upstream = this.#upstream;
-    if (!upstream) return done(undefined);
+    if (!upstream) return void done(undefined);
     const page = cursor === undefined ? '' : `"cursor":${JSON.stringify(cursor)},`;
-    upstream.request('tools/list', `{${page}${ENVELOPE}}`, {
+    const id = upstream.request('tools/list', `{${page}${ENVELOPE}}`, {
       rawToken: undefined,
       answered: (line, { kind, resultStart, resultEnd }) =>
         done(kind === 'error' ? undefined : JSON.parse(line.toString('utf8', resultStart, resultEnd))),
       progressed: () => {},
-      failed: () => done(undefined),
+      // Whoever waits may go on with a process that is started now: the end of this one must be known first.
+      failed: () => queueMicrotask(() => done(undefined)),
     });
+    return () => upstream.abandon(id);
   }
+}
+
+/** The end of a listen that the server ends without an answer, or can no longer answer. */
+function completion(rawId: string): Buffer {
+  return resultMessage(rawId, `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${rawId}}}`);
 }
 
 /** The end of a listen under the client's own id, in both places where it stands. */

@@ -8,12 +8,22 @@ import type { Edit } from '../../../jsonrpc/edit.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import type { Exchange, Taker } from '../../exchange.ts';
 import { type ClientMessage, errorMessage, uriOf } from '../../message.ts';
-import type { Upstream, UpstreamCall, UpstreamMember } from '../../upstream.ts';
+import type { ServerRequest, Upstream, UpstreamCall, UpstreamMember } from '../../upstream.ts';
 import { PARK_TIME, type ParkedCall, type ParkedCalls } from '../modern/parked-calls.ts';
 import type { ModernRequest } from '../modern/serving.ts';
 import { type Answer, errorCode, toModernAnswer, URL_ELICITATION_REQUIRED } from './answers.ts';
-import { type Asked, answersIdentity, lacking, readResponses, shapeFault, urlQuestions } from './asking.ts';
+import {
+  ASKABLE,
+  type Asked,
+  answersIdentity,
+  lacking,
+  readResponses,
+  shapeFault,
+  toAsked,
+  urlQuestions,
+} from './asking.ts';
 import { InputRound, invalidRound, roundAnswer } from './input-round.ts';
+import { levelOf, verbosity } from './logging.ts';
 import { type LegacyRequest, MAY_ASK, paramsIdentity, toLegacyRequest } from './requests.ts';
 import type { Turns } from './turns.ts';
 
@@ -134,6 +144,7 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     const number = modern.resume?.round ?? 0;
     const round = this.#rounds[number - 1];
     const responses = readResponses(message);
+    if (exchange.method !== this.#method) return exchange.failed(invalidRound('another method'));
     if (!round || !responses || paramsIdentity(message) !== this.#identity)
       return exchange.failed(invalidRound(responses ? 'other parameters' : 'no answers'));
     const fault = round.asked.map((asked) => faultOf(asked, responses)).find((text) => text !== undefined);
@@ -154,6 +165,26 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
       return this.#askForUrls(line, envelope);
     const context = { method: this.#method, serverInfo: this.#process.serverInfo, uri: this.#uri };
     this.#settle(toModernAnswer(line, envelope, context), line.length);
+  }
+
+  /** On a stream of its own there is no doubt whose question it is. */
+  asked({ id, message }: ServerRequest): boolean {
+    if (!this.mayAsk || !ASKABLE.has(message.envelope.method)) return false;
+    this.ask(toAsked(message, id, (key) => this.hasAsked(key)));
+    return true;
+  }
+
+  /** Nor whose log. */
+  said(message: ClientMessage): boolean {
+    if (message.envelope.method !== 'notifications/message') return false;
+    this.log(message);
+    return true;
+  }
+
+  /** Tells a log to those who wait, when they want to hear of it. */
+  log(message: ClientMessage): void {
+    if (this.logLevel === undefined || levelOf(message) < verbosity(this.logLevel)) return;
+    for (const exchange of this.#waiting) exchange.notified([message.bytes]);
   }
 
   progressed(parts: readonly Buffer[]): void {
@@ -200,17 +231,18 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     this.#stopCollecting();
     if (this.#message) this.#identity = paramsIdentity(this.#message);
     this.#message = undefined;
-    const asked = this.#asked.splice(0);
+    this.#rounds.push(new InputRound(this.#asked.splice(0)));
     try {
-      if (this.#rounds.length >= MOST_ROUNDS)
+      if (this.#rounds.length > MOST_ROUNDS)
         throw new BerthError('limit-reached', `the server has asked ${MOST_ROUNDS} times`);
       if (this.#name === undefined) this.#name = this.#parked.add(this);
-      else this.#parked.keep(this.#name, this, PARK_TIME);
+      else {
+        this.#parked.admit(this);
+        this.#parked.keep(this.#name, this, PARK_TIME);
+      }
     } catch (error) {
-      this.#asked = asked;
       return this.#giveUp(error as BerthError);
     }
-    this.#rounds.push(new InputRound(asked));
     this.#state = 'parked';
     this.#process.turns.leave(this);
     for (const exchange of this.#waiting) this.#tellRound(exchange, this.#rounds.length);
@@ -306,6 +338,7 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     this.#message = undefined;
     this.#final = final;
     this.#finalBytes = bytes;
+    if (!delivered) this.#boundResult();
     this.#refuseQuestions();
     for (const exchange of this.#waiting) {
       exchange.unsuccessful = this.#unsuccessful;
@@ -315,6 +348,16 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     this.#process.turns.leave(this);
     this.#process.left(this);
     if (delivered) this.#keepResult();
+  }
+
+  /** A result that waits for its client counts among what the principal's calls hold. */
+  #boundResult(): void {
+    try {
+      this.#parked.admit(this);
+    } catch (error) {
+      this.#final = failure(error as BerthError);
+      this.#finalBytes = 0;
+    }
   }
 
   #keepResult(): void {

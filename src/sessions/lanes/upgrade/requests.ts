@@ -8,6 +8,7 @@ import { canonicalJson } from '../initialize.ts';
 /** Keys of `_meta` that make the modern envelope; trace context, progress tokens and keys of vendors are not among them. */
 const ENVELOPE_PREFIX = 'io.modelcontextprotocol/';
 const LOG_LEVEL = `${ENVELOPE_PREFIX}logLevel`;
+const LOG_LEVEL_NAME = Buffer.from(`"${LOG_LEVEL}"`);
 const CLIENT_INFO = `${ENVELOPE_PREFIX}clientInfo`;
 const QUOTE = 0x22;
 /** Members of `params` that belong to the rounds of a call. */
@@ -48,10 +49,30 @@ export function toLegacyRequest({ bytes, envelope }: ClientMessage): LegacyReque
   return { edits, logLevel: readString(bytes, level.valueStart, level.end) };
 }
 
-/** JSON text of who the client says it is; undefined when it does not. */
+/** The log level that a request's envelope asks for, looked for only where its name stands. */
+export function logLevelOf({ bytes, envelope }: ClientMessage): string | undefined {
+  if (envelope.metaStart < 0 || !bytes.includes(LOG_LEVEL_NAME, envelope.metaStart)) return undefined;
+  const level = membersOf(bytes, envelope.metaStart).find(({ name }) => name === LOG_LEVEL);
+  return level && bytes[level.valueStart] === QUOTE
+    ? readString(bytes, level.valueStart, level.end)
+    : undefined;
+}
+
+/** `params.taskId`, decoded. */
+export function taskIdOf({ bytes, envelope }: ClientMessage): string | undefined {
+  const member = membersOf(bytes, envelope.paramsStart).find(({ name }) => name === 'taskId');
+  return member && bytes[member.valueStart] === QUOTE
+    ? readString(bytes, member.valueStart, member.end)
+    : undefined;
+}
+
+/** It is kept as long as the process that it names the client to. */
+const MOST_INFO = 64 * 1024;
+
+/** JSON text of who the client says it is; undefined when it does not, or says more than anybody would keep. */
 export function clientInfoOf({ bytes, envelope }: ClientMessage): string | undefined {
   const info = membersOf(bytes, envelope.metaStart).find(({ name }) => name === CLIENT_INFO);
-  return info && isObjectAt(bytes, info.valueStart)
+  return info && info.end - info.valueStart <= MOST_INFO && isObjectAt(bytes, info.valueStart)
     ? bytes.toString('utf8', info.valueStart, info.end)
     : undefined;
 }
