@@ -132,8 +132,7 @@ export class Upstream {
   /** Forwards a request under an id of ours and returns that id. `more`: further edits, not touching id or token. */
   call(message: ClientMessage, call: UpstreamCall, more: readonly Edit[] = []): number {
     const { bytes, envelope } = message;
-    const id = this.#next++;
-    this.#calls.set(id, call);
+    const id = this.#enter(call);
     const text = String(id);
     const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text }];
     if (envelope.metaTokenStart >= 0) {
@@ -150,8 +149,7 @@ export class Upstream {
 
   /** A request of our own making. `params` is JSON text. */
   request(method: string, params: string, call: UpstreamCall): number {
-    const id = this.#next++;
-    this.#calls.set(id, call);
+    const id = this.#enter(call);
     this.send([
       Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`),
     ]);
@@ -220,6 +218,15 @@ export class Upstream {
     this.#released = true;
     this.#fail(new BerthError('stopped', 'the server process was stopped'));
     await this.#process?.stop(options);
+  }
+
+  /** On a process that has ended nobody would ever answer: the call fails, after its caller knows its id. */
+  #enter(call: UpstreamCall): number {
+    const id = this.#next++;
+    const ended = this.#ended;
+    if (ended) queueMicrotask(() => call.failed(ended));
+    else this.#calls.set(id, call);
+    return id;
   }
 
   #started(process: ServerProcess): void {
