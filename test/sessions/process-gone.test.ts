@@ -5,6 +5,8 @@ import { ModernClient } from './modern-client.ts';
 
 const EVERYTHING = { elicitation: {}, sampling: {}, roots: {} };
 const DONE = { content: [] };
+/** Milliseconds between looks at idle processes. */
+const SWEEP = 1_000;
 
 let harness: Harness;
 afterEach(() => harness.close());
@@ -51,5 +53,17 @@ describe('a call whose headers are being compared', () => {
     harness.server.process.crash({ code: 9, signal: null });
     await settle();
     expect(reader.lines).toMatchObject([{ error: { code: -32603, data: { exitCode: 9 } } }]);
+  });
+
+  it('keeps its process, though that is for this call alone', async () => {
+    const reader = await callWithHeaders(start({ isolation: 'call' }));
+    harness.clock.advance(SWEEP);
+    await settle();
+    expect(harness.server.process.stopping).toBe(false);
+    harness.server.answer(harness.server.id('tools/list'), { tools: [] });
+    await settle();
+    harness.server.answer(harness.server.id('tools/call'), DONE);
+    await settle();
+    expect(reader.lines).toMatchObject([{ result: DONE }]);
   });
 });

@@ -52,6 +52,8 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
   readonly #headers: ToolHeaders;
   readonly #restarts: Restarts;
   #life: Life | undefined;
+  /** Calls that wait for the tools of the server, with which their headers are compared. */
+  #checking = 0;
   #stopped = false;
 
   constructor(options: UpgradeOptions) {
@@ -82,7 +84,7 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
 
   get inUse(): boolean {
     const starting = this.#life !== undefined && this.#life.server === undefined;
-    return this.#calls.size > 0 || this.#listens.size > 0 || starting;
+    return this.#calls.size > 0 || this.#checking > 0 || this.#listens.size > 0 || starting;
   }
 
   request(request: ModernRequest): void {
@@ -208,7 +210,9 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
       return exchange.failed(new BerthError('unknown-method', `${method} is not offered`));
     if (method !== 'tools/call' || !modern.params || !offers(server, 'tools'))
       return this.#call(request, life);
+    this.#checking++;
     this.#headers.check(message, modern.params, (error) => {
+      this.#checking--;
       if (exchange.state === 'over') return;
       if (error) exchange.failed(error);
       else this.#call(request, life);
