@@ -33,6 +33,12 @@ export const IDLE_COMMAND: readonly string[] = [
   fileURLToPath(new URL('idle-server.sed', import.meta.url)),
 ];
 
+/** The same of the modern era: it can do nothing but answer `server/discover`. */
+export const IDLE_MODERN_COMMAND: readonly string[] = [
+  ...IDLE_COMMAND.slice(0, -1),
+  fileURLToPath(new URL('idle-server-modern.sed', import.meta.url)),
+];
+
 /** Why a contestant cannot take part with this transport; undefined when it can. */
 export function unavailable(name: ContestantName, transport: Transport): string | undefined {
   if (name === 'berth' && berthProgram() === undefined) return 'not built';

@@ -5,7 +5,7 @@ import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts'
 import { machineLines } from './machine.ts';
 import { type Cell, laneCells, type Plan, throughputCells } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
-import { BERTH_MEMORY, BERTH_SOCKET, IDLE, type IdleResult } from './workloads/idle.ts';
+import { BERTH_DOWNGRADE, BERTH_MEMORY, BERTH_SOCKET, IDLE, type IdleResult } from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD } from './workloads/unread.ts';
 
@@ -120,6 +120,7 @@ function opening(books: Books): string[] {
 
 const IDLE_ROWS = [
   ...Object.entries(TITLES),
+  [BERTH_DOWNGRADE, BERTH_DOWNGRADE],
   [BERTH_SOCKET, BERTH_SOCKET],
   [BERTH_MEMORY, BERTH_MEMORY],
 ] as const;

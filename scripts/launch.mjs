@@ -14,12 +14,15 @@ const PROGRAMS = {
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   coverage: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
   bench: ['bench/main.ts'],
+  'test:cluster': ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.cluster.config.ts'],
 };
 
 async function main([name = '', ...args]) {
   const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
   if (program === undefined)
     throw new Error(`usage: launch.mjs ${Object.keys(PROGRAMS).join('|')} [arguments]`);
+  if (name === 'test:cluster' && !process.env.KUBECONFIG)
+    throw new Error('KUBECONFIG is not set: it must name the kubeconfig of a cluster that tests may use.');
   await install();
   const found = findNode();
   if (found.problem !== undefined) throw new Error(found.problem);

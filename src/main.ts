@@ -1,38 +1,25 @@
 /** The gateway's composition root: settings in, parts wired, started in order, stopped in reverse. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createApi } from './api/app.ts';
 import { createControlListener } from './api/control-listener.ts';
 import { addHomePage } from './api/home-page.ts';
+import { openProbePort } from './api/probe-port.ts';
 import { createGuard } from './auth/guard.ts';
-import { openKeyRing } from './auth/key-ring.ts';
 import { KeyStore } from './auth/keys.ts';
 import { createSealer } from './auth/seal.ts';
-import { systemClock } from './clock.ts';
 import { toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
-import { createInProcessLink } from './link/in-process.ts';
-import { createLog, type Log } from './log/log.ts';
-import type { Packages } from './packages/package.ts';
-import { createPackages } from './packages/packages.ts';
-import { createLocalHost } from './runtimes/local-host.ts';
-import { createRemotePolicy } from './servers/remote-policy.ts';
-import { ServerManager } from './servers/server-manager.ts';
-import { UsageRecorder } from './servers/usage-recorder.ts';
+import { createLog } from './log/log.ts';
+import type { RuntimeInput } from './runtimes/local/main.ts';
+import type { Runtime } from './runtimes/runtime.ts';
 import { parseFlags } from './settings/flags.ts';
 import { loadSettings } from './settings/load.ts';
 import type { Settings } from './settings/schema.ts';
-import { SqliteServerStore } from './store/server-store.ts';
-import { lockDataFolder } from './supervisor/data-folder.ts';
-import { createProcessTable } from './supervisor/process-table.ts';
-import { sweepOrphans } from './supervisor/sweep.ts';
 import { loadCatalogue } from './templates/catalogue.ts';
 
-const LOCAL_REPLICA = 'local';
 const TEMPLATES = fileURLToPath(new URL('../registry-templates', import.meta.url));
-/** Milliseconds between looks at installed packages that nobody uses any more. */
-const COLLECT_EVERY = 6 * 60 * 60_000;
+const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 type Undo = (step: () => Promise<void> | void) => void;
 
@@ -79,123 +66,68 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   });
   const log = createLog({ level: settings.logLevel, format: settings.logFormat });
   for (const notice of notices) log.warn(notice);
-  const host = await openHost(settings, log, undo);
-  const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'));
-  undo(() => store.close());
-  const usage = new UsageRecorder({
-    host,
-    store: store.usage,
-    clock: systemClock,
-    keepDays: settings.usage.keepDays,
-    onError: (error) => log.error({ error }, 'the use of servers could not be recorded'),
-  });
-  undo(() => usage.close());
   const templates = await loadCatalogue(TEMPLATES);
   for (const problem of templates.problems) log.error({ problem }, 'a template was left out');
-  const packages = createPackages({ dataDir: settings.dataDir });
   let url = '';
-  const manager = new ServerManager({
-    packages,
-    host,
-    store,
-    templates,
-    usage,
-    publicUrl: () => url,
-    homes: join(settings.dataDir, 'homes'),
-    allow: settings.allow,
-    remote: createRemotePolicy(settings.remote.allowedHosts),
-    limits: settings.limits,
-    maxServers: settings.limits.servers,
-    parallelStarts: settings.limits.parallelStarts,
-    health: settings.health,
-    onDegraded: ({ name }, failure) =>
-      log.warn({ server: name, code: failure.code }, `health checks fail: ${failure.message}`),
-  });
-  undo(() => manager.close());
+  const sealer = createSealer({ keys: [] });
+  const runtime = await openRuntime({ settings, log, templates, sealer, publicUrl: () => url, undo });
   const keys = new KeyStore({ dataDir: settings.dataDir, configured: settings.keys });
   keys.watch((error: unknown) => log.error({ error }, 'the key file cannot be read'));
   undo(() => keys.close());
 
-  const link = createInProcessLink(host.supervisor);
   const ending = new AbortController();
+  const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
   const app = createApi({
-    manager,
+    manager: runtime.servers,
     templates,
     signal: ending.signal,
     report: (error, requestId) => log.error({ requestId, error, cause: error.cause }, error.message),
   });
-  addHomePage(app, manager);
+  addHomePage(app, runtime.servers);
   const front = createGateway({
     settings,
     keys,
-    sealer: createSealer({ keys: openKeyRing(settings.dataDir).keys }),
-    directory: manager,
-    router: {
-      route: () => ({ replica: LOCAL_REPLICA, link }),
-      replica: (_server, replica) => (replica === LOCAL_REPLICA ? link : undefined),
-    },
-    control: createControlListener({
-      app,
-      guard: createGuard(settings, keys),
-      ready: () => url !== '' && !ending.signal.aborted,
-    }),
+    sealer,
+    directory: runtime.directory,
+    router: runtime.router,
+    control: createControlListener({ app, guard: createGuard(settings, keys), ready }),
     onError: (error) => {
       if (error.code === 'internal') log.error({ error, cause: error.cause }, 'a request failed');
     },
   });
+  await openProbes(settings, ready, undo);
   undo(async () => {
     ending.abort();
+    if (runtime.drain > 0) await front.drain(runtime.drain);
     await front.close();
   });
   const { port, address } = await front.listen(settings.port, settings.host);
   url = settings.publicUrl ?? `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
-  await manager.restore();
-  undo(collectTrees(packages, manager, { settings, log }));
+  await runtime.begin();
   log.debug({ url }, 'the gateway serves');
   return { url, stopTimeout: settings.limits.stopTimeout };
 }
 
-/** Locks the data folder, ends what a killed gateway left behind, and opens the place where processes run. */
-async function openHost(
-  settings: Settings,
-  log: Log,
-  undo: Undo,
-): Promise<ReturnType<typeof createLocalHost>> {
-  const table = createProcessTable();
-  const lock = await lockDataFolder(settings.dataDir, table);
-  undo(() => lock.close());
-  const swept = await sweepOrphans(lock.owner.folder, {
-    table,
-    clock: systemClock,
-    termMs: settings.limits.termGrace,
-  });
-  if (swept.length > 0)
-    log.warn({ processes: swept.length }, 'ended processes that a killed gateway had left');
-  const remote = createRemotePolicy(settings.remote.allowedHosts);
-  const host = createLocalHost({ owner: lock.owner, table, remote });
-  process.once('exit', host.killNow);
-  undo(async () => {
-    await host.close();
-    process.off('exit', host.killNow);
-  });
-  return host;
+/** What only one of them needs is loaded only for it. */
+async function openRuntime(input: RuntimeInput): Promise<Runtime> {
+  if (isInCluster(input.settings)) {
+    const { openClusterRuntime } = await import('./cluster/gateway/main.ts');
+    return openClusterRuntime(input);
+  }
+  const { openLocalRuntime } = await import('./runtimes/local/main.ts');
+  return openLocalRuntime(input);
 }
 
-/** Removes packages that no server names, now and then; returns how to stop it. */
-function collectTrees(
-  packages: Packages,
-  manager: ServerManager,
-  { settings, log }: { settings: Settings; log: Log },
-): () => void {
-  const collect = (): void => {
-    packages.collect({ keep: manager.treeKeys(), ...settings.trees }).then(
-      ({ removed, bytes }) =>
-        removed.length > 0 && log.info({ removed: removed.length, bytes }, 'removed unused packages'),
-      (error: unknown) => log.error({ error }, 'unused packages could not be removed'),
-    );
-  };
-  collect();
-  return systemClock.every(COLLECT_EVERY, collect);
+function isInCluster({ runtime }: Settings): boolean {
+  if (runtime !== 'auto') return runtime === 'kubernetes';
+  return process.env.KUBERNETES_SERVICE_HOST !== undefined && existsSync(SERVICE_ACCOUNT_TOKEN);
+}
+
+/** Probes are answered until the very end. */
+async function openProbes({ metricsPort: port, host }: Settings, ready: () => boolean, undo: Undo) {
+  if (port === 0) return;
+  const probes = await openProbePort({ port, host, ready });
+  undo(() => probes.close());
 }
 
 /** `npm start`: the gateway in the foreground, until a signal ends it. */

@@ -1,6 +1,13 @@
 /** Memory of a session that does nothing: growth of the contestant's own processes, without the servers behind it. */
 import { attempt, type Book } from '../book.ts';
-import { type ContestantName, IDLE_COMMAND, PEERS, startContestant, unavailable } from '../contestants.ts';
+import {
+  type ContestantName,
+  IDLE_COMMAND,
+  IDLE_MODERN_COMMAND,
+  PEERS,
+  startContestant,
+  unavailable,
+} from '../contestants.ts';
 import type { IdleReport } from '../job.ts';
 import type { Plan } from '../plan.ts';
 import { descendants, residentKib } from '../proc.ts';
@@ -12,6 +19,7 @@ export const IDLE = 'idle';
 /** Who the rows are that are no contestant of their own. */
 export const BERTH_SOCKET = 'berth, over the socket';
 export const BERTH_MEMORY = 'berth, in memory';
+export const BERTH_DOWNGRADE = 'berth, downgrade lane';
 
 export interface IdleResult {
   /** Of all its processes together. */
@@ -68,8 +76,8 @@ async function measure(start: () => Promise<Installation>, sessions: number): Pr
   }
 }
 
-async function contestant(name: ContestantName): Promise<Installation> {
-  const started = await startContestant(name, { transport: 'http', command: IDLE_COMMAND });
+async function contestant(name: ContestantName, command = IDLE_COMMAND): Promise<Installation> {
+  const started = await startContestant(name, { transport: 'http', command });
   return { target: started.target, pids: [started.pid], close: () => started.close() };
 }
 
@@ -89,6 +97,11 @@ function rows({ contestants, idleSessions }: Plan): Row[] {
   if (!names.includes('berth')) return side;
   return [
     ...side,
+    {
+      who: BERTH_DOWNGRADE,
+      start: () => contestant('berth', IDLE_MODERN_COMMAND),
+      sessions: idleSessions,
+    },
     { who: BERTH_SOCKET, start: startOverSocket, sessions: idleSessions },
     { who: BERTH_MEMORY, start: startInMemory, sessions: idleSessions * MEMORY_FACTOR },
   ];

@@ -6,7 +6,7 @@
 import { Hono } from 'hono';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
-import type { ServerManager } from '../servers/server-manager.ts';
+import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { problemResponse } from './problem.ts';
 import type { ApiVariables } from './request-checks.ts';
@@ -16,7 +16,7 @@ import { addSessionRoutes } from './session-routes.ts';
 import { addTemplateRoutes } from './template-routes.ts';
 
 export interface ApiInput {
-  readonly manager: ServerManager;
+  readonly manager: Servers;
   readonly templates: TemplateCatalogue;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;

@@ -1,12 +1,12 @@
 /** `GET /`: what a person sees who opens the printed URL, in plain text. */
 import type { Hono } from 'hono';
-import type { ServerManager } from '../servers/server-manager.ts';
+import type { Servers } from '../servers/servers.ts';
 import type { ApiVariables } from './request-checks.ts';
 
 /** Adds the page to the app. */
-export function addHomePage(app: Hono<ApiVariables>, manager: ServerManager): void {
-  app.get('/', (context) => {
-    const servers = manager.list().map(({ name, status }) => {
+export function addHomePage(app: Hono<ApiVariables>, manager: Servers): void {
+  app.get('/', async (context) => {
+    const servers = (await manager.list()).map(({ name, status }) => {
       const [first] = status.endpoints;
       return `  ${name.padEnd(24)} ${status.state.padEnd(10)} ${first?.url ?? ''}`;
     });

@@ -1,16 +1,16 @@
 /** `/api/v1/servers/{name}/sessions` and `/usage`: who is connected to a server, the way to end them, and how much it was used. */
 import type { Hono } from 'hono';
-import type { ServerManager } from '../servers/server-manager.ts';
+import type { Servers } from '../servers/servers.ts';
 import { queryNumber, queryPage } from './query.ts';
 import type { ApiVariables } from './request-checks.ts';
 
 const SESSIONS = '/api/v1/servers/:name/sessions';
 const USAGE = '/api/v1/servers/:name/usage';
 
-export function addSessionRoutes(api: Hono<ApiVariables>, manager: ServerManager): void {
-  api.get(SESSIONS, (context) => {
+export function addSessionRoutes(api: Hono<ApiVariables>, manager: Servers): void {
+  api.get(SESSIONS, async (context) => {
     const page = queryPage(context.req);
-    const sessions = manager.sessions(context.req.param('name'));
+    const sessions = await manager.sessions(context.req.param('name'));
     return context.json({ sessions: page.of(sessions), total: sessions.length });
   });
 
@@ -23,8 +23,8 @@ export function addSessionRoutes(api: Hono<ApiVariables>, manager: ServerManager
     return context.body(null, 204);
   });
 
-  api.get(USAGE, (context) => {
+  api.get(USAGE, async (context) => {
     const days = queryNumber(context.req, 'days', { fallback: 30, max: 3_650 });
-    return context.json(manager.usage(context.req.param('name'), days));
+    return context.json(await manager.usage(context.req.param('name'), days));
   });
 }

@@ -13,6 +13,9 @@ export interface KeyRing {
   rotate(): readonly SealKey[];
 }
 
+/** Its name in a data folder, and in the Secret of a cluster. */
+export const KEY_RING_FILE = 'seal-keys.json';
+
 const SECRET_BYTES = 32;
 const NAME_BYTES = 4;
 const KEPT = 2;
@@ -25,7 +28,7 @@ const ringSchema = z.object({ keys: z.array(keySchema).min(1).max(KEPT) });
 
 /** Reads `seal-keys.json` of the data folder, or makes it. Throws `bad-setting` when it is damaged or open to other users. */
 export function openKeyRing(dataDir: string): KeyRing {
-  const path = join(dataDir, 'seal-keys.json');
+  const path = join(dataDir, KEY_RING_FILE);
   let keys = readRing(path) ?? writeRing(path, [createSealKey()]);
   return {
     get keys() {
@@ -43,9 +46,23 @@ export function createSealKey(): SealKey {
   return { name: randomBytes(NAME_BYTES).toString('base64url'), secret: randomBytes(SECRET_BYTES) };
 }
 
+/** The keys of a ring's file. Throws `bad-setting`; what it says of the content is nothing. */
+export function parseKeyRing(text: string, path: string): readonly SealKey[] {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    // Told as damaged below, without the text: it is secret.
+  }
+  return toKeys(content, path);
+}
+
 function readRing(path: string): readonly SealKey[] | undefined {
   const content = readPrivateJson(path);
-  if (content === undefined) return undefined;
+  return content === undefined ? undefined : toKeys(content, path);
+}
+
+function toKeys(content: unknown, path: string): readonly SealKey[] {
   const parsed = ringSchema.safeParse(content);
   if (!parsed.success) throw new BerthError('bad-setting', `${path} is no ring of sealing keys`);
   return parsed.data.keys.map(({ name, secret }) => ({ name, secret: Buffer.from(secret, 'base64url') }));

@@ -25,7 +25,7 @@ export function createReplicaRouter(): ReplicaRouter {
     },
     route(server, affinity) {
       const replicas = servers.get(server);
-      const chosen = replicas && highest(replicas, server, affinity);
+      const chosen = replicas && rendezvous(replicas, server, affinity);
       return chosen && { replica: chosen.name, link: chosen.link };
     },
     replica: (server, name) => servers.get(server)?.find((replica) => replica.name === name)?.link,
@@ -33,9 +33,13 @@ export function createReplicaRouter(): ReplicaRouter {
 }
 
 /** Rendezvous hashing: a replica that comes or goes moves only the keys that are its own. */
-function highest(replicas: readonly Replica[], server: string, affinity: string): Replica | undefined {
+export function rendezvous<T extends { readonly name: string }>(
+  replicas: readonly T[],
+  server: string,
+  affinity: string,
+): T | undefined {
   if (replicas.length === 1) return replicas[0];
-  let best: Replica | undefined;
+  let best: T | undefined;
   let bestWeight = '';
   for (const replica of replicas) {
     const weight = createHash('sha256').update(`${server}\0${affinity}\0${replica.name}`).digest('hex');

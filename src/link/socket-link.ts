@@ -26,6 +26,8 @@ export interface SocketLinkOptions {
   readonly connect: (signal: AbortSignal) => Promise<Duplex>;
   /** Names this run of the gateway; the same for all its links. */
   readonly instance: string;
+  /** Connects at the first use, and gives the connection back when nothing has been in hand for a minute. */
+  readonly lazy?: boolean;
   readonly clock?: Clock;
   /** The link came up, or broke (with the reason, where there is one). */
   readonly onState?: (up: boolean, error?: BerthError) => void;
@@ -55,10 +57,14 @@ class SocketLink implements Link, ConversationLink {
   #connection: LinkConnection | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopSweep: () => void = () => {};
+  /** Ends the wait of a lazy link for its next use. */
+  #wake: () => void = () => {};
+  #lastUse: number;
 
   constructor(options: SocketLinkOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#lastUse = this.#clock.now();
   }
 
   get now(): number {
@@ -86,6 +92,7 @@ class SocketLink implements Link, ConversationLink {
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort();
+      this.#wake();
       this.#stopSweep();
       for (const conversation of [...this.#inUse]) conversation.close(unreachable());
       this.#inUse.clear();
@@ -101,6 +108,8 @@ class SocketLink implements Link, ConversationLink {
 
   using(conversation: RemoteConversation): void {
     this.#inUse.add(conversation);
+    this.#lastUse = this.now;
+    this.#wake();
   }
 
   broken(): void {
@@ -114,6 +123,8 @@ class SocketLink implements Link, ConversationLink {
   async #run(): Promise<void> {
     let wait = FIRST_RETRY;
     while (!this.#closing.signal.aborted) {
+      if (this.#options.lazy) await this.#wanted();
+      if (this.#closing.signal.aborted) return;
       let reason: BerthError | undefined;
       try {
         const connection = await this.#connect();
@@ -127,6 +138,14 @@ class SocketLink implements Link, ConversationLink {
       await this.#pause(wait);
       wait = Math.min(wait * 2, LONGEST_RETRY);
     }
+  }
+
+  /** Resolves at once unless there is nothing to connect for. */
+  async #wanted(): Promise<void> {
+    if (this.#inUse.size > 0 || this.#closing.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   async #connect(): Promise<LinkConnection> {
@@ -188,6 +207,8 @@ class SocketLink implements Link, ConversationLink {
       conversation.release();
       this.#inUse.delete(conversation);
     }
+    if (this.#options.lazy && this.#inUse.size === 0 && now - this.#lastUse >= IDLE_STREAM)
+      void this.#connection?.close();
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -23,6 +23,11 @@ export function noteInstaller(folder: string, pid: number): void {
   const started = startOf(pid);
   if (started !== undefined)
     writeFileSync(join(folder, NOTE), JSON.stringify({ pid, started } satisfies Note));
+}
+
+/** Takes the note away, once nothing writes in the folder any more. */
+export async function forgetInstaller(folder: string): Promise<void> {
+  await rm(join(folder, NOTE), { force: true });
 }
 
 /** Kills the process group that a dead owner left writing in the folder, and waits until it is gone. */

@@ -21,6 +21,9 @@ const PYTHON_TAG = 'python-tag';
 const PYTHON_TAG_CODE =
   'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_config_var("SOABI"))';
 
+/** A tree never changes, and its files' times do not travel with it: byte code must not depend on them. */
+const BYTE_CODE = { PYC_INVALIDATION_MODE: 'UNCHECKED_HASH' };
+
 const STEP_WORDS = {
   resolve: 'resolve',
   lock: 'resolve the dependencies of',
@@ -153,7 +156,14 @@ async function openUv(input: PypiInput, job: UvJob): Promise<Uv> {
   const builds = job.source.allowInstallScripts === true;
   const run = async (program: string, args: readonly string[], what: string) => {
     const started = (pid: number) => noteInstaller(job.folder, pid);
-    const result = await runProgram({ file: program, args, env, cwd: job.folder, signal, started });
+    const result = await runProgram({
+      file: program,
+      args,
+      env: { ...env, ...BYTE_CODE },
+      cwd: job.folder,
+      signal,
+      started,
+    });
     if (result.code !== 0) throw uvFailure(job, what, result);
     return result;
   };

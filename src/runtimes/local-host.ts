@@ -9,11 +9,12 @@ import { ByteCount } from '../supervisor/byte-count.ts';
 import { probeEras } from '../supervisor/era-probe.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
-import { type LocalProcess, spawnProcess } from '../supervisor/process.ts';
+import { type LocalProcess, type StartProcess, spawnProcess } from '../supervisor/process.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
-import { createProcessPool } from '../supervisor/process-pool.ts';
+import { createProcessPool, type PoolStatus } from '../supervisor/process-pool.ts';
 import { createProcessRegistry } from '../supervisor/process-registry.ts';
 import { createProcessTable, type ProcessTable } from '../supervisor/process-table.ts';
+import { withSecretFiles } from '../supervisor/secret-files.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { ProcessSource } from '../supervisor/server-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
@@ -26,12 +27,16 @@ export interface LocalHostOptions {
   readonly owner: ProcessOwner;
   readonly table?: ProcessTable;
   readonly clock?: Clock;
+  /** Where processes are started; without it, by this program. */
+  readonly start?: StartProcess;
   /** Where remote servers may be; public hosts unless given. */
   readonly remote?: RemotePolicy;
 }
 
 export interface LocalHost extends ServerHost {
   readonly supervisor: Supervisor;
+  /** How the processes of a server fare; undefined for unknown ids and remote servers. */
+  poolStatus(id: string): PoolStatus | undefined;
   /** Ends every server and every process that was started. Idempotent. */
   close(options?: { readonly force: boolean }): Promise<void>;
   /** SIGKILL to every process at once, for a program that cannot wait. */
@@ -39,13 +44,14 @@ export interface LocalHost extends ServerHost {
 }
 
 /** What says how many processes or connections it has. */
-type LiveSource = ProcessSource & { readonly live: number; renew?(): void };
+type LiveSource = ProcessSource & { readonly live: number; readonly status?: PoolStatus; renew?(): void };
 
 export function createLocalHost(options: LocalHostOptions): LocalHost {
   const {
     owner,
     clock = systemClock,
     table = createProcessTable(),
+    start = spawnProcess,
     remote = createRemotePolicy([]),
   } = options;
   const network = { policy: remote, clock };
@@ -69,8 +75,9 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     launch: Launch,
     { quiet }: { readonly quiet: boolean } = { quiet: false },
   ): Promise<LocalProcess> => {
-    const { secrets, limits, id } = definition;
-    const started = await spawnProcess(launch, {
+    const { limits, id } = definition;
+    const { launch: complete, secrets } = await withSecretFiles(launch, definition);
+    const started = await start(complete, {
       owner,
       table,
       clock,
@@ -138,6 +145,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       for (const id of bytes.keys()) if (!calls.has(id)) bytes.delete(id);
       return new Map(taken);
     },
+    poolStatus: (id) => sources.get(id)?.status,
     activity: (id) => toActivity(supervisor.activity(id), sources.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),
     stderrTail: (id, lines): StderrLine[] => logs.get(id)?.tail(lines) ?? [],

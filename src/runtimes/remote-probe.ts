@@ -7,6 +7,7 @@ import { BerthError, toBerthError } from '../errors.ts';
 import { discover } from '../supervisor/discover.ts';
 import { handshake } from '../supervisor/handshake.ts';
 import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
+import { withHeaderFiles } from '../supervisor/secret-files.ts';
 import { connectRemote } from './remote-connection.ts';
 import { createRemoteEndpoint, type RemoteDefinition, type RemoteNetwork } from './remote-source.ts';
 
@@ -39,8 +40,9 @@ export async function probeRemote(
   network: RemoteNetwork,
   { era, signal }: RemoteProbeOptions = {},
 ): Promise<HandshakeReport> {
-  const { remote, limits, secrets } = definition;
-  const endpoint = createRemoteEndpoint(remote, network);
+  const { remote, limits } = definition;
+  const { headers, secrets } = await withHeaderFiles(remote, definition.secrets);
+  const endpoint = { ...createRemoteEndpoint(remote, network), headers };
   const { clock } = network;
   const attempt = async (transport: 'streamable-http' | 'sse', talk: Talk): Promise<Tried> => {
     let failure: ChannelFailure | undefined;

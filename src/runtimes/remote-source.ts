@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { RemotePolicy } from '../servers/remote-policy.ts';
 import type { LocalProcess } from '../supervisor/process.ts';
+import { withHeaderFiles } from '../supervisor/secret-files.ts';
 import type { RemoteTarget, ServerDefinition } from '../supervisor/server-definition.ts';
 import type { ProcessSource } from '../supervisor/server-process.ts';
 import { connectRemote } from './remote-connection.ts';
@@ -45,7 +46,7 @@ export function createRemoteSource(
   network: RemoteNetwork,
   opened: (connection: LocalProcess) => void = () => {},
 ): RemoteSource {
-  const { name, limits, secrets, remote } = definition;
+  const { name, limits, remote } = definition;
   const live = new Set<LocalProcess>();
   const tools = new ToolHeaders();
   let endpoint: HttpEndpoint | undefined;
@@ -59,9 +60,10 @@ export function createRemoteSource(
     },
     acquire: async () => {
       if (closed) throw new BerthError('stopped', `server ${name} is stopped`);
+      const { headers, secrets } = await withHeaderFiles(remote, definition.secrets);
       endpoint ??= createRemoteEndpoint(remote, network);
       const connection = connectRemote({
-        endpoint,
+        endpoint: { ...endpoint, headers },
         transport: remote.transport === 'sse' ? 'sse' : 'streamable-http',
         maxLineBytes: limits.lineBytes,
         clock: network.clock,

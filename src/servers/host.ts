@@ -9,6 +9,9 @@ export interface StderrLine {
   readonly at: number;
   readonly pid: number;
   readonly text: string;
+  /** In a cluster: the pod, and its container. */
+  readonly replica?: string;
+  readonly container?: string;
 }
 
 export interface ServerActivity {

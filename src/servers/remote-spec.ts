@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { HeaderReference } from './secret-reference.ts';
 import { parseHeaderReference, toHeaderReference } from './secret-reference.ts';
+import { secretKeySchema } from './workload-spec.ts';
 
 const URL_EXPECTED = 'must be an https URL (http only for hosts that the operator has listed)';
 /** Query parameters with such names hold what may not be shown. */
@@ -51,6 +52,7 @@ const header = z
       z.string(),
       z.strictObject({ fromEnv: z.string(), scheme }),
       z.strictObject({ fromFile: z.string(), scheme }),
+      z.strictObject({ fromSecret: secretKeySchema, scheme }),
     ],
     REFERENCE,
   )

@@ -3,8 +3,20 @@ import { open } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { BerthError } from '../errors.ts';
 
-/** Where the gateway finds a value: one of its own environment variables, or a file on its machine. */
-export type SecretReference = { readonly fromEnv: string } | { readonly fromFile: string };
+/**
+ * Where a value is: in the gateway's environment, in a file on its machine, or, in a cluster, in a Secret beside the server, which
+ * the gateway never reads.
+ */
+export type SecretReference =
+  | { readonly fromEnv: string }
+  | { readonly fromFile: string }
+  | { readonly fromSecret: SecretKey };
+
+/** One value of a Secret in the cluster. */
+export interface SecretKey {
+  readonly name: string;
+  readonly key: string;
+}
 
 export type SecretReferences = Readonly<Record<string, SecretReference>>;
 
@@ -23,12 +35,19 @@ const MAX_SECRET_BYTES = 64 * 1024;
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
+const SECRET_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const SECRET_KEY = /^[A-Za-z0-9._-]{1,253}$/;
+
 const SCHEME = /^[A-Za-z][A-Za-z0-9-]{0,31}$/;
 
-/** Reads `env:NAME` and `file:/absolute/path`; undefined for anything else, which may be a secret itself and is not to be repeated. */
+/** Reads `env:NAME`, `file:/absolute/path` and `secret:NAME/KEY`; undefined for anything else, which may be a secret itself and is not to be repeated. */
 export function parseSecretReference(text: string): SecretReference | undefined {
   if (text.startsWith('env:')) return toReference({ fromEnv: text.slice(4) });
   if (text.startsWith('file:')) return toReference({ fromFile: text.slice(5) });
+  if (text.startsWith('secret:')) {
+    const [name = '', key = '', ...rest] = text.slice(7).split('/');
+    return rest.length === 0 ? toReference({ fromSecret: { name, key } }) : undefined;
+  }
   return undefined;
 }
 
@@ -36,6 +55,10 @@ export function parseSecretReference(text: string): SecretReference | undefined 
 export function toReference(value: SecretReference): SecretReference | undefined {
   if ('fromEnv' in value)
     return ENV_NAME.test(value.fromEnv) && !/^berth_/i.test(value.fromEnv) ? value : undefined;
+  if ('fromSecret' in value) {
+    const { name, key } = value.fromSecret;
+    return SECRET_NAME.test(name) && SECRET_KEY.test(key) ? value : undefined;
+  }
   const path = value.fromFile;
   return isAbsolute(path) && path.length <= 4096 && !path.includes('\0') ? value : undefined;
 }
@@ -95,11 +118,14 @@ export async function resolveSecrets(
 
 async function readSecret(reference: SecretReference, source: SecretSource): Promise<string | undefined> {
   if ('fromEnv' in reference) return source.env[reference.fromEnv];
+  if ('fromSecret' in reference) return undefined;
   const text = await source.readFile(reference.fromFile).catch(() => undefined);
   return text?.replace(/\r?\n$/, '');
 }
 
 function describeMissing(name: string, reference: SecretReference): string {
+  if ('fromSecret' in reference)
+    return `secret ${name}: ${reference.fromSecret.name}/${reference.fromSecret.key} is in a cluster, and this gateway runs servers on its own machine`;
   return 'fromEnv' in reference
     ? `secret ${name}: the gateway's environment has no ${reference.fromEnv}`
     : `secret ${name}: the file ${reference.fromFile} cannot be read or is empty`;

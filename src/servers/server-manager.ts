@@ -22,6 +22,7 @@ import type { ServerSpec } from './server-spec.ts';
 import { isSameSpec } from './server-spec.ts';
 import type { HealthView, ServerView } from './server-view.ts';
 import { viewHealth, viewServer } from './server-view.ts';
+import type { Servers, WaitOptions } from './servers.ts';
 import type { SessionView } from './session-view.ts';
 import { viewSession } from './session-view.ts';
 import type { StartLog } from './start-log.ts';
@@ -55,17 +56,10 @@ export interface ServerManagerOptions {
   readonly clock?: Clock;
 }
 
-export interface WaitOptions {
-  /** Wait until the server runs or its start has failed. */
-  readonly wait?: boolean;
-  /** Ends the waiting, not the start. */
-  readonly signal?: AbortSignal;
-}
-
 /** Milliseconds between looks for remote servers of which what is known has become old. */
 const REFRESH_EVERY = 5 * 60_000;
 
-export class ServerManager {
+export class ServerManager implements Servers {
   readonly #options: ServerManagerOptions;
   readonly #tools: ManagedServerTools;
   readonly #rules: PlanRules;
@@ -136,6 +130,22 @@ export class ServerManager {
     const server = this.#get(name);
     await server.stop({ force });
     return this.#view(server);
+  }
+
+  /** New processes for it. Throws `not-found`, and with `wait` the failure of the start. */
+  async restart(name: string, options: WaitOptions = {}): Promise<ServerView> {
+    await this.#get(name).stop({ force: false });
+    return await this.start(name, options);
+  }
+
+  /** One machine has one replica: 0 stops it, 1 starts it. Throws `not-found` and `not-allowed`. */
+  async scale(name: string, replicas: number, options: WaitOptions = {}): Promise<ServerView> {
+    if (replicas === 0) return await this.stop(name);
+    if (replicas === 1) return await this.start(name, options);
+    this.#get(name);
+    throw new BerthError('not-allowed', `one machine runs one replica of a server, not ${replicas}`, {
+      hint: 'Each session has a process of its own here; copies of a server need a Kubernetes cluster.',
+    });
   }
 
   /** Stops it and forgets it. Throws `not-found`. */

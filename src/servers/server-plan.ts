@@ -61,6 +61,7 @@ export interface PlanRules {
 
 /** Throws `not-found` (template), `not-allowed`, `bad-input` or `missing-input`. */
 export function planServer(spec: ServerSpec, rules: PlanRules): ServerPlan {
+  refuseWorkload(spec);
   const remote = spec.source?.remote;
   if (!remote) return planPackage(spec, rules.templates, rules.allow);
   checkGate('remote', rules.allow);
@@ -71,6 +72,33 @@ export function planServer(spec: ServerSpec, rules: PlanRules): ServerPlan {
     sessions: spec.sessions ?? 'minted',
     ...common(spec),
   };
+}
+
+const CLUSTER_ONLY = [
+  'transport',
+  'port',
+  'replicas',
+  'suspend',
+  'resources',
+  'network',
+  'placement',
+] as const;
+
+/** This gateway runs programs on its own machine: what only pods can do is refused, not ignored. */
+function refuseWorkload(spec: ServerSpec): void {
+  const { image, archon, script } = spec.source ?? {};
+  const asked = [
+    ...Object.entries({ image, archon, script }).flatMap(([name, given]) =>
+      given ? [`source/${name}`] : [],
+    ),
+    ...CLUSTER_ONLY.filter((name) => spec[name] !== undefined),
+    ...(spec.limits.drain === undefined ? [] : ['limits/drain']),
+  ];
+  if (asked.length === 0) return;
+  throw new BerthError('not-allowed', `${asked.join(', ')}: only a gateway in a cluster can do that`, {
+    fields: asked.map((name) => ({ pointer: `/${name}`, detail: 'needs a cluster' })),
+    hint: 'Leave it out, or run Berth in a Kubernetes cluster.',
+  });
 }
 
 function planPackage(spec: ServerSpec, templates: TemplateCatalogue, gates: Gates): PackagePlan {

@@ -6,6 +6,7 @@ import { remoteSchema } from './remote-spec.ts';
 import type { SecretReference } from './secret-reference.ts';
 import { parseSecretReference, toReference } from './secret-reference.ts';
 import { deriveRemoteName, deriveServerName, isServerName } from './server-name.ts';
+import { archonSchema, imageSchema, scriptSchema, secretKeySchema, workloadFields } from './workload-spec.ts';
 
 const version = z
   .string()
@@ -37,10 +38,13 @@ const source = z
     npm: packageOf(npmName).optional(),
     pypi: packageOf(pypiName).optional(),
     remote: remoteSchema.optional(),
+    image: imageSchema.optional(),
+    archon: archonSchema.optional(),
+    script: scriptSchema.optional(),
   })
   .refine(
     (given) => Object.values(given).filter((one) => one !== undefined).length === 1,
-    'needs exactly one of npm, pypi and remote',
+    'needs exactly one of npm, pypi, remote, image, archon and script',
   );
 
 const envName = z
@@ -54,11 +58,17 @@ const value = z
   .max(32 * 1024)
   .regex(noNul, 'may not contain a NUL character');
 
-const REFERENCE = 'must be a reference: env:NAME, file:/absolute/path, {"fromEnv": …} or {"fromFile": …}';
+const REFERENCE =
+  'must be a reference: env:NAME, file:/absolute/path, {"fromEnv": …} or {"fromFile": …}; in a cluster secret:NAME/KEY or {"fromSecret": {"name": …, "key": …}}';
 
 const secret = z
   .union(
-    [z.string(), z.strictObject({ fromEnv: z.string() }), z.strictObject({ fromFile: z.string() })],
+    [
+      z.string(),
+      z.strictObject({ fromEnv: z.string() }),
+      z.strictObject({ fromFile: z.string() }),
+      z.strictObject({ fromSecret: secretKeySchema }),
+    ],
     REFERENCE,
   )
   .transform((given, context): SecretReference => {
@@ -89,6 +99,8 @@ const limits = z.strictObject({
   subscriptions: z.int().min(1).max(100_000).optional(),
   eofGrace: grace.optional(),
   termGrace: grace.optional(),
+  /** In a cluster: how long a replica that is to go waits for its sessions to end. */
+  drain: milliseconds.optional(),
 });
 
 const health = z.strictObject({
@@ -126,6 +138,7 @@ const specSchema = z
     limits: limits.default({}),
     // Without a default: the specifications that older gateways have stored do not have it.
     health: health.optional(),
+    ...workloadFields,
   })
   .superRefine((spec, context) => {
     const fault = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
@@ -139,6 +152,9 @@ const specSchema = z
       for (const field of PROGRAM_FIELDS)
         if (!isEmpty(spec[field])) fault([field], 'is nothing that a remote server can be given');
   });
+
+/** The ways in which a specification may say where its program comes from. */
+export type SourceSpec = z.infer<typeof source>;
 
 /** What only a program that is started here can be given. */
 const PROGRAM_FIELDS = ['bin', 'args', 'env', 'secrets'] as const;
@@ -160,7 +176,16 @@ export function parseServerSpec(input: unknown): ServerSpec {
 
 function nameOf(given: z.infer<typeof source> | undefined): string {
   if (given?.remote) return deriveRemoteName(new URL(given.remote.url));
+  if (given?.archon) return 'archon';
+  if (given?.image) return deriveServerName(given.image.image.replace(/(:[^/]*)?(@.*)?$/, ''));
+  if (given?.script) throw nameless();
   return deriveServerName(given?.npm?.name ?? given?.pypi?.name ?? '');
+}
+
+function nameless(): BerthError {
+  return new BerthError('bad-input', 'a script has no name of its own', {
+    fields: [{ pointer: '/name', detail: 'is required for a script' }],
+  });
 }
 
 /** True when both ask for the same; the order of members does not count. */

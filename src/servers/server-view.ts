@@ -9,11 +9,26 @@ import type { TimedStartEvent } from './start-log.ts';
 
 export type ServerState = 'stopped' | 'pending' | 'starting' | 'running' | 'failed';
 
-/** The state as a person sees it: a server that runs and fails its health checks is `degraded`. */
-export type StatusState = ServerState | 'degraded';
+/** On one machine, a server that runs and fails its health checks is `degraded`. */
+type LocalState = ServerState | 'degraded';
+
+/** The state as a person sees it; `scaling` and `unknown` are states of replicas in a cluster. */
+export type StatusState = LocalState | 'scaling' | 'unknown';
+
+export const STATUS_STATES = [
+  'stopped',
+  'pending',
+  'starting',
+  'running',
+  'scaling',
+  'degraded',
+  'failed',
+  'unknown',
+] as const satisfies readonly StatusState[];
 
 export interface Endpoint {
-  readonly transport: 'streamable-http' | 'sse' | 'websocket';
+  /** `unknown`: of a program that Berth did not make. */
+  readonly transport: 'streamable-http' | 'sse' | 'websocket' | 'unknown';
   readonly url: string;
 }
 
@@ -24,7 +39,13 @@ export interface ServerStatus {
   readonly message: string;
   readonly hint?: string;
   readonly failure?: FailureRecord;
-  readonly replicas: { readonly desired: number; readonly ready: number };
+  readonly replicas: {
+    readonly desired: number;
+    readonly ready: number;
+    /** In a cluster: ready for long enough, and made of the newest specification. */
+    readonly available?: number;
+    readonly updated?: number;
+  };
   /** `healthy`: its newest handshake came through, at its start or in a check. */
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
   readonly lastCheck?: HealthCheckView;
@@ -43,11 +64,22 @@ export interface ServerStatus {
   /** Phases of the newest start, with their milliseconds. */
   readonly phases: readonly { readonly phase: string; readonly ms: number }[];
   readonly endpoints: readonly Endpoint[];
+  /** In a cluster. */
+  readonly conditions?: readonly ConditionView[];
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   readonly startedAt?: string;
   readonly stoppedAt?: string;
   readonly lastActivity?: string;
+}
+
+export interface ConditionView {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly lastUpdate?: string;
 }
 
 /** Its failure stands beside it. */
@@ -65,7 +97,10 @@ export type HealthView = Pick<
 export interface ServerView {
   readonly name: string;
   readonly id: string;
-  readonly spec: ServerSpec;
+  /** Absent where Berth did not make the server. */
+  readonly spec?: ServerSpec;
+  /** `false`: a workload of the cluster that Berth found and did not make. */
+  readonly managed?: false;
   readonly status: ServerStatus;
 }
 
@@ -79,7 +114,7 @@ export interface ViewInput {
   readonly publicUrl: string;
 }
 
-const REASON: Readonly<Record<StatusState, string>> = {
+const REASON: Readonly<Record<LocalState, string>> = {
   stopped: 'Stopped',
   pending: 'WaitingForTurn',
   starting: 'Starting',
@@ -108,10 +143,10 @@ export function viewHealth({
   record,
   state,
   health,
-}: Pick<ViewInput, 'record' | 'state' | 'health'>): HealthView {
+}: Pick<ViewInput, 'record' | 'state' | 'health'>): HealthView & { readonly state: LocalState } {
   const last = state === 'running' ? health.last : undefined;
   const failed = state === 'failed' ? record.failure : last?.failure;
-  const shown = last && health.degraded ? 'degraded' : state;
+  const shown: LocalState = last && health.degraded ? 'degraded' : state;
   return {
     state: shown,
     health: failed ? 'unhealthy' : state === 'running' ? 'healthy' : 'unknown',
@@ -159,7 +194,7 @@ function viewReport(report: HandshakeReport): Partial<ServerStatus> {
   };
 }
 
-function messageOf(record: ServerRecord, state: StatusState): string {
+function messageOf(record: ServerRecord, state: LocalState): string {
   switch (state) {
     case 'stopped':
       return `${record.name} is stopped`;

@@ -30,6 +30,8 @@ export interface UpstreamCall {
   cancelled?(): void;
   /** A notification that came on the call's own stream, where the channel has such streams; true when it is the call's. */
   said?(message: ClientMessage): boolean;
+  /** A request that came on the call's own stream; true when the call takes it. */
+  asked?(request: ServerRequest): boolean;
 }
 
 /** A request from the server, under the id that the client sees. */
@@ -259,7 +261,7 @@ export class Upstream {
       case 'error':
         return this.#answer(bytes, envelope);
       case 'request':
-        return this.#serverRequest(bytes, envelope);
+        return this.#serverRequest({ bytes, envelope }, call);
       case 'notification':
         return this.#notification({ bytes, envelope }, call);
     }
@@ -281,8 +283,9 @@ export class Upstream {
     }
   }
 
-  #serverRequest(bytes: Buffer, envelope: Envelope): void {
-    const message = { bytes, envelope };
+  /** `call`: our id of the call on whose own stream it came. */
+  #serverRequest(message: ClientMessage, call: string | undefined): void {
+    const { bytes, envelope } = message;
     const raw = rawId(message);
     const [member] = this.#choose(this.#members, 'request', message);
     if (!member) {
@@ -304,7 +307,9 @@ export class Upstream {
     if (rawToken !== undefined)
       edits.push({ start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text: String(id) });
     edits.sort((a, b) => a.start - b.start);
-    member.serverRequest({ id, parts: applyEdits(bytes, edits), message });
+    const request = { id, parts: applyEdits(bytes, edits), message };
+    if (call !== undefined && this.#calls.get(Number(call))?.asked?.(request)) return;
+    member.serverRequest(request);
   }
 
   /** `call`: our id of the call on whose own stream it came. */

@@ -146,6 +146,17 @@ const healthSchema = z.strictObject({
   failures: integer(3, 1, 100).describe('Failed checks in a row after which a server counts as degraded.'),
 });
 
+const NAME_EXPECTED = 'a name of lower-case letters, digits and dashes';
+const nameSchema = z.string(NAME_EXPECTED).regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, NAME_EXPECTED);
+
+const serversSchema = z.strictObject({
+  namespace: nameSchema
+    .optional()
+    .describe(
+      'In a cluster: the namespace of the servers; the name of the installation with -servers unless given.',
+    ),
+});
+
 const usageSchema = z.strictObject({
   keepDays: integer(90, 1, 3_650).describe('Days for which the use of each server is kept, today included.'),
 });
@@ -158,6 +169,14 @@ export const settingsSchema = z.strictObject({
   publicUrl: publicUrlSchema
     .optional()
     .describe('URL under which clients reach Berth; printed URLs are built from it.'),
+  runtime: oneOf(['local', 'kubernetes', 'auto'], 'local').describe(
+    'Where servers run: as processes of this machine, or as pods. auto: as pods where Berth itself is one.',
+  ),
+  release: nameSchema.default('berth').describe('In a cluster: the name of the installation.'),
+  servers: serversSchema.prefault({}),
+  metricsPort: integer(0, 0, 65_535).describe(
+    'Second TCP port, for probes of the platform without a key (/livez, /readyz); 0 for none.',
+  ),
   dataDir: z
     .string('a path')
     .min(1, 'a path')
@@ -173,6 +192,11 @@ export const settingsSchema = z.strictObject({
     'Least severity to log.',
   ),
   logFormat: oneOf(['json', 'text'], 'json').describe('One JSON object or one line of text per entry.'),
+  sealKeys: z
+    .string('a path')
+    .min(1, 'a path')
+    .default('/etc/berth/keys/seal-keys.json')
+    .describe('In a cluster: file of the keys that seal session ids, the same for every gateway.'),
   keys: list(keySchema, KEY_EXPECTED).describe(
     'API keys as name and SHA-256 hash, beside those of: berth key add.',
   ),

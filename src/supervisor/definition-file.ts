@@ -9,6 +9,16 @@ export interface SupervisorConfig {
   /** Absolute; one supervisor per folder. */
   readonly dataDir: string;
   readonly servers: readonly ServerDefinition[];
+  /** Processes are started in another container, by the `berth-spawn` that listens at this socket. */
+  readonly spawn?: { readonly socket: string };
+  /** File that says how the supervisor fares, for `berth-spawn probe`. */
+  readonly status?: string;
+  /** The container's termination message, which says the same. */
+  readonly terminationLog?: string;
+  /** Where its remote servers may be although they are not public: the program beside it in its pod. */
+  readonly remote?: { readonly allowedHosts: readonly string[] };
+  /** Milliseconds that sessions get to end by themselves when the supervisor is told to end. */
+  readonly drain: number;
 }
 
 const absolute = z.string().refine(isAbsolute, 'must be an absolute path');
@@ -27,25 +37,51 @@ const limits = z
     termGrace: whole,
   })
   .partial();
-const definition = z.strictObject({
-  id: z.uuid(),
-  name: z.string().min(1),
-  launch: z.strictObject({
-    file: absolute,
-    args: z.array(z.string()),
-    env: z.record(z.string(), z.string()),
-    cwd: absolute,
-  }),
-  isolation: z.enum(['session', 'principal', 'shared', 'call']),
-  sessions: z.enum(['minted', 'none']),
-  eras: z
-    .array(z.enum(['legacy', 'modern']))
-    .min(1)
-    .optional(),
-  limits: limits.default({}),
-  secrets: z.array(z.string()).default([]),
+const launch = z.strictObject({
+  file: absolute,
+  args: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+  cwd: absolute,
 });
-const config = z.strictObject({ dataDir: absolute, servers: z.array(definition) });
+const remote = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  transport: z.enum(['streamable-http', 'sse', 'auto']),
+  headers: z.record(z.string(), z.string()).default({}),
+  headerFiles: z
+    .record(z.string(), z.strictObject({ file: absolute, scheme: z.string().optional() }))
+    .optional(),
+});
+const definition = z
+  .strictObject({
+    id: z.uuid(),
+    name: z.string().min(1),
+    launch: launch.optional(),
+    remote: remote.optional(),
+    isolation: z.enum(['session', 'principal', 'shared', 'call']),
+    sessions: z.enum(['minted', 'none']),
+    eras: z
+      .array(z.enum(['legacy', 'modern']))
+      .min(1)
+      .optional(),
+    limits: limits.default({}),
+    secrets: z.array(z.string()).default([]),
+    secretFiles: z.record(z.string(), absolute).optional(),
+  })
+  .refine((given) => (given.launch === undefined) !== (given.remote === undefined), {
+    message: 'needs exactly one of launch and remote',
+    path: ['launch'],
+    // Said beside whatever else is wrong, as what to run is what matters most.
+    when: ({ value }) => typeof value === 'object' && value !== null,
+  });
+const config = z.strictObject({
+  dataDir: absolute,
+  servers: z.array(definition),
+  spawn: z.strictObject({ socket: absolute }).optional(),
+  status: absolute.optional(),
+  terminationLog: absolute.optional(),
+  remote: z.strictObject({ allowedHosts: z.array(z.string()) }).optional(),
+  drain: whole.default(0),
+});
 
 /** Reads the file at `path`. Rejects with `bad-setting`, naming the fields at fault. */
 export async function readSupervisorConfig(path: string): Promise<SupervisorConfig> {
@@ -58,15 +94,20 @@ export async function readSupervisorConfig(path: string): Promise<SupervisorConf
       })),
     });
   }
-  const { dataDir, servers } = read.data;
+  const { servers, ...rest } = read.data;
   return {
-    dataDir,
-    servers: servers.map(({ eras, ...one }) => ({
-      ...one,
-      limits: withDefaults(one.limits),
-      ...(eras && { eras }),
-    })),
+    ...(withoutUndefined(rest) as Omit<SupervisorConfig, 'servers'>),
+    servers: servers.map((one) => ({ ...toDefinition(one), limits: withDefaults(one.limits) })),
   };
+}
+
+/** The schema has seen to it that exactly one of launch and remote is there. */
+function toDefinition(read: z.infer<typeof definition>): ServerDefinition {
+  return withoutUndefined(read) as unknown as ServerDefinition;
+}
+
+function withoutUndefined(given: object): object {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 async function readJson(path: string): Promise<unknown> {
@@ -78,6 +119,5 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 function withDefaults(given: z.infer<typeof limits>): ServerLimits {
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...DEFAULT_LIMITS, ...Object.fromEntries(set) };
+  return { ...DEFAULT_LIMITS, ...withoutUndefined(given) };
 }

@@ -3,33 +3,59 @@
  * Gateways come, go and are killed; sessions live on here.
  */
 import { mkdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { createLinkServer } from '../link/link-server.ts';
 import { listenUnixSocket } from '../link/unix-socket.ts';
-import { createLocalHost } from '../runtimes/local-host.ts';
+import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
+import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { lockDataFolder } from './data-folder.ts';
-import { readSupervisorConfig } from './definition-file.ts';
+import { readSupervisorConfig, type SupervisorConfig } from './definition-file.ts';
+import type { StartProcess } from './process.ts';
 import { createProcessTable } from './process-table.ts';
+import { spawnRemote } from './spawn-process.ts';
+import { type SupervisorHealth, watchHealth } from './supervisor-health.ts';
 import { sweepOrphans } from './sweep.ts';
 
 export interface RunningSupervisor {
-  /** Ends sessions, processes and connections. Idempotent; `force` begins with SIGKILL. */
+  /** Ends sessions (after the time that they have to end by themselves), processes and connections. Idempotent; `force` begins with SIGKILL. */
   close(options?: { readonly force: boolean }): Promise<void>;
 }
+
+/** Milliseconds between looks at what is left while draining. */
+const DRAIN_LOOK = 250;
 
 /** Serves the servers of the configuration at `config` on the unix socket `socket`. Rejects with what is wrong. */
 export async function runSupervisor(options: {
   readonly socket: string;
   readonly config: string;
 }): Promise<RunningSupervisor> {
-  const { dataDir, servers } = await readSupervisorConfig(options.config);
+  const config = await readSupervisorConfig(options.config);
+  const health = watchHealth(config, systemClock);
+  try {
+    return await serve(options.socket, config, health);
+  } catch (error) {
+    health.close(toBerthError(error));
+    throw error;
+  }
+}
+
+async function serve(
+  socket: string,
+  config: SupervisorConfig,
+  health: SupervisorHealth,
+): Promise<RunningSupervisor> {
+  const { dataDir, servers, spawn, drain } = config;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const table = createProcessTable();
   const lock = await lockDataFolder(dataDir, table);
-  const host = createLocalHost({ owner: lock.owner, table });
+  const start =
+    spawn && ((...[launch, how]: Parameters<StartProcess>) => spawnRemote(launch, { ...how, ...spawn }));
+  const remote = createRemotePolicy(config.remote?.allowedHosts ?? []);
+  const host = createLocalHost({ owner: lock.owner, table, remote, ...(start && { start }) });
   const links = createLinkServer(host.supervisor);
   const end = async (force: boolean): Promise<void> => {
     await host.close({ force });
@@ -39,13 +65,17 @@ export async function runSupervisor(options: {
   try {
     await sweepOrphans(lock.owner.folder, { table, clock: systemClock });
     for (const server of servers) host.define(server);
-    const listener = await listenUnixSocket(options.socket, (stream) => links.serve(stream));
+    const listener = await listenUnixSocket(socket, (stream) => links.serve(stream));
+    health.serving(host);
     const killNow = (): void => host.killNow();
     process.once('exit', killNow);
     return {
       close: async ({ force } = { force: false }) => {
+        health.draining();
+        if (!force) await drained(host, servers, drain);
         listener.close();
         await end(force);
+        health.close();
         process.off('exit', killNow);
       },
     };
@@ -53,6 +83,16 @@ export async function runSupervisor(options: {
     await end(true);
     throw error;
   }
+}
+
+/** Gateways may come and go meanwhile; resolves when no session and no call is left, or the time is up. */
+async function drained(host: LocalHost, servers: SupervisorConfig['servers'], ms: number): Promise<void> {
+  const isUsed = (): boolean =>
+    servers.some(({ id }) =>
+      host.sessions(id).some(({ kind, callsInFlight }) => kind === 'session' || callsInFlight > 0),
+    );
+  const end = systemClock.now() + ms;
+  while (systemClock.now() < end && isUsed()) await sleep(DRAIN_LOOK);
 }
 
 /** Runs until SIGTERM or SIGINT; a second signal hurries. */

@@ -4,7 +4,12 @@ import { BerthError } from '../errors.ts';
 import { RelayProcess } from '../sessions/lanes/modern/relay-process.ts';
 import type { ServingProcess } from '../sessions/lanes/modern/serving.ts';
 import { UpgradeProcess } from '../sessions/lanes/upgrade/process.ts';
-import { clientInfoOf, rawCapabilities, toLegacyCapabilities } from '../sessions/lanes/upgrade/requests.ts';
+import {
+  clientInfoOf,
+  rawCapabilities,
+  taskIdOf,
+  toLegacyCapabilities,
+} from '../sessions/lanes/upgrade/requests.ts';
 import type { Interactive } from '../sessions/lanes/upgrade/turns.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import { Upstream, type UpstreamMember } from '../sessions/upstream.ts';
@@ -67,7 +72,7 @@ export class ModernProcesses {
     const capabilities = isolation === 'shared' ? '{}' : this.#capabilities(message);
     const identity = this.speaksModern ? owner : `${owner}\n${capabilities}`;
     const key = once ? `${++this.#count}\n${owner}` : identity;
-    const known = this.#held.get(key);
+    const known = this.#withTask(owner, message) ?? this.#held.get(key);
     if (known) {
       known.idleSince = undefined;
       return known.process;
@@ -93,6 +98,16 @@ export class ModernProcesses {
     const all = [...this.#held.values()];
     this.#held.clear();
     await Promise.all(all.map(({ process }) => process.stop(options)));
+  }
+
+  /** Where the task runs that a request is about. */
+  #withTask(owner: string, message: ClientMessage): Held | undefined {
+    if (!message.envelope.method.startsWith('tasks/')) return undefined;
+    const task = taskIdOf(message);
+    if (task === undefined) return undefined;
+    for (const held of this.#held.values())
+      if (held.principal === owner && held.process.hasTask?.(task)) return held;
+    return undefined;
   }
 
   #start(capabilities: string, clientInfo: string | undefined): ServingProcess {

@@ -2,8 +2,10 @@
 import type { ServerProcess } from './server-process.ts';
 
 /** A process as the registry needs it. */
-export interface RegisteredProcess extends Pick<ServerProcess, 'pid' | 'exit' | 'stop'> {
+export interface RegisteredProcess extends Pick<ServerProcess, 'stop'> {
   readonly ended: Promise<void>;
+  /** SIGKILL, as far as that can be done at once. */
+  killNow(): void;
 }
 
 export interface ProcessRegistry {
@@ -12,7 +14,7 @@ export interface ProcessRegistry {
   readonly live: number;
   /** Ends them all at the same time; also those that are added while it runs. Resolves when nothing is left. */
   endAll(options?: { readonly force?: boolean }): Promise<void>;
-  /** SIGKILL to every process group, at once: the last resort of a program that cannot wait (an `exit` handler). */
+  /** SIGKILL to every process, at once: the last resort of a program that cannot wait (an `exit` handler). */
   killNow(): void;
 }
 
@@ -35,8 +37,7 @@ export function createProcessRegistry(): ProcessRegistry {
       }
     },
     killNow() {
-      // Once its leader has been reaped the number of a group may be another's: the sweep of the next start sees to the rest.
-      for (const { pid, exit } of all) if (!exit) killGroup(pid);
+      for (const one of all) one.killNow();
     },
   };
 }

@@ -12,12 +12,15 @@ export function toSpawnError(launch: Launch, cause: unknown): BerthError {
 }
 
 function hintFor(code: string, launch: Launch): string {
+  return code === 'ENOENT' ? missingHint(launch) : systemHint(code, launch.file);
+}
+
+/** What to do about an error of the system other than `ENOENT`. */
+export function systemHint(code: string, file: string): string {
   switch (code) {
-    case 'ENOENT':
-      return missingHint(launch);
     case 'EACCES':
     case 'ENOEXEC':
-      return `Make ${launch.file} an executable program (mode +x, on a file system that allows it).`;
+      return `Make ${file} an executable program (mode +x, on a file system that allows it).`;
     case 'EMFILE':
     case 'ENFILE':
       return 'Too many open files: raise the limit (ulimit -n), or end sessions that are no longer used.';

@@ -45,6 +45,9 @@ export interface SpawnOptions {
   readonly registry?: ProcessRegistry;
 }
 
+/** Starts processes, here or elsewhere. Rejects as {@link spawnProcess} does. */
+export type StartProcess = (launch: Launch, options: SpawnOptions) => Promise<LocalProcess>;
+
 /** How long after its exit a process's last stderr bytes are waited for. */
 const LAST_WORDS_MS = 250;
 const KERNEL_MS = 1_000;
@@ -142,6 +145,11 @@ class ChildServerProcess implements LocalProcess {
     const { stdin, stdout, stderr } = this.#child;
     for (const stream of [stdin, stdout, stderr]) stream.destroy();
     return this.#exit ?? { code: null, signal: null };
+  }
+
+  killNow(): void {
+    // Once its leader has been reaped the number of a group may be another's: the sweep of the next start sees to the rest.
+    if (!this.#exit) killGroup(this.pid);
   }
 
   #exitedWith(exit: ProcessExit): void {

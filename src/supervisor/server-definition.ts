@@ -47,6 +47,15 @@ export interface RemoteTarget {
   readonly transport: 'streamable-http' | 'sse' | 'auto';
   /** With their values: secret. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Further ones, whose values are read from files for each connection. */
+  readonly headerFiles?: Readonly<Record<string, HeaderFile>>;
+}
+
+/** Where the value of a header is; the scheme stands before it. */
+export interface HeaderFile {
+  /** Absolute. */
+  readonly file: string;
+  readonly scheme?: string;
 }
 
 /** What is run, or where it is. */
@@ -68,4 +77,6 @@ interface DefinedServer {
   readonly limits: ServerLimits;
   /** Secret values, to be scrubbed from stderr and errors. */
   readonly secrets: readonly string[];
+  /** Further variables of its processes, whose values are read from these files at each start and are secret. */
+  readonly secretFiles?: Readonly<Record<string, string>>;
 }

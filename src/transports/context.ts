@@ -16,6 +16,8 @@ export interface ServedServer {
   readonly sessions: 'minted' | 'none';
   /** Why it cannot be called; undefined while it can. */
   readonly failure?: BerthError;
+  /** Set while it cannot be called and soon can: resolves when to look again, rejects with BerthError or the signal's reason. */
+  readonly awaited?: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface Directory {
@@ -23,10 +25,21 @@ export interface Directory {
   find(name: string): ServedServer | undefined;
 }
 
+/** A replica, and the way to it. */
+export interface Route {
+  readonly replica: string;
+  readonly link: Link;
+  /** The next best choice, for when this one takes no more sessions; absent where there is only one. */
+  readonly next?: () => Route | undefined;
+}
+
 /** Chooses the replica that serves a conversation. */
 export interface Router {
-  /** The replica for something new under an affinity key; undefined when none is ready. */
-  route(server: string, affinity: string): { readonly replica: string; readonly link: Link } | undefined;
+  /**
+   * The replica for something new under an affinity key; undefined when none is ready. `session`: the key is that of a new session,
+   * which may go anywhere.
+   */
+  route(server: string, affinity: string, kind?: 'session'): Route | undefined;
   /** The link to a named replica; undefined when it is gone. */
   replica(server: string, replica: string): Link | undefined;
 }

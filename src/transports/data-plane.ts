@@ -1,14 +1,15 @@
 /** The door of the data plane: `/servers/{name}/…` from a raw HTTP request to its transport, guarded on the way. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { BerthError, toBerthError } from '../errors.ts';
 import { BodyError } from './client-body.ts';
-import type { DataPlane, ServedServer } from './context.ts';
+import type { Caller, DataPlane, ServedServer } from './context.ts';
+import type { HttpRequest } from './http-request.ts';
 import { rpcErrorText, sendRpcError } from './rpc-error.ts';
 import { handleSse, handleSseMessage } from './sse.ts';
 import { handleStreamableHttp } from './streamable-http.ts';
-import { createWebSocketFront, type WebSocketFront } from './websocket.ts';
+import { createWebSocketFront, type WebSocketFront, type WebSocketUpgrade } from './websocket.ts';
 
 const PREFIX = '/servers/';
 
@@ -35,34 +36,92 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
     handle: (request, response) => {
       const target = parse(request.url ?? '');
       if (!target) return false;
-      try {
-        dispatch(plane, target, request, response);
-      } catch (error) {
-        refuse(plane, request, response, error);
-      }
+      const fail = (error: unknown): void => refuse(plane, request, response, error);
+      enter(plane, target, {
+        request,
+        client: response,
+        serve: (entered) => dispatch(plane, target, { request, response, ...entered }),
+        fail,
+      });
       return true;
     },
     upgrade: (request, socket, head) => {
       const target = parse(request.url ?? '');
       if (!target) return false;
-      upgrade(plane, websockets, { target, request, socket, head });
+      enter(plane, target, {
+        request,
+        client: socket,
+        serve: (entered) => upgrade(websockets, target, { request, socket, head, ...entered }),
+        fail: (thrown) => {
+          const error = toBerthError(thrown);
+          plane.onError(error, request);
+          refuseUpgrade(socket, error);
+        },
+      });
       return true;
     },
     close: () => websockets.close(),
   };
 }
 
-function dispatch(
-  plane: DataPlane,
-  target: Target,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
-  plane.guard.checkHost(request);
-  plane.guard.checkOrigin(request);
-  const principal = plane.guard.principalOf(request);
-  const server = serverOf(plane, target.name);
-  const http = { request, response, server, principal };
+interface Entered {
+  readonly server: ServedServer;
+  readonly principal: Caller;
+}
+
+interface Entrance {
+  readonly request: IncomingMessage;
+  /** Closes when the client leaves. */
+  readonly client: Writable;
+  readonly serve: (entered: Entered) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Lets a request in that may come in, at once or when its server is there. */
+function enter(plane: DataPlane, { name }: Target, { request, client, serve, fail }: Entrance): void {
+  try {
+    plane.guard.checkHost(request);
+    plane.guard.checkOrigin(request);
+    const principal = plane.guard.principalOf(request);
+    const arrived = (): void => serve({ server: serverOf(plane, name), principal });
+    const awaited = plane.directory.find(name)?.awaited;
+    if (!awaited) return arrived();
+    awaitServer(awaited, client).then((left) => {
+      if (!left) attempt(arrived, fail);
+    }, fail);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Resolves with whether the client has left meanwhile; then nothing is to be answered. */
+async function awaitServer(
+  awaited: NonNullable<ServedServer['awaited']>,
+  client: Writable,
+): Promise<boolean> {
+  const leaving = new AbortController();
+  const leave = (): void => leaving.abort();
+  client.once('close', leave);
+  try {
+    await awaited(leaving.signal);
+  } catch (error) {
+    if (!leaving.signal.aborted) throw error;
+  } finally {
+    client.off('close', leave);
+  }
+  return leaving.signal.aborted;
+}
+
+function attempt(serve: () => void, fail: (error: unknown) => void): void {
+  try {
+    serve();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function dispatch(plane: DataPlane, target: Target, http: HttpRequest): void {
+  const { response } = http;
   switch (target.action) {
     case 'mcp':
       return handleStreamableHttp(plane, http);
@@ -89,29 +148,9 @@ function serverOf(plane: DataPlane, name: string): ServedServer {
   return server;
 }
 
-interface UpgradeRequest {
-  readonly target: Target;
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-}
-
-function upgrade(
-  plane: DataPlane,
-  websockets: WebSocketFront,
-  { target, request, socket, head }: UpgradeRequest,
-): void {
-  try {
-    plane.guard.checkHost(request);
-    plane.guard.checkOrigin(request);
-    const principal = plane.guard.principalOf(request);
-    if (target.action !== 'ws') throw new BerthError('not-found', 'only /ws speaks WebSocket');
-    websockets.upgrade({ request, socket, head, server: serverOf(plane, target.name), principal });
-  } catch (thrown) {
-    const error = toBerthError(thrown);
-    plane.onError(error, request);
-    refuseUpgrade(socket, error);
-  }
+function upgrade(websockets: WebSocketFront, { action }: Target, request: WebSocketUpgrade): void {
+  if (action !== 'ws') throw new BerthError('not-found', 'only /ws speaks WebSocket');
+  websockets.upgrade(request);
 }
 
 /** Answers an upgrade that is refused; there is no response object for one. */

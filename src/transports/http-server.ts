@@ -38,12 +38,15 @@ export interface HttpServerOptions {
 export interface HttpFront {
   readonly server: Server;
   listen(port: number, host: string): Promise<{ readonly port: number; readonly address: string }>;
+  /** Stops listening, and resolves when no POST is in flight any more, after `ms` at the latest. */
+  drain(ms: number): Promise<void>;
   /** Stops listening and ends open connections; resolves when all are gone. Idempotent. */
   close(): Promise<void>;
 }
 
 export function createHttpFront(options: HttpServerOptions): HttpFront {
   const { dataPlane, control, before } = options;
+  const posts = new InFlight();
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT,
@@ -57,6 +60,7 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     (request, response) => {
+      if (request.method === 'POST') posts.add(response);
       if (before?.(request, response) === true) return;
       if (!dataPlane.handle(request, response)) control(request, response);
     },
@@ -74,11 +78,40 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
   return {
     server,
     listen: (port, host) => listen(server, port, host),
+    drain: async (ms) => {
+      server.close();
+      server.closeIdleConnections();
+      await posts.over(ms);
+    },
     close: () => {
       closing ??= close(server, dataPlane);
       return closing;
     },
   };
+}
+
+/** Responses that are not over. */
+class InFlight {
+  readonly #responses = new Set<ServerResponse>();
+  #empty: () => void = () => {};
+
+  add(response: ServerResponse): void {
+    this.#responses.add(response);
+    response.once('close', () => {
+      this.#responses.delete(response);
+      if (this.#responses.size === 0) this.#empty();
+    });
+  }
+
+  /** Resolves when there are none, after `ms` at the latest. */
+  async over(ms: number): Promise<void> {
+    if (this.#responses.size === 0) return;
+    const over = Promise.withResolvers<void>();
+    this.#empty = over.resolve;
+    const timer = setTimeout(over.resolve, ms);
+    await over.promise;
+    clearTimeout(timer);
+  }
 }
 
 function listen(server: Server, port: number, host: string): Promise<{ port: number; address: string }> {

@@ -20,25 +20,28 @@ export interface PostReaderOptions {
   /** Event streams open with an event that has only an id. */
   readonly primed: boolean;
   /** Set for `initialize`: the session that its result opens. */
-  readonly sessionId?: string;
+  readonly sessionId?: () => string;
 }
 
 export class PostReader implements StreamReader {
   readonly #options: PostReaderOptions;
   readonly #cancelTimer: Cancel;
-  #stream = 0;
+  /** Set once the call was taken: a refusal can be told only before the head. */
+  #stream: number | undefined;
+  #late = false;
   #source: EventSource | undefined;
   #over = false;
   attachment: Attachment | undefined;
 
   constructor(options: PostReaderOptions) {
     this.#options = options;
-    this.#cancelTimer = options.clock.after(PLAIN_WITHIN, () => this.#open());
+    this.#cancelTimer = options.clock.after(PLAIN_WITHIN, () => this.#tooLate());
     options.response.on('close', () => this.#left());
   }
 
   accepted(stream: number): void {
     this.#stream = stream;
+    if (this.#late) this.#open();
   }
 
   refused(error: BerthError): void {
@@ -51,7 +54,7 @@ export class PostReader implements StreamReader {
     if (this.#source === undefined && this.#options.plain && event.kind === 'answer')
       return this.#answerPlain(event);
     this.#open();
-    this.#source?.send(event, this.#stream, this.#credit);
+    this.#source?.send(event, this.#stream ?? 0, this.#credit);
   }
 
   end(reason: ReaderEnd): void {
@@ -86,6 +89,11 @@ export class PostReader implements StreamReader {
     this.refused(error);
   }
 
+  #tooLate(): void {
+    this.#late = true;
+    if (this.#stream !== undefined) this.#open();
+  }
+
   #open(): void {
     if (this.#over || this.#source) return;
     this.#cancelTimer();
@@ -93,9 +101,9 @@ export class PostReader implements StreamReader {
     this.#source = new EventSource(
       response,
       clock,
-      sessionId === undefined ? {} : { 'Mcp-Session-Id': sessionId },
+      sessionId === undefined ? {} : { 'Mcp-Session-Id': sessionId() },
     );
-    if (primed) this.#source.prime(this.#stream, 0);
+    if (primed) this.#source.prime(this.#stream ?? 0, 0);
   }
 
   #answerPlain(event: StreamEvent): void {
@@ -105,7 +113,7 @@ export class PostReader implements StreamReader {
     const opens = sessionId !== undefined && isResult(event);
     sendPlain(response, event, {
       attachment: this.#credit,
-      ...(opens && { headers: { 'Mcp-Session-Id': sessionId } }),
+      ...(opens && { headers: { 'Mcp-Session-Id': sessionId() } }),
     });
   }
 

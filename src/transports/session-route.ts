@@ -3,11 +3,12 @@ import { BerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
 import type { Caller, DataPlane, ServedServer, SessionClaims } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
+import { openOn } from './opening.ts';
 
 export interface SessionRoute {
   readonly conversation: Conversation;
-  /** The id of a session that is about to be opened. */
-  readonly sealed?: string;
+  /** The id of a session that is about to be opened; to be asked for once it was accepted. */
+  readonly sealed?: () => string;
 }
 
 /** Without sessions every request of a principal goes to the same pool; no id is minted. */
@@ -17,20 +18,28 @@ export function isPooled(server: ServedServer): boolean {
 
 /** For an `initialize`: a new session, unless the request names one. */
 export function openConversation(plane: DataPlane, http: HttpRequest): SessionRoute {
-  const { server, principal, request } = http;
+  const { server, request } = http;
   if (isPooled(server)) return { conversation: pooledConversation(plane, http) };
   if (request.headers['mcp-session-id'] !== undefined) return findConversation(plane, http);
+  return newSession(plane, http);
+}
+
+/** A session under a fresh nonce, on the replica that has most room; throws `busy` without one. */
+export function newSession(
+  plane: DataPlane,
+  { server, principal }: Pick<HttpRequest, 'server' | 'principal'>,
+  delivery?: SessionClaims['delivery'],
+): Required<SessionRoute> {
   const nonce = plane.nextNonce();
-  const route = plane.router.route(server.id, nonce);
+  const route = plane.router.route(server.id, nonce, 'session');
   if (!route) throw new BerthError('busy', 'no replica of this server is ready');
-  const claims = { replica: route.replica, nonce, principal: principal.digest, issuedAt: Date.now() };
-  const conversation = route.link.conversation({
-    server: server.id,
-    kind: 'session',
-    key: nonce,
-    principal: principal.id,
-  });
-  return { conversation, sealed: plane.sealer.seal(server.id, claims) };
+  const target = { server: server.id, kind: 'session', key: nonce, principal: principal.id } as const;
+  const opening = openOn(route, target);
+  const claims = { nonce, principal: principal.digest, issuedAt: Date.now(), ...(delivery && { delivery }) };
+  return {
+    conversation: opening.conversation,
+    sealed: () => plane.sealer.seal(server.id, { ...claims, replica: opening.replica }),
+  };
 }
 
 /** For everything else: the session that the request names; throws `missing-session` or `unknown-session`. */

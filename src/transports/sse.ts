@@ -10,34 +10,18 @@ import type { DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
 import { type HttpRequest, isJson, notAllowed } from './http-request.ts';
 import { sendRpcError } from './rpc-error.ts';
-import { openSealed } from './session-route.ts';
+import { newSession, openSealed } from './session-route.ts';
 
 const DELIVERY = 'single' as const;
 
 /** `GET /servers/{name}/sse`: opens a session that ends with this response. */
 export function handleSse(plane: DataPlane, http: HttpRequest): void {
-  const { request, response, server, principal } = http;
+  const { request, response, server } = http;
   const messagesPath = plane.bridge === undefined ? `/servers/${server.name}/messages` : '/message';
   if (request.method !== 'GET') throw notAllowed(response, 'GET');
-  const nonce = plane.nextNonce();
-  const route = plane.router.route(server.id, nonce);
-  if (!route) throw new BerthError('busy', 'no replica of this server is ready');
-  const { digest } = principal;
-  const claims = {
-    replica: route.replica,
-    nonce,
-    principal: digest,
-    issuedAt: Date.now(),
-    delivery: DELIVERY,
-  };
-  const sealed = plane.sealer.seal(server.id, claims);
-  const conversation = route.link.conversation({
-    server: server.id,
-    kind: 'session',
-    key: nonce,
-    principal: principal.id,
-  });
-  const reader = new SseReader(plane, response, `${plane.pathPrefix}${messagesPath}?sessionId=${sealed}`);
+  const { conversation, sealed } = newSession(plane, http, DELIVERY);
+  const endpoint = (): string => `${plane.pathPrefix}${messagesPath}?sessionId=${sealed()}`;
+  const reader = new SseReader(plane, response, endpoint);
   response.on('close', () => conversation.end(() => {}));
   reader.attachment = conversation.attach({ stream: STANDALONE }, reader, { delivery: DELIVERY });
 }
@@ -99,11 +83,11 @@ export function acceptanceReader(done: (error?: BerthError) => void): StreamRead
 class SseReader implements StreamReader {
   readonly #plane: DataPlane;
   readonly #response: ServerResponse;
-  readonly #endpoint: string;
+  readonly #endpoint: () => string;
   #source: EventSource | undefined;
   attachment: Attachment | undefined;
 
-  constructor(plane: DataPlane, response: ServerResponse, endpoint: string) {
+  constructor(plane: DataPlane, response: ServerResponse, endpoint: () => string) {
     this.#plane = plane;
     this.#response = response;
     this.#endpoint = endpoint;
@@ -112,7 +96,7 @@ class SseReader implements StreamReader {
   accepted(): void {
     if (this.#source) return;
     this.#source = new EventSource(this.#response, this.#plane.clock);
-    this.#source.say('endpoint', this.#endpoint);
+    this.#source.say('endpoint', this.#endpoint());
   }
 
   refused(error: BerthError): void {

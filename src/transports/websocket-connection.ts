@@ -12,6 +12,7 @@ import { hasEnvelope } from './modern/envelope.ts';
 import type { ModernCaller } from './modern/route.ts';
 import { ModernCalls } from './modern/websocket-calls.ts';
 import { rpcErrorText } from './rpc-error.ts';
+import { newSession } from './session-route.ts';
 import { FrameSender } from './websocket-frames.ts';
 import { type WebSocketHost, WebSocketSession } from './websocket-session.ts';
 
@@ -126,13 +127,9 @@ export class WebSocketConnection implements WebSocketHost {
   /** A client that initializes again starts over: some programs probe a connection before they hand it to their client. */
   #open(): void {
     if (this.#session && !this.#session.answered) return;
-    const { server, principal } = this.#caller;
-    const nonce = this.#plane.nextNonce();
-    const link = this.#plane.router.route(server.id, nonce)?.link;
-    if (!link) throw new BerthError('busy', 'no replica of this server is ready');
+    const { conversation } = newSession(this.#plane, this.#caller);
     this.#session?.close();
-    const target = { server: server.id, kind: 'session', key: nonce, principal: principal.id } as const;
-    this.#session = new WebSocketSession(this, link.conversation(target));
+    this.#session = new WebSocketSession(this, conversation);
   }
 
   #ping(): void {

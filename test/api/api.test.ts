@@ -364,6 +364,31 @@ describe('verbs', () => {
     });
   });
 
+  it('restart and scale as far as one machine can', async () => {
+    const { json, host } = await createClient();
+    await json('POST', '/api/v1/servers?wait=ready', everything);
+    const restarted = await json('POST', '/api/v1/servers/everything/restart?wait=ready');
+    expect([restarted.status, restarted.body.status.state]).toEqual([200, 'running']);
+    expect(host.undefined).toHaveLength(1);
+    const path = '/api/v1/servers/everything/scale';
+    const down = await json('POST', path, { replicas: 0 });
+    expect([down.status, down.body.status.state]).toEqual([200, 'stopped']);
+    const up = await json('POST', `${path}?wait=ready`, { replicas: 1 });
+    expect([up.status, up.body.status.state]).toEqual([200, 'running']);
+    const two = await json('POST', path, { replicas: 2 });
+    expect(two).toMatchObject({ status: 403, body: { code: 'not-allowed' } });
+    expect(two.body.hint).toContain('Kubernetes');
+    expect((await json('POST', '/api/v1/servers/nobody/scale', { replicas: 2 })).status).toBe(404);
+  });
+
+  it.each([true, '3', 1.5, -1, 11, null, undefined])('scale to %j is refused', async (replicas) => {
+    const { json } = await createClient();
+    await json('POST', '/api/v1/servers?wait=ready', everything);
+    const { status, body } = await json('POST', '/api/v1/servers/everything/scale', { replicas });
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([{ pointer: '/replicas', detail: 'must be a whole number from 0 to 10' }]);
+  });
+
   it('answer other methods with what is allowed, and other paths with 404', async () => {
     const { send } = await createClient();
     const response = await send('PUT', '/api/v1/servers', {});

@@ -35,8 +35,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['log'],
   api: ['servers', 'templates', 'packages', 'auth', 'log'],
   control: ['servers', 'templates', 'packages', 'log'],
-  cluster: ['runtimes', 'servers', 'link', 'log', ...SUPERVISOR_CONTRACTS],
-  controller: ['servers', 'log'],
+  cluster: ['runtimes', 'servers', 'link', 'jsonrpc', 'log', 'packages/package.ts', ...SUPERVISOR_CONTRACTS],
+  controller: [
+    'cluster',
+    'servers',
+    'templates',
+    'packages',
+    'log',
+    'trees/token.ts',
+    ...SUPERVISOR_CONTRACTS,
+  ],
+  trees: ['log'],
+  installer: ['packages', 'log', ...SUPERVISOR_CONTRACTS],
   cli: ['main.ts', 'gateway.ts', 'auth', 'settings', 'log'],
 };
 
@@ -49,10 +59,10 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^@modelcontextprotocol\//, ['control']],
   [/^commander$/, ['cli']],
   [/^pino$/, ['log']],
-  [/^ws$/, ['transports', 'channels']],
+  [/^ws$/, ['transports', 'channels', 'cluster']],
   [/^yaml$/, ['settings']],
   [/^node:sqlite$/, ['store']],
-  [/^node:child_process$/, ['supervisor', 'packages', 'cli']],
+  [/^node:child_process$/, ['supervisor', 'packages', 'cli', 'installer']],
   [/^(npm|npm-.*|semver|@renovatebot\/.*|@socketregistry\/.*)(\/|$)/, ['packages']],
 ];
 const DATA_PLANE: ReadonlySet<string> = new Set(['jsonrpc', 'channels', 'sessions', 'link', 'transports']);

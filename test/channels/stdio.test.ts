@@ -6,48 +6,23 @@ import { describe, expect, it } from 'vitest';
 import { createStdioChannel } from '../../src/channels/stdio.ts';
 import { type ChannelRig, channelContract, LINE_LIMIT, Recorder } from '../contract/channel.ts';
 import { eventually, fixture } from '../support/local-process.ts';
-
-interface Report {
-  readonly data?: string;
-  readonly blocked?: number;
-  readonly inputEnded?: boolean;
-}
+import { puppetRig } from '../support/puppet-rig.ts';
 
 async function puppet(): Promise<ChannelRig> {
   const child = spawn(process.execPath, [fixture('puppet')], { stdio: ['pipe', 'pipe', 'inherit', 'ipc'] });
   const { stdin, stdout } = child;
   if (!stdin || !stdout) throw new Error('no pipes');
-  const channel = createStdioChannel(stdin, stdout, { maxLineBytes: LINE_LIMIT });
-  const received: string[] = [];
-  let [text, blocked, inputEnded] = ['', 0, false];
   await once(child, 'message');
-  child.on('message', (report: Report) => {
-    blocked = report.blocked ?? blocked;
-    inputEnded ||= report.inputEnded === true;
-    const lines = (text + Buffer.from(report.data ?? '', 'base64').toString('latin1')).split('\n');
-    text = lines.pop() ?? '';
-    for (const line of lines) received.push(Buffer.from(line, 'latin1').toString('utf8'));
-  });
-  return {
-    channel,
-    say: (line) =>
-      child.send({
-        do: 'say',
-        bytes: Buffer.concat([Buffer.from(line), Buffer.from('\n')]).toString('base64'),
-      }),
-    received,
-    pauseServer: () => child.send({ do: 'pause' }),
-    resumeServer: () => child.send({ do: 'resume' }),
-    isServerBlocked: () => blocked > 0,
-    endServer: () => child.send({ do: 'end' }),
-    isInputEnded: () => inputEnded,
+  const channel = createStdioChannel(stdin, stdout, { maxLineBytes: LINE_LIMIT });
+  return puppetRig(channel, {
+    order: (order) => child.send(order),
+    onReport: (take) => child.on('message', take),
     close: async () => {
-      await channel.close();
       if (child.exitCode !== null) return;
       child.kill('SIGKILL');
       await once(child, 'exit');
     },
-  };
+  });
 }
 
 channelContract('stdio', puppet);

@@ -124,8 +124,12 @@ it.each([
 
 it('is one source of several', () => {
   const both = { source: { npm: { name: 'x' }, remote: { url: 'https://mcp.example.com/' } } };
-  expect(faultsOf(both)).toEqual(['/source needs exactly one of npm, pypi and remote']);
-  expect(faultsOf({ source: {} })).toEqual(['/source needs exactly one of npm, pypi and remote']);
+  expect(faultsOf(both)).toEqual([
+    '/source needs exactly one of npm, pypi, remote, image, archon and script',
+  ]);
+  expect(faultsOf({ source: {} })).toEqual([
+    '/source needs exactly one of npm, pypi, remote, image, archon and script',
+  ]);
   expect(faultsOf(remote({ url: 'https://mcp.example.com/', command: 'x' }))).toHaveLength(1);
 });
 

@@ -159,7 +159,7 @@ describe('secrets', () => {
       JSON.stringify(manager.list()) +
       JSON.stringify(manager.startLog('brave-search').events);
     expect(written).not.toContain('canary');
-    expect(server.spec.secrets).toEqual({ BRAVE_API_KEY: { fromEnv: 'BRAVE' } });
+    expect(server.spec?.secrets).toEqual({ BRAVE_API_KEY: { fromEnv: 'BRAVE' } });
   });
 
   it('come from files without their line end', async () => {

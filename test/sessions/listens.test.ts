@@ -206,6 +206,19 @@ describe('on a modern server', () => {
     });
   });
 
+  it('that the server takes back is completed', async () => {
+    const client = start();
+    const reader = client.send('subscriptions/listen', { notifications: ALL }, { id: '"a"' });
+    const id = await acknowledge();
+    harness.server.notify('notifications/cancelled', { requestId: id });
+    await settle();
+    expect(reader.lines.at(-1)).toEqual({
+      jsonrpc: '2.0',
+      id: 'a',
+      result: { resultType: 'complete', _meta: { [ID]: 'a' } },
+    });
+  });
+
   it('whose client leaves is cancelled', async () => {
     const client = start();
     const reader = client.send('subscriptions/listen', { notifications: ALL });

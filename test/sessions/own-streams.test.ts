@@ -3,11 +3,15 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Channel, ChannelHandler } from '../../src/channels/channel.ts';
 import { ManualClock } from '../../src/clock.ts';
 import { scanMessage } from '../../src/jsonrpc/envelope.ts';
+import { COLLECT } from '../../src/sessions/lanes/upgrade/call.ts';
 import { DEFAULT_LIMITS } from '../../src/supervisor/server-definition.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { memoryProcess } from '../support/memory-process.ts';
-import { type Line, request, settle, TestClient } from './harness.ts';
+import { type Line, message, request, settle, TestClient, TestReader } from './harness.ts';
+import { modernParams } from './modern-client.ts';
 import { DISCOVERED, SERVER_INFO } from './modern-server.ts';
+
+const INITIALIZED = { protocolVersion: '2025-11-25', capabilities: { logging: {} }, serverInfo: SERVER_INFO };
 
 /** A channel in the test's hands. */
 class StreamsChannel implements Channel {
@@ -23,6 +27,7 @@ class StreamsChannel implements Channel {
   send(parts: readonly Uint8Array[]): boolean {
     const line = JSON.parse(Buffer.concat(parts).toString('utf8')) as Line;
     this.sent.push(line);
+    if (line.method === 'initialize') this.say({ id: line.id, result: INITIALIZED });
     if (line.method === 'server/discover')
       this.say({ id: line.id, result: { ...DISCOVERED, capabilities: { logging: {} } } });
     return true;
@@ -49,27 +54,33 @@ class StreamsChannel implements Channel {
 
 let channel: StreamsChannel;
 let supervisor: Supervisor;
+let clock: ManualClock;
 beforeEach(() => {
   channel = new StreamsChannel();
+  clock = new ManualClock();
   supervisor = new Supervisor({
     source: () => ({
       acquire: () => Promise.resolve({ ...memoryProcess(), channel }),
       close: () => Promise.resolve(),
     }),
-    clock: new ManualClock(),
+    clock,
   });
+  define('modern', 'shared');
+});
+afterEach(() => supervisor.close({ force: true }));
+
+function define(era: 'legacy' | 'modern', isolation: 'session' | 'shared'): void {
   supervisor.define({
     id: 'the-server',
     name: 'remote',
     launch: { file: '/bin/true', args: [], env: {}, cwd: '/' },
-    isolation: 'shared',
+    isolation,
     sessions: 'minted',
-    eras: ['modern'],
+    eras: [era],
     limits: DEFAULT_LIMITS,
     secrets: [],
   });
-});
-afterEach(() => supervisor.close({ force: true }));
+}
 
 async function session(principal: string): Promise<TestClient> {
   const target = { server: 'the-server', principal, kind: 'session', key: principal } as const;
@@ -99,4 +110,29 @@ it('a log comes to the call whose stream it is on, though others are in flight',
     [{ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'x' } }],
     [],
   ]);
+});
+
+it('a question of a legacy server is the call’s on whose stream it comes, though several run', async () => {
+  define('legacy', 'session');
+  const target = { server: 'the-server', principal: 'alice', kind: 'modern', key: '' } as const;
+  const readers = ['a', 'b'].map((name) => {
+    const reader = new TestReader();
+    const meta = { 'io.modelcontextprotocol/logLevel': 'info' };
+    const params = modernParams({ name }, { capabilities: { elicitation: {} }, meta });
+    const messages = [message(request('1', 'tools/call', params))];
+    const asked = { key: name, messages, batch: false, modern: {} };
+    reader.attachment = supervisor.conversation(target).call(asked, reader);
+    return reader;
+  });
+  await settle();
+  const ids = channel.sent.filter(({ method }) => method === 'tools/call').map(({ id }) => id);
+  channel.say({ method: 'notifications/message', params: { level: 'info', data: 'b' } }, ids[1]);
+  channel.say({ id: 'qb', method: 'elicitation/create', params: { message: 'b?' } }, ids[1]);
+  channel.say({ id: 'qa', method: 'elicitation/create', params: { message: 'a?' } }, ids[0]);
+  await settle();
+  clock.advance(COLLECT);
+  await settle();
+  const asked = readers.map(({ lines }) => Object.keys(lines.at(-1)?.result?.inputRequests ?? {}));
+  expect(asked).toEqual([['qa'], ['qb']]);
+  expect(readers.map(({ lines }) => lines.length)).toEqual([1, 2]);
 });

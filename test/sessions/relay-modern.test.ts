@@ -96,6 +96,37 @@ describe('a request', () => {
   });
 });
 
+describe('a task', () => {
+  it('keeps the process that runs it, also where each request has one of its own', async () => {
+    const client = start({ isolation: 'call', limits: { idle: 60_000 } });
+    client.send('tools/call', { name: 'slow' });
+    await settle();
+    const task = { resultType: 'task', taskId: 't1', status: 'working', ttlMs: 30_000 };
+    harness.server.answer(harness.server.id('tools/call'), task);
+    await settle();
+    harness.clock.advance(5_000);
+    await client.call('tasks/get', { taskId: 't1' });
+    expect([harness.servers.length, harness.server.of('tasks/get').length]).toEqual([1, 1]);
+    await client.call('tasks/get', { taskId: 'unknown' });
+    expect(harness.servers).toHaveLength(2);
+    harness.server.answer(harness.server.id('tasks/get'), {});
+    await settle();
+    harness.clock.advance(60_000);
+    await settle();
+    expect(harness.server.process.stopping).toBe(true);
+  });
+
+  it('is not another principal’s', async () => {
+    const client = start({ isolation: 'call' });
+    client.send('tools/call', { name: 'slow' });
+    await settle();
+    harness.server.answer(harness.server.id('tools/call'), { resultType: 'task', taskId: 't1' });
+    await settle();
+    await new ModernClient(harness, { principal: 'bob' }).call('tasks/get', { taskId: 't1' });
+    expect(harness.servers).toHaveLength(2);
+  });
+});
+
 describe('a request of the server', () => {
   it('does not exist in this era and is refused', async () => {
     const client = start();

@@ -9,7 +9,7 @@ import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { Link } from '../../src/link/link.ts';
 import { createReplicaRouter, type ReplicaRouter } from '../../src/link/router.ts';
-import type { ServedServer } from '../../src/transports/context.ts';
+import type { Router, ServedServer } from '../../src/transports/context.ts';
 import { Harness, type HarnessOptions, type ServerSide } from '../sessions/harness.ts';
 import { TEST_LIMITS } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
@@ -22,6 +22,8 @@ export interface FrontOptions extends HarnessOptions {
   readonly limits_?: Partial<typeof TEST_LIMITS>;
   /** Puts something before the link to the harness's supervisor. */
   readonly link?: (link: Link) => Link;
+  /** Takes the place of the router. */
+  readonly route?: (link: Link) => Router['route'];
 }
 
 export interface Front {
@@ -30,7 +32,11 @@ export interface Front {
   /** `http://127.0.0.1:PORT/servers/memory`. */
   readonly base: string;
   /** What the directory says of the server, to be changed by tests. */
-  readonly served: { state: ServedServer['state']; failure?: NonNullable<ServedServer['failure']> };
+  readonly served: {
+    state: ServedServer['state'];
+    failure?: NonNullable<ServedServer['failure']>;
+    awaited?: NonNullable<ServedServer['awaited']>;
+  };
   readonly sealer: Sealer;
   readonly router: ReplicaRouter;
   /** Takes the server's only replica away. */
@@ -67,7 +73,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
     keys: new KeyStore({ dataDir, configured }),
     sealer,
     directory: { find: (name) => (name === 'memory' ? { ...definition, ...served } : undefined) },
-    router,
+    router: options.route ? { route: options.route(link), replica: () => link } : router,
     clock,
     control: (_request, response) => response.writeHead(404).end(),
   });

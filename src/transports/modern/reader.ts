@@ -25,16 +25,22 @@ export class ModernReader implements StreamReader {
   #cancelTimer: Cancel = () => {};
   #source: EventSource | undefined;
   #over = false;
+  /** A refusal can be told only before the head. */
+  #accepted = false;
+  #late = false;
   attachment: Attachment | undefined;
 
   constructor(options: ModernReaderOptions) {
     const { response, clock, streams } = options;
     this.#options = options;
-    if (streams) this.#cancelTimer = clock.after(PLAIN_WITHIN, () => this.#open());
+    if (streams) this.#cancelTimer = clock.after(PLAIN_WITHIN, () => this.#tooLate());
     response.once('close', () => this.#left());
   }
 
-  accepted(): void {}
+  accepted(): void {
+    this.#accepted = true;
+    if (this.#late) this.#open();
+  }
 
   refused(error: BerthError): void {
     this.#finish();
@@ -75,6 +81,11 @@ export class ModernReader implements StreamReader {
     this.#finish();
     if (error) this.#source.say('message', rpcErrorText(error, id));
     this.#source.end();
+  }
+
+  #tooLate(): void {
+    this.#late = true;
+    if (this.#accepted) this.#open();
   }
 
   #open(): void {

@@ -11,8 +11,9 @@ import type { Exchange, Taker } from '../../exchange.ts';
 import { type ClientMessage, resultMessage } from '../../message.ts';
 import type { Upstream, UpstreamMember } from '../../upstream.ts';
 import { levelOf, verbosity } from '../upgrade/logging.ts';
-import { toLegacyRequest } from '../upgrade/requests.ts';
+import { logLevelOf } from '../upgrade/requests.ts';
 import { changeNotification, readFilter } from '../upgrade/subscription.ts';
+import { OpenTasks } from './open-tasks.ts';
 import { Restarts } from './restarts.ts';
 import { MODERN_REVISION, type ModernRequest, type ServingProcess } from './serving.ts';
 import { ToolHeaders } from './tool-headers.ts';
@@ -32,6 +33,7 @@ interface Listen {
   acknowledged: boolean;
 }
 
+const LOG = 'notifications/message';
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 const ENVELOPE = `"_meta":{"io.modelcontextprotocol/protocolVersion":"${MODERN_REVISION}","io.modelcontextprotocol/clientCapabilities":{}}`;
 
@@ -41,6 +43,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   readonly #byListen = new Map<number, Exchange>();
   /** Requests in flight that want log messages, with how many of them. */
   readonly #logging = new Map<Exchange, number>();
+  readonly #tasks: OpenTasks;
   readonly #headers: ToolHeaders;
   readonly #restarts: Restarts;
   #upstream: Upstream | undefined;
@@ -48,6 +51,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   constructor(options: RelayProcessOptions) {
     this.#options = options;
+    this.#tasks = new OpenTasks(options.clock);
     this.#headers = new ToolHeaders((cursor, done) => this.#listTools(cursor, done), options.clock);
     this.#restarts = new Restarts(
       options.clock,
@@ -65,7 +69,13 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   }
 
   get inUse(): boolean {
-    return this.#listens.size > 0 || (this.#upstream?.callsInFlight ?? 0) > 0;
+    const calls = this.#upstream?.callsInFlight ?? 0;
+    return this.#listens.size > 0 || calls > 0 || this.#tasks.open(this.#options.clock.now());
+  }
+
+  /** A task that this process said to run is asked about here and nowhere else. */
+  hasTask(id: string): boolean {
+    return this.#tasks.has(id);
   }
 
   request(request: ModernRequest): void {
@@ -104,7 +114,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   fromServer(message: ClientMessage): void {
     const { bytes, envelope } = message;
-    if (envelope.method === 'notifications/message') return this.#log(message);
+    if (envelope.method === LOG) return this.#log(message);
     if (envelope.subscriptionStart < 0) return;
     const id = Number(bytes.toString('latin1', envelope.subscriptionStart, envelope.subscriptionEnd));
     const exchange = this.#byListen.get(id);
@@ -124,6 +134,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   ended(): void {
     this.#upstream = undefined;
+    this.#tasks.clear();
     this.#byListen.clear();
     this.#headers.forget();
     if (this.#listens.size > 0 && !this.#stopped) this.#restarts.died();
@@ -139,7 +150,9 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   }
 
   #call({ exchange, message }: ModernRequest, upstream: Upstream): void {
-    const level = verbosity(toLegacyRequest(message).logLevel);
+    if (exchange.method === 'tools/call')
+      exchange.onAnswer = (line, envelope) => this.#tasks.see(line, envelope);
+    const level = verbosity(logLevelOf(message));
     if (level < 0) {
       exchange.upstreamId = upstream.call(message, exchange);
       return;
@@ -153,6 +166,11 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
         exchange.answered(line, envelope);
       },
       progressed: (parts) => exchange.progressed(parts),
+      said: (said) => {
+        if (said.envelope.method !== LOG) return false;
+        if (levelOf(said) >= level) exchange.notified([said.bytes]);
+        return true;
+      },
       failed: (error) => {
         over();
         exchange.failed(error);
@@ -175,6 +193,10 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
         exchange.finish(restored(line, envelope, exchange.round.rawId));
       },
       progressed: () => {},
+      cancelled: () => {
+        this.#drop(exchange, listen);
+        exchange.finish([completion(exchange.round.rawId)]);
+      },
       failed: (error: BerthError) => {
         // A listen outlives its process unless nothing was ever heard of it.
         if (listen.acknowledged && !this.#stopped) return;
@@ -214,10 +236,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     const open = [...this.#listens.keys()];
     this.#listens.clear();
     this.#byListen.clear();
-    for (const exchange of open) {
-      const id = exchange.round.rawId;
-      exchange.finish([resultMessage(id, `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${id}}}`)]);
-    }
+    for (const exchange of open) exchange.finish([completion(exchange.round.rawId)]);
   }
 
   /** A log names no request: it is told to the only one that wants to hear, or to nobody. */
@@ -239,6 +258,11 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
       failed: () => done(undefined),
     });
   }
+}
+
+/** The end of a listen that the server ends without an answer, or can no longer answer. */
+function completion(rawId: string): Buffer {
+  return resultMessage(rawId, `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${rawId}}}`);
 }
 
 /** The end of a listen under the client's own id, in both places where it stands. */

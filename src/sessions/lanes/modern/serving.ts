@@ -27,6 +27,8 @@ export interface ServingProcess {
   readonly upstream: Upstream | undefined;
   /** Calls run or wait on it, or somebody listens: it must not be ended for being idle. */
   readonly inUse: boolean;
+  /** Whether it runs the task of that id, where the server has tasks. */
+  hasTask?(id: string): boolean;
   /** Takes a request and becomes (or names) its {@link Exchange.taker}. */
   request(request: ModernRequest): void;
   /** Ends the process; everything on it fails. Idempotent. */

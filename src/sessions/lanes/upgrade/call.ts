@@ -8,12 +8,22 @@ import type { Edit } from '../../../jsonrpc/edit.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import type { Exchange, Taker } from '../../exchange.ts';
 import { type ClientMessage, errorMessage, uriOf } from '../../message.ts';
-import type { Upstream, UpstreamCall, UpstreamMember } from '../../upstream.ts';
+import type { ServerRequest, Upstream, UpstreamCall, UpstreamMember } from '../../upstream.ts';
 import { PARK_TIME, type ParkedCall, type ParkedCalls } from '../modern/parked-calls.ts';
 import type { ModernRequest } from '../modern/serving.ts';
 import { type Answer, errorCode, toModernAnswer, URL_ELICITATION_REQUIRED } from './answers.ts';
-import { type Asked, answersIdentity, lacking, readResponses, shapeFault, urlQuestions } from './asking.ts';
+import {
+  ASKABLE,
+  type Asked,
+  answersIdentity,
+  lacking,
+  readResponses,
+  shapeFault,
+  toAsked,
+  urlQuestions,
+} from './asking.ts';
 import { InputRound, invalidRound, roundAnswer } from './input-round.ts';
+import { levelOf, verbosity } from './logging.ts';
 import { type LegacyRequest, MAY_ASK, paramsIdentity, toLegacyRequest } from './requests.ts';
 import type { Turns } from './turns.ts';
 
@@ -154,6 +164,26 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
       return this.#askForUrls(line, envelope);
     const context = { method: this.#method, serverInfo: this.#process.serverInfo, uri: this.#uri };
     this.#settle(toModernAnswer(line, envelope, context), line.length);
+  }
+
+  /** On a stream of its own there is no doubt whose question it is. */
+  asked({ id, message }: ServerRequest): boolean {
+    if (!this.mayAsk || !ASKABLE.has(message.envelope.method)) return false;
+    this.ask(toAsked(message, id, (key) => this.hasAsked(key)));
+    return true;
+  }
+
+  /** Nor whose log. */
+  said(message: ClientMessage): boolean {
+    if (message.envelope.method !== 'notifications/message') return false;
+    this.log(message);
+    return true;
+  }
+
+  /** Tells a log to those who wait, when they want to hear of it. */
+  log(message: ClientMessage): void {
+    if (this.logLevel === undefined || levelOf(message) < verbosity(this.logLevel)) return;
+    for (const exchange of this.#waiting) exchange.notified([message.bytes]);
   }
 
   progressed(parts: readonly Buffer[]): void {

@@ -13,7 +13,7 @@ import { ASKABLE, type Asked, toAsked } from './asking.ts';
 import { type CallProcess, UpgradeCall } from './call.ts';
 import { discoverResult, type LegacyServer, offers, shakeHands } from './legacy-server.ts';
 import { Listens } from './listens.ts';
-import { levelOf, ServerLevel, verbosity } from './logging.ts';
+import { ServerLevel, verbosity } from './logging.ts';
 import { isRemoved, toLegacyRequest } from './requests.ts';
 import { ResourceSubscriptions } from './subscriptions.ts';
 import { type Interactive, Turns } from './turns.ts';
@@ -257,8 +257,7 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
   #log(message: ClientMessage): void {
     const listening = [...this.#calls].filter((call) => call.logLevel !== undefined && call.waiting.size > 0);
     const [call] = listening;
-    if (!call || listening.length > 1 || levelOf(message) < verbosity(call.logLevel)) return;
-    for (const exchange of call.waiting) exchange.notified([message.bytes]);
+    if (listening.length === 1) call?.log(message);
   }
 
   #listTools(cursor: string | undefined, done: (result: Record<string, unknown> | undefined) => void): void {

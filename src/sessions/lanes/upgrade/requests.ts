@@ -8,6 +8,7 @@ import { canonicalJson } from '../initialize.ts';
 /** Keys of `_meta` that make the modern envelope; trace context, progress tokens and keys of vendors are not among them. */
 const ENVELOPE_PREFIX = 'io.modelcontextprotocol/';
 const LOG_LEVEL = `${ENVELOPE_PREFIX}logLevel`;
+const LOG_LEVEL_NAME = Buffer.from(`"${LOG_LEVEL}"`);
 const CLIENT_INFO = `${ENVELOPE_PREFIX}clientInfo`;
 const QUOTE = 0x22;
 /** Members of `params` that belong to the rounds of a call. */
@@ -46,6 +47,23 @@ export function toLegacyRequest({ bytes, envelope }: ClientMessage): LegacyReque
   const level = members.find(({ name }) => name === LOG_LEVEL);
   if (!level || bytes[level.valueStart] !== QUOTE) return { edits };
   return { edits, logLevel: readString(bytes, level.valueStart, level.end) };
+}
+
+/** The log level that a request's envelope asks for, looked for only where its name stands. */
+export function logLevelOf({ bytes, envelope }: ClientMessage): string | undefined {
+  if (envelope.metaStart < 0 || !bytes.includes(LOG_LEVEL_NAME, envelope.metaStart)) return undefined;
+  const level = membersOf(bytes, envelope.metaStart).find(({ name }) => name === LOG_LEVEL);
+  return level && bytes[level.valueStart] === QUOTE
+    ? readString(bytes, level.valueStart, level.end)
+    : undefined;
+}
+
+/** `params.taskId`, decoded. */
+export function taskIdOf({ bytes, envelope }: ClientMessage): string | undefined {
+  const member = membersOf(bytes, envelope.paramsStart).find(({ name }) => name === 'taskId');
+  return member && bytes[member.valueStart] === QUOTE
+    ? readString(bytes, member.valueStart, member.end)
+    : undefined;
 }
 
 /** JSON text of who the client says it is; undefined when it does not. */

@@ -1,0 +1,1 @@
+s/.*"id":\([0-9][0-9]*\).*"method":"server\/discover".*/{"jsonrpc":"2.0","id":\1,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol\/serverInfo":{"name":"bench-idle","version":"1.0.0"}}}}/p

@@ -1,0 +1,36 @@
+{{/* Parts of NetworkPolicies. */}}
+
+{{- define "berth.metricsIngress" -}}
+- ports: [{port: metrics}]
+  from:
+    {{- if .Values.networkPolicies.metricsFrom }}
+    {{- toYaml .Values.networkPolicies.metricsFrom | nindent 4 }}
+    {{- else }}
+    - namespaceSelector: {}
+    {{- end }}
+{{- end -}}
+
+{{/* Names, the API server, and what the values add: of gateway and controller. */}}
+{{- define "berth.egress" -}}
+{{- with .Values.networkPolicies -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          {{- toYaml .dns.namespaceLabels | nindent 10 }}
+      podSelector:
+        matchLabels:
+          {{- toYaml .dns.podLabels | nindent 10 }}
+  ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+- to:
+    {{- range .apiServerCidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  ports:
+    {{- range .apiServerPorts }}
+    - port: {{ . }}
+    {{- end }}
+{{- with .extraEgress }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,110 @@
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common.h"
+
+enum { MAX_STATUS = 4096, CHUNK = 64 * 1024, MODE = 0755 };
+
+static const char *const READY[] = {"ready", NULL};
+static const char *const ALIVE[] = {"starting", "ready", "failing", "draining", NULL};
+
+static bool begins_with_one_of(const char *text, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        size_t length = strlen(*words);
+        if (strncmp(text, *words, length) == 0 && strchr(" \n", text[length]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool is_stale(int fd, uint32_t max_age)
+{
+    struct stat status;
+
+    if (max_age == 0)
+        return false;
+    return fstat(fd, &status) != 0 || time(NULL) - status.st_mtime > (time_t)max_age;
+}
+
+int probe_run(const struct probe_options *options)
+{
+    char text[MAX_STATUS + 1];
+    int fd = open(options->status, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        fail(EXIT_FAILED, "cannot read %s: %s", options->status, strerror(errno));
+    ssize_t size = read(fd, text, MAX_STATUS);
+    if (size < 0)
+        fail(EXIT_FAILED, "cannot read %s: %s", options->status, strerror(errno));
+    text[size] = 0;
+    fputs(text, stdout);
+    if (is_stale(fd, options->max_age))
+        fail(EXIT_FAILED, "the status is older than %u s", options->max_age);
+    close(fd);
+    return begins_with_one_of(text, options->ready ? READY : ALIVE) ? 0 : EXIT_FAILED;
+}
+
+static bool write_all(int fd, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+static bool copy_bytes(int from, int to)
+{
+    static char bytes[CHUNK];
+    ssize_t size;
+
+    while ((size = read(from, bytes, sizeof bytes)) > 0)
+        if (!write_all(to, bytes, (size_t)size))
+            return false;
+    return size == 0;
+}
+
+/* The mode is set anew because the mask counts when a file is made. */
+static bool write_copy(int from, const char *path)
+{
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+
+    if (to < 0)
+        return false;
+    bool written = copy_bytes(from, to) && fchmod(to, MODE) == 0 && fsync(to) == 0;
+    int error = errno;
+    close(to);
+    errno = error;
+    return written;
+}
+
+int copy_run(const char *to)
+{
+    char temporary[PATH_MAX];
+    int length = snprintf(temporary, sizeof temporary, "%s.%d", to, (int)getpid());
+    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    if (length >= (int)sizeof temporary)
+        fail(EXIT_FAILED, "the path is too long");
+    if (self < 0)
+        fail(EXIT_FAILED, "cannot read this program: %s", strerror(errno));
+    if (write_copy(self, temporary) && rename(temporary, to) == 0)
+        return 0;
+    int error = errno;
+    unlink(temporary);
+    fail(EXIT_FAILED, "cannot write %s: %s", to, strerror(error));
+}

@@ -1,0 +1,175 @@
+#include "join.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common.h"
+
+enum { BUFFER_BYTES = 64 * 1024 };
+
+/* One direction: bytes that were read and not yet written. */
+struct flow {
+    int from;
+    int to;
+    size_t start;
+    size_t end;
+    /* Nothing more can be read (because of `error`, or it was closed), or nothing more can be written. */
+    bool ended;
+    bool broken;
+    int error;
+    /* The end was forwarded. */
+    bool closed;
+    int64_t last_byte;
+    unsigned char bytes[BUFFER_BYTES];
+};
+
+static bool is_empty(const struct flow *flow)
+{
+    return flow->start == flow->end;
+}
+
+/* Waiting for room, it is not read from: the other side notices that it has to wait. */
+static bool wants_input(const struct flow *flow)
+{
+    return !flow->ended && flow->end - flow->start < BUFFER_BYTES;
+}
+
+static void make_room(struct flow *flow)
+{
+    if (flow->end < BUFFER_BYTES)
+        return;
+    memmove(flow->bytes, flow->bytes + flow->start, flow->end - flow->start);
+    flow->end -= flow->start;
+    flow->start = 0;
+}
+
+static void read_some(struct flow *flow)
+{
+    make_room(flow);
+    ssize_t size = read(flow->from, flow->bytes + flow->end, BUFFER_BYTES - flow->end);
+    if (size > 0) {
+        flow->end += (size_t)size;
+        flow->last_byte = now_ms();
+    } else if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
+        flow->error = size == 0 ? 0 : errno;
+        flow->ended = true;
+    }
+}
+
+static void write_some(struct flow *flow)
+{
+    ssize_t size = write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
+
+    if (size >= 0)
+        flow->start += (size_t)size;
+    else if (errno != EAGAIN && errno != EINTR)
+        flow->broken = flow->ended = true;
+    if (flow->broken || is_empty(flow))
+        flow->start = flow->end = 0;
+}
+
+static bool is_done(const struct flow *flow)
+{
+    return flow->ended && is_empty(flow);
+}
+
+static bool is_silent(const struct flow *flow, int64_t now, uint32_t idle_ms)
+{
+    return !flow->ended && now - flow->last_byte >= idle_ms;
+}
+
+static int64_t next_deadline(const struct flow *up, const struct flow *down, uint32_t idle_ms)
+{
+    return earlier(up->ended ? 0 : up->last_byte + idle_ms, down->ended ? 0 : down->last_byte + idle_ms);
+}
+
+/*
+ * Moves what is ready to be read. An output that nobody reads any more shows without a write, and a socket that is closed,
+ * rather than half closed, without a read.
+ */
+static void wait_for_events(struct flow *up, struct flow *down, uint32_t idle_ms)
+{
+    short socket = (short)((wants_input(down) ? POLLIN : 0) | (is_empty(up) ? 0 : POLLOUT));
+    struct pollfd fds[] = {
+        {.fd = wants_input(up) ? up->from : -1, .events = POLLIN},
+        {.fd = socket != 0 || is_done(down) ? up->to : -1, .events = socket},
+        {.fd = down->to, .events = is_empty(down) ? 0 : POLLOUT},
+    };
+
+    if (poll(fds, sizeof fds / sizeof *fds, timeout_until(next_deadline(up, down, idle_ms), now_ms())) < 0)
+        return;
+    if (fds[0].revents != 0)
+        read_some(up);
+    if ((fds[1].revents & ~POLLOUT) != 0 && wants_input(down))
+        read_some(down);
+    else if (fds[1].revents & POLLHUP && is_done(down))
+        up->broken = up->ended = true;
+    if (fds[2].revents & (POLLERR | POLLHUP | POLLNVAL))
+        down->broken = true;
+}
+
+static void write_some_of_all(struct flow *up, struct flow *down)
+{
+    if (!is_empty(up))
+        write_some(up);
+    if (!is_empty(down))
+        write_some(down);
+}
+
+/* What will get no more bytes is told so, once. */
+static void forward_ends(struct flow *up, struct flow *down)
+{
+    if (is_done(up) && !up->closed)
+        up->closed = shutdown(up->to, SHUT_WR) == 0 || errno != EINTR;
+    if (is_done(down) && !down->closed) {
+        down->closed = true;
+        close_fd(&down->to);
+    }
+}
+
+static int end_with(int code, const char *reason)
+{
+    fprintf(stderr, "berth-spawn: %s\n", reason);
+    return code;
+}
+
+static int carry(struct flow *up, struct flow *down, uint32_t idle_ms)
+{
+    for (;;) {
+        wait_for_events(up, down, idle_ms);
+        write_some_of_all(up, down);
+        if (down->broken)
+            return end_with(EXIT_NO_READER, "nobody reads the output any more");
+        forward_ends(up, down);
+        if (is_done(up) && is_done(down))
+            return down->error == 0 ? 0 : end_with(EXIT_BROKEN, strerror(down->error));
+        int64_t now = now_ms();
+        if (is_silent(up, now, idle_ms))
+            return end_with(EXIT_IDLE, "standard input was silent for too long");
+        if (is_silent(down, now, idle_ms))
+            return end_with(EXIT_IDLE, "the socket was silent for too long");
+    }
+}
+
+int join_run(const char *path, uint32_t idle_ms)
+{
+    static struct flow up, down;
+
+    signal(SIGPIPE, SIG_IGN);
+    int socket = connect_to(path);
+    if (socket < 0)
+        fail(EXIT_NO_PEER, "cannot connect to %s: %s", path, strerror(errno));
+    if (!set_blocking(STDIN_FILENO, false) || !set_blocking(STDOUT_FILENO, false))
+        fail(EXIT_BROKEN, "cannot use standard input and output: %s", strerror(errno));
+    up.from = STDIN_FILENO;
+    up.to = down.from = socket;
+    down.to = STDOUT_FILENO;
+    up.last_byte = down.last_byte = now_ms();
+    return carry(&up, &down, idle_ms);
+}

@@ -1,0 +1,10 @@
+/* Mode `join`: what `kubectl exec` runs. Joins standard input and output to a unix socket. */
+#ifndef BERTH_JOIN_H
+#define BERTH_JOIN_H
+
+#include <stdint.h>
+
+/* Runs until one side has closed, or one direction was silent for `idle_ms`; returns the exit code, which says why. */
+int join_run(const char *socket, uint32_t idle_ms);
+
+#endif

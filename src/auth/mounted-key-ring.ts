@@ -1,0 +1,55 @@
+/** Sealing keys that somebody else keeps: a file that is mounted, and read again for as long as the gateway runs. */
+import { readFile } from 'node:fs/promises';
+import type { Cancel, Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import { parseKeyRing } from './key-ring.ts';
+import type { SealKey } from './seal.ts';
+
+/** Milliseconds between looks: a mounted Secret changes by the swap of a link, which nothing tells of reliably. */
+const LOOK_EVERY = 5_000;
+
+export interface MountedKeyRing {
+  /** Keys have been read once. */
+  readonly isThere: boolean;
+  close(): void;
+}
+
+export interface MountedKeyRingOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** The keys that count from now on: the current one, then those that still open. */
+  readonly onKeys: (keys: readonly SealKey[]) => void;
+  /** The file is there and cannot be used; the keys so far go on. */
+  readonly onError: (error: BerthError) => void;
+}
+
+/** Resolves after the first look; a file that is not there yet is waited for. */
+export async function watchKeyRing(options: MountedKeyRingOptions): Promise<MountedKeyRing> {
+  const { path, clock, onKeys, onError } = options;
+  let known: string | undefined;
+  let isThere = false;
+  const look = async (): Promise<void> => {
+    try {
+      const text = await readFile(path, 'utf8');
+      if (text === known) return;
+      known = text;
+      onKeys(parseKeyRing(text, path));
+      isThere = true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onError(toFault(path, error));
+    }
+  };
+  await look();
+  const stop: Cancel = clock.every(LOOK_EVERY, () => void look());
+  return {
+    get isThere() {
+      return isThere;
+    },
+    close: stop,
+  };
+}
+
+function toFault(path: string, cause: unknown): BerthError {
+  if (cause instanceof BerthError) return cause;
+  return new BerthError('bad-setting', `the sealing keys in ${path} cannot be read`, { cause });
+}

@@ -1,0 +1,83 @@
+/**
+ * Whether a command's output is being read, and whether anything may be sent meanwhile. A command that has ended answers what
+ * it gets with a reset, and with that all its output is gone that is still on its way: so nothing is sent while reading is
+ * paused, nor after that before what had piled up has been read.
+ */
+import type { WebSocket } from 'ws';
+import type { Cancel, Clock } from '../clock.ts';
+
+/** Milliseconds that reading may stay paused. */
+export const STALL_LIMIT = 30_000;
+/** Milliseconds without a message after which nothing is left of what had piled up. */
+export const QUIET = 50;
+/** More than this never piles up: the buffers on the way are smaller. */
+const MOST_PILED_UP = 16 * 1024 * 1024;
+
+export interface ExecReadingOptions {
+  readonly socket: WebSocket;
+  readonly clock: Clock;
+  /** Reading has been paused for too long. */
+  readonly onStall: () => void;
+  /** Sending is allowed again. */
+  readonly onFree: () => void;
+}
+
+export class ExecReading {
+  readonly #options: ExecReadingOptions;
+  #paused = false;
+  /** Bytes that may still come of what had piled up. */
+  #pile = 0;
+  #cancel: Cancel = () => {};
+
+  constructor(options: ExecReadingOptions) {
+    this.#options = options;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Nothing at all may be sent. */
+  get holdsWrites(): boolean {
+    return this.#paused || this.#pile > 0;
+  }
+
+  pause(): void {
+    const { socket, clock, onStall } = this.#options;
+    this.stop();
+    this.#paused = true;
+    socket.pause();
+    this.#cancel = clock.after(STALL_LIMIT, onStall);
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.stop();
+    this.#pile = MOST_PILED_UP;
+    this.#listen();
+    this.#options.socket.resume();
+  }
+
+  /** A message has come. */
+  received(bytes: number): void {
+    if (this.#paused || this.#pile === 0) return;
+    this.#pile = Math.max(this.#pile - bytes, 0);
+    this.#cancel();
+    if (this.#pile === 0) this.#options.onFree();
+    else this.#listen();
+  }
+
+  /** Ends all waiting. */
+  stop(): void {
+    this.#cancel();
+    this.#paused = false;
+    this.#pile = 0;
+  }
+
+  #listen(): void {
+    this.#cancel = this.#options.clock.after(QUIET, () => {
+      this.#pile = 0;
+      this.#options.onFree();
+    });
+  }
+}

@@ -1,0 +1,44 @@
+/** Ends pods without their grace, one by one: a template is never changed for it. */
+import type { ApiClient } from '../api-client.ts';
+import { PODS } from '../resources.ts';
+import type { DeploymentObject, LabelSelector } from './foreign-deployment.ts';
+import type { Pod } from './replica-pod.ts';
+
+const HASH_LABEL = 'pod-template-hash';
+
+/** Only these very pods: another one that has taken a name meanwhile stays. */
+export async function killPods(client: Pick<ApiClient, 'remove'>, pods: readonly Pod[]): Promise<void> {
+  await Promise.all(
+    pods.map(({ metadata: { name = '', namespace, uid } }) =>
+      client.remove(PODS, { name, namespace }, { gracePeriodSeconds: 0, ...(uid !== undefined && { uid }) }),
+    ),
+  );
+}
+
+/** The pods of a Deployment: selected by its selector, and owned by a ReplicaSet of its name; other pods may carry the same labels. */
+export async function podsOfDeployment(
+  client: Pick<ApiClient, 'list'>,
+  { metadata, spec }: DeploymentObject,
+): Promise<Pod[]> {
+  const { namespace, name } = metadata;
+  const { items } = await client.list<Pod>(PODS, { namespace, labelSelector: selectorText(spec.selector) });
+  return items.filter(({ metadata: { labels, ownerReferences = [] } }) =>
+    ownerReferences.some(
+      (owner) =>
+        owner.controller === true &&
+        owner.kind === 'ReplicaSet' &&
+        owner.name === `${name}-${labels?.[HASH_LABEL]}`,
+    ),
+  );
+}
+
+/** A selector as a query takes it. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+  const equal = Object.entries(matchLabels).map(([name, value]) => `${name}=${value}`);
+  const others = matchExpressions.map(({ key, operator, values = [] }) => {
+    if (operator === 'Exists') return key;
+    if (operator === 'DoesNotExist') return `!${key}`;
+    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
+  });
+  return [...equal, ...others].join(',');
+}

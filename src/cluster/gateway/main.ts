@@ -1,0 +1,95 @@
+/** Composition of a gateway in a cluster. Loaded only there: the Kubernetes client costs memory and time. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { watchKeyRing } from '../../auth/mounted-key-ring.ts';
+import { systemClock } from '../../clock.ts';
+import type { RuntimeInput } from '../../runtimes/local/main.ts';
+import type { Runtime } from '../../runtimes/runtime.ts';
+import { createRemotePolicy } from '../../servers/remote-policy.ts';
+import { checkWorkload } from '../../servers/workload-check.ts';
+import { ApiClient } from '../api-client.ts';
+import { createExecCarrier, type ExecCarrier } from '../exec-carrier.ts';
+import { loadClusterAccess } from '../kube-config.ts';
+import { LINK_SOCKET } from '../objects/places.ts';
+import { ClusterServers } from './cluster-servers.ts';
+import { ClusterView, type ClusterViewOptions } from './cluster-view.ts';
+import { SUPERVISOR } from './replica-pod.ts';
+import { ServerDirectory } from './server-directory.ts';
+import { wakeServer } from './wake.ts';
+
+/** Milliseconds between the end of the drain and the time at which everything must have ended. */
+const STOP_MARGIN = 5_000;
+const INSTANCE_BYTES = 9;
+
+/** Begins to watch the cluster; rejects with `bad-setting` where there is none. */
+export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> {
+  const { settings, log, templates, publicUrl, undo } = input;
+  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
+  const access = await loadClusterAccess();
+  const client = new ApiClient({ access });
+  undo(() => client.close());
+  const ring = await openRing(input);
+  const namespace = settings.servers.namespace ?? `${settings.release}-servers`;
+  const view = new ClusterView({
+    client,
+    namespace,
+    links: linkOptions(
+      input,
+      createExecCarrier({
+        access,
+        onEnd: (target, why, stderr) => log.debug({ pod: target.pod, why, stderr }, 'an exec ended'),
+      }),
+    ),
+    onFault: (error) => log.warn({ error }, 'the cluster cannot be watched just now'),
+  });
+  undo(() => view.close());
+  const directory = new ServerDirectory({
+    view,
+    behavior: (template) => templates.get(template)?.extras.behavior,
+    wake: (resource) => wakeServer(client, resource),
+  });
+  const rules = {
+    templates,
+    allow: settings.allow,
+    remote: createRemotePolicy(settings.remote.allowedHosts),
+  };
+  const servers = new ClusterServers({
+    client,
+    view,
+    namespace,
+    publicUrl,
+    maxServers: settings.limits.servers,
+    check: (spec) => checkWorkload(spec, rules),
+    readyWithin: settings.limits.startTimeout,
+  });
+  return {
+    servers,
+    directory,
+    router: view.replicas,
+    ready: () => view.isSynced && ring.isThere,
+    begin: () => Promise.resolve(),
+    drain: Math.max(settings.limits.stopTimeout - STOP_MARGIN, 0),
+  };
+}
+
+async function openRing({ settings, log, sealer, undo }: RuntimeInput) {
+  const ring = await watchKeyRing({
+    path: settings.sealKeys,
+    clock: systemClock,
+    onKeys: (keys) => sealer.setKeys(keys),
+    onError: (error) => log.error({ error }, 'the sealing keys cannot be read'),
+  });
+  undo(() => ring.close());
+  if (!ring.isThere) log.info({ path: settings.sealKeys }, 'waiting for the sealing keys');
+  return ring;
+}
+
+function linkOptions({ log }: RuntimeInput, carrier: ExecCarrier): ClusterViewOptions['links'] {
+  return {
+    connect: ({ namespace, pod }, signal) =>
+      carrier.connect({ namespace, pod, container: SUPERVISOR, socket: LINK_SOCKET }, signal),
+    instance: randomBytes(INSTANCE_BYTES).toString('base64url'),
+    onDown: ({ pod }, error) => log.warn({ pod, error }, 'a link is down'),
+    onFault: (error) => log.error({ error }, 'a link does not follow the protocol'),
+  };
+}

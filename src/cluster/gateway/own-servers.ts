@@ -1,0 +1,207 @@
+/** Verbs on MCPServers: what is wanted is written there, and the controller makes it so. */
+import { BerthError } from '../../errors.ts';
+import { isSameSpec, type ServerSpec } from '../../servers/server-spec.ts';
+import type { WaitOptions } from '../../servers/servers.ts';
+import type { ApiClient } from '../api-client.ts';
+import { apiStatusOf } from '../api-status.ts';
+import type { McpServer } from '../mcp-server.ts';
+import { RESTARTED_AT } from '../objects/deployment.ts';
+import { childName } from '../objects/naming.ts';
+import { MCP_SERVERS } from '../resources.ts';
+import { fromServerSpec, toServerSpec } from '../server-convert.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { killPods } from './forced-stop.ts';
+import { isSettled } from './foreign-deployment.ts';
+import { late } from './foreign-servers.ts';
+import { desiredOf, failureOf, isObserved, stateOf } from './resource-state.ts';
+import { annotate, scaleServer, targetOf } from './wake.ts';
+
+/** Owns what the API says of a server. */
+const MANAGER = 'berth-gateway';
+/** Milliseconds in which a controller that lives has seen that a server is to stop. */
+const SEEN_WITHIN = 10_000;
+
+export interface OwnServersOptions {
+  readonly client: Pick<ApiClient, 'get' | 'apply' | 'patch' | 'remove'>;
+  readonly view: Pick<ClusterView, 'server' | 'servers' | 'deployment' | 'podsOf' | 'changes'>;
+  readonly namespace: string;
+  readonly maxServers: number;
+  /** Throws for a specification that may not be here. */
+  readonly check: (spec: ServerSpec) => void;
+  readonly readyWithin: number;
+}
+
+export class OwnServers {
+  readonly #options: OwnServersOptions;
+
+  constructor(options: OwnServersOptions) {
+    this.#options = options;
+  }
+
+  /** As it was last seen. */
+  find(name: string): McpServer | undefined {
+    return this.#options.view.server(name);
+  }
+
+  /** Rejects with `conflict` when the name is taken by another one that has run. */
+  async run(spec: ServerSpec, options: WaitOptions): Promise<{ resource: McpServer; created: boolean }> {
+    const { client, namespace, check } = this.#options;
+    check(spec);
+    const wanted = this.#toResource(spec);
+    const existing = await client.get<McpServer>(MCP_SERVERS, { namespace, name: spec.name });
+    if (!existing) this.#checkRoom();
+    else if (await this.#isSame(existing, spec)) {
+      return { resource: await this.start(existing, options), created: false };
+    } else if (hasRun(existing)) throw taken(spec.name);
+    const applied = await this.#apply(wanted);
+    return { resource: await this.#settled(applied, options), created: existing === undefined };
+  }
+
+  async start(resource: McpServer, options: WaitOptions): Promise<McpServer> {
+    const woken = resource.spec.suspend === true ? await this.#suspend(resource, false) : resource;
+    return this.#settled(woken, options);
+  }
+
+  async stop(resource: McpServer, { force = false }: { force?: boolean }): Promise<McpServer> {
+    const stopped = resource.spec.suspend === true ? resource : await this.#suspend(resource, true);
+    if (force) await this.#kill(stopped);
+    return this.#newest(stopped);
+  }
+
+  /** The number is kept; none to many starts a stopped one. */
+  async scale(resource: McpServer, replicas: number, options: WaitOptions): Promise<McpServer> {
+    const { client, namespace } = this.#options;
+    const same = (resource.spec.replicas ?? 1) === replicas;
+    if (!same) await scaleServer(client, resource, replicas);
+    if (replicas > 0 && resource.spec.suspend === true) await this.#suspend(resource, false);
+    const target = { namespace, name: resource.metadata.name ?? '' };
+    const written = same ? resource : await client.get<McpServer>(MCP_SERVERS, target);
+    return this.#settled(written ?? resource, options);
+  }
+
+  async restart(resource: McpServer, options: WaitOptions): Promise<McpServer> {
+    if (resource.spec.suspend === true) return this.start(resource, options);
+    const at = new Date().toISOString();
+    const written = await annotate(this.#options.client, resource, { [RESTARTED_AT]: at });
+    if (options.wait) await this.#rolledOut(written, at, options.signal);
+    return this.#newest(written);
+  }
+
+  async remove(resource: McpServer, { force = false }: { force?: boolean }): Promise<void> {
+    const { client, view } = this.#options;
+    const { uid = '' } = resource.metadata;
+    await client.remove(MCP_SERVERS, targetOf(resource), { propagation: 'Background', uid });
+    if (force) await killPods(client, view.podsOf(uid));
+  }
+
+  #toResource(spec: ServerSpec): McpServer {
+    const { namespace } = this.#options;
+    return { metadata: { name: spec.name, namespace }, spec: fromServerSpec(spec) };
+  }
+
+  /** Our own fields only: those that somebody else has set are a conflict. */
+  #apply(resource: McpServer, dryRun = false): Promise<McpServer> {
+    return this.#options.client.apply<McpServer>(MCP_SERVERS, resource, { manager: MANAGER, dryRun });
+  }
+
+  /** Applied on top of what is there it would change nothing: defaults count, and whether it is to run does not. */
+  async #isSame(existing: McpServer, spec: ServerSpec): Promise<boolean> {
+    const plain = ({ spec: found }: McpServer): ServerSpec => {
+      const { suspend: _suspend, ...rest } = toServerSpec(spec.name, found);
+      return spec.replicas === undefined ? omitReplicas(rest) : rest;
+    };
+    try {
+      const { suspend: _suspend, ...wanted } = fromServerSpec(spec);
+      const merged = await this.#apply({ metadata: this.#toResource(spec).metadata, spec: wanted }, true);
+      return isSameSpec(plain(merged), plain(existing));
+    } catch (error) {
+      if (apiStatusOf(error)?.code === 409) return false;
+      throw error;
+    }
+  }
+
+  #checkRoom(): void {
+    const { view, maxServers } = this.#options;
+    const { length } = view.servers;
+    if (length < maxServers) return;
+    throw new BerthError('limit-reached', `there are ${length} servers, and ${maxServers} is the limit`, {
+      hint: 'Remove one with berth rm, or raise the setting limits.servers.',
+    });
+  }
+
+  /** A merge, not an apply: an apply with this field alone would take all others away. */
+  #suspend(resource: McpServer, suspend: boolean): Promise<McpServer> {
+    return this.#options.client.patch<McpServer>(MCP_SERVERS, targetOf(resource), {
+      patch: { spec: { suspend } },
+    });
+  }
+
+  /** Once the controller has scaled it down nothing replaces what is killed; one that is away holds nobody up. */
+  async #kill(stopped: McpServer): Promise<void> {
+    const { client, view } = this.#options;
+    const { name = '', uid = '' } = stopped.metadata;
+    const look = (): true | undefined => {
+      const now = view.server(name);
+      return now === undefined || (isWritten(now, stopped) && isObserved(now)) ? true : undefined;
+    };
+    await view.changes
+      .until(name, look, { signal: undefined, ms: SEEN_WITHIN, late: () => late(name, SEEN_WITHIN) })
+      .catch(() => {});
+    await killPods(client, view.podsOf(uid));
+  }
+
+  /** The status cannot tell: an annotation makes no new generation of the server, but one of its Deployment. */
+  async #rolledOut({ metadata }: McpServer, at: string, signal: AbortSignal | undefined): Promise<void> {
+    const { view, readyWithin: ms } = this.#options;
+    const { name = '' } = metadata;
+    const child = childName({ name });
+    const look = (): true | undefined => {
+      const found = view.deployment(child);
+      const asked = found?.spec.template.metadata?.annotations?.[RESTARTED_AT];
+      return found && asked !== undefined && asked >= at && isSettled(found) ? true : undefined;
+    };
+    await view.changes.until(child, look, { signal, ms, late: () => late(name, ms) });
+  }
+
+  async #settled(written: McpServer, { wait = false, signal }: WaitOptions): Promise<McpServer> {
+    if (!wait || desiredOf(written) === 0) return this.#newest(written);
+    const { name = '' } = written.metadata;
+    const { view, readyWithin: ms } = this.#options;
+    const look = (): McpServer | undefined => {
+      const now = view.server(name);
+      if (!now || !isWritten(now, written) || !isObserved(now)) return undefined;
+      const failure = failureOf(now);
+      if (failure) throw failure;
+      if (desiredOf(now) === 0) throw new BerthError('stopped', `${name} was stopped meanwhile`);
+      return stateOf(now) === 'running' ? now : undefined;
+    };
+    return view.changes.until(name, look, { signal, ms, late: () => late(name, ms) });
+  }
+
+  /** What the watch shows, unless that is older than what was just written. */
+  #newest(written: McpServer): McpServer {
+    const seen = this.#options.view.server(written.metadata.name ?? '');
+    return seen && isWritten(seen, written) ? seen : written;
+  }
+}
+
+function isWritten(seen: McpServer, written: McpServer): boolean {
+  if (seen.metadata.uid !== written.metadata.uid)
+    throw new BerthError('not-found', `${written.metadata.name} was removed meanwhile`);
+  return (seen.metadata.generation ?? 0) >= (written.metadata.generation ?? 0);
+}
+
+/** A server that has never come through a start gives way to a corrected specification. */
+function hasRun(existing: McpServer): boolean {
+  return stateOf(existing) !== 'failed' || existing.status?.protocolVersion !== undefined;
+}
+
+function omitReplicas({ replicas: _replicas, ...rest }: ServerSpec): ServerSpec {
+  return rest;
+}
+
+function taken(name: string): BerthError {
+  return new BerthError('conflict', `there is a server ${name} already, with another specification`, {
+    hint: `Use another name (berth run --name …), or remove it: berth rm ${name}.`,
+  });
+}

@@ -1,0 +1,95 @@
+/** Logs of a server's pods, of all their containers, in one order. */
+import { BerthError, toBerthError } from '../../errors.ts';
+import { LineSplitter } from '../../jsonrpc/framing.ts';
+import type { StderrLine } from '../../servers/host.ts';
+import type { ApiClient } from '../api-client.ts';
+import { apiStatusOf } from '../api-status.ts';
+import type { Pod } from './replica-pod.ts';
+
+/** Bytes of one line; the kubelet itself cuts at 16 KiB. */
+const MOST_LINE = 64 * 1024;
+
+interface LogSource {
+  readonly target: { readonly namespace: string | undefined; readonly name: string };
+  readonly container: string;
+}
+
+/** The newest lines over all containers, oldest first. Containers that have not started have none. */
+export async function readPodLogs(
+  client: Pick<ApiClient, 'log'>,
+  pods: readonly Pod[],
+  tail: number,
+): Promise<StderrLine[]> {
+  if (tail === 0) return [];
+  const lines: StderrLine[] = [];
+  const signal = new AbortController().signal;
+  await Promise.all(
+    pods
+      .flatMap(sourcesOf)
+      .map((source) =>
+        readSource(client, source, { tail, follow: false, signal, line: (line) => lines.push(line) }),
+      ),
+  );
+  return lines.sort((a, b) => a.at - b.at).slice(-tail);
+}
+
+/** Calls `line` for every further line of the pods until the signal; a container whose log cannot be read is left out. */
+export function followPodLogs(
+  client: Pick<ApiClient, 'log'>,
+  pods: readonly Pod[],
+  { line, signal }: { readonly line: (line: StderrLine) => void; readonly signal: AbortSignal },
+): void {
+  for (const source of pods.flatMap(sourcesOf))
+    readSource(client, source, { tail: 0, follow: true, signal, line }).catch(() => {});
+}
+
+function sourcesOf({ metadata, spec }: Pod): LogSource[] {
+  const target = { namespace: metadata.namespace, name: metadata.name ?? '' };
+  const names = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(({ name }) => name);
+  return names.map((container) => ({ target, container }));
+}
+
+interface Reading {
+  readonly tail: number;
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+  readonly line: (line: StderrLine) => void;
+}
+
+async function readSource(
+  client: Pick<ApiClient, 'log'>,
+  { target, container }: LogSource,
+  { tail, follow, signal, line }: Reading,
+): Promise<void> {
+  const splitter = new LineSplitter(MOST_LINE, {
+    line: (bytes) => {
+      if (bytes.length > 0) line({ ...parseLine(bytes.toString('utf8')), replica: target.name, container });
+    },
+    oversized: () => {},
+  });
+  try {
+    for await (const bytes of await client.log(target, { container, tail, follow }, signal))
+      splitter.push(bytes as Buffer);
+    splitter.end();
+  } catch (error) {
+    if (signal.aborted || hasNoLog(error)) return;
+    throw error instanceof BerthError ? error : broken(error);
+  }
+}
+
+/** It has not started (400), or is gone (404). */
+function hasNoLog(error: unknown): boolean {
+  const code = apiStatusOf(error)?.code;
+  return code === 400 || code === 404;
+}
+
+function broken(cause: unknown): BerthError {
+  return new BerthError('busy', 'the connection to a log broke', { cause: toBerthError(cause) });
+}
+
+/** Time, a space, the text. */
+function parseLine(text: string): StderrLine {
+  const space = text.indexOf(' ');
+  const at = Date.parse(text.slice(0, space));
+  return Number.isNaN(at) ? { at: 0, pid: 0, text } : { at, pid: 0, text: text.slice(space + 1) };
+}

@@ -1,0 +1,74 @@
+/** A pod as a replica of a server: whether it can be called, how loaded it is, where it is. */
+import type { KubeObject, ObjectMeta } from '../resources.ts';
+
+export interface Pod extends KubeObject {
+  readonly spec?: {
+    readonly containers?: readonly { readonly name: string }[];
+    readonly initContainers?: readonly { readonly name: string }[];
+  };
+  readonly status?: {
+    readonly phase?: string;
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly state?: { readonly running?: object };
+}
+
+export interface ReplicaPod {
+  /** Uid of the MCPServer. */
+  readonly server: string;
+  /** Uid of the pod: what sealed ids name it by. */
+  readonly name: string;
+  readonly pod: string;
+  readonly namespace: string;
+  readonly address: string | undefined;
+  /** Its supervisor runs: it can be called. */
+  readonly running: boolean;
+  /** It passes its probe. */
+  readonly ready: boolean;
+  /** It is to go: what it has goes on, nothing new begins there. */
+  readonly leaving: boolean;
+  /** As its controller last counted them. */
+  readonly sessions: number;
+}
+
+/** On everything that is made for a server. */
+export const SERVER_UID_LABEL = 'berth.dev/server-uid';
+/** The container that is joined. */
+export const SUPERVISOR = 'supervisor';
+/** The controller keeps the number of sessions here, so that Kubernetes removes the emptiest replica first. */
+const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
+
+/** Undefined for a pod that is no replica of ours. */
+export function toReplicaPod({ metadata, status = {} }: Pod): ReplicaPod | undefined {
+  const server = metadata.labels?.[SERVER_UID_LABEL];
+  const { uid, name, namespace } = metadata;
+  if (server === undefined || uid === undefined || name === undefined || namespace === undefined)
+    return undefined;
+  return {
+    server,
+    name: uid,
+    pod: name,
+    namespace,
+    address: status.podIP,
+    running: isRunning(status),
+    ready: status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
+    leaving: metadata.deletionTimestamp !== undefined,
+    sessions: sessionsOf(metadata),
+  };
+}
+
+function isRunning({ phase, containerStatuses = [] }: NonNullable<Pod['status']>): boolean {
+  if (phase === 'Succeeded' || phase === 'Failed') return false;
+  return containerStatuses.some(({ name, state }) => name === SUPERVISOR && state?.running !== undefined);
+}
+
+function sessionsOf({ annotations }: ObjectMeta): number {
+  const count = Number(annotations?.[DELETION_COST] ?? 0);
+  return Number.isFinite(count) ? count : 0;
+}

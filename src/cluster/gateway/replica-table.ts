@@ -1,0 +1,149 @@
+/** The replicas of every server, and which of them serves what (data-path.md 5.4). */
+import type { Clock } from '../../clock.ts';
+import type { Link } from '../../link/link.ts';
+import { rendezvous } from '../../link/router.ts';
+import type { ReplicaPod } from './replica-pod.ts';
+
+/** Milliseconds for which a replica that took no more sessions comes last. */
+const FULL_FOR = 5_000;
+/** Callers whose replica is remembered. */
+const MOST_CALLERS = 10_000;
+
+export interface ReplicaRoute {
+  readonly replica: string;
+  readonly link: Link;
+  readonly next?: () => ReplicaRoute | undefined;
+}
+
+export interface ReplicaTableOptions {
+  readonly clock: Clock;
+  readonly link: (pod: ReplicaPod) => Link;
+}
+
+interface Entry {
+  pod: ReplicaPod;
+  /** Sessions that this gateway put there since they were last counted. */
+  placed: number;
+  fullUntil: number;
+}
+
+export class ReplicaTable {
+  readonly #options: ReplicaTableOptions;
+  readonly #servers = new Map<string, Map<string, Entry>>();
+  /** Where callers without a session went: they stay there when replicas are added. */
+  readonly #callers = new Map<string, string>();
+
+  constructor(options: ReplicaTableOptions) {
+    this.#options = options;
+  }
+
+  put(pod: ReplicaPod): void {
+    const entries = this.#servers.get(pod.server) ?? new Map<string, Entry>();
+    this.#servers.set(pod.server, entries);
+    const known = entries.get(pod.name);
+    const counted = known?.pod.sessions !== pod.sessions;
+    entries.set(pod.name, {
+      pod,
+      placed: counted ? 0 : (known?.placed ?? 0),
+      fullUntil: known?.fullUntil ?? Number.NEGATIVE_INFINITY,
+    });
+  }
+
+  remove({ server, name }: Pick<ReplicaPod, 'server' | 'name'>): void {
+    const entries = this.#servers.get(server);
+    entries?.delete(name);
+    if (entries?.size === 0) this.#servers.delete(server);
+  }
+
+  of(server: string): ReplicaPod[] {
+    return [...(this.#servers.get(server)?.values() ?? [])].map(({ pod }) => pod);
+  }
+
+  /** Whether anything new can begin. */
+  isCallable(server: string): boolean {
+    return this.#usable(server).length > 0;
+  }
+
+  /** New sessions go where there is most room; everything else to the replica of its key. */
+  route(server: string, affinity: string, kind?: 'session'): ReplicaRoute | undefined {
+    const usable = this.#usable(server);
+    if (kind === 'session') return this.#place(this.#byRoom(usable, server, affinity), 0);
+    const chosen = this.#sticky(usable, server, affinity);
+    return chosen && { replica: chosen.pod.name, link: this.#options.link(chosen.pod) };
+  }
+
+  /** Replicas that are about to go included. */
+  replica(server: string, name: string): Link | undefined {
+    const entry = this.#servers.get(server)?.get(name);
+    return entry?.pod.running ? this.#options.link(entry.pod) : undefined;
+  }
+
+  /** Those that pass their probes; where none does, those that run: the link knows first. */
+  #usable(server: string): Entry[] {
+    const running = [...(this.#servers.get(server)?.values() ?? [])].filter(
+      ({ pod }) => pod.running && !pod.leaving,
+    );
+    const ready = running.filter(({ pod }) => pod.ready);
+    return ready.length > 0 ? ready : running;
+  }
+
+  /** Emptiest first; among equals by hash, so that gateways do not all choose the same. */
+  #byRoom(usable: readonly Entry[], server: string, key: string): Entry[] {
+    if (usable.length < 2) return [...usable];
+    const now = this.#options.clock.now();
+    const load = ({ pod, placed, fullUntil }: Entry): number =>
+      fullUntil > now ? Number.MAX_VALUE : pod.sessions + placed;
+    const favourite = rendezvous(
+      usable.map(({ pod }) => pod),
+      server,
+      key,
+    );
+    const rank = ({ pod }: Entry): number => (pod === favourite ? 0 : 1);
+    return [...usable].sort((a, b) => load(a) - load(b) || rank(a) - rank(b));
+  }
+
+  #place(order: readonly Entry[], at: number): ReplicaRoute | undefined {
+    const entry = order[at];
+    if (!entry) return undefined;
+    entry.placed++;
+    const route = { replica: entry.pod.name, link: this.#options.link(entry.pod) };
+    if (order.length === 1) return route;
+    const next = (): ReplicaRoute | undefined => {
+      entry.placed--;
+      entry.fullUntil = this.#options.clock.now() + FULL_FOR;
+      return this.#place(order, at + 1);
+    };
+    return { ...route, next };
+  }
+
+  #sticky(usable: readonly Entry[], server: string, affinity: string): Entry | undefined {
+    const caller = `${server} ${affinity}`;
+    const last = this.#callers.get(caller);
+    const chosen =
+      usable.find(({ pod }) => pod.name === last) ??
+      byName(
+        usable,
+        rendezvous(
+          usable.map(({ pod }) => pod),
+          server,
+          affinity,
+        )?.name,
+      );
+    if (!chosen || usable.length < 2) return chosen;
+    this.#callers.delete(caller);
+    this.#callers.set(caller, chosen.pod.name);
+    if (this.#callers.size > MOST_CALLERS) this.#forgetOldest();
+    return chosen;
+  }
+
+  #forgetOldest(): void {
+    for (const caller of this.#callers.keys()) {
+      this.#callers.delete(caller);
+      return;
+    }
+  }
+}
+
+function byName(entries: readonly Entry[], name: string | undefined): Entry | undefined {
+  return entries.find(({ pod }) => pod.name === name);
+}

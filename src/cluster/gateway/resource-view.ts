@@ -1,0 +1,100 @@
+/** An MCPServer as the API shows it. */
+import { endpointsOf, type ServerStatus, type ServerView } from '../../servers/server-view.ts';
+import type { McpServer, McpServerState, McpServerStatus } from '../mcp-server.ts';
+import { toServerSpec } from '../server-convert.ts';
+import { desiredOf, isObserved, isPhase, stateOf } from './resource-state.ts';
+
+/** `publicUrl`: base of every URL, from the settings and never from a Host header. */
+export function viewResource(resource: McpServer, publicUrl: string): ServerView {
+  const { metadata, spec } = resource;
+  const name = metadata.name ?? '';
+  return {
+    name,
+    id: metadata.uid ?? '',
+    spec: toServerSpec(name, spec),
+    status: viewStatus(resource, endpointsOf(name, publicUrl)),
+  };
+}
+
+const REASON: Readonly<Record<McpServerState, string>> = {
+  stopped: 'Stopped',
+  pending: 'WaitingForController',
+  starting: 'Starting',
+  running: 'Ready',
+  scaling: 'Scaling',
+  degraded: 'Degraded',
+  failed: 'StartFailed',
+  unknown: 'Unknown',
+};
+
+function viewStatus(resource: McpServer, endpoints: ServerStatus['endpoints']): ServerStatus {
+  const { metadata, status } = resource;
+  const state = stateOf(resource);
+  const told = isObserved(resource) ? status : undefined;
+  return {
+    state,
+    reason: told?.reason ?? REASON[state],
+    message: told?.message ?? `${metadata.name} is ${state}: the controller has not looked at it yet`,
+    ...(told?.hint !== undefined && { hint: told.hint }),
+    ...(told && state === 'failed' && { failure: failureOf(told) }),
+    replicas: {
+      desired: desiredOf(resource),
+      ready: status?.readyReplicas ?? 0,
+      available: status?.availableReplicas ?? 0,
+      updated: status?.updatedReplicas ?? 0,
+    },
+    health: state === 'running' ? 'healthy' : isUnwell(state) ? 'unhealthy' : 'unknown',
+    sessions: status?.sessions ?? 0,
+    processes: 0,
+    ...(status && viewReport(status)),
+    phases: [],
+    endpoints,
+    conditions: (status?.conditions ?? []).map(({ type, status, reason, message, lastTransitionTime }) => ({
+      type,
+      status,
+      reason,
+      message,
+      lastUpdate: lastTransitionTime,
+    })),
+    createdAt: iso(metadata.creationTimestamp ?? ''),
+    ...(status?.startedAt !== undefined && { startedAt: iso(status.startedAt) }),
+    ...(status?.lastActivity !== undefined && { lastActivity: iso(status.lastActivity) }),
+  };
+}
+
+function viewReport({
+  eras,
+  era,
+  protocolVersion,
+  serverInfo,
+  tools,
+  package: found,
+}: McpServerStatus): Partial<ServerStatus> {
+  return {
+    ...(eras && { eras }),
+    ...(era && { era }),
+    ...(protocolVersion !== undefined && { protocolVersion }),
+    ...(serverInfo && { serverInfo }),
+    ...(tools && { tools }),
+    ...(found && { package: found }),
+  };
+}
+
+function failureOf({ message, hint, phase }: McpServerStatus): NonNullable<ServerStatus['failure']> {
+  return {
+    code: 'start-failed',
+    message,
+    ...(isPhase(phase) && { phase }),
+    ...(hint !== undefined && { hint }),
+  };
+}
+
+function isUnwell(state: McpServerState): boolean {
+  return state === 'failed' || state === 'degraded';
+}
+
+/** Kubernetes leaves milliseconds out. */
+function iso(text: string): string {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? text : new Date(at).toISOString();
+}

@@ -1,0 +1,41 @@
+/** Scaling by the scale subresource, and waking what was scaled to 0. */
+import type { ApiClient } from '../api-client.ts';
+import type { McpServer } from '../mcp-server.ts';
+import { MCP_SERVERS } from '../resources.ts';
+
+/** How many replicas a server had before it was scaled to 0. */
+export const REPLICAS_BEFORE = 'berth.dev/replicas';
+/** When a request last asked for a server that had no replicas; the controller must not put it to sleep before it was used. */
+export const WOKEN_AT = 'berth.dev/woken-at';
+
+type Patcher = Pick<ApiClient, 'patch'>;
+
+/** The annotation goes first: a crash between the two leaves a server that wakes with as many as before. */
+export async function scaleServer(client: Patcher, resource: McpServer, replicas: number): Promise<void> {
+  const target = targetOf(resource);
+  const before = resource.spec.replicas ?? 1;
+  if (replicas === 0 && before > 0) await annotate(client, resource, { [REPLICAS_BEFORE]: String(before) });
+  await client.patch(MCP_SERVERS, target, { subresource: 'scale', patch: { spec: { replicas } } });
+}
+
+/** Sets it to as many replicas as it had. */
+export async function wakeServer(client: Patcher, resource: McpServer): Promise<void> {
+  const before = Number(resource.metadata.annotations?.[REPLICAS_BEFORE]);
+  const replicas = Number.isInteger(before) && before >= 1 && before <= 10 ? before : 1;
+  await annotate(client, resource, { [WOKEN_AT]: new Date().toISOString() });
+  await scaleServer(client, resource, replicas);
+}
+
+/** Merges annotations into an MCPServer. */
+export async function annotate(
+  client: Patcher,
+  resource: McpServer,
+  annotations: Readonly<Record<string, string>>,
+): Promise<McpServer> {
+  return client.patch<McpServer>(MCP_SERVERS, targetOf(resource), { patch: { metadata: { annotations } } });
+}
+
+/** The name of an object, for a call on it. */
+export function targetOf({ metadata }: McpServer): { namespace: string | undefined; name: string } {
+  return { namespace: metadata.namespace, name: metadata.name ?? '' };
+}

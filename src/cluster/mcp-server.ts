@@ -1,0 +1,186 @@
+/** MCPServer, the custom resource that says what server is wanted and how it is: its shape in the API server. */
+import type { Era } from '../supervisor/handshake-report.ts';
+import type { KubeObject, ObjectMeta } from './resources.ts';
+
+export interface McpServer extends KubeObject {
+  readonly metadata: ObjectMeta;
+  readonly spec: McpServerSpec;
+  readonly status?: McpServerStatus;
+}
+
+/** The API's server specification with lists where Kubernetes wants them keyed by name; defaults are those of the schema. */
+export interface McpServerSpec {
+  readonly template?: string;
+  readonly source?: McpServerSource;
+  readonly version?: string;
+  readonly bin?: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly EnvEntry[];
+  readonly secrets?: readonly SecretEntry[];
+  /** What the server speaks. */
+  readonly transport?: 'stdio' | 'http' | 'sse';
+  readonly port?: number;
+  readonly isolation?: 'session' | 'principal' | 'shared' | 'call';
+  readonly sessions?: 'minted' | 'none';
+  readonly era?: Era | 'auto';
+  readonly replicas?: number;
+  /** Keeps `replicas`, and runs none. */
+  readonly suspend?: boolean;
+  readonly resources?: Resources;
+  readonly network?: Network;
+  readonly limits?: McpServerLimits;
+  readonly health?: { readonly interval?: number; readonly failures?: number };
+  readonly placement?: Placement;
+}
+
+/** Exactly one member is there. */
+export interface McpServerSource {
+  readonly npm?: PackageName;
+  readonly pypi?: PackageName;
+  readonly image?: ImageEntry;
+  readonly archon?: { readonly image?: string };
+  readonly remote?: RemoteEntry;
+  readonly script?: ScriptEntry;
+}
+
+export interface PackageName {
+  readonly name: string;
+  readonly version?: string;
+}
+
+export interface ImageEntry {
+  readonly image: string;
+  readonly entrypoint?: readonly string[];
+  readonly runAsUser?: number;
+  readonly writablePaths?: readonly string[];
+}
+
+export interface ScriptEntry {
+  readonly runtime: 'node' | 'python';
+  readonly code?: string;
+  readonly configMapRef?: SecretKeyRef;
+}
+
+export interface RemoteEntry {
+  readonly url: string;
+  readonly transport?: 'streamable-http' | 'sse' | 'auto';
+  readonly headers?: readonly (SecretEntry & { readonly scheme?: string })[];
+}
+
+export interface EnvEntry {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface SecretEntry {
+  readonly name: string;
+  readonly secretKeyRef: SecretKeyRef;
+}
+
+/** One value of a Secret or a ConfigMap in the same namespace. */
+export interface SecretKeyRef {
+  readonly name: string;
+  readonly key: string;
+}
+
+type Quantities = Readonly<Partial<Record<'cpu' | 'memory' | 'ephemeral-storage', string>>>;
+
+export interface Resources {
+  readonly requests?: Quantities;
+  readonly limits?: Quantities;
+}
+
+export interface Network {
+  readonly egress?: 'none' | 'public' | 'allow';
+  readonly allow?: readonly { readonly cidr: string; readonly ports?: readonly number[] }[];
+}
+
+export interface Placement {
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly tolerations?: readonly Toleration[];
+  readonly affinity?: Readonly<Record<string, unknown>>;
+}
+
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: 'Exists' | 'Equal';
+  readonly value?: string;
+  readonly effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+  readonly tolerationSeconds?: number;
+}
+
+/** Durations are milliseconds, as in the API. */
+export interface McpServerLimits {
+  readonly idle?: number;
+  readonly sessions?: number;
+  readonly sessionsPerPrincipal?: number;
+  readonly spares?: number;
+  readonly requestTimeout?: number;
+  readonly startTimeout?: number;
+  readonly lineBytes?: number;
+  readonly subscriptions?: number;
+  readonly eofGrace?: number;
+  readonly termGrace?: number;
+  readonly drain?: number;
+}
+
+export type McpServerState =
+  | 'stopped'
+  | 'pending'
+  | 'starting'
+  | 'running'
+  | 'scaling'
+  | 'degraded'
+  | 'failed'
+  | 'unknown';
+
+/** Written by the controller's leader and by nobody else. */
+export interface McpServerStatus {
+  readonly state: McpServerState;
+  /** One word for the state. */
+  readonly reason: string;
+  readonly message: string;
+  readonly hint?: string;
+  /** Where a start is, or where it failed. */
+  readonly phase?: string;
+  readonly observedGeneration: number;
+  /** Ready and wanted replicas such as `2/2`. */
+  readonly ready: string;
+  readonly replicas: number;
+  readonly readyReplicas: number;
+  readonly availableReplicas: number;
+  readonly updatedReplicas: number;
+  /** Label selector of its pods, for the scale subresource. */
+  readonly selector: string;
+  readonly sessions?: number;
+  readonly eras?: readonly Era[];
+  readonly era?: Era;
+  readonly protocolVersion?: string;
+  readonly serverInfo?: { readonly name: string; readonly version: string };
+  readonly tools?: readonly string[];
+  readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+  readonly tree?: { readonly digest: string };
+  readonly endpoints?: readonly {
+    readonly transport: 'streamable-http' | 'sse' | 'websocket';
+    readonly url: string;
+  }[];
+  readonly conditions: readonly Condition[];
+  /** RFC 3339 texts. */
+  readonly lastActivity?: string;
+  readonly createdAt?: string;
+  readonly startedAt?: string;
+}
+
+export type ConditionType = 'Ready' | 'Progressing' | 'Installed' | 'Degraded';
+
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** One CamelCase word. */
+  readonly reason: string;
+  /** With the hint, where there is one. */
+  readonly message: string;
+  /** RFC 3339 text. */
+  readonly lastTransitionTime: string;
+  readonly observedGeneration: number;
+}

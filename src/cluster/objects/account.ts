@@ -1,0 +1,37 @@
+/** An account that may do nothing, and how many replicas a drain may take at a time. */
+import { DISRUPTION_BUDGETS, type KubeObject, SERVICE_ACCOUNTS, typed } from '../resources.ts';
+import type { Owner } from './blueprint.ts';
+import { childName, metaOf, replicaLabels } from './naming.ts';
+
+/**
+ * On the account: names of Secrets that were made for the server and may be there still. The controller may not list Secrets, so
+ * it writes down what it is about to make.
+ */
+export const SECRETS_ANNOTATION = 'berth.dev/secrets';
+
+/** Has no rights, no token is mounted anywhere, and it is the ledger of the server's Secrets. */
+export function serviceAccount(owner: Owner, secrets: readonly string[]): KubeObject {
+  return typed(SERVICE_ACCOUNTS, {
+    metadata: metaOf(owner, childName(owner), {
+      annotations: { [SECRETS_ANNOTATION]: [...secrets].sort().join(',') },
+    }),
+    automountServiceAccountToken: false,
+  });
+}
+
+/** What {@link serviceAccount} has written down. */
+export function secretsOf(account: KubeObject | undefined): string[] {
+  return (account?.metadata.annotations?.[SECRETS_ANNOTATION] ?? '').split(',').filter((name) => name !== '');
+}
+
+export function disruptionBudget(owner: Owner): KubeObject {
+  return typed(DISRUPTION_BUDGETS, {
+    metadata: metaOf(owner, childName(owner)),
+    spec: {
+      maxUnavailable: 1,
+      // What is not ready has no sessions to lose.
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+      selector: { matchLabels: replicaLabels(owner) },
+    },
+  });
+}

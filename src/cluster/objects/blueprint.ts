@@ -1,0 +1,124 @@
+/**
+ * What the children of one MCPServer are made from. Everything in this folder is a pure function of a blueprint and the
+ * operator's settings: the same input gives the same object, byte by byte.
+ */
+import type { Isolation, ServerLimits } from '../../supervisor/server-definition.ts';
+import type {
+  EnvEntry,
+  ImageEntry,
+  Network,
+  Placement,
+  Resources,
+  SecretEntry,
+  SecretKeyRef,
+} from '../mcp-server.ts';
+
+export interface Blueprint {
+  readonly owner: Owner;
+  readonly program: Program;
+  readonly behavior: Behavior;
+  readonly args: readonly string[];
+  readonly env: readonly EnvEntry[];
+  readonly secrets: readonly SecretEntry[];
+  /** Variables whose value is a file of this name in the home of the process. */
+  readonly homeFiles: Readonly<Record<string, string>>;
+  readonly replicas: number;
+  /** Seconds that a replica which is to go waits for its sessions to end. */
+  readonly drainSeconds: number;
+  readonly resources: Resources;
+  readonly network: {
+    readonly egress: NonNullable<Network['egress']>;
+    readonly allow: NonNullable<Network['allow']>;
+  };
+  readonly placement: Placement;
+  /** Changes when somebody asks for a restart. */
+  readonly restartedAt?: string;
+}
+
+/** The MCPServer that everything belongs to. */
+export interface Owner {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+}
+
+export interface Behavior {
+  readonly isolation: Isolation;
+  readonly sessions: 'minted' | 'none';
+  readonly era?: 'legacy' | 'modern';
+  readonly limits: Partial<ServerLimits>;
+}
+
+/** What runs, and where it comes from. */
+export type Program =
+  | { readonly kind: 'package'; readonly tree: Tree }
+  | { readonly kind: 'script'; readonly runtime: 'node' | 'python'; readonly code: string | SecretKeyRef }
+  | { readonly kind: 'image'; readonly image: ImageEntry & { readonly entrypoint: readonly string[] } }
+  | Sidecar
+  | RemoteProgram;
+
+/** An image that speaks HTTP or SSE, beside the supervisor. */
+export interface Sidecar {
+  readonly kind: 'sidecar';
+  readonly image: ImageEntry;
+  readonly transport: 'streamable-http' | 'sse';
+  readonly port: number;
+  readonly path: string;
+  /** Answers 200 when the program is well; absent where nothing is known of it. */
+  readonly healthPath?: string;
+}
+
+export interface RemoteProgram {
+  readonly kind: 'remote';
+  readonly url: string;
+  readonly transport: 'streamable-http' | 'sse' | 'auto';
+  readonly headers: readonly (SecretEntry & { readonly scheme?: string })[];
+}
+
+/** An installed package as the installer reports it. */
+export interface Tree {
+  /** SHA-256 of the archive, hexadecimal. */
+  readonly digest: string;
+  readonly package: { readonly ecosystem: string; readonly name: string; readonly version: string };
+  readonly launch: {
+    readonly file: string;
+    readonly args: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly cwd: string;
+  };
+}
+
+/** What the operator has set for all pods. */
+export interface PodSettings {
+  readonly release: string;
+  readonly releaseNamespace: string;
+  readonly images: { readonly supervisor: string; readonly runner: string };
+  readonly pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly pullSecrets: readonly string[];
+  readonly resources: {
+    readonly supervisor: Resources;
+    readonly workload: Resources;
+    readonly installer: Resources;
+  };
+  /** Size limit of a tree, and of each folder that a server may write. */
+  readonly treeSize: string;
+  readonly scratchSize: string;
+  readonly priorityClass?: string;
+  readonly runtimeClass?: string;
+  /** False: user namespaces; absent: what the node does by itself. */
+  readonly hostUsers?: boolean;
+  /** Variables that installers get: proxies, registries, certificates. */
+  readonly installerEnv: readonly EnvEntry[];
+  /** Where installers find package registries that are not on public addresses. */
+  readonly registries: readonly { readonly cidr: string; readonly ports?: readonly number[] }[];
+  /** Seconds in which an installation must be done. */
+  readonly installSeconds: number;
+}
+
+/** Port of the trees service. */
+export const TREES_PORT = 8080;
+
+/** Where trees are put and fetched. */
+export function treesUrl({ release, releaseNamespace }: PodSettings): string {
+  return `http://${release}-trees.${releaseNamespace}:${TREES_PORT}`;
+}

@@ -1,0 +1,46 @@
+/** The immutable Secret of one generation of a server's configuration. */
+import { type KubeObject, type ObjectMeta, SECRETS, typed } from '../resources.ts';
+import type { Blueprint, Owner } from './blueprint.ts';
+import { metaOf, secretName, shortHash } from './naming.ts';
+import { SCRIPT_KEY, supervisorJson } from './supervisor-json.ts';
+
+export interface Secret extends KubeObject {
+  readonly metadata: ObjectMeta;
+  readonly type: 'Opaque';
+  readonly immutable?: boolean;
+  /** Base64. */
+  readonly data: Readonly<Record<string, string>>;
+}
+
+/** A generation of the configuration: its name, and the Secret that holds it. */
+export interface Generation {
+  readonly name: string;
+  readonly secret: Secret;
+}
+
+/** The same configuration always has the same name. */
+export function generationOf(blueprint: Blueprint): Generation {
+  const { owner, program } = blueprint;
+  const code = program.kind === 'script' && typeof program.code === 'string' ? program.code : undefined;
+  const text = {
+    'supervisor.json': supervisorJson(blueprint),
+    ...(code !== undefined && { [SCRIPT_KEY]: code }),
+  };
+  const name = shortHash(text);
+  return { name, secret: immutableSecret(owner, secretName(owner, name), text) };
+}
+
+/** Of what only an installer Job may see. */
+export function installSecret(owner: Owner, name: string, token: string): Secret {
+  return immutableSecret(owner, name, { token });
+}
+
+function immutableSecret(owner: Owner, name: string, text: Readonly<Record<string, string>>): Secret {
+  const data = Object.entries(text).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+  return typed(SECRETS, {
+    metadata: metaOf(owner, name),
+    type: 'Opaque' as const,
+    immutable: true,
+    data: Object.fromEntries(data) as Record<string, string>,
+  });
+}

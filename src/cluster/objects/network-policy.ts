@@ -1,0 +1,142 @@
+/** What a server's pods may reach: nothing comes in, and out goes only what its egress class says. */
+import { type KubeObject, NETWORK_POLICIES, type ObjectMeta, typed } from '../resources.ts';
+import { type Blueprint, type PodSettings, TREES_PORT } from './blueprint.ts';
+import { childName, metaOf, replicaLabels, UID_LABEL } from './naming.ts';
+
+export interface NetworkPolicy extends KubeObject {
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly podSelector: object;
+    readonly policyTypes: readonly ['Ingress', 'Egress'];
+    readonly ingress: readonly [];
+    readonly egress: readonly EgressRule[];
+  };
+}
+
+interface EgressRule {
+  readonly to: readonly object[];
+  readonly ports?: readonly { readonly protocol: 'TCP' | 'UDP'; readonly port: number }[];
+}
+
+const DNS_PORT = 53;
+/** Private, shared, loopback, link-local (metadata services), multicast and reserved addresses. */
+export const PRIVATE_V4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+] as const;
+export const PRIVATE_V6 = ['::/127', '64:ff9b::/96', 'fc00::/7', 'fe80::/10', 'ff00::/8'] as const;
+
+/** Of the server's replicas. */
+export function networkPolicy(blueprint: Blueprint, settings: PodSettings): NetworkPolicy {
+  const { owner, program, network } = blueprint;
+  const fetches = program.kind === 'package';
+  return policy(
+    owner,
+    childName(owner),
+    [
+      // Names are needed to find berth-trees; without a tree and without egress nothing is to be asked.
+      ...(fetches || network.egress !== 'none' ? [nameRule()] : []),
+      ...(fetches ? [treesRule(settings)] : []),
+      ...egressRules(network),
+    ],
+    replicaLabels(owner),
+  );
+}
+
+/** Of the server's installer Jobs: package registries and berth-trees. */
+export function installerPolicy({ owner }: Pick<Blueprint, 'owner'>, settings: PodSettings): NetworkPolicy {
+  const labels = { [UID_LABEL]: owner.uid, 'app.kubernetes.io/component': 'mcp-installer' };
+  return policy(
+    owner,
+    `${childName(owner)}-install`,
+    [nameRule(), treesRule(settings), publicRule(), ...settings.registries.map(rangeRule)],
+    labels,
+  );
+}
+
+function policy(
+  owner: Blueprint['owner'],
+  name: string,
+  egress: readonly EgressRule[],
+  matchLabels: Readonly<Record<string, string>>,
+): NetworkPolicy {
+  return typed(NETWORK_POLICIES, {
+    metadata: metaOf(owner, name),
+    spec: {
+      podSelector: { matchLabels },
+      policyTypes: ['Ingress', 'Egress'] as const,
+      ingress: [] as const,
+      egress,
+    },
+  });
+}
+
+function egressRules({ egress, allow }: Blueprint['network']): EgressRule[] {
+  switch (egress) {
+    case 'none':
+      return [];
+    case 'public':
+      return [publicRule()];
+    case 'allow':
+      return allow.map(rangeRule);
+  }
+}
+
+function rangeRule({
+  cidr,
+  ports = [],
+}: {
+  readonly cidr: string;
+  readonly ports?: readonly number[];
+}): EgressRule {
+  const given = ports.map((port) => ({ protocol: 'TCP' as const, port }));
+  return { to: [{ ipBlock: { cidr } }], ...(given.length > 0 && { ports: given }) };
+}
+
+function publicRule(): EgressRule {
+  return {
+    to: [
+      { ipBlock: { cidr: '0.0.0.0/0', except: PRIVATE_V4 } },
+      { ipBlock: { cidr: '::/0', except: PRIVATE_V6 } },
+    ],
+  };
+}
+
+function nameRule(): EgressRule {
+  const to = [
+    {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+      podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+    },
+  ];
+  return {
+    to,
+    ports: [
+      { protocol: 'UDP', port: DNS_PORT },
+      { protocol: 'TCP', port: DNS_PORT },
+    ],
+  };
+}
+
+function treesRule({ release, releaseNamespace }: PodSettings): EgressRule {
+  return {
+    to: [
+      {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': releaseNamespace } },
+        podSelector: {
+          matchLabels: { 'app.kubernetes.io/instance': release, 'app.kubernetes.io/component': 'trees' },
+        },
+      },
+    ],
+    ports: [{ protocol: 'TCP', port: TREES_PORT }],
+  };
+}

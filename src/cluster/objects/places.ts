@@ -1,0 +1,32 @@
+/** Paths and user ids inside the pods: the contract between the pods' parts. */
+
+export const UID = { supervisor: 10_001, workload: 10_002, shared: 10_003 } as const;
+
+export const PLACE = {
+  /** In the supervisor image. */
+  spawnProgram: '/berth/bin/berth-spawn',
+  /** Copied for a container of any image. */
+  helper: '/berth/helper',
+  tree: '/berth/tree',
+  work: '/berth/work',
+  script: '/berth/script',
+  link: '/run/berth/link',
+  spawn: '/run/berth/spawn',
+  status: '/run/berth/status',
+  state: '/run/berth/state',
+  config: '/etc/berth',
+  secrets: '/etc/berth/secrets',
+  home: '/home/mcp',
+  tmp: '/tmp',
+} as const;
+
+export const LINK_SOCKET = `${PLACE.link}/link.sock`;
+export const SPAWN_SOCKET = `${PLACE.spawn}/spawn.sock`;
+export const STATUS_FILE = `${PLACE.status}/status`;
+export const CONFIG_FILE = `${PLACE.config}/supervisor.json`;
+export const HELPER = `${PLACE.helper}/berth-spawn`;
+
+/** Name of the container that gateways exec into. */
+export const SUPERVISOR = 'supervisor';
+/** Name of the container that a server's own processes run in. */
+export const WORKLOAD = 'workload';

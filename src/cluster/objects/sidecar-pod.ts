@@ -1,0 +1,84 @@
+/** Replicas without processes of their own: an image that speaks HTTP beside the supervisor, or a server that runs elsewhere. */
+import type { Blueprint, PodSettings, Sidecar } from './blueprint.ts';
+import { PLACE, UID, WORKLOAD } from './places.ts';
+import type { Container, EnvVar, Probe } from './pod-types.ts';
+import { containerSecurity } from './security.ts';
+import type { PodParts } from './stdio-pod.ts';
+import { hasSecretFiles, supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
+import { writableMounts, writableVolumes } from './writable.ts';
+
+/** The program is a native sidecar: it is told to end only after the supervisor has drained. */
+export function sidecarPod(
+  blueprint: Blueprint,
+  program: Sidecar,
+  rest: { settings: PodSettings; secret: string },
+): PodParts {
+  const { settings, secret } = rest;
+  return {
+    initContainers: [sidecar(blueprint, program, settings)],
+    containers: [supervisorContainer(settings, false, false)],
+    volumes: [
+      ...supervisorVolumes(blueprint, secret),
+      { name: 'home', emptyDir: { sizeLimit: settings.scratchSize } },
+      { name: 'tmp', emptyDir: { sizeLimit: settings.scratchSize } },
+      ...writableVolumes(program.image, settings),
+    ],
+  };
+}
+
+/** Nothing but the supervisor, which holds the connections. */
+export function remotePod(blueprint: Blueprint, settings: PodSettings, secret: string): PodParts {
+  return {
+    initContainers: [],
+    containers: [supervisorContainer(settings, hasSecretFiles(blueprint), false)],
+    volumes: supervisorVolumes(blueprint, secret),
+  };
+}
+
+function sidecar(blueprint: Blueprint, program: Sidecar, settings: PodSettings): Container {
+  const { image } = program;
+  return {
+    name: WORKLOAD,
+    image: image.image,
+    imagePullPolicy: settings.pullPolicy,
+    restartPolicy: 'Always',
+    securityContext: containerSecurity(image.runAsUser ?? UID.workload),
+    ...(image.entrypoint && { command: image.entrypoint }),
+    ...(blueprint.args.length > 0 && { args: blueprint.args }),
+    env: envOf(blueprint),
+    resources: { ...settings.resources.workload, ...blueprint.resources },
+    volumeMounts: [
+      { name: 'home', mountPath: PLACE.home },
+      { name: 'tmp', mountPath: PLACE.tmp },
+      ...writableMounts(image),
+    ],
+    ...probesOf(program),
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+function envOf({ env, secrets }: Blueprint): EnvVar[] {
+  return [
+    { name: 'HOME', value: PLACE.home },
+    ...env,
+    ...secrets.map(({ name, secretKeyRef }) => ({ name, valueFrom: { secretKeyRef } })),
+  ];
+}
+
+/** Without a known path only the supervisor can tell, by shaking hands. */
+function probesOf({
+  healthPath,
+  port,
+}: Sidecar): Pick<Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'> {
+  if (healthPath === undefined) return {};
+  const probe = (more: Pick<Probe, 'periodSeconds' | 'failureThreshold'>): Probe => ({
+    httpGet: { path: healthPath, port },
+    timeoutSeconds: 5,
+    ...more,
+  });
+  return {
+    startupProbe: probe({ periodSeconds: 2, failureThreshold: 90 }),
+    readinessProbe: probe({ periodSeconds: 5, failureThreshold: 3 }),
+    livenessProbe: probe({ periodSeconds: 10, failureThreshold: 3 }),
+  };
+}

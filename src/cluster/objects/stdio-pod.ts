@@ -1,0 +1,113 @@
+/** A replica whose program speaks on standard input and output: package, script or image. */
+import type { Blueprint, PodSettings, Program } from './blueprint.ts';
+import { treesUrl } from './blueprint.ts';
+import { HELPER, PLACE, SPAWN_SOCKET, UID, WORKLOAD } from './places.ts';
+import type { Container, Volume, VolumeMount } from './pod-types.ts';
+import { containerSecurity, ownContainer } from './security.ts';
+import { hasSecretFiles, supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
+import { SCRIPT_KEY, scriptFile } from './supervisor-json.ts';
+import { writableMounts, writableVolumes } from './writable.ts';
+
+const READABLE = 0o444;
+
+export interface PodParts {
+  readonly initContainers: readonly Container[];
+  readonly containers: readonly Container[];
+  readonly volumes: readonly Volume[];
+}
+
+/** `secret` names the Secret of the generation. */
+export function stdioPod(blueprint: Blueprint, settings: PodSettings, secret: string): PodParts {
+  const { program } = blueprint;
+  return {
+    initContainers: [
+      helperContainer(settings),
+      ...(program.kind === 'package' ? [treeContainer(program.tree.digest, settings)] : []),
+    ],
+    containers: [
+      supervisorContainer(settings, hasSecretFiles(blueprint), true),
+      workload(blueprint, settings),
+    ],
+    volumes: [
+      ...supervisorVolumes(blueprint, secret),
+      { name: 'spawn', emptyDir: { sizeLimit: '1Mi' } },
+      { name: 'helper', emptyDir: { sizeLimit: '16Mi' } },
+      ...programVolumes(program, secret, settings),
+      { name: 'home', emptyDir: { sizeLimit: settings.scratchSize } },
+      { name: 'tmp', emptyDir: { sizeLimit: settings.scratchSize } },
+      ...writableVolumes(imageOf(program), settings),
+    ],
+  };
+}
+
+function helperContainer(settings: PodSettings): Container {
+  return {
+    ...ownContainer('helper', 'supervisor', settings),
+    command: [PLACE.spawnProgram, 'copy', HELPER],
+    resources: settings.resources.supervisor,
+    volumeMounts: [{ name: 'helper', mountPath: PLACE.helper }],
+  };
+}
+
+function treeContainer(digest: string, settings: PodSettings): Container {
+  return {
+    ...ownContainer('tree', 'runner', settings),
+    command: [
+      'node',
+      '/app/dist/installer/fetch.js',
+      '--url',
+      `${treesUrl(settings)}/trees/${digest}`,
+      '--into',
+      PLACE.tree,
+    ],
+    resources: settings.resources.workload,
+    volumeMounts: [
+      { name: 'tree', mountPath: PLACE.tree },
+      { name: 'tmp', mountPath: PLACE.tmp },
+    ],
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+function workload(blueprint: Blueprint, settings: PodSettings): Container {
+  const image = imageOf(blueprint.program);
+  const user = image?.runAsUser ?? UID.workload;
+  return {
+    ...ownContainer(WORKLOAD, 'runner', settings),
+    ...(image && { image: image.image }),
+    securityContext: containerSecurity(user),
+    command: [HELPER, 'spawn', '--socket', SPAWN_SOCKET, '--peer-uid', `${UID.supervisor}`],
+    resources: { ...settings.resources.workload, ...blueprint.resources },
+    volumeMounts: [
+      { name: 'helper', mountPath: PLACE.helper, readOnly: true },
+      { name: 'spawn', mountPath: PLACE.spawn },
+      ...programMounts(blueprint.program),
+      { name: 'home', mountPath: PLACE.home },
+      { name: 'tmp', mountPath: PLACE.tmp },
+      ...writableMounts(image),
+    ],
+  };
+}
+
+function imageOf(program: Program) {
+  return program.kind === 'image' ? program.image : undefined;
+}
+
+function programMounts({ kind }: Program): VolumeMount[] {
+  if (kind === 'package') return [{ name: 'tree', mountPath: PLACE.tree, readOnly: true }];
+  if (kind === 'script') return [{ name: 'script', mountPath: PLACE.script, readOnly: true }];
+  return [];
+}
+
+function programVolumes(program: Program, secret: string, { treeSize }: PodSettings): Volume[] {
+  if (program.kind === 'package') return [{ name: 'tree', emptyDir: { sizeLimit: treeSize } }];
+  if (program.kind !== 'script') return [];
+  const { code, runtime } = program;
+  const path = scriptFile(runtime);
+  if (typeof code === 'string') {
+    const items = [{ key: SCRIPT_KEY, path }];
+    return [{ name: 'script', secret: { secretName: secret, defaultMode: READABLE, items } }];
+  }
+  const items = [{ key: code.key, path }];
+  return [{ name: 'script', configMap: { name: code.name, defaultMode: READABLE, items } }];
+}

@@ -1,0 +1,70 @@
+/** The container that owns sessions and serves gateways; it holds what no process of a server may see. */
+import type { Blueprint, PodSettings } from './blueprint.ts';
+import { CONFIG_FILE, LINK_SOCKET, PLACE, STATUS_FILE, SUPERVISOR } from './places.ts';
+import type { Container, Probe, Volume } from './pod-types.ts';
+import { ownContainer } from './security.ts';
+import { headerFileName } from './supervisor-json.ts';
+
+const GROUP_READABLE = 0o440;
+
+/** `spawns`: processes run in the workload container, under the helper. */
+export function supervisorContainer(settings: PodSettings, hasSecrets: boolean, spawns: boolean): Container {
+  return {
+    ...ownContainer(SUPERVISOR, 'supervisor', settings),
+    command: ['node', '/app/dist/supervisor/main.js', '--socket', LINK_SOCKET, '--config', CONFIG_FILE],
+    resources: settings.resources.supervisor,
+    volumeMounts: [
+      { name: 'config', mountPath: PLACE.config, readOnly: true },
+      ...(hasSecrets ? [{ name: 'secrets', mountPath: PLACE.secrets, readOnly: true }] : []),
+      { name: 'link', mountPath: PLACE.link },
+      ...(spawns ? [{ name: 'spawn', mountPath: PLACE.spawn }] : []),
+      { name: 'state', mountPath: PLACE.state },
+      { name: 'status', mountPath: PLACE.status },
+    ],
+    readinessProbe: { ...probe('ready'), periodSeconds: 2, failureThreshold: 1 },
+    livenessProbe: { ...probe('live'), initialDelaySeconds: 10, periodSeconds: 10, failureThreshold: 6 },
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+/** The folders of {@link supervisorContainer}. */
+export function supervisorVolumes(blueprint: Blueprint, secret: string): Volume[] {
+  const items = [{ key: 'supervisor.json', path: 'supervisor.json' }];
+  return [
+    { name: 'config', secret: { secretName: secret, defaultMode: GROUP_READABLE, items } },
+    ...secretVolume(blueprint),
+    { name: 'link', emptyDir: { sizeLimit: '1Mi' } },
+    { name: 'state', emptyDir: { sizeLimit: '64Mi' } },
+    { name: 'status', emptyDir: { sizeLimit: '1Mi' } },
+  ];
+}
+
+/** One file for each secret, from whichever Secrets they are in; no sub-path, so that a rotation arrives. */
+function secretVolume({ secrets, program }: Blueprint): Volume[] {
+  const wanted = filesOf(secrets, program);
+  if (wanted.length === 0) return [];
+  const sources = wanted.map(({ name, ref }) => ({
+    secret: { name: ref.name, items: [{ key: ref.key, path: name }] },
+  }));
+  return [{ name: 'secrets', projected: { defaultMode: GROUP_READABLE, sources } }];
+}
+
+/** Whether the supervisor reads secrets from files. */
+export function hasSecretFiles({ secrets, program }: Blueprint): boolean {
+  return filesOf(secrets, program).length > 0;
+}
+
+function filesOf(secrets: Blueprint['secrets'], program: Blueprint['program']) {
+  if (program.kind === 'sidecar') return [];
+  if (program.kind === 'remote')
+    return program.headers.map(({ secretKeyRef }, index) => ({
+      name: headerFileName(index),
+      ref: secretKeyRef,
+    }));
+  return secrets.map(({ name, secretKeyRef }) => ({ name, ref: secretKeyRef }));
+}
+
+function probe(mode: 'ready' | 'live'): Pick<Probe, 'exec' | 'timeoutSeconds'> {
+  const command = [PLACE.spawnProgram, 'probe', '--status', STATUS_FILE, '--mode', mode];
+  return { exec: { command }, timeoutSeconds: 5 };
+}

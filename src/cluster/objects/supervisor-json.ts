@@ -1,0 +1,121 @@
+/** supervisor.json: what the supervisor of a replica has to know. No value of a secret is in it. */
+import type { Blueprint, Program, RemoteProgram, Tree } from './blueprint.ts';
+import { PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
+
+type Launch = Tree['launch'];
+
+const BASE_ENV = { LANG: 'C.UTF-8', TZ: 'UTC', NODE_ENV: 'production', PYTHONUNBUFFERED: '1' };
+const TERMINATION_LOG = '/dev/termination-log';
+/** Of a pod's grace period, kept for ending what has not ended by itself. */
+const LAST_SECONDS = 10;
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where the runner image and most others have them; found by `env`, which looks at PATH. */
+const ENV_PROGRAM = '/usr/bin/env';
+
+/** The file's text; the same blueprint gives the same text. */
+export function supervisorJson(blueprint: Blueprint): string {
+  const { program } = blueprint;
+  const isLocal = program.kind === 'sidecar';
+  const spawns = !isLocal && program.kind !== 'remote';
+  const config = {
+    dataDir: PLACE.state,
+    ...(spawns && { spawn: { socket: SPAWN_SOCKET } }),
+    status: STATUS_FILE,
+    terminationLog: TERMINATION_LOG,
+    drain: Math.max(0, blueprint.drainSeconds - LAST_SECONDS) * 1_000,
+    ...(isLocal && { remote: { allowedHosts: ['127.0.0.1'] } }),
+    servers: [definition(blueprint)],
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** Where the supervisor finds the value of a secret. */
+export function secretFile(name: string): string {
+  return `${PLACE.secrets}/${name}`;
+}
+
+/** The name that a header's value goes by among the files: a header's own name may not be one. */
+export function headerFileName(index: number): string {
+  return `header-${index}`;
+}
+
+/** Under which a script's text stands in the Secret of its generation. */
+export const SCRIPT_KEY = 'script';
+
+function definition(blueprint: Blueprint): object {
+  const { owner, behavior, program, secrets } = blueprint;
+  const spawns = program.kind !== 'sidecar' && program.kind !== 'remote';
+  return {
+    id: owner.uid,
+    name: owner.name,
+    isolation: behavior.isolation,
+    sessions: behavior.sessions,
+    ...(behavior.era && { eras: [behavior.era] }),
+    limits: behavior.limits,
+    ...(spawns ? { launch: launchOf(blueprint, program) } : { remote: remoteOf(program) }),
+    ...(spawns &&
+      secrets.length > 0 && {
+        secretFiles: Object.fromEntries(secrets.map(({ name }) => [name, secretFile(name)])),
+      }),
+  };
+}
+
+type Spawned = Exclude<Program, { readonly kind: 'sidecar' | 'remote' }>;
+
+function launchOf(blueprint: Blueprint, program: Spawned): Launch {
+  const { file, args, env } = programOf(program);
+  const given = Object.fromEntries(blueprint.env.map(({ name, value }) => [name, value]));
+  const homeFiles = Object.entries(blueprint.homeFiles).map(([name, file]) => [
+    name,
+    `${PLACE.home}/${file}`,
+  ]);
+  return {
+    file,
+    args: [...args, ...blueprint.args],
+    env: { ...env, HOME: PLACE.home, TMPDIR: PLACE.tmp, ...Object.fromEntries(homeFiles), ...given },
+    cwd: PLACE.home,
+  };
+}
+
+function programOf(program: Spawned): Omit<Launch, 'cwd'> {
+  const env = { ...BASE_ENV, PATH: SYSTEM_PATH };
+  switch (program.kind) {
+    case 'package':
+      return program.tree.launch;
+    case 'script': {
+      const name = program.runtime === 'node' ? 'node' : 'python3';
+      return { file: ENV_PROGRAM, args: [name, scriptPath(program.runtime)], env };
+    }
+    case 'image': {
+      const [file = '', ...args] = program.image.entrypoint;
+      return { file, args, env };
+    }
+  }
+}
+
+/** Where a script is in the workload. */
+export function scriptPath(runtime: 'node' | 'python'): string {
+  return `${PLACE.script}/${scriptFile(runtime)}`;
+}
+
+/** The suffix says what language it is; Node takes it for an ES module. */
+export function scriptFile(runtime: 'node' | 'python'): string {
+  return runtime === 'node' ? 'server.mjs' : 'server.py';
+}
+
+function remoteOf(program: Exclude<Program, Spawned>): object {
+  if (program.kind === 'sidecar') {
+    const { transport, port, path } = program;
+    return { url: `http://127.0.0.1:${port}${path}`, transport, headers: {} };
+  }
+  return { url: program.url, transport: program.transport, headers: {}, ...headerFiles(program) };
+}
+
+function headerFiles({ headers }: RemoteProgram): object {
+  if (headers.length === 0) return {};
+  const files = headers.map(({ name, scheme }, index) => [
+    name,
+    { file: secretFile(headerFileName(index)), ...(scheme !== undefined && { scheme }) },
+  ]);
+  return { headerFiles: Object.fromEntries(files) };
+}

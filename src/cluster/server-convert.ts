@@ -1,0 +1,74 @@
+/** Between an MCPServer and the server specification of the API: the same facts, with lists keyed by name here and records there. */
+import { BerthError } from '../errors.ts';
+import type { HeaderReference, SecretReference } from '../servers/secret-reference.ts';
+import { parseServerSpec, type ServerSpec } from '../servers/server-spec.ts';
+import type { EnvEntry, McpServerSource, McpServerSpec, RemoteEntry, SecretEntry } from './mcp-server.ts';
+
+/** The specification that the API shows. Throws `bad-input` for what the API would not take either. */
+export function toServerSpec(name: string, spec: McpServerSpec): ServerSpec {
+  const { env = [], secrets = [], source, ...same } = spec;
+  return parseServerSpec({
+    ...same,
+    name,
+    ...(source && { source: sourceToApi(source) }),
+    env: Object.fromEntries(env.map((one) => [one.name, one.value])),
+    secrets: secretsToApi(secrets),
+  });
+}
+
+/** What is applied to the cluster. Throws `bad-input` for secrets that are not in the cluster. */
+export function fromServerSpec(spec: ServerSpec): McpServerSpec {
+  const { name: _name, env, secrets, source, args, limits, ...same } = spec;
+  const given = {
+    ...same,
+    ...(source && { source: sourceFromApi(source) }),
+    ...(args.length > 0 && { args }),
+    ...(Object.keys(env).length > 0 && { env: envEntries(env) }),
+    ...(Object.keys(secrets).length > 0 && { secrets: secretEntries(secrets) }),
+    ...(Object.keys(limits).length > 0 && { limits }),
+  };
+  // Members that are not there must not be applied: a manager owns what it applies, `undefined` included.
+  return JSON.parse(JSON.stringify(given)) as McpServerSpec;
+}
+
+function envEntries(env: Readonly<Record<string, string>>): EnvEntry[] {
+  return Object.entries(env).map(([name, value]) => ({ name, value }));
+}
+
+function secretEntries(secrets: Readonly<Record<string, SecretReference>>): SecretEntry[] {
+  return Object.entries(secrets).map(([name, reference]) => toEntry(`/secrets/${name}`, name, reference));
+}
+
+function toEntry(pointer: string, name: string, reference: SecretReference): SecretEntry {
+  if ('fromSecret' in reference) return { name, secretKeyRef: reference.fromSecret };
+  throw new BerthError('bad-input', `${pointer.slice(1)}: the value must be in a Secret of the cluster`, {
+    fields: [{ pointer, detail: 'must be secret:NAME/KEY or {"fromSecret": {"name": …, "key": …}}' }],
+    hint: 'Put the value into a Secret beside the server, labelled berth.dev/usable=true, and refer to that.',
+  });
+}
+
+function secretsToApi(secrets: readonly SecretEntry[]): Record<string, SecretReference> {
+  return Object.fromEntries(secrets.map(({ name, secretKeyRef }) => [name, { fromSecret: secretKeyRef }]));
+}
+
+function sourceToApi({ remote, ...same }: McpServerSource): object {
+  return remote ? { ...same, remote: { ...remote, headers: headersToApi(remote) } } : same;
+}
+
+function headersToApi({ headers = [] }: RemoteEntry): Record<string, HeaderReference> {
+  return Object.fromEntries(
+    headers.map(({ name, secretKeyRef, scheme }) => [
+      name,
+      { fromSecret: secretKeyRef, ...(scheme !== undefined && { scheme }) },
+    ]),
+  );
+}
+
+function sourceFromApi({ remote, ...same }: NonNullable<ServerSpec['source']>): object {
+  if (!remote) return same;
+  const headers = Object.entries(remote.headers).map(([name, { scheme, ...reference }]) => ({
+    ...toEntry(`/source/remote/headers/${name}`, name, reference as SecretReference),
+    ...(scheme !== undefined && { scheme }),
+  }));
+  return { ...same, remote: { ...remote, ...(headers.length > 0 ? { headers } : { headers: undefined }) } };
+}

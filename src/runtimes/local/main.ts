@@ -1,0 +1,125 @@
+/** Composition of one machine: its data folder, the host of its processes, its packages, and what manages servers there. */
+import { join } from 'node:path';
+import { openKeyRing } from '../../auth/key-ring.ts';
+import type { Sealer } from '../../auth/seal.ts';
+import { systemClock } from '../../clock.ts';
+import { createInProcessLink } from '../../link/in-process.ts';
+import type { Log } from '../../log/log.ts';
+import type { Packages } from '../../packages/package.ts';
+import { createPackages } from '../../packages/packages.ts';
+import { createRemotePolicy } from '../../servers/remote-policy.ts';
+import { ServerManager } from '../../servers/server-manager.ts';
+import { UsageRecorder } from '../../servers/usage-recorder.ts';
+import type { Settings } from '../../settings/schema.ts';
+import { SqliteServerStore } from '../../store/server-store.ts';
+import { lockDataFolder } from '../../supervisor/data-folder.ts';
+import { createProcessTable } from '../../supervisor/process-table.ts';
+import { sweepOrphans } from '../../supervisor/sweep.ts';
+import type { TemplateCatalogue } from '../../templates/catalogue.ts';
+import { createLocalHost } from '../local-host.ts';
+import type { Runtime } from '../runtime.ts';
+
+const LOCAL_REPLICA = 'local';
+/** Milliseconds between looks at installed packages that nobody uses any more. */
+const COLLECT_EVERY = 6 * 60 * 60_000;
+
+export interface RuntimeInput {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly templates: TemplateCatalogue;
+  readonly sealer: Sealer;
+  /** Known once the gateway listens. */
+  readonly publicUrl: () => string;
+  /** Steps of the end, taken in reverse. */
+  readonly undo: (step: () => Promise<void> | void) => void;
+}
+
+/** Locks the data folder and opens everything in it; starts nothing before the gateway listens. */
+export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
+  const { settings, log, templates, sealer, publicUrl, undo } = input;
+  const host = await openHost(input);
+  sealer.setKeys(openKeyRing(settings.dataDir).keys);
+  const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'));
+  undo(() => store.close());
+  const usage = new UsageRecorder({
+    host,
+    store: store.usage,
+    clock: systemClock,
+    keepDays: settings.usage.keepDays,
+    onError: (error) => log.error({ error }, 'the use of servers could not be recorded'),
+  });
+  undo(() => usage.close());
+  const packages = createPackages({ dataDir: settings.dataDir });
+  const manager = new ServerManager({
+    packages,
+    host,
+    store,
+    templates,
+    usage,
+    publicUrl,
+    homes: join(settings.dataDir, 'homes'),
+    allow: settings.allow,
+    remote: createRemotePolicy(settings.remote.allowedHosts),
+    limits: settings.limits,
+    maxServers: settings.limits.servers,
+    parallelStarts: settings.limits.parallelStarts,
+    health: settings.health,
+    onDegraded: ({ name }, failure) =>
+      log.warn({ server: name, code: failure.code }, `health checks fail: ${failure.message}`),
+  });
+  undo(() => manager.close());
+  const link = createInProcessLink(host.supervisor);
+  return {
+    servers: manager,
+    directory: manager,
+    router: {
+      route: () => ({ replica: LOCAL_REPLICA, link }),
+      replica: (_server, replica) => (replica === LOCAL_REPLICA ? link : undefined),
+    },
+    ready: () => true,
+    begin: async () => {
+      await manager.restore();
+      undo(collectTrees(packages, manager, { settings, log }));
+    },
+    drain: 0,
+  };
+}
+
+/** Ends what a killed gateway left behind, and opens the place where processes run. */
+async function openHost({ settings, log, undo }: RuntimeInput): Promise<ReturnType<typeof createLocalHost>> {
+  const table = createProcessTable();
+  const lock = await lockDataFolder(settings.dataDir, table);
+  undo(() => lock.close());
+  const swept = await sweepOrphans(lock.owner.folder, {
+    table,
+    clock: systemClock,
+    termMs: settings.limits.termGrace,
+  });
+  if (swept.length > 0)
+    log.warn({ processes: swept.length }, 'ended processes that a killed gateway had left');
+  const remote = createRemotePolicy(settings.remote.allowedHosts);
+  const host = createLocalHost({ owner: lock.owner, table, remote });
+  process.once('exit', host.killNow);
+  undo(async () => {
+    await host.close();
+    process.off('exit', host.killNow);
+  });
+  return host;
+}
+
+/** Removes packages that no server names, now and then; returns how to stop it. */
+function collectTrees(
+  packages: Packages,
+  manager: ServerManager,
+  { settings, log }: Pick<RuntimeInput, 'settings' | 'log'>,
+): () => void {
+  const collect = (): void => {
+    packages.collect({ keep: manager.treeKeys(), ...settings.trees }).then(
+      ({ removed, bytes }) =>
+        removed.length > 0 && log.info({ removed: removed.length, bytes }, 'removed unused packages'),
+      (error: unknown) => log.error({ error }, 'unused packages could not be removed'),
+    );
+  };
+  collect();
+  return systemClock.every(COLLECT_EVERY, collect);
+}

@@ -1,0 +1,36 @@
+/** What a gateway needs of the place where its servers run. */
+import type { BerthError } from '../errors.ts';
+import type { Link } from '../link/link.ts';
+import type { Servers } from '../servers/servers.ts';
+import type { Isolation } from '../supervisor/server-definition.ts';
+
+export interface RuntimeServer {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly isolation: Isolation;
+  readonly sessions: 'minted' | 'none';
+  readonly failure?: BerthError;
+  readonly awaited?: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface RuntimeRoute {
+  readonly replica: string;
+  readonly link: Link;
+  readonly next?: () => RuntimeRoute | undefined;
+}
+
+export interface Runtime {
+  readonly servers: Servers;
+  readonly directory: { find(name: string): RuntimeServer | undefined };
+  readonly router: {
+    route(server: string, affinity: string, kind?: 'session'): RuntimeRoute | undefined;
+    replica(server: string, replica: string): Link | undefined;
+  };
+  /** Clients may come. */
+  ready(): boolean;
+  /** Called once the gateway listens and its URL is known. */
+  begin(): Promise<void>;
+  /** Milliseconds that calls in flight get when the gateway stops; 0 where they end with it anyway. */
+  readonly drain: number;
+}

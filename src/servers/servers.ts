@@ -1,0 +1,50 @@
+/** What the API needs of whatever manages servers: one machine, or a cluster. */
+import type { StderrLine } from './host.ts';
+import type { ServerSpec } from './server-spec.ts';
+import type { HealthView, ServerView } from './server-view.ts';
+import type { SessionView } from './session-view.ts';
+import type { StartLog } from './start-log.ts';
+import type { UsageReport } from './usage-recorder.ts';
+
+type Awaitable<T> = T | Promise<T>;
+
+export interface WaitOptions {
+  /** Wait until the server runs or its start has failed. */
+  readonly wait?: boolean;
+  /** Ends the waiting, not the start. */
+  readonly signal?: AbortSignal;
+}
+
+/** Verbs on a name throw `not-found` where there is no such server. */
+export interface Servers {
+  /** Creates and starts a server; the same specification again starts the one that is there. */
+  run(spec: ServerSpec, options?: WaitOptions): Promise<{ server: ServerView; created: boolean }>;
+  /** Idempotent. With `wait` it rejects with the failure of the start. */
+  start(name: string, options?: WaitOptions): Promise<ServerView>;
+  /** Idempotent; `force` gives sessions and processes no time. */
+  stop(name: string, options?: { force?: boolean }): Promise<ServerView>;
+  /** Makes its processes anew; starts it when it was stopped. */
+  restart(name: string, options?: WaitOptions): Promise<ServerView>;
+  /** Idempotent. Throws `not-allowed` for a number that this place cannot have. */
+  scale(name: string, replicas: number, options?: WaitOptions): Promise<ServerView>;
+  remove(name: string, options?: { force?: boolean }): Promise<void>;
+  get(name: string): Awaitable<ServerView>;
+  /** All servers, by name. */
+  list(): Awaitable<ServerView[]>;
+  /** Its conversations, and its shared processes that no session is on, oldest first. */
+  sessions(name: string): Awaitable<SessionView[]>;
+  endSession(name: string, session: string): Promise<void>;
+  endSessions(name: string): Promise<number>;
+  checkHealth(name: string): Promise<HealthView>;
+  /** How much it was used in the last so many days, today included. */
+  usage(name: string, days: number): Awaitable<UsageReport>;
+  /** What happened in the newest start, and what still happens. */
+  startLog(name: string): StartLog;
+  /** The newest lines of its log, oldest first. */
+  logs(name: string, lines: number): Awaitable<StderrLine[]>;
+  /** Calls `line` for every further line; returns the unsubscribe. */
+  followLogs(name: string, line: (line: StderrLine) => void): () => void;
+}
+
+/** Replicas of one server. */
+export const MOST_REPLICAS = 10;

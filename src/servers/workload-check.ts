@@ -1,0 +1,30 @@
+/** Whether a specification may be had in a cluster, as far as a gateway can say before anything is made. */
+import { BerthError } from '../errors.ts';
+import { type PlanRules, planServer } from './server-plan.ts';
+import type { ServerSpec } from './server-spec.ts';
+
+export interface WorkloadRules extends PlanRules {
+  readonly allow: PlanRules['allow'] & { readonly images: boolean };
+}
+
+/** Throws `not-found` (template), `not-allowed`, `bad-input` or `missing-input`. The controller has the last word. */
+export function checkWorkload(spec: ServerSpec, rules: WorkloadRules): void {
+  const { image, archon, script } = spec.source ?? {};
+  if (image && !rules.allow.images) throw imagesForbidden();
+  if (image || archon || script) return;
+  planServer(withoutWorkload(spec), rules);
+}
+
+/** As one machine would be asked for it. */
+function withoutWorkload(spec: ServerSpec): ServerSpec {
+  const { transport, port, replicas, suspend, resources, network, placement, ...rest } = spec;
+  const { drain: _drain, ...limits } = rest.limits;
+  return { ...rest, limits };
+}
+
+function imagesForbidden(): BerthError {
+  const setting = 'MCP_ALLOW_CUSTOM_IMAGES';
+  return new BerthError('not-allowed', `container images are not allowed here (${setting}=false)`, {
+    hint: `An operator has to set ${setting}=true and start Berth again.`,
+  });
+}

@@ -1,0 +1,104 @@
+/** Watches how a supervisor fares, and keeps its status file: where it is in its life, the helper of its pod, its servers. */
+import type { Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import type { SupervisorConfig } from './definition-file.ts';
+import type { PoolStatus } from './process-pool.ts';
+import { holdSpawnPresence, type SpawnPresence } from './spawn-presence.ts';
+import { keepStatusFile, type StatusFile } from './status-file.ts';
+import { isFailing, type ServerStatus, type SupervisorState, statusText } from './supervisor-status.ts';
+
+/** What is asked about the servers. */
+export interface HealthSource {
+  activity(id: string): { readonly sessions: number } | undefined;
+  poolStatus(id: string): PoolStatus | undefined;
+}
+
+export interface SupervisorHealth {
+  /** Gateways are served from now on, by this host. */
+  serving(host: HealthSource): void;
+  /** No new sessions are wanted; those that exist may finish. */
+  draining(): void;
+  /** Says for the last time how it is: `failure` is why it could not start. Idempotent. */
+  close(failure?: BerthError): void;
+}
+
+type Config = Pick<SupervisorConfig, 'servers' | 'spawn' | 'status' | 'terminationLog'>;
+
+/** Begins to watch, and to hold the helper's presence connection where the configuration names one. */
+export function watchHealth(config: Config, clock: Clock): SupervisorHealth {
+  return new Health(config, clock);
+}
+
+class Health implements SupervisorHealth {
+  readonly #config: Config;
+  readonly #presence: SpawnPresence | undefined;
+  readonly #file: StatusFile | undefined;
+  #phase: 'starting' | 'serving' | 'draining' | 'stopped' = 'starting';
+  #host: HealthSource | undefined;
+  #wasPresent = false;
+  #failure: BerthError | undefined;
+
+  constructor(config: Config, clock: Clock) {
+    const { spawn, status: path, terminationLog: copy } = config;
+    this.#config = config;
+    const text = (): string => this.#text();
+    this.#file =
+      path === undefined ? undefined : keepStatusFile({ path, text, clock, ...(copy && { copy }) });
+    this.#presence = spawn && holdSpawnPresence({ ...spawn, clock, changed: () => this.#helperChanged() });
+  }
+
+  serving(host: HealthSource): void {
+    this.#host = host;
+    this.#enter('serving');
+  }
+
+  draining(): void {
+    this.#enter('draining');
+  }
+
+  close(failure?: BerthError): void {
+    if (this.#phase === 'stopped') return;
+    this.#failure = failure;
+    this.#phase = 'stopped';
+    this.#presence?.close();
+    this.#file?.close();
+  }
+
+  #enter(phase: 'serving' | 'draining'): void {
+    if (this.#phase === 'stopped') return;
+    this.#phase = phase;
+    this.#file?.update();
+  }
+
+  #helperChanged(): void {
+    this.#wasPresent ||= this.#presence?.present === true;
+    this.#file?.update();
+  }
+
+  #text(): string {
+    const servers = this.#config.servers.flatMap(({ id, name }) => this.#server(id, name));
+    const failure = this.#failure ?? this.#helperFailure();
+    return statusText({ state: this.#state(servers), servers, ...(failure && { failure }) });
+  }
+
+  #server(id: string, name: string): ServerStatus[] {
+    const pool = this.#host?.poolStatus(id);
+    return pool ? [{ name, sessions: this.#host?.activity(id)?.sessions ?? 0, pool }] : [];
+  }
+
+  #state(servers: readonly ServerStatus[]): SupervisorState {
+    if (this.#phase !== 'serving') return this.#phase;
+    // A pod's containers start in any order.
+    if (this.#presence?.present === false) return this.#wasPresent ? 'failing' : 'starting';
+    return servers.some(isFailing) ? 'failing' : 'ready';
+  }
+
+  #helperFailure(): BerthError | undefined {
+    const { spawn } = this.#config;
+    if (!spawn || this.#phase !== 'serving' || this.#presence?.present) return undefined;
+    return new BerthError('start-failed', `no berth-spawn answers at ${spawn.socket}`, {
+      phase: 'spawn',
+      hint: 'Look at the workload container of the pod: its state, its last log lines, its --peer-uid.',
+    });
+  }
+}

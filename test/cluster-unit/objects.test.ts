@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { disruptionBudget, secretsOf, serviceAccount } from '../../src/cluster/objects/account.ts';
+import type { Blueprint } from '../../src/cluster/objects/blueprint.ts';
+import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
+import { type Deployment, deployment } from '../../src/cluster/objects/deployment.ts';
+import { installerJob } from '../../src/cluster/objects/installer-job.ts';
+import { installName } from '../../src/cluster/objects/naming.ts';
+import { installerPolicy, networkPolicy } from '../../src/cluster/objects/network-policy.ts';
+import type { Container } from '../../src/cluster/objects/pod-types.ts';
+import { blueprint, programs, settings, tree } from '../support/blueprints.ts';
+import { restrictedFaults } from '../support/restricted.ts';
+
+const KINDS = Object.entries(programs);
+const owner = blueprint(programs.package!).owner;
+const install = {
+  owner,
+  source: { ecosystem: 'npm', name: '@modelcontextprotocol/server-everything' } as const,
+  input: 'abcd1234',
+  attempt: 0,
+};
+const deploymentOf = (given: Blueprint): Deployment =>
+  deployment({ blueprint: given, settings, generation: generationOf(given).name, annotations: {} });
+const containersOf = ({ spec }: Deployment): Container[] => [
+  ...(spec.template.spec.initContainers ?? []),
+  ...spec.template.spec.containers,
+];
+const golden = (name: string, object: object): Promise<void> =>
+  expect(`${JSON.stringify(object, null, 2)}\n`).toMatchFileSnapshot(
+    `golden/${name.replaceAll(' ', '-')}.json`,
+  );
+
+describe('the children of a server', () => {
+  it.each(KINDS)('of kind %s are as written down', async (name, program) => {
+    const given = blueprint(program);
+    await golden(`deployment-${name}`, deploymentOf(given));
+    const { secret } = generationOf(given);
+    const text = Buffer.from(secret.data['supervisor.json']!, 'base64').toString();
+    await golden(`supervisor-${name}`, { ...secret, data: { 'supervisor.json': JSON.parse(text) } });
+  });
+
+  it('that do not depend on its kind are as written down', async () => {
+    await golden('service-account', serviceAccount(owner, ['mcp-demo-b', 'mcp-demo-a']));
+    await golden('disruption-budget', disruptionBudget(owner));
+    await golden('installer-job', installerJob(install, settings));
+    await golden('installer-policy', installerPolicy({ owner }, settings));
+    await golden('installer-secret', installSecret(owner, 'mcp-demo-install-x', 'one-time'));
+  });
+
+  it.each([
+    ['none', 'package', { egress: 'none', allow: [] }],
+    ['none, nothing to fetch', 'stdio image', { egress: 'none', allow: [] }],
+    ['public', 'package', { egress: 'public', allow: [] }],
+    [
+      'allow',
+      'remote',
+      { egress: 'allow', allow: [{ cidr: '10.1.0.0/16', ports: [443] }, { cidr: '10.2.0.0/16' }] },
+    ],
+  ] as const)('reach what egress %s says', async (name, kind, network) => {
+    await golden(
+      `policy-${name.replace(/\W+/g, '-')}`,
+      networkPolicy(blueprint(programs[kind]!, { network }), settings),
+    );
+  });
+});
+
+describe('every pod', () => {
+  it.each(KINDS)('of kind %s keeps the restricted profile', (_name, program) => {
+    expect(restrictedFaults(deploymentOf(blueprint(program)).spec.template.spec)).toEqual([]);
+  });
+
+  it('of an installer keeps it too, and sees no secret of the server', () => {
+    const { spec } = installerJob(install, settings).spec.template;
+    expect(restrictedFaults(spec)).toEqual([]);
+    expect(JSON.stringify(spec)).not.toMatch(/vendor|API_KEY/);
+  });
+
+  it.each(KINDS)('of kind %s mounts only folders that it has', (_name, program) => {
+    const made = deploymentOf(blueprint(program));
+    const volumes = made.spec.template.spec.volumes.map(({ name }) => name);
+    const mounted = containersOf(made).flatMap(({ volumeMounts }) => volumeMounts.map(({ name }) => name));
+    expect(new Set(mounted)).toEqual(new Set(volumes));
+  });
+
+  it.each(KINDS)(
+    'of kind %s shows link, configuration and secrets to the supervisor only',
+    (_name, program) => {
+      for (const { name, volumeMounts } of containersOf(deploymentOf(blueprint(program)))) {
+        const seen = volumeMounts
+          .map((mount) => mount.name)
+          .filter((one) => ['link', 'config', 'secrets', 'state', 'status'].includes(one));
+        if (name !== 'supervisor') expect(seen).toEqual([]);
+      }
+    },
+  );
+
+  it('is the check that would find a fault', () => {
+    const { spec } = deploymentOf(blueprint(programs.package!)).spec.template;
+    const [first] = spec.containers;
+    const bad = { ...first, securityContext: { ...first!.securityContext, runAsNonRoot: false } };
+    expect(restrictedFaults({ ...spec, containers: [bad] })).toEqual([
+      'container supervisor may run as root',
+    ]);
+    expect(restrictedFaults({ ...spec, hostNetwork: true, volumes: [{ name: 'x', hostPath: {} }] })).toEqual([
+      'hostNetwork is set',
+      'volume x is a hostPath',
+    ]);
+  });
+});
+
+describe('a generation', () => {
+  it('has one name for one configuration', () => {
+    const given = blueprint(programs.package!);
+    expect(generationOf(given).name).toBe(
+      generationOf({ ...given, replicas: 5, network: { egress: 'none', allow: [] } }).name,
+    );
+    expect(generationOf(given).name).not.toBe(generationOf({ ...given, args: ['--other'] }).name);
+    const other = {
+      kind: 'package',
+      tree: { ...tree, launch: { ...tree.launch, args: ['/berth/tree/other.js'] } },
+    } as const;
+    expect(generationOf(given).name).not.toBe(generationOf({ ...given, program: other }).name);
+  });
+
+  it('holds no value of a secret, and its variables win over those of the package', () => {
+    const given = blueprint(programs.package!, {
+      env: [{ name: 'LANG', value: 'de_DE.UTF-8' }],
+      homeFiles: { STORE: 'store.json' },
+    });
+    const { data } = generationOf(given).secret;
+    const [server] = JSON.parse(Buffer.from(data['supervisor.json']!, 'base64').toString()).servers;
+    expect(server.launch.env).toMatchObject({
+      LANG: 'de_DE.UTF-8',
+      STORE: '/home/mcp/store.json',
+      HOME: '/home/mcp',
+    });
+    expect(server.secretFiles).toEqual({ API_KEY: '/etc/berth/secrets/API_KEY' });
+  });
+});
+
+describe('names', () => {
+  it('of installers fit a Job, and differ by server, input and attempt', () => {
+    const long = { ...owner, name: 'a'.repeat(52) };
+    expect(installName(long, 'abcd1234', 12).length).toBeLessThanOrEqual(63);
+    const names = [
+      installName(long, 'abcd1234', 0),
+      installName({ ...long, uid: 'other' }, 'abcd1234', 0),
+      installName(long, 'abcd1235', 0),
+      installName(long, 'abcd1234', 1),
+    ];
+    expect(new Set(names).size).toBe(4);
+  });
+
+  it('of Secrets are read back from the ledger', () => {
+    expect(secretsOf(serviceAccount(owner, ['b', 'a']))).toEqual(['a', 'b']);
+    expect(secretsOf(undefined)).toEqual([]);
+  });
+});
+
+it.each(['/', '/berth', '/etc', '/run/berth/link', '/home', '/tmp/x', '/proc/1'])(
+  'no image writes to %s',
+  (path) => {
+    const given = blueprint({
+      kind: 'image',
+      image: { image: 'x', entrypoint: ['/x'], writablePaths: [path] },
+    });
+    expect(() => deploymentOf(given)).toThrow(expect.objectContaining({ code: 'bad-input' }));
+  },
+);
+
+it.each(['/var/cache', '/srv/data', '/etc/app', '/home/app', '/run/app'])(
+  'an image may write to %s',
+  (path) => {
+    const given = blueprint({
+      kind: 'image',
+      image: { image: 'x', entrypoint: ['/x'], writablePaths: [path] },
+    });
+    expect(JSON.stringify(deploymentOf(given))).toContain(`"mountPath":"${path}"`);
+  },
+);

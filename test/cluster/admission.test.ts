@@ -1,0 +1,469 @@
+/** The admission policies of the chart: what the controller makes passes, and a controller or gateway that was taken over gets nowhere. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { disruptionBudget, serviceAccount } from '../../src/cluster/objects/account.ts';
+import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
+import { deployment } from '../../src/cluster/objects/deployment.ts';
+import { installerJob } from '../../src/cluster/objects/installer-job.ts';
+import { networkPolicy } from '../../src/cluster/objects/network-policy.ts';
+import { blueprint, programs, settings } from '../support/blueprints.ts';
+import { applyDefinition, attempt, install, type Outcome, type Release, run } from './support/tools.ts';
+
+let release: Release;
+
+beforeAll(() => {
+  applyDefinition();
+  release = install('servers.allowedImages={ghcr.io/acme/}');
+});
+
+afterAll(() => release?.close());
+
+// biome-ignore lint/suspicious/noExplicitAny: objects that are spoilt on purpose
+type Spoilt = any;
+type Change = (object: Spoilt) => void;
+
+const source = { ecosystem: 'npm', name: '@modelcontextprotocol/server-everything' } as const;
+
+function given(kind = 'package') {
+  const owner = { name: 'demo', namespace: release.servers, uid: '6f1c2c0e-0000-4000-8000-000000000001' };
+  return blueprint(programs[kind]!, { owner, replicas: 0 });
+}
+
+function deploymentOf(kind?: string, change: Change = () => {}): object {
+  const made = structuredClone(
+    deployment({ blueprint: given(kind), settings, generation: 'a1b2c3d4', annotations: {} }),
+  );
+  change(made);
+  return made;
+}
+
+function jobOf(change: Change = () => {}): object {
+  const made = structuredClone(
+    installerJob({ owner: given().owner, source, input: 'abcd1234', attempt: 0 }, settings),
+  );
+  change(made);
+  return made;
+}
+
+/** What would happen if the account did it. */
+function dryRun(user: string, object: object, verb: 'create' | 'replace' = 'create'): Outcome {
+  const args = [
+    '-n',
+    release.servers,
+    verb,
+    '--dry-run=server',
+    '--validate=strict',
+    `--as=${user}`,
+    '-f',
+    '-',
+  ];
+  return attempt('kubectl', args, JSON.stringify(object));
+}
+
+function patch(user: string, target: string, change: object): Outcome {
+  const args = [
+    '-n',
+    release.servers,
+    'patch',
+    target,
+    '--dry-run=server',
+    `--as=${user}`,
+    '--type=strategic',
+  ];
+  return attempt('kubectl', [...args, '-p', JSON.stringify(change)]);
+}
+
+function remove(user: string, target: string): Outcome {
+  return attempt('kubectl', ['-n', release.servers, 'delete', target, '--dry-run=server', `--as=${user}`]);
+}
+
+/** As an administrator, for good. */
+function make(object: object): void {
+  run('kubectl', ['-n', release.servers, 'create', '-f', '-'], JSON.stringify(object));
+}
+
+const pod = (object: Spoilt): Spoilt => object.spec.template.spec;
+
+describe('the controller may make', () => {
+  it.each(Object.keys(programs))('the Deployment of a server of kind %s', (kind) => {
+    expect(dryRun(release.controller, deploymentOf(kind)).err).toBe('');
+  });
+
+  it('everything else of a server', () => {
+    const { owner } = given();
+    const objects = [
+      jobOf(),
+      serviceAccount(owner, ['mcp-demo-a1b2c3d4']),
+      disruptionBudget(owner),
+      networkPolicy(given(), settings),
+      generationOf(given()).secret,
+      installSecret(owner, 'mcp-demo-install-a1b2c3d4', 'token'),
+    ];
+    expect(objects.map((object) => dryRun(release.controller, object).err)).toEqual(objects.map(() => ''));
+  });
+
+  it('an installer of a server with a long name', () => {
+    const owner = { ...given().owner, name: 'x'.repeat(52) };
+    const job = installerJob({ owner, source, input: 'abcd1234', attempt: 0 }, settings);
+    expect(dryRun(release.controller, job).err).toBe('');
+  });
+
+  it('the key ring', () => {
+    const secret = (name: string): string =>
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'berth' } },
+      });
+    const args = [
+      '-n',
+      release.namespace,
+      'create',
+      '--dry-run=server',
+      `--as=${release.controller}`,
+      '-f',
+      '-',
+    ];
+    expect(attempt('kubectl', args, secret(`${release.name}-keys`)).err).toBe('');
+    expect(attempt('kubectl', args, secret('other')).err).toMatch(/only the key ring/);
+  });
+});
+
+describe('no account may make a Deployment', () => {
+  it.each<readonly [string, Change, RegExp]>([
+    [
+      'without our labels',
+      (d) => delete d.metadata.labels['app.kubernetes.io/managed-by'],
+      /labels of a server/,
+    ],
+    [
+      'whose pods lack our labels',
+      (d) => delete d.spec.template.metadata.labels['app.kubernetes.io/part-of'],
+      /labels of a server/,
+    ],
+    ['with the name of another server', (d) => (d.metadata.name = 'mcp-other'), /labels of a server/],
+    [
+      'with the account of another server',
+      (d) => (pod(d).serviceAccountName = 'mcp-other'),
+      /the server's account/,
+    ],
+    ['with a token', (d) => (pod(d).automountServiceAccountToken = true), /without its token/],
+    ['in the network of the node', (d) => (pod(d).hostNetwork = true), /may not share/],
+    ['in the process namespace of the node', (d) => (pod(d).hostPID = true), /may not share/],
+    ['in the memory of the node', (d) => (pod(d).hostIPC = true), /may not share/],
+    ['whose containers see each other', (d) => (pod(d).shareProcessNamespace = true), /may not share/],
+    ['on a node of its choice', (d) => (pod(d).nodeName = 'vm'), /name their node/],
+    ['that may be root', (d) => (pod(d).securityContext.runAsNonRoot = false), /pods must be restricted/],
+    [
+      'without seccomp',
+      (d) => (pod(d).securityContext.seccompProfile.type = 'Unconfined'),
+      /pods must be restricted/,
+    ],
+    [
+      'with sysctls',
+      (d) => (pod(d).securityContext.sysctls = [{ name: 'kernel.shm_rmid_forced', value: '0' }]),
+      /pods must be restricted/,
+    ],
+    [
+      'in groups of the node',
+      (d) => (pod(d).securityContext.supplementalGroups = [0]),
+      /pods must be restricted/,
+    ],
+    [
+      'with a privileged container',
+      (d) => (pod(d).containers[1].securityContext.privileged = true),
+      /allowPrivilegeEscalation|containers must be restricted/,
+    ],
+    [
+      'with an escalating container',
+      (d) => (pod(d).containers[1].securityContext.allowPrivilegeEscalation = true),
+      /containers must be restricted/,
+    ],
+    [
+      'with an init container as root',
+      (d) => (pod(d).initContainers[0].securityContext.runAsUser = 0),
+      /containers must be restricted/,
+    ],
+    [
+      'with a capability',
+      (d) => (pod(d).containers[1].securityContext.capabilities.add = ['NET_BIND_SERVICE']),
+      /containers must be restricted/,
+    ],
+    [
+      'that keeps capabilities',
+      (d) => (pod(d).containers[1].securityContext.capabilities = {}),
+      /containers must be restricted/,
+    ],
+    [
+      'with a writable root',
+      (d) => (pod(d).containers[1].securityContext.readOnlyRootFilesystem = false),
+      /containers must be restricted/,
+    ],
+    [
+      'with a container without any context',
+      (d) => delete pod(d).containers[1].securityContext,
+      /containers must be restricted/,
+    ],
+    [
+      'with a port of the node',
+      (d) => (pod(d).containers[1].ports = [{ containerPort: 80, hostPort: 80 }]),
+      /no host ports/,
+    ],
+    [
+      'with a folder of the node',
+      (d) => pod(d).volumes.push({ name: 'host', hostPath: { path: '/' } }),
+      /volumes may only be/,
+    ],
+    [
+      'with a claim',
+      (d) => pod(d).volumes.push({ name: 'c', persistentVolumeClaim: { claimName: 'c' } }),
+      /volumes may only be/,
+    ],
+    [
+      'with a projected token',
+      (d) =>
+        pod(d).volumes.push({ name: 't', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }),
+      /volumes may only be/,
+    ],
+    [
+      'with a foreign image',
+      (d) => (pod(d).containers[1].image = 'docker.io/evil/miner:1'),
+      /image not allowed: docker.io\/evil\/miner:1/,
+    ],
+    [
+      'with an image that begins like ours',
+      (d) => (pod(d).containers[1].image = 'berth-runner-evil:1'),
+      /image not allowed/,
+    ],
+    [
+      'with a foreign init container',
+      (d) => (pod(d).initContainers[1].image = 'ghcr.io/acme-evil/x'),
+      /image not allowed/,
+    ],
+    [
+      "under the supervisor's user id",
+      (d) => (pod(d).containers[1].securityContext.runAsUser = 10_001),
+      /user id of the supervisor/,
+    ],
+  ])('%s', (_what, change, why) => {
+    const { ok, err } = dryRun(release.controller, deploymentOf('package', change));
+    expect(err).toMatch(why);
+    expect(ok).toBe(false);
+  });
+
+  it('as the gateway, which has no right to', () => {
+    expect(dryRun(release.gateway, deploymentOf()).err).toMatch(/cannot create resource "deployments"/);
+  });
+});
+
+describe('the controller may not', () => {
+  it.each<readonly [string, Change, RegExp]>([
+    [
+      'with a folder of the node',
+      (j) => pod(j).volumes.push({ name: 'host', hostPath: { path: '/' } }),
+      /volumes may only be/,
+    ],
+    ['with a foreign image', (j) => (pod(j).containers[0].image = 'busybox'), /image not allowed/],
+    [
+      'that may be root',
+      (j) => (pod(j).containers[0].securityContext.runAsUser = 0),
+      /containers must be restricted/,
+    ],
+    ['without our labels', (j) => (j.spec.template.metadata.labels = {}), /labels of a server/],
+  ])('make a Job %s', (_what, change, why) => {
+    expect(dryRun(release.controller, jobOf(change)).err).toMatch(why);
+  });
+
+  it('make a Secret that holds a token of an account', () => {
+    const { secret } = generationOf(given());
+    const { immutable: _immutable, ...rest } = secret;
+    const annotations = { 'kubernetes.io/service-account.name': 'default' };
+    const token = {
+      ...rest,
+      type: 'kubernetes.io/service-account-token',
+      metadata: { ...secret.metadata, annotations },
+    };
+    expect(dryRun(release.controller, token).err).toMatch(/must be opaque/);
+  });
+
+  it('read or list Secrets', () => {
+    for (const verb of ['get', 'list', 'watch', 'patch', 'update']) {
+      const args = ['auth', 'can-i', verb, 'secrets', '-n', release.servers, `--as=${release.controller}`];
+      expect(attempt('kubectl', args).out.trim()).toBe('no');
+    }
+  });
+
+  it('remove what others have made', () => {
+    make({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'theirs' } });
+    expect(remove(release.controller, 'secret/theirs').err).toMatch(/that others have made/);
+    expect(remove(release.controller, `networkpolicy/${release.name}-deny`).err).toMatch(
+      /that others have made/,
+    );
+    expect(remove(release.controller, 'serviceaccount/default').err).toMatch(/that others have made/);
+  });
+
+  it('make the default denial of traffic mean nothing', () => {
+    const change = { spec: { ingress: [{}] } };
+    const labels = { 'app.kubernetes.io/managed-by': 'berth', 'berth.dev/server': 'x' };
+    const target = `networkpolicy/${release.name}-deny`;
+    expect(patch(release.controller, target, { ...change, metadata: { labels } }).err).toMatch(
+      /that others have made/,
+    );
+  });
+});
+
+describe('pods', () => {
+  const container = {
+    name: 'supervisor',
+    image: 'berth-supervisor:none',
+    imagePullPolicy: 'Never',
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+  };
+  const made = (name: string, labels: object): object => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels },
+    spec: {
+      containers: [container],
+      securityContext: { runAsNonRoot: true, runAsUser: 10_001, seccompProfile: { type: 'RuntimeDefault' } },
+    },
+  });
+
+  beforeAll(() => {
+    make(made('ours', { 'app.kubernetes.io/managed-by': 'berth' }));
+    make(made('theirs', {}));
+  });
+
+  it('get annotations from the controller, and nothing else', () => {
+    const cost = { metadata: { annotations: { 'controller.kubernetes.io/pod-deletion-cost': '5' } } };
+    expect(patch(release.controller, 'pod/ours', cost).err).toBe('');
+    expect(patch(release.controller, 'pod/theirs', cost).err).toMatch(/only annotations of servers' pods/);
+    const label = { metadata: { labels: { app: 'x' } } };
+    expect(patch(release.controller, 'pod/ours', label).err).toMatch(/only annotations/);
+    const image = { spec: { containers: [{ name: 'supervisor', image: 'evil' }] } };
+    expect(patch(release.controller, 'pod/ours', image).err).toMatch(/only annotations/);
+  });
+
+  const NOT_RUNNING = /container not found|does not have a host assigned|container .* is not/;
+  const JOIN = ['/berth/bin/berth-spawn', 'join', '--socket', '/run/berth/link/link.sock'];
+  const exec = (user: string, options: readonly string[], command: readonly string[]): string =>
+    attempt('kubectl', ['-n', release.servers, 'exec', 'ours', ...options, `--as=${user}`, '--', ...command])
+      .err;
+
+  it.each(['gateway', 'controller'] as const)('let the %s join the link', (account) => {
+    // It has no image, so that nothing runs there to join; but nobody refused.
+    expect(exec(release[account], ['-i', '-c', 'supervisor'], JOIN)).toMatch(NOT_RUNNING);
+  });
+
+  it.each<readonly [string, readonly string[], readonly string[]]>([
+    ['a shell', ['-i', '-c', 'supervisor'], ['/bin/sh']],
+    ['a further argument', ['-c', 'supervisor'], [...JOIN, '--peer']],
+    ['another socket', ['-c', 'supervisor'], [...JOIN.slice(0, -1), '/run/berth/spawn/spawn.sock']],
+    ['the program alone', ['-c', 'supervisor'], JOIN.slice(0, 1)],
+  ])('let nobody run %s', (_what, options, command) => {
+    expect(exec(release.gateway, options, command)).toMatch(/only the link of the supervisor may be joined/);
+    expect(exec(release.controller, options, command)).toMatch(
+      /only the link of the supervisor may be joined/,
+    );
+  });
+
+  it('let nobody exec into another container, or with a terminal', () => {
+    make({
+      ...(made('two', {}) as { spec: object }),
+      metadata: { name: 'two' },
+      spec: {
+        ...(made('two', {}) as { spec: object }).spec,
+        containers: [container, { ...container, name: 'workload' }],
+      },
+    });
+    const into = (...options: string[]): string =>
+      attempt('kubectl', [
+        '-n',
+        release.servers,
+        'exec',
+        'two',
+        ...options,
+        `--as=${release.gateway}`,
+        '--',
+        ...JOIN,
+      ]).err;
+    expect(into('-c', 'workload')).toMatch(/only the link of the supervisor/);
+    expect(into('-c', 'supervisor')).toMatch(NOT_RUNNING);
+    const query = [
+      ...JOIN.map((word) => `command=${encodeURIComponent(word)}`),
+      'container=supervisor',
+      'tty=true',
+      'stdin=true',
+      'stdout=true',
+    ];
+    const raw = `/api/v1/namespaces/${release.servers}/pods/two/exec?${query.join('&')}`;
+    const { err } = attempt('kubectl', ['create', '--raw', raw, '-f', '-', `--as=${release.gateway}`], '{}');
+    expect(err).toMatch(/only the link of the supervisor/);
+  });
+});
+
+describe('a Deployment that others have made', () => {
+  const made = (name: string, component: string): object => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, labels: { 'app.kubernetes.io/component': component }, annotations: { note: 'a' } },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name }, annotations: { kept: 'a' } },
+        spec: { containers: [{ name: 'a', image: 'theirs' }] },
+      },
+    },
+  });
+  const template = (change: object): object => ({ spec: { template: change } });
+
+  beforeAll(() => {
+    make(made('foreign', 'mcp-server'));
+    make(made('unrelated', 'database'));
+  });
+
+  it.each<readonly [string, object]>([
+    ['scaled', { spec: { replicas: 3 } }],
+    ['restarted', template({ metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': 'now' } } })],
+  ])('can be %s by the gateway', (_what, change) => {
+    expect(patch(release.gateway, 'deployment/foreign', change).ok).toBe(true);
+    expect(patch(release.gateway, 'deployment/unrelated', change).err).toMatch(/only Deployments labelled/);
+    expect(patch(release.controller, 'deployment/foreign', change).err).toMatch(/denied request/);
+  });
+
+  it.each<readonly [string, object, RegExp]>([
+    [
+      'image',
+      template({ spec: { containers: [{ name: 'a', image: 'evil' }] } }),
+      /only replicas and the restart/,
+    ],
+    ['account', template({ spec: { serviceAccountName: 'admin' } }), /only replicas and the restart/],
+    ["pods' labels", template({ metadata: { labels: { more: 'b' } } }), /only replicas and the restart/],
+    ["pods' annotations", template({ metadata: { annotations: { kept: 'b' } } }), /that of a restart/],
+    [
+      "pods' annotations by one more",
+      template({ metadata: { annotations: { more: 'b' } } }),
+      /that of a restart/,
+    ],
+    [
+      "pods' annotations by one less",
+      template({ metadata: { annotations: { kept: null } } }),
+      /that of a restart/,
+    ],
+    ['labels', { metadata: { labels: { more: 'b' } } }, /metadata may not be changed/],
+    ['annotations', { metadata: { annotations: { note: 'b' } } }, /metadata may not be changed/],
+    [
+      'strategy',
+      { spec: { strategy: { type: 'Recreate', rollingUpdate: null } } },
+      /only replicas and the restart/,
+    ],
+    ['pause', { spec: { paused: true } }, /only replicas and the restart/],
+  ])('keeps its %s', (_what, change, why) => {
+    expect(patch(release.gateway, 'deployment/foreign', change).err).toMatch(why);
+  });
+});
+
+it('nobody else is bothered', () => {
+  const args = ['-n', release.servers, 'create', 'deployment', 'a', '--image=anything', '--replicas=0'];
+  expect(attempt('kubectl', [...args, '--dry-run=server']).ok).toBe(true);
+});

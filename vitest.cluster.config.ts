@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** The tests against a real cluster, one file after the other: they share it. */
+export default defineConfig({
+  test: {
+    include: ['test/cluster/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    pool: 'forks',
+    fileParallelism: false,
+    globals: false,
+  },
+});
