@@ -34,9 +34,10 @@ export interface TarProcess<Stream> {
   readonly done: Promise<void>;
 }
 
-/** The folder's archive as a stream. */
-export function packFolder(folder: string): TarProcess<Readable> {
-  const child = spawn('tar', [...PACK, `--directory=${folder}`, '.'], {
+/** The archive of these entries of the folder as a stream. The folder itself is not in it: where it is unpacked it is not ours. */
+export function packEntries(folder: string, entries: readonly string[]): TarProcess<Readable> {
+  const members = entries.map((name) => `./${name}`);
+  const child = spawn('tar', [...PACK, `--directory=${folder}`, '--', ...members], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: plainEnv(),
   });

@@ -19,20 +19,30 @@ function isPlainInteger(raw: string): boolean {
   return true;
 }
 
+/** Digits of an exponent that is reckoned with; a number with a longer one is equal only to itself. */
+const MOST_POWER = 32;
+
 /** `[-]digits` with an exponent only where the value is no integer or ends in zeros beyond its digits. */
 function canonicalNumber(raw: string): string {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(raw);
-  if (!match) return raw;
+  if (!match || (match[4] ?? '').length > MOST_POWER) return raw;
   const [, sign = '', whole = '', fraction = '', power = '0'] = match;
   let digits = (whole + fraction).replace(/^0+/, '');
   if (digits === '') return '0';
   let exponent = BigInt(power) - BigInt(fraction.length);
-  const trimmed = digits.replace(/0+$/, '');
+  const trimmed = withoutZeros(digits);
   exponent += BigInt(digits.length - trimmed.length);
   digits = trimmed;
   // Small integers get the same text as when they are written plainly.
   if (exponent >= 0n && exponent < 32n) return sign + digits + '0'.repeat(Number(exponent));
   return `${sign}${digits}e${exponent}`;
+}
+
+/** Without the zeros at its end. A pattern would look at a run of zeros once for each of them. */
+function withoutZeros(digits: string): string {
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === 0x30) end--;
+  return digits.slice(0, end);
 }
 
 /** The plain non-negative integer in `bytes[start, end)`; -1 for anything else (ids of ours are nothing else). */

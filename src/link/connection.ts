@@ -6,13 +6,17 @@ import { BerthError } from '../errors.ts';
 import { openCarrier, PATH } from './carrier.ts';
 import { readRefused } from './error-record.ts';
 import { type Hello, helloRecord, readHello } from './hello.ts';
+import { type Asking, unanswered } from './question.ts';
 import { type LinkRecord, RECORD } from './record.ts';
+import { jsonRecord } from './record-bodies.ts';
 import { type RecordHandler, RecordStream } from './record-stream.ts';
 
 /** Milliseconds from the first byte to the supervisor's hello. */
 const HELLO_LIMIT = 10_000;
 /** Milliseconds between pings; a peer that has not answered one by the next is gone. */
 const PING_EVERY = 15_000;
+/** Link version that knows questions. */
+const QUESTIONS_FROM = 2;
 /** Milliseconds in which what was written before the end has to leave. */
 const END_LIMIT = 1_000;
 
@@ -28,6 +32,8 @@ export class LinkConnection {
   readonly #clock: Clock;
   readonly #greeted = Promise.withResolvers<number>();
   readonly #ended = Promise.withResolvers<void>();
+  readonly #asked = new Map<number, Asking>();
+  #lastRef = 0;
   #hello: RecordStream | undefined;
   #closing = false;
   #failure: BerthError | undefined;
@@ -42,6 +48,8 @@ export class LinkConnection {
     this.#session.once('close', () => {
       stopPings();
       this.#greeted.reject(this.#failure ?? new BerthError('busy', 'the supervisor cannot be reached'));
+      for (const asking of this.#asked.values()) asking.refused(unanswered());
+      this.#asked.clear();
       this.#ended.resolve();
     });
   }
@@ -60,6 +68,16 @@ export class LinkConnection {
   open(handler: RecordHandler): RecordStream | undefined {
     if (this.#session.destroyed || this.#session.closed) return undefined;
     return new RecordStream(this.#request(PATH.conversation), handler);
+  }
+
+  /** Sends a question once the hellos are through. A supervisor that is too old for questions refuses it. */
+  async ask(asking: Asking): Promise<void> {
+    const version = await this.ready.catch(() => 0);
+    if (version === 0 || this.#session.destroyed) return asking.refused(unanswered());
+    if (version < QUESTIONS_FROM) return asking.refused(tooOld());
+    const ref = ++this.#lastRef;
+    this.#asked.set(ref, asking);
+    this.#hello?.send(jsonRecord(RECORD.ask, ref, asking.question));
   }
 
   /** Drops the connection at once. */
@@ -92,8 +110,10 @@ export class LinkConnection {
     this.#greeted.promise.then(cancel, cancel);
   }
 
-  #answered({ type, body }: LinkRecord): void {
+  #answered({ type, ref, body }: LinkRecord): void {
     try {
+      const asking = this.#asked.get(ref);
+      if (asking && this.#asked.delete(ref)) return settle(asking, type, body);
       if (type === RECORD.refused) throw readRefused(body);
       if (type === RECORD.hello) this.#greeted.resolve(readHello(body).version);
     } catch (error) {
@@ -114,4 +134,15 @@ export class LinkConnection {
       this.#ponged = true;
     });
   }
+}
+
+function settle(asking: Asking, type: number, body: Buffer): void {
+  if (type === RECORD.refused) asking.refused(readRefused(body));
+  else asking.answered(JSON.parse(body.toString('utf8')));
+}
+
+function tooOld(): BerthError {
+  return new BerthError('not-allowed', 'the supervisor is too old to be asked', {
+    hint: 'Restart the server: its new replicas have the supervisor of this release.',
+  });
 }

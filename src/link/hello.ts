@@ -4,7 +4,7 @@ import { RECORD } from './record.ts';
 import { jsonRecord } from './record-bodies.ts';
 
 /** Raised with every change of the records that the other side must know of. */
-export const LINK_VERSION = 1;
+export const LINK_VERSION = 2;
 /** Peers that are further apart do not talk. */
 const MOST_APART = 2;
 

@@ -2,12 +2,14 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { type Cancel, type Clock, systemClock } from '../clock.ts';
-import { toBerthError } from '../errors.ts';
+import { BerthError, toBerthError } from '../errors.ts';
 import { acceptCarrier, PATH } from './carrier.ts';
 import { refusedRecord } from './error-record.ts';
 import { type Hello, helloRecord, LINK_VERSION, negotiate, readHello } from './hello.ts';
 import type { ConversationHost } from './in-process.ts';
+import { type LinkQuestion, readQuestion } from './question.ts';
 import { type LinkRecord, RECORD } from './record.ts';
+import { jsonRecord } from './record-bodies.ts';
 import { RecordStream } from './record-stream.ts';
 import { ServedConversation } from './served-conversation.ts';
 
@@ -18,6 +20,8 @@ const END_LIMIT = 1_000;
 
 export interface LinkServerOptions {
   readonly clock?: Clock;
+  /** Answers questions beside the conversations, with what JSON can hold; what it throws refuses them. */
+  readonly answer?: (question: LinkQuestion) => unknown;
   /** Link version to speak, for tests of neighbouring ones. */
   readonly version?: number;
 }
@@ -32,7 +36,7 @@ export interface LinkServer {
 }
 
 export function createLinkServer(host: ConversationHost, options: LinkServerOptions = {}): LinkServer {
-  const { clock = systemClock, version = LINK_VERSION } = options;
+  const { clock = systemClock, version = LINK_VERSION, answer = refuseQuestions } = options;
   const connections = new Set<GatewayConnection>();
   const byInstance = new Map<string, GatewayConnection>();
   let closed: Promise<void> | undefined;
@@ -46,7 +50,7 @@ export function createLinkServer(host: ConversationHost, options: LinkServerOpti
     return true;
   };
   const serve = (stream: Duplex): void => {
-    const connection = new GatewayConnection(stream, { host, clock, version, admit });
+    const connection = new GatewayConnection(stream, { host, clock, version, answer, admit });
     connections.add(connection);
     connection.onClose = () => {
       connections.delete(connection);
@@ -69,6 +73,7 @@ interface ConnectionOptions {
   readonly host: ConversationHost;
   readonly clock: Clock;
   readonly version: number;
+  readonly answer: (question: LinkQuestion) => unknown;
   readonly admit: (connection: GatewayConnection, hello: Hello) => boolean;
 }
 
@@ -132,7 +137,9 @@ class GatewayConnection {
     this.#conversations.add(conversation);
   }
 
-  #greet({ type, body }: LinkRecord): void {
+  #greet(record: LinkRecord): void {
+    const { type, body } = record;
+    if (type === RECORD.ask && this.#admitted) return void this.#answer(record);
     if (type !== RECORD.hello || this.#admitted) return;
     this.#cancelLimit();
     try {
@@ -148,4 +155,17 @@ class GatewayConnection {
       this.#hello?.end();
     }
   }
+
+  async #answer({ ref, body }: LinkRecord): Promise<void> {
+    try {
+      const value = await this.#options.answer(readQuestion(body));
+      this.#hello?.send(jsonRecord(RECORD.answer, ref, value));
+    } catch (error) {
+      this.#hello?.send(refusedRecord(ref, toBerthError(error)));
+    }
+  }
+}
+
+function refuseQuestions(): never {
+  throw new BerthError('not-allowed', 'this supervisor answers no questions');
 }

@@ -16,6 +16,8 @@ export const RECORD = {
   credit: 6,
   detach: 7,
   end: 8,
+  /** On the hello's stream, from link version 2 on. */
+  ask: 9,
   accepted: 16,
   refused: 17,
   event: 18,
@@ -23,6 +25,7 @@ export const RECORD = {
   noted: 20,
   /** An event that asks for input: its park record stands before the message. */
   parked: 21,
+  answer: 22,
 } as const;
 
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];

@@ -6,6 +6,7 @@ import type { Conversation, ConversationTarget } from '../sessions/conversation.
 import { LinkConnection } from './connection.ts';
 import { LINK_VERSION } from './hello.ts';
 import type { Link } from './link.ts';
+import { Asking, type LinkQuestion } from './question.ts';
 import type { RecordHandler, RecordStream } from './record-stream.ts';
 import { type ConversationLink, RemoteConversation } from './remote-conversation.ts';
 
@@ -53,6 +54,8 @@ class SocketLink implements Link, ConversationLink {
   readonly #conversations = new Map<string, RemoteConversation>();
   /** Those that must be told when a connection comes or goes. */
   readonly #inUse = new Set<RemoteConversation>();
+  /** Questions that wait for a connection. */
+  readonly #waiting = new Set<Asking>();
   readonly #closing = new AbortController();
   #connection: LinkConnection | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -89,12 +92,23 @@ class SocketLink implements Link, ConversationLink {
     return made;
   }
 
+  ask(question: LinkQuestion): Promise<unknown> {
+    const asking = new Asking(question, this.#clock, () => this.#waiting.delete(asking));
+    if (this.refusal) asking.refused(this.refusal);
+    else if (this.#connection) void this.#connection.ask(asking);
+    else this.#waiting.add(asking);
+    this.#lastUse = this.now;
+    this.#wake();
+    return asking.answer;
+  }
+
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort();
       this.#wake();
       this.#stopSweep();
       for (const conversation of [...this.#inUse]) conversation.close(unreachable());
+      for (const asking of [...this.#waiting]) asking.refused(unreachable());
       this.#inUse.clear();
       this.#conversations.clear();
     }
@@ -142,7 +156,7 @@ class SocketLink implements Link, ConversationLink {
 
   /** Resolves at once unless there is nothing to connect for. */
   async #wanted(): Promise<void> {
-    if (this.#inUse.size > 0 || this.#closing.signal.aborted) return;
+    if (this.#inUse.size + this.#waiting.size > 0 || this.#closing.signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
@@ -169,6 +183,8 @@ class SocketLink implements Link, ConversationLink {
     if (this.#closing.signal.aborted) return connection.destroy();
     this.#connection = connection;
     for (const conversation of this.#inUse) conversation.connected();
+    for (const asking of this.#waiting) void connection.ask(asking);
+    this.#waiting.clear();
     this.#options.onState?.(true);
   }
 

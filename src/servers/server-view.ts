@@ -26,11 +26,13 @@ export const STATUS_STATES = [
   'unknown',
 ] as const satisfies readonly StatusState[];
 
-export interface Endpoint {
-  /** `unknown`: of a program that Berth did not make. */
-  readonly transport: 'streamable-http' | 'sse' | 'websocket' | 'unknown';
+export interface ServedEndpoint {
+  readonly transport: 'streamable-http' | 'sse' | 'websocket';
   readonly url: string;
 }
+
+/** `unknown`: of a program that Berth did not make. */
+export type Endpoint = ServedEndpoint | { readonly transport: 'unknown'; readonly url: string };
 
 export interface ServerStatus {
   readonly state: StatusState;
@@ -129,7 +131,7 @@ export function viewServer(input: ViewInput): ServerView {
 }
 
 /** The three URLs of a server. */
-export function endpointsOf(name: string, publicUrl: string): Endpoint[] {
+export function endpointsOf(name: string, publicUrl: string): ServedEndpoint[] {
   const base = `${publicUrl.replace(/\/+$/, '')}/servers/${name}`;
   return [
     { transport: 'streamable-http', url: `${base}/mcp` },

@@ -49,7 +49,7 @@ export const scriptSchema = z
 const quantity = z
   .string()
   .regex(/^[0-9]+(\.[0-9]+)?(m|[kKMGTP]i?)?$/, 'must be a quantity such as 500m or 512Mi');
-const quantities = z.record(z.enum(['cpu', 'memory', 'ephemeral-storage']), quantity.optional()).optional();
+const quantities = z.partialRecord(z.enum(['cpu', 'memory', 'ephemeral-storage']), quantity).optional();
 const label = z.string().max(317);
 
 const toleration = z.strictObject({

@@ -3,7 +3,7 @@ import { type BerthError, errorData } from '../errors.ts';
 import { applyEdits } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
 import type { EventStream } from './event-stream.ts';
-import { type ClientMessage, errorMessage } from './message.ts';
+import { type ClientMessage, errorMessage, tokenOf } from './message.ts';
 import type { ParkRecord } from './reader.ts';
 import type { UpstreamCall } from './upstream.ts';
 
@@ -49,13 +49,9 @@ export class Exchange implements UpstreamCall {
   onAnswer: ((line: Buffer, envelope: Envelope) => readonly Buffer[] | undefined) | undefined;
 
   constructor(key: string, message: ClientMessage, round: Round, owner: ExchangeOwner) {
-    const { bytes, envelope } = message;
     this.key = key;
-    this.method = envelope.method;
-    this.rawToken =
-      envelope.metaTokenStart < 0
-        ? undefined
-        : bytes.toString('utf8', envelope.metaTokenStart, envelope.metaTokenEnd);
+    this.method = message.envelope.method;
+    this.rawToken = tokenOf(message);
     this.round = round;
     this.#owner = owner;
   }

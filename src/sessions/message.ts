@@ -11,6 +11,18 @@ export function rawId({ bytes, envelope }: ClientMessage): string {
   return bytes.toString('utf8', envelope.idStart, envelope.idEnd);
 }
 
+/** Raw progress token of a request; undefined when it asks for no progress. */
+export function tokenOf({ bytes, envelope }: ClientMessage): string | undefined {
+  if (envelope.metaTokenStart < 0) return undefined;
+  return bytes.toString('utf8', envelope.metaTokenStart, envelope.metaTokenEnd);
+}
+
+/** Raw `params.requestId` of a cancellation; undefined when it names nothing. */
+export function rawRequestId({ bytes, envelope }: ClientMessage): string | undefined {
+  if (envelope.requestIdStart < 0) return undefined;
+  return bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
+}
+
 /** `params.uri`, decoded. */
 export function uriOf({ bytes, envelope }: ClientMessage): string | undefined {
   return envelope.uriStart < 0 ? undefined : readString(bytes, envelope.uriStart, envelope.uriEnd);

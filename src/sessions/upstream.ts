@@ -9,7 +9,7 @@ import { applyEdits, byteLength, type Edit } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
 import { idKey, integerAt } from '../jsonrpc/id.ts';
 import type { ServerProcess } from '../supervisor/server-process.ts';
-import { type ClientMessage, errorMessage, rawId, resultMessage } from './message.ts';
+import { type ClientMessage, errorMessage, rawId, rawRequestId, resultMessage, tokenOf } from './message.ts';
 import { ServerRequests } from './server-requests.ts';
 import { exitFailure, unreadable } from './upstream-failure.ts';
 
@@ -222,12 +222,12 @@ export class Upstream {
     await this.#process?.stop(options);
   }
 
-  /** On a process that has ended nobody would ever answer: the call fails, after its caller knows its id. */
+  /** Gives a call its id. One that comes when all is over (it may have waited for its turn) fails as if it had come before. */
   #enter(call: UpstreamCall): number {
     const id = this.#next++;
+    this.#calls.set(id, call);
     const ended = this.#ended;
-    if (ended) queueMicrotask(() => call.failed(ended));
-    else this.#calls.set(id, call);
+    if (ended) queueMicrotask(() => this.#calls.delete(id) && call.failed(ended));
     return id;
   }
 
@@ -256,6 +256,8 @@ export class Upstream {
   }
 
   #message(bytes: Buffer, envelope: Envelope, call: string | undefined): void {
+    // A process that is being ended may still talk; its members may have another one by now.
+    if (this.#ended) return;
     switch (envelope.kind) {
       case 'result':
       case 'error':
@@ -298,10 +300,7 @@ export class Upstream {
         errorMessage(raw, { code: -32000, message: 'too many requests wait for the client' }),
       ]);
     const id = this.#next++;
-    const rawToken =
-      envelope.metaTokenStart < 0
-        ? undefined
-        : bytes.toString('utf8', envelope.metaTokenStart, envelope.metaTokenEnd);
+    const rawToken = tokenOf(message);
     this.#requests.add(id, { rawId: raw, rawToken, member, bytes: bytes.length });
     const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text: String(id) }];
     if (rawToken !== undefined)
@@ -335,11 +334,9 @@ export class Upstream {
     );
   }
 
-  #requestCancelled({ bytes, envelope }: ClientMessage): void {
-    const raw =
-      envelope.requestIdStart < 0
-        ? undefined
-        : bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
+  #requestCancelled(message: ClientMessage): void {
+    const { bytes, envelope } = message;
+    const raw = rawRequestId(message);
     const id = raw === undefined ? undefined : this.#requests.idOf(raw);
     const open = id === undefined ? undefined : this.#requests.get(id);
     if (id === undefined || !open) return this.#callCancelled(bytes, envelope);

@@ -258,6 +258,8 @@ export class HostedServer {
     if (this.#downgrade) return this.#downgrade.openSessionless(host);
     return new PooledLane({
       host,
+      clock: this.#clock,
+      startTimeout: this.definition.limits.startTimeout,
       perCall: this.definition.isolation === 'call',
       open: () => new Upstream(this.#source.acquire(), () => []),
     });

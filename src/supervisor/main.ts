@@ -12,6 +12,7 @@ import { createLinkServer } from '../link/link-server.ts';
 import { listenUnixSocket } from '../link/unix-socket.ts';
 import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
+import { answerQuestion } from './answer-question.ts';
 import { lockDataFolder } from './data-folder.ts';
 import { readSupervisorConfig, type SupervisorConfig } from './definition-file.ts';
 import type { StartProcess } from './process.ts';
@@ -56,7 +57,7 @@ async function serve(
     spawn && ((...[launch, how]: Parameters<StartProcess>) => spawnRemote(launch, { ...how, ...spawn }));
   const remote = createRemotePolicy(config.remote?.allowedHosts ?? []);
   const host = createLocalHost({ owner: lock.owner, table, remote, ...(start && { start }) });
-  const links = createLinkServer(host.supervisor);
+  const links = createLinkServer(host.supervisor, { answer: (question) => answerQuestion(host, question) });
   const end = async (force: boolean): Promise<void> => {
     await host.close({ force });
     await links.close();

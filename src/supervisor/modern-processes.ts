@@ -18,6 +18,8 @@ import type { ProcessSource } from './server-process.ts';
 
 /** Processes of one principal: a client chooses the capabilities that tell them apart. */
 const MOST_PER_PRINCIPAL = 16;
+/** What a client declares is kept with its process, and with its spelling. */
+const MOST_CAPABILITIES = 64 * 1024;
 /** Spellings of capabilities that are remembered with what they mean. */
 const MOST_SPELLINGS = 256;
 
@@ -117,13 +119,26 @@ export class ModernProcesses {
       );
     if (this.speaksModern) return new RelayProcess({ open, clock: this.#clock });
     const interactive = this.#interactive;
-    return new UpgradeProcess({ open, clock: this.#clock, capabilities, clientInfo, interactive });
+    const { startTimeout } = this.#definition.limits;
+    return new UpgradeProcess({
+      open,
+      clock: this.#clock,
+      capabilities,
+      clientInfo,
+      startTimeout,
+      interactive,
+    });
   }
 
   /** The same capabilities in another spelling are the same. */
   #capabilities(message: ClientMessage): string {
     if (this.speaksModern) return '';
     const raw = rawCapabilities(message);
+    if (raw.length > MOST_CAPABILITIES)
+      throw new BerthError(
+        'invalid-params',
+        `the capabilities of the client have more than ${MOST_CAPABILITIES} bytes`,
+      );
     const known = this.#spellings.get(raw);
     if (known !== undefined) return known;
     const canonical = toLegacyCapabilities(raw);

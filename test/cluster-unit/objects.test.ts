@@ -19,7 +19,7 @@ const install = {
   attempt: 0,
 };
 const deploymentOf = (given: Blueprint): Deployment =>
-  deployment({ blueprint: given, settings, generation: generationOf(given).name, annotations: {} });
+  deployment({ blueprint: given, settings, generation: generationOf(given, settings).name, annotations: {} });
 const containersOf = ({ spec }: Deployment): Container[] => [
   ...(spec.template.spec.initContainers ?? []),
   ...spec.template.spec.containers,
@@ -33,7 +33,7 @@ describe('the children of a server', () => {
   it.each(KINDS)('of kind %s are as written down', async (name, program) => {
     const given = blueprint(program);
     await golden(`deployment-${name}`, deploymentOf(given));
-    const { secret } = generationOf(given);
+    const { secret } = generationOf(given, settings);
     const text = Buffer.from(secret.data['supervisor.json']!, 'base64').toString();
     await golden(`supervisor-${name}`, { ...secret, data: { 'supervisor.json': JSON.parse(text) } });
   });
@@ -110,15 +110,19 @@ describe('every pod', () => {
 describe('a generation', () => {
   it('has one name for one configuration', () => {
     const given = blueprint(programs.package!);
-    expect(generationOf(given).name).toBe(
-      generationOf({ ...given, replicas: 5, network: { egress: 'none', allow: [] } }).name,
+    expect(generationOf(given, settings).name).toBe(
+      generationOf({ ...given, replicas: 5, network: { egress: 'none', allow: [] } }, settings).name,
     );
-    expect(generationOf(given).name).not.toBe(generationOf({ ...given, args: ['--other'] }).name);
+    expect(generationOf(given, settings).name).not.toBe(
+      generationOf({ ...given, args: ['--other'] }, settings).name,
+    );
     const other = {
       kind: 'package',
       tree: { ...tree, launch: { ...tree.launch, args: ['/berth/tree/other.js'] } },
     } as const;
-    expect(generationOf(given).name).not.toBe(generationOf({ ...given, program: other }).name);
+    expect(generationOf(given, settings).name).not.toBe(
+      generationOf({ ...given, program: other }, settings).name,
+    );
   });
 
   it('holds no value of a secret, and its variables win over those of the package', () => {
@@ -126,7 +130,7 @@ describe('a generation', () => {
       env: [{ name: 'LANG', value: 'de_DE.UTF-8' }],
       homeFiles: { STORE: 'store.json' },
     });
-    const { data } = generationOf(given).secret;
+    const { data } = generationOf(given, settings).secret;
     const [server] = JSON.parse(Buffer.from(data['supervisor.json']!, 'base64').toString()).servers;
     expect(server.launch.env).toMatchObject({
       LANG: 'de_DE.UTF-8',

@@ -6,6 +6,7 @@ import { deployment } from '../../src/cluster/objects/deployment.ts';
 import { installerJob } from '../../src/cluster/objects/installer-job.ts';
 import { networkPolicy } from '../../src/cluster/objects/network-policy.ts';
 import { blueprint, programs, settings } from '../support/blueprints.ts';
+import { eventually } from './support/cluster.ts';
 import { applyDefinition, attempt, install, type Outcome, type Release, run } from './support/tools.ts';
 
 let release: Release;
@@ -95,7 +96,7 @@ describe('the controller may make', () => {
       serviceAccount(owner, ['mcp-demo-a1b2c3d4']),
       disruptionBudget(owner),
       networkPolicy(given(), settings),
-      generationOf(given()).secret,
+      generationOf(given(), settings).secret,
       installSecret(owner, 'mcp-demo-install-a1b2c3d4', 'token'),
     ];
     expect(objects.map((object) => dryRun(release.controller, object).err)).toEqual(objects.map(() => ''));
@@ -107,7 +108,7 @@ describe('the controller may make', () => {
     expect(dryRun(release.controller, job).err).toBe('');
   });
 
-  it('the key ring', () => {
+  it('the key ring and the key of the tokens', () => {
     const secret = (name: string): string =>
       JSON.stringify({
         apiVersion: 'v1',
@@ -123,8 +124,9 @@ describe('the controller may make', () => {
       '-f',
       '-',
     ];
-    expect(attempt('kubectl', args, secret(`${release.name}-keys`)).err).toBe('');
-    expect(attempt('kubectl', args, secret('other')).err).toMatch(/only the key ring/);
+    for (const name of ['keys', 'trees-key'])
+      expect(attempt('kubectl', args, secret(`${release.name}-${name}`)).err).toBe('');
+    expect(attempt('kubectl', args, secret('other')).err).toMatch(/only our keys/);
   });
 });
 
@@ -274,7 +276,7 @@ describe('the controller may not', () => {
   });
 
   it('make a Secret that holds a token of an account', () => {
-    const { secret } = generationOf(given());
+    const { secret } = generationOf(given(), settings);
     const { immutable: _immutable, ...rest } = secret;
     const annotations = { 'kubernetes.io/service-account.name': 'default' };
     const token = {
@@ -460,6 +462,90 @@ describe('a Deployment that others have made', () => {
     ['pause', { spec: { paused: true } }, /only replicas and the restart/],
   ])('keeps its %s', (_what, change, why) => {
     expect(patch(release.gateway, 'deployment/foreign', change).err).toMatch(why);
+  });
+});
+
+describe('a Secret', () => {
+  const secret = (name: string, labels: object): object => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, labels },
+  });
+  const usable = { 'berth.dev/usable': 'true' };
+  const server = (name: string, ref: string, more: object = {}): object => ({
+    apiVersion: 'berth.dev/v1alpha1',
+    kind: 'MCPServer',
+    metadata: { name },
+    spec: {
+      template: 'brave-search',
+      secrets: [{ name: 'KEY', secretKeyRef: { name: ref, key: 'token' } }],
+      ...more,
+    },
+  });
+  const create = (object: object): string => {
+    const args = ['-n', release.servers, 'create', '--dry-run=server', '-f', '-'];
+    return attempt('kubectl', args, JSON.stringify(object)).err;
+  };
+
+  beforeAll(() => {
+    make(secret('usable', usable));
+    make(secret('private', {}));
+    make(server('early', 'late'));
+    make(secret('late', {}));
+  });
+
+  it('that says so may be used by a server, and one that is not there yet', () => {
+    expect(create(server('x', 'usable'))).toBe('');
+    expect(create(server('x', 'nowhere'))).toBe('');
+  });
+
+  it('that does not say so may not, and the refusal says what to do', async () => {
+    await eventually('the API server to see the Secret', () => create(server('x', 'private')) !== '');
+    expect(create(server('x', 'private'))).toContain(
+      `kubectl -n ${release.servers} label secret private berth.dev/usable=true`,
+    );
+    const headers = [{ name: 'Authorization', secretKeyRef: { name: 'private', key: 'token' } }];
+    const source = { remote: { url: 'https://mcp.example.com/mcp', headers } };
+    const remote = { ...server('x', 'usable'), spec: { source } };
+    expect(create(remote)).toMatch(/Secret private may not be used/);
+  });
+
+  it('that was named before stops nobody from scaling or stopping the server', () => {
+    const args = [
+      '-n',
+      release.servers,
+      'patch',
+      'mcps/early',
+      '--type=merge',
+      '-p',
+      '{"spec":{"suspend":true}}',
+    ];
+    expect(attempt('kubectl', args).err).toBe('');
+    expect(attempt('kubectl', ['-n', release.servers, 'scale', 'mcps/early', '--replicas=2']).err).toBe('');
+  });
+
+  it.each<readonly [string, Change]>([
+    ['a volume', (d) => pod(d).volumes.push({ name: 's', secret: { secretName: 'private' } })],
+    [
+      'a projection',
+      (d) => pod(d).volumes.push({ name: 's', projected: { sources: [{ secret: { name: 'private' } }] } }),
+    ],
+    [
+      'a variable',
+      (d) =>
+        (pod(d).containers[1].env = [
+          { name: 'A', valueFrom: { secretKeyRef: { name: 'private', key: 'a' } } },
+        ]),
+    ],
+    ['all variables', (d) => (pod(d).containers[0].envFrom = [{ secretRef: { name: 'private' } }])],
+    [
+      'a variable of an init container',
+      (d) => (pod(d).initContainers[0].envFrom = [{ secretRef: { name: 'private' } }]),
+    ],
+  ])('that does not say so is not read by a pod as %s', (_what, change) => {
+    expect(dryRun(release.controller, deploymentOf('package', change)).err).toMatch(
+      /Secret private may not be used/,
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 /** Values, their schema, their table and the templates speak of the same things. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PRIVATE_V4, PRIVATE_V6 } from '../../src/cluster/objects/network-policy.ts';
+import { PRIVATE_CIDRS } from '../../src/cluster/objects/network-policy.ts';
 import { SETTING_KEYS } from '../../src/settings/keys.ts';
 import { table, withSection } from '../docs/pages.ts';
 import { CHART, type Node, readChart, readYaml, templatePaths } from './chart-files.ts';
@@ -18,7 +18,7 @@ interface Schema {
 
 /** Settings that the chart works out itself, has another value for, or that mean nothing in a cluster. */
 const NOT_SETTINGS =
-  /^(host|port|metricsPort|dataDir|keys|runtime|release|serversNamespace|allow\..*|trees\..*|cluster\..*|images\..*)$/;
+  /^(host|port|metricsPort|dataDir|keys|sealKeys|runtime|release|servers\.namespace|allow\..*|trees\..*)$/;
 
 const schema = JSON.parse(readChart('values.schema.json')) as Schema;
 const rows = valueRows();
@@ -101,7 +101,7 @@ describe('the values', () => {
   });
 
   it('keep servers from the same private addresses as the controller does', () => {
-    expect(at(values, 'networkPolicies.privateCidrs')).toEqual([...PRIVATE_V4, ...PRIVATE_V6]);
+    expect(at(values, 'networkPolicies.privateCidrs')).toEqual(PRIVATE_CIDRS);
   });
 });
 

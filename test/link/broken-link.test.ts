@@ -114,6 +114,8 @@ describe('a link that breaks', () => {
 
   it('repeats initialize without starting a second process', async () => {
     await until('the first connection', () => server.gateways === 1);
+    // The supervisor's hello is still on its way.
+    await calm();
     wire().mute = true;
     const one = client();
     const reader = one.call(request('"init"', 'initialize', HELLO));

@@ -11,7 +11,15 @@ import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
 import { readSupervisorConfig } from '../../src/supervisor/definition-file.ts';
 import { readSecretFiles, withSecretFiles } from '../../src/supervisor/secret-files.ts';
 import { DEFAULT_LIMITS } from '../../src/supervisor/server-definition.ts';
-import { blueprint, programs } from '../support/blueprints.ts';
+import { blueprint, programs, settings } from '../support/blueprints.ts';
+
+const handler = { message: () => {}, oversized: () => {}, noise: () => {}, drain: () => {}, end: () => {} };
+const INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+});
 
 let folder: string;
 const at = (name: string): string => join(folder, name);
@@ -23,8 +31,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
-
-const NOBODY = { message() {}, oversized() {}, noise() {}, drain() {}, end() {} };
 
 describe('secrets as files', () => {
   it('become variables, and are told apart from what may be shown', async () => {
@@ -92,8 +98,8 @@ describe('headers from files', () => {
     for (const value of ['first', 'second']) {
       await writeFile(at('token'), value);
       const connection = await source.acquire();
-      connection.channel.start(NOBODY);
-      connection.channel.send([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}')]);
+      connection.channel.start(handler);
+      connection.channel.send([Buffer.from(INITIALIZE)]);
       await expect.poll(() => seen.length).toBeGreaterThan(0);
       expect(seen.pop()).toBe(`Bearer ${value}`);
       expect(connection.scrub(`it said ${value}`)).toBe('it said [secret]');
@@ -105,7 +111,7 @@ describe('headers from files', () => {
 
 describe('supervisor.json', () => {
   it.each(Object.entries(programs))('of kind %s is what a supervisor reads', async (_name, program) => {
-    const { secret } = generationOf(blueprint(program));
+    const { secret } = generationOf(blueprint(program), settings);
     await writeFile(at('supervisor.json'), Buffer.from(secret.data['supervisor.json']!, 'base64'));
     const config = await readSupervisorConfig(at('supervisor.json'));
     expect(config).toMatchObject({ status: '/run/berth/status/status', drain: 290_000 });

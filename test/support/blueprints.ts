@@ -1,5 +1,7 @@
 /** Blueprints of every kind of server, and settings as a chart would make them. */
+
 import type { Blueprint, PodSettings, Program, Tree } from '../../src/cluster/objects/blueprint.ts';
+import { PRIVATE_CIDRS } from '../../src/cluster/objects/network-policy.ts';
 
 export const settings: PodSettings = {
   release: 'berth',
@@ -16,6 +18,12 @@ export const settings: PodSettings = {
   scratchSize: '512Mi',
   installerEnv: [],
   registries: [],
+  dns: {
+    namespaceLabels: { 'kubernetes.io/metadata.name': 'kube-system' },
+    podLabels: { 'k8s-app': 'kube-dns' },
+  },
+  privateCidrs: PRIVATE_CIDRS,
+  remoteHosts: [],
   installSeconds: 900,
 };
 

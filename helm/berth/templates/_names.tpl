@@ -78,11 +78,6 @@ annotations:
 {{- with $registry }}{{ . | trimSuffix "/" }}/{{ end }}{{ (index $root.Values.images (index . 1)).repository -}}
 {{- end -}}
 
-{{/* Secret with the key of the installers' tokens. */}}
-{{- define "berth.treesSecret" -}}
-{{- default (printf "%s-trees-key" (include "berth.fullname" .)) .Values.trees.existingSecret -}}
-{{- end -}}
-
 {{/* Names of Secrets with credentials of registries, as a YAML list. */}}
 {{- define "berth.pullSecrets" -}}
 {{- $names := list -}}

@@ -67,7 +67,7 @@
 {{- $drain := sub .Values.gateway.terminationGracePeriodSeconds (add .Values.gateway.preStopSeconds 5) -}}
 {{- $limits := mergeOverwrite (dict "stopTimeout" (printf "%ds" $drain)) (default dict $settings.limits) -}}
 {{- $_ := set $settings "limits" $limits -}}
-{{- $_ := set $settings "allow" (omit $allow "scripts") -}}
+{{- $_ := set $settings "allow" (omit $allow "archon" "scripts") -}}
 {{- $_ := set $settings "allowedHosts" (include "berth.hosts" . | fromYamlArray) -}}
 {{- with include "berth.publicUrl" . }}{{ $_ := set $settings "publicUrl" . }}{{ end -}}
 {{- toYaml $settings -}}

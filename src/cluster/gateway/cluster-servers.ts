@@ -15,6 +15,7 @@ import { ForeignServers } from './foreign-servers.ts';
 import { OwnServers } from './own-servers.ts';
 import { followPodLogs, readPodLogs } from './pod-logs.ts';
 import type { Pod } from './replica-pod.ts';
+import { endSessions, listSessions } from './replica-sessions.ts';
 import { viewResource } from './resource-view.ts';
 import { startLogOf } from './status-log.ts';
 
@@ -41,6 +42,8 @@ export class ClusterServers implements Servers {
   readonly #options: ClusterServersOptions;
   readonly #own: OwnServers;
   readonly #foreign: ForeignServers;
+  /** Of starts that are under way. */
+  readonly #startLogs = new Map<string, StartLog>();
 
   constructor(options: ClusterServersOptions) {
     this.#options = options;
@@ -94,19 +97,19 @@ export class ClusterServers implements Servers {
     return [...ours, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  sessions(name: string): SessionView[] {
-    this.#find(name);
-    throw unanswered('lists of sessions');
+  async sessions(name: string): Promise<SessionView[]> {
+    return listSessions(this.#options.view.replicas, this.#ownId(name, 'asked for sessions'));
   }
 
-  async endSession(name: string): Promise<void> {
-    this.#find(name);
-    throw unanswered('ends of sessions');
+  async endSession(name: string, session: string): Promise<void> {
+    const id = this.#ownId(name, 'asked for sessions');
+    if ((await endSessions(this.#options.view.replicas, id, session)) > 0) return;
+    const hint = `List what there is with: berth sessions ${name}.`;
+    throw new BerthError('not-found', `${name} has no session ${JSON.stringify(session)}`, { hint });
   }
 
-  endSessions(name: string): Promise<number> {
-    this.#find(name);
-    throw unanswered('ends of sessions');
+  async endSessions(name: string): Promise<number> {
+    return endSessions(this.#options.view.replicas, this.#ownId(name, 'asked for sessions'));
   }
 
   /** The controller checks; this says what it found last. */
@@ -118,13 +121,19 @@ export class ClusterServers implements Servers {
 
   usage(name: string): UsageReport {
     this.#find(name);
-    throw unanswered('records of use');
+    throw new BerthError('not-allowed', 'the use of servers is not recorded in a cluster', {
+      hint: 'The list of sessions says what is going on now.',
+    });
   }
 
   startLog(name: string): StartLog {
     const { ours } = this.#find(name);
     if (!ours) throw notOurs(name, 'followed in its start');
-    return startLogOf(this.#options.view, name);
+    const known = this.#startLogs.get(name);
+    if (known) return known;
+    const { log, ended } = startLogOf(this.#options.view, name, () => this.#startLogs.delete(name));
+    if (!ended) this.#startLogs.set(name, log);
+    return log;
   }
 
   async logs(name: string, lines: number): Promise<StderrLine[]> {
@@ -145,6 +154,12 @@ export class ClusterServers implements Servers {
   async #pods(name: string): Promise<readonly Pod[]> {
     const { ours, foreign } = this.#find(name);
     return foreign ? this.#foreign.pods(foreign) : this.#options.view.podsOf(ours.metadata.uid ?? '');
+  }
+
+  #ownId(name: string, what: string): string {
+    const { ours } = this.#find(name);
+    if (!ours) throw notOurs(name, what);
+    return ours.metadata.uid ?? '';
   }
 
   #view(resource: McpServer): ServerView {
@@ -178,11 +193,5 @@ function foreignName(name: string): BerthError {
 function notOurs(name: string, what: string): BerthError {
   return new BerthError('not-allowed', `${name} was not made by Berth and cannot be ${what} here`, {
     hint: 'It can be started, stopped, scaled and restarted; everything else is its owner’s.',
-  });
-}
-
-function unanswered(what: string): BerthError {
-  return new BerthError('not-allowed', `a gateway in a cluster gives no ${what}`, {
-    hint: 'The status of the server counts its sessions.',
   });
 }

@@ -5,7 +5,11 @@ import type { ClusterView } from './cluster-view.ts';
 import { failureOf, isObserved, isPhase, stateOf } from './resource-state.ts';
 
 /** Begins with where the start is now; follows the status until it runs, has failed, is stopped or gone. */
-export function startLogOf(view: Pick<ClusterView, 'server' | 'changes'>, name: string): StartLog {
+export function startLogOf(
+  view: Pick<ClusterView, 'server' | 'changes'>,
+  name: string,
+  onEnd: () => void,
+): { readonly log: StartLog; readonly ended: boolean } {
   const log = new StartLog();
   let phase: string | undefined;
   const look = (): boolean => {
@@ -17,11 +21,13 @@ export function startLogOf(view: Pick<ClusterView, 'server' | 'changes'>, name: 
     }
     return addEnd(log, resource);
   };
-  if (look()) return log;
+  if (look()) return { log, ended: true };
   const leave = view.changes.listen(name, () => {
-    if (look()) leave();
+    if (!look()) return;
+    leave();
+    onEnd();
   });
-  return log;
+  return { log, ended: false };
 }
 
 /** True when the start is over. */

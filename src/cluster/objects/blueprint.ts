@@ -111,6 +111,17 @@ export interface PodSettings {
   readonly installerEnv: readonly EnvEntry[];
   /** Where installers find package registries that are not on public addresses. */
   readonly registries: readonly { readonly cidr: string; readonly ports?: readonly number[] }[];
+  /** Labels of the cluster's name service. */
+  readonly dns: {
+    readonly namespaceLabels: Readonly<Record<string, string>>;
+    readonly podLabels: Readonly<Record<string, string>>;
+  };
+  /** What a server with egress `public` cannot reach. */
+  readonly privateCidrs: readonly string[];
+  /** Further certificate authorities, in the namespace of the servers. */
+  readonly caBundle?: { readonly configMap: string; readonly key: string };
+  /** Where remote servers may be although that is not public. */
+  readonly remoteHosts: readonly string[];
   /** Seconds in which an installation must be done. */
   readonly installSeconds: number;
 }

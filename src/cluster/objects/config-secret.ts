@@ -1,6 +1,6 @@
 /** The immutable Secret of one generation of a server's configuration. */
 import { type KubeObject, type ObjectMeta, SECRETS, typed } from '../resources.ts';
-import type { Blueprint, Owner } from './blueprint.ts';
+import type { Blueprint, Owner, PodSettings } from './blueprint.ts';
 import { metaOf, secretName, shortHash } from './naming.ts';
 import { SCRIPT_KEY, supervisorJson } from './supervisor-json.ts';
 
@@ -19,11 +19,14 @@ export interface Generation {
 }
 
 /** The same configuration always has the same name. */
-export function generationOf(blueprint: Blueprint): Generation {
+export function generationOf(
+  blueprint: Blueprint,
+  { remoteHosts }: Pick<PodSettings, 'remoteHosts'>,
+): Generation {
   const { owner, program } = blueprint;
   const code = program.kind === 'script' && typeof program.code === 'string' ? program.code : undefined;
   const text = {
-    'supervisor.json': supervisorJson(blueprint),
+    'supervisor.json': supervisorJson(blueprint, remoteHosts),
     ...(code !== undefined && { [SCRIPT_KEY]: code }),
   };
   const name = shortHash(text);

@@ -2,6 +2,7 @@
 import type { PackageSource } from '../../packages/package.ts';
 import { JOBS, type KubeObject, type ObjectMeta, typed } from '../resources.ts';
 import { type Owner, type PodSettings, treesUrl } from './blueprint.ts';
+import { caEnv, caMounts, caVolumes } from './ca.ts';
 import { ATTEMPT_LABEL, childName, INPUT_LABEL, installName, labelsOf, metaOf } from './naming.ts';
 import { PLACE } from './places.ts';
 import type { PodTemplate, Volume } from './pod-types.ts';
@@ -69,6 +70,7 @@ function podSpec({ owner, source }: InstallInput, settings: PodSettings, name: s
         ...ownContainer('installer', 'runner', settings),
         command: ['node', '/app/dist/installer/main.js'],
         env: [
+          ...caEnv(settings),
           ...installerEnv,
           { name: 'HOME', value: PLACE.home },
           { name: 'TMPDIR', value: PLACE.tmp },
@@ -86,6 +88,7 @@ function podSpec({ owner, source }: InstallInput, settings: PodSettings, name: s
           { name: 'home', mountPath: PLACE.home },
           { name: 'tmp', mountPath: PLACE.tmp },
           { name: 'token', mountPath: TOKEN_FOLDER, readOnly: true },
+          ...caMounts(settings),
         ],
         terminationMessagePolicy: 'File',
       },
@@ -93,6 +96,7 @@ function podSpec({ owner, source }: InstallInput, settings: PodSettings, name: s
     volumes: [
       ...['tree', 'work', 'home', 'tmp'].map((name): Volume => ({ name, emptyDir: { sizeLimit: treeSize } })),
       { name: 'token', secret: { secretName: name, defaultMode: GROUP_READABLE } },
+      ...caVolumes(settings),
     ],
   };
 }

@@ -20,7 +20,7 @@ interface EgressRule {
 
 const DNS_PORT = 53;
 /** Private, shared, loopback, link-local (metadata services), multicast and reserved addresses. */
-export const PRIVATE_V4 = [
+export const PRIVATE_CIDRS = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -32,8 +32,12 @@ export const PRIVATE_V4 = [
   '198.18.0.0/15',
   '224.0.0.0/4',
   '240.0.0.0/4',
-] as const;
-export const PRIVATE_V6 = ['::/127', '64:ff9b::/96', 'fc00::/7', 'fe80::/10', 'ff00::/8'] as const;
+  '::/127',
+  '64:ff9b::/96',
+  'fc00::/7',
+  'fe80::/10',
+  'ff00::/8',
+];
 
 /** Of the server's replicas. */
 export function networkPolicy(blueprint: Blueprint, settings: PodSettings): NetworkPolicy {
@@ -44,9 +48,9 @@ export function networkPolicy(blueprint: Blueprint, settings: PodSettings): Netw
     childName(owner),
     [
       // Names are needed to find berth-trees; without a tree and without egress nothing is to be asked.
-      ...(fetches || network.egress !== 'none' ? [nameRule()] : []),
+      ...(fetches || network.egress !== 'none' ? [nameRule(settings)] : []),
       ...(fetches ? [treesRule(settings)] : []),
-      ...egressRules(network),
+      ...egressRules(network, settings),
     ],
     replicaLabels(owner),
   );
@@ -58,7 +62,7 @@ export function installerPolicy({ owner }: Pick<Blueprint, 'owner'>, settings: P
   return policy(
     owner,
     `${childName(owner)}-install`,
-    [nameRule(), treesRule(settings), publicRule(), ...settings.registries.map(rangeRule)],
+    [nameRule(settings), treesRule(settings), publicRule(settings), ...settings.registries.map(rangeRule)],
     labels,
   );
 }
@@ -80,12 +84,12 @@ function policy(
   });
 }
 
-function egressRules({ egress, allow }: Blueprint['network']): EgressRule[] {
+function egressRules({ egress, allow }: Blueprint['network'], settings: PodSettings): EgressRule[] {
   switch (egress) {
     case 'none':
       return [];
     case 'public':
-      return [publicRule()];
+      return [publicRule(settings)];
     case 'allow':
       return allow.map(rangeRule);
   }
@@ -102,20 +106,20 @@ function rangeRule({
   return { to: [{ ipBlock: { cidr } }], ...(given.length > 0 && { ports: given }) };
 }
 
-function publicRule(): EgressRule {
+function publicRule({ privateCidrs }: PodSettings): EgressRule {
   return {
     to: [
-      { ipBlock: { cidr: '0.0.0.0/0', except: PRIVATE_V4 } },
-      { ipBlock: { cidr: '::/0', except: PRIVATE_V6 } },
+      { ipBlock: { cidr: '0.0.0.0/0', except: privateCidrs.filter((cidr) => !cidr.includes(':')) } },
+      { ipBlock: { cidr: '::/0', except: privateCidrs.filter((cidr) => cidr.includes(':')) } },
     ],
   };
 }
 
-function nameRule(): EgressRule {
+function nameRule({ dns }: PodSettings): EgressRule {
   const to = [
     {
-      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
-      podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+      namespaceSelector: { matchLabels: dns.namespaceLabels },
+      podSelector: { matchLabels: dns.podLabels },
     },
   ];
   return {

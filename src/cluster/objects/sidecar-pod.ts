@@ -1,5 +1,6 @@
 /** Replicas without processes of their own: an image that speaks HTTP beside the supervisor, or a server that runs elsewhere. */
 import type { Blueprint, PodSettings, Sidecar } from './blueprint.ts';
+import { caEnv, caMounts } from './ca.ts';
 import { PLACE, UID, WORKLOAD } from './places.ts';
 import type { Container, EnvVar, Probe } from './pod-types.ts';
 import { containerSecurity } from './security.ts';
@@ -18,7 +19,7 @@ export function sidecarPod(
     initContainers: [sidecar(blueprint, program, settings)],
     containers: [supervisorContainer(settings, false, false)],
     volumes: [
-      ...supervisorVolumes(blueprint, secret),
+      ...supervisorVolumes(blueprint, settings, secret),
       { name: 'home', emptyDir: { sizeLimit: settings.scratchSize } },
       { name: 'tmp', emptyDir: { sizeLimit: settings.scratchSize } },
       ...writableVolumes(program.image, settings),
@@ -31,7 +32,7 @@ export function remotePod(blueprint: Blueprint, settings: PodSettings, secret: s
   return {
     initContainers: [],
     containers: [supervisorContainer(settings, hasSecretFiles(blueprint), false)],
-    volumes: supervisorVolumes(blueprint, secret),
+    volumes: supervisorVolumes(blueprint, settings, secret),
   };
 }
 
@@ -45,12 +46,13 @@ function sidecar(blueprint: Blueprint, program: Sidecar, settings: PodSettings):
     securityContext: containerSecurity(image.runAsUser ?? UID.workload),
     ...(image.entrypoint && { command: image.entrypoint }),
     ...(blueprint.args.length > 0 && { args: blueprint.args }),
-    env: envOf(blueprint),
+    env: [...caEnv(settings), ...envOf(blueprint)],
     resources: { ...settings.resources.workload, ...blueprint.resources },
     volumeMounts: [
       { name: 'home', mountPath: PLACE.home },
       { name: 'tmp', mountPath: PLACE.tmp },
       ...writableMounts(image),
+      ...caMounts(settings),
     ],
     ...probesOf(program),
     terminationMessagePolicy: 'FallbackToLogsOnError',

@@ -1,6 +1,7 @@
 /** A replica whose program speaks on standard input and output: package, script or image. */
 import type { Blueprint, PodSettings, Program } from './blueprint.ts';
 import { treesUrl } from './blueprint.ts';
+import { caMounts } from './ca.ts';
 import { HELPER, PLACE, SPAWN_SOCKET, UID, WORKLOAD } from './places.ts';
 import type { Container, Volume, VolumeMount } from './pod-types.ts';
 import { containerSecurity, ownContainer } from './security.ts';
@@ -29,7 +30,7 @@ export function stdioPod(blueprint: Blueprint, settings: PodSettings, secret: st
       workload(blueprint, settings),
     ],
     volumes: [
-      ...supervisorVolumes(blueprint, secret),
+      ...supervisorVolumes(blueprint, settings, secret),
       { name: 'spawn', emptyDir: { sizeLimit: '1Mi' } },
       { name: 'helper', emptyDir: { sizeLimit: '16Mi' } },
       ...programVolumes(program, secret, settings),
@@ -85,6 +86,7 @@ function workload(blueprint: Blueprint, settings: PodSettings): Container {
       { name: 'home', mountPath: PLACE.home },
       { name: 'tmp', mountPath: PLACE.tmp },
       ...writableMounts(image),
+      ...caMounts(settings),
     ],
   };
 }

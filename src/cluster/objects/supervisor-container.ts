@@ -1,5 +1,6 @@
 /** The container that owns sessions and serves gateways; it holds what no process of a server may see. */
 import type { Blueprint, PodSettings } from './blueprint.ts';
+import { caEnv, caMounts, caVolumes } from './ca.ts';
 import { CONFIG_FILE, LINK_SOCKET, PLACE, STATUS_FILE, SUPERVISOR } from './places.ts';
 import type { Container, Probe, Volume } from './pod-types.ts';
 import { ownContainer } from './security.ts';
@@ -11,7 +12,9 @@ const GROUP_READABLE = 0o440;
 export function supervisorContainer(settings: PodSettings, hasSecrets: boolean, spawns: boolean): Container {
   return {
     ...ownContainer(SUPERVISOR, 'supervisor', settings),
-    command: ['node', '/app/dist/supervisor/main.js', '--socket', LINK_SOCKET, '--config', CONFIG_FILE],
+    // The image's entry point is an init that runs Node, which can so be killed and leaves no dead processes.
+    args: ['/app/dist/supervisor/main.js', '--socket', LINK_SOCKET, '--config', CONFIG_FILE],
+    ...(settings.caBundle && { env: caEnv(settings) }),
     resources: settings.resources.supervisor,
     volumeMounts: [
       { name: 'config', mountPath: PLACE.config, readOnly: true },
@@ -20,6 +23,7 @@ export function supervisorContainer(settings: PodSettings, hasSecrets: boolean, 
       ...(spawns ? [{ name: 'spawn', mountPath: PLACE.spawn }] : []),
       { name: 'state', mountPath: PLACE.state },
       { name: 'status', mountPath: PLACE.status },
+      ...caMounts(settings),
     ],
     readinessProbe: { ...probe('ready'), periodSeconds: 2, failureThreshold: 1 },
     livenessProbe: { ...probe('live'), initialDelaySeconds: 10, periodSeconds: 10, failureThreshold: 6 },
@@ -28,7 +32,7 @@ export function supervisorContainer(settings: PodSettings, hasSecrets: boolean, 
 }
 
 /** The folders of {@link supervisorContainer}. */
-export function supervisorVolumes(blueprint: Blueprint, secret: string): Volume[] {
+export function supervisorVolumes(blueprint: Blueprint, settings: PodSettings, secret: string): Volume[] {
   const items = [{ key: 'supervisor.json', path: 'supervisor.json' }];
   return [
     { name: 'config', secret: { secretName: secret, defaultMode: GROUP_READABLE, items } },
@@ -36,6 +40,7 @@ export function supervisorVolumes(blueprint: Blueprint, secret: string): Volume[
     { name: 'link', emptyDir: { sizeLimit: '1Mi' } },
     { name: 'state', emptyDir: { sizeLimit: '64Mi' } },
     { name: 'status', emptyDir: { sizeLimit: '1Mi' } },
+    ...caVolumes(settings),
   ];
 }
 

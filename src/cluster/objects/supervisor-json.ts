@@ -13,7 +13,7 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const ENV_PROGRAM = '/usr/bin/env';
 
 /** The file's text; the same blueprint gives the same text. */
-export function supervisorJson(blueprint: Blueprint): string {
+export function supervisorJson(blueprint: Blueprint, remoteHosts: readonly string[]): string {
   const { program } = blueprint;
   const isLocal = program.kind === 'sidecar';
   const spawns = !isLocal && program.kind !== 'remote';
@@ -23,7 +23,7 @@ export function supervisorJson(blueprint: Blueprint): string {
     status: STATUS_FILE,
     terminationLog: TERMINATION_LOG,
     drain: Math.max(0, blueprint.drainSeconds - LAST_SECONDS) * 1_000,
-    ...(isLocal && { remote: { allowedHosts: ['127.0.0.1'] } }),
+    ...(!spawns && { remote: { allowedHosts: isLocal ? ['127.0.0.1'] : remoteHosts } }),
     servers: [definition(blueprint)],
   };
   return `${JSON.stringify(config, null, 2)}\n`;

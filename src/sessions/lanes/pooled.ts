@@ -7,6 +7,7 @@ import type { Envelope } from '../../jsonrpc/envelope.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ClientMessage, errorMessage, resultMessage } from '../message.ts';
 import type { Upstream, UpstreamCall } from '../upstream.ts';
+import { type HandshakeTime, limitHandshake } from './handshake-time.ts';
 import {
   type InitializeResult,
   LEGACY_REVISIONS,
@@ -17,7 +18,7 @@ import {
 } from './initialize.ts';
 import type { Lane, LaneHost } from './lane.ts';
 
-export interface PooledOptions {
+export interface PooledOptions extends HandshakeTime {
   readonly host: LaneHost;
   /** Starts a process. Its server requests are to be refused. */
   readonly open: () => Upstream;
@@ -122,7 +123,7 @@ export class PooledLane implements Lane {
     if (this.#common) this.#live.delete(this.#common.upstream);
     const upstream = this.#options.open();
     this.#live.add(upstream);
-    const pooled = { upstream, ready: handshake(upstream) };
+    const pooled = { upstream, ready: handshake(upstream, this.#options) };
     pooled.ready.catch(() => {
       // The next call tries a fresh process; this one has refused to serve.
       if (this.#common === pooled) this.#common = undefined;
@@ -160,11 +161,13 @@ export class PooledLane implements Lane {
 }
 
 /** Berth's own handshake on a fresh process. */
-function handshake(upstream: Upstream): Promise<InitializeResult> {
+function handshake(upstream: Upstream, time: HandshakeTime): Promise<InitializeResult> {
   return new Promise((resolve, reject) => {
+    const inTime = limitHandshake(upstream, time, reject);
     upstream.request('initialize', ownInitializeParams(LEGACY_REVISIONS[0]), {
       rawToken: undefined,
       answered: (line: Buffer, envelope: Envelope) => {
+        inTime();
         if (envelope.kind === 'error') {
           reject(
             new BerthError('start-failed', 'the server refused initialize', {
@@ -178,7 +181,10 @@ function handshake(upstream: Upstream): Promise<InitializeResult> {
         resolve(readInitializeResult(line, envelope));
       },
       progressed: () => {},
-      failed: reject,
+      failed: (error) => {
+        inTime();
+        reject(error);
+      },
     });
   });
 }

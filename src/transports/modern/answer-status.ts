@@ -3,12 +3,12 @@ import { scanMessage } from '../../jsonrpc/envelope.ts';
 
 const ERROR_NAME = Buffer.from('"error"');
 const OK = 200;
-const STATUS_OF_CODE: Readonly<Record<string, number>> = {
-  '-32601': 404,
-  '-32020': 400,
-  '-32021': 400,
-  '-32022': 400,
-};
+const STATUS_OF_CODE: ReadonlyMap<unknown, number> = new Map([
+  [-32601, 404],
+  [-32020, 400],
+  [-32021, 400],
+  [-32022, 400],
+]);
 
 /** Only what may be an error is looked into: the member's name always stands there as it is, and whole within one part. */
 export function answerStatus(parts: readonly Buffer[]): number {
@@ -16,5 +16,6 @@ export function answerStatus(parts: readonly Buffer[]): number {
   const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
   if (scanMessage(bytes).envelope?.kind !== 'error') return OK;
   const { error } = JSON.parse(bytes.toString('utf8')) as { readonly error?: { readonly code?: unknown } };
-  return STATUS_OF_CODE[String(error?.code)] ?? OK;
+  // A server may put anything in the place of a code.
+  return STATUS_OF_CODE.get(error?.code) ?? OK;
 }

@@ -1,12 +1,12 @@
 /** A gateway's part of a cluster over one in memory. */
 import type { Duplex } from 'node:stream';
-import { ManualClock } from '../../../src/clock.ts';
 import { ApiClient } from '../../../src/cluster/api-client.ts';
 import { ClusterServers } from '../../../src/cluster/gateway/cluster-servers.ts';
 import { ClusterView } from '../../../src/cluster/gateway/cluster-view.ts';
 import { ServerDirectory } from '../../../src/cluster/gateway/server-directory.ts';
 import { wakeServer } from '../../../src/cluster/gateway/wake.ts';
 import type { ServerSpec } from '../../../src/servers/server-spec.ts';
+import { WatchedClock } from '../watched-clock.ts';
 import { MemoryCluster } from './memory-cluster.ts';
 
 export const READY_WITHIN = 300_000;
@@ -19,7 +19,7 @@ export interface FixtureOptions {
 
 export async function createFixture(options: FixtureOptions = {}) {
   const cluster = await MemoryCluster.start();
-  const clock = new ManualClock();
+  const clock = new WatchedClock();
   // Waits of the client are real, so that only waits of the gateway are in the test's hands.
   const client = new ApiClient({ access: cluster.api.access() });
   const faults: unknown[] = [];

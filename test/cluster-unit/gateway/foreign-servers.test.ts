@@ -285,7 +285,7 @@ describe('waiting until it is ready', () => {
     const { servers, clock } = fixture;
     const starting = servers.start('web', { wait: true });
     await until('the patch', () => spec('web')?.replicas === 1);
-    await until('the wait', () => fixture.view.deployment('web')?.spec.replicas === 1);
+    await until('the wait', () => clock.waits.includes(READY_WITHIN));
     clock.advance(READY_WITHIN);
     await expect(starting).rejects.toMatchObject({
       code: 'request-timeout',

@@ -1,55 +1,40 @@
-{{/* controller.yaml of the controller. */}}
+{{/* controller.json of the controller. */}}
 {{- define "berth.controllerSettings" -}}
 {{- $name := include "berth.fullname" . -}}
 {{- $defaults := include "berth.defaults" . | fromYaml -}}
-release: {{ $name }}
-releaseNamespace: {{ .Release.Namespace }}
-serversNamespace: {{ include "berth.serversNamespace" . }}
-port: 9090
-{{- range $key, $value := pick .Values.settings "logLevel" "logFormat" }}
-{{ $key }}: {{ $value }}
-{{- end }}
-lease: {{ $name }}-controller
-keyRingSecret: {{ $name }}-keys
-# Owns lease and key ring, so that uninstalling takes them along.
-ownerConfigMap: {{ $name }}-controller
-serversConfigMap: {{ $name }}-servers
-carrier: {{ .Values.link.carrier }}
-treesKeyFile: /etc/berth/trees-key/key
-images:
-  {{- range list "runner" "supervisor" "archon" }}
-  {{ . }}: {{ include "berth.image" (list $ .) }}
-  {{- end }}
-pullPolicy: {{ .Values.images.pullPolicy }}
-pullSecrets: {{ include "berth.pullSecrets" . | fromYamlArray | toJson }}
-allowedImages: {{ include "berth.allowedImages" . | fromYamlArray | toJson }}
-allow: {{ include "berth.allow" . | fromYaml | toJson }}
-resources:
-  supervisor: {{ toJson .Values.servers.supervisor.resources }}
-  workload: {{ toJson $defaults.resources }}
-  installer: {{ toJson .Values.servers.installer.resources }}
-treeSize: {{ .Values.servers.treeSize }}
-scratchSize: {{ .Values.servers.scratchSize }}
-hostUsers: {{ $defaults.hostUsers }}
-{{- with $defaults.priorityClassName }}
-priorityClass: {{ . }}
-{{- end }}
-{{- with $defaults.runtimeClassName }}
-runtimeClass: {{ . }}
-{{- end }}
-placement: {{ pick $defaults "nodeSelector" "tolerations" "affinity" | toJson }}
-egress: {{ $defaults.egress }}
-network:
-  dns: {{ toJson .Values.networkPolicies.dns }}
-  privateCidrs: {{ toJson .Values.networkPolicies.privateCidrs }}
-installSeconds: {{ .Values.servers.installer.timeoutSeconds }}
-installerEnv: {{ include "berth.installerEnv" . | fromYamlArray | toJson }}
-registries: {{ toJson .Values.servers.installer.registries }}
-limits: {{ omit (default dict .Values.settings.limits) "stopTimeout" | toJson }}
-remote: {{ default dict .Values.settings.remote | toJson }}
-{{- with include "berth.caConfigMap" . }}
-caBundle: {configMap: {{ . }}, key: {{ $.Values.caBundle.key }}}
-{{- end }}
+{{- $settings := dict
+  "release" $name
+  "releaseNamespace" .Release.Namespace
+  "serversNamespace" (include "berth.serversNamespace" .)
+  "images" (dict "runner" (include "berth.image" (list . "runner")) "supervisor" (include "berth.image" (list . "supervisor")))
+  "archonImage" (include "berth.image" (list . "archon"))
+  "allowedImages" (include "berth.allowedImages" . | fromYamlArray)
+  "pullPolicy" .Values.images.pullPolicy
+  "pullSecrets" (include "berth.pullSecrets" . | fromYamlArray)
+  "resources" (dict "supervisor" .Values.servers.supervisor.resources "workload" $defaults.resources "installer" .Values.servers.installer.resources)
+  "treeSize" .Values.servers.treeSize
+  "scratchSize" .Values.servers.scratchSize
+  "placement" (pick $defaults "nodeSelector" "tolerations" "affinity")
+  "egress" $defaults.egress
+  "dns" .Values.networkPolicies.dns
+  "privateCidrs" .Values.networkPolicies.privateCidrs
+  "installSeconds" .Values.servers.installer.timeoutSeconds
+  "installerEnv" (include "berth.installerEnv" . | fromYamlArray)
+  "registries" .Values.servers.installer.registries
+  "maxReplicas" .Values.servers.maxReplicas
+  "drain" (mul 1000 $defaults.drainSeconds)
+  "allow" (include "berth.allow" . | fromYaml)
+  "limits" (omit (default dict .Values.settings.limits) "stopTimeout")
+  "remote" (default dict .Values.settings.remote)
+  "rotateKeysDays" .Values.keyRing.rotateDays
+-}}
+{{- range $key, $value := pick .Values.settings "logLevel" "logFormat" }}{{ $_ := set $settings $key $value }}{{ end -}}
+{{- with include "berth.publicUrl" . }}{{ $_ := set $settings "publicUrl" . }}{{ end -}}
+{{- if kindIs "bool" $defaults.hostUsers }}{{ $_ := set $settings "hostUsers" $defaults.hostUsers }}{{ end -}}
+{{- with $defaults.priorityClassName }}{{ $_ := set $settings "priorityClass" . }}{{ end -}}
+{{- with $defaults.runtimeClassName }}{{ $_ := set $settings "runtimeClass" . }}{{ end -}}
+{{- with include "berth.caConfigMap" . }}{{ $_ := set $settings "caBundle" (dict "configMap" . "key" $.Values.caBundle.key) }}{{ end -}}
+{{- toPrettyJson $settings -}}
 {{- end -}}
 
 {{/* Variables of installers: the proxy, then those of the values. */}}

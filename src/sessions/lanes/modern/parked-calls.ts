@@ -45,13 +45,22 @@ export class ParkedCalls {
 
   /** A name for a call that begins to wait; throws `limit-reached` when too many do. */
   add(call: ParkedCall): string {
-    let bytes = call.bytes;
-    for (const entry of this.#calls.values()) bytes += entry.call.bytes;
-    if (this.#calls.size >= MOST_PARKED || bytes > MOST_PARKED_BYTES)
-      throw new BerthError('limit-reached', `${this.#calls.size} calls wait for answers of their clients`);
+    if (this.#calls.size >= MOST_PARKED) throw this.#full();
+    this.admit(call);
     const name = randomBytes(NAME_BYTES).toString('base64url');
     this.keep(name, call, PARK_TIME);
     return name;
+  }
+
+  /** Throws `limit-reached` when what `call` holds now is too much beside all the others. */
+  admit(call: ParkedCall): void {
+    let { bytes } = call;
+    for (const entry of this.#calls.values()) if (entry.call !== call) bytes += entry.call.bytes;
+    if (bytes > MOST_PARKED_BYTES) throw this.#full();
+  }
+
+  #full(): BerthError {
+    return new BerthError('limit-reached', `${this.#calls.size} calls wait for answers of their clients`);
   }
 
   /** The call of that name stays for `ms` milliseconds from now. */

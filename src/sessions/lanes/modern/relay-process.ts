@@ -2,7 +2,7 @@
  * The modern relay lane's side of one modern process: requests and answers pass byte for byte but for ids, progress tokens and
  * the ids of subscriptions, which several clients would otherwise share.
  */
-import type { Clock } from '../../../clock.ts';
+import type { Cancel, Clock } from '../../../clock.ts';
 import type { BerthError } from '../../../errors.ts';
 import { applyEdits } from '../../../jsonrpc/edit.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
@@ -93,10 +93,12 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   cancel(exchange: Exchange, reason: string): void {
     const listen = this.#listens.get(exchange);
-    if (listen) this.#byListen.delete(listen.id);
+    // After the end of its process its id is another's, until it is asked for again.
+    const isAsked = listen !== undefined && this.#byListen.get(listen.id) === exchange;
+    if (isAsked) this.#byListen.delete(listen.id);
     this.#listens.delete(exchange);
     this.#logging.delete(exchange);
-    const id = listen?.id ?? exchange.upstreamId;
+    const id = isAsked ? listen.id : exchange.upstreamId;
     if (id !== undefined) this.#upstream?.abandon(id, reason);
   }
 
@@ -122,9 +124,9 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     if (!exchange || !listen) return;
     if (envelope.method === 'notifications/tools/list_changed') this.#headers.forget();
     if (envelope.method === 'notifications/subscriptions/acknowledged') {
+      this.#restarts.started();
       if (listen.acknowledged) return this.#reportChanges(exchange, listen);
       listen.acknowledged = true;
-      this.#restarts.started();
     }
     const { rawId } = exchange.round;
     exchange.notified(
@@ -246,17 +248,22 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
       if (levelOf(message) >= level) exchange.notified([message.bytes]);
   }
 
-  #listTools(cursor: string | undefined, done: (result: Record<string, unknown> | undefined) => void): void {
+  #listTools(
+    cursor: string | undefined,
+    done: (result: Record<string, unknown> | undefined) => void,
+  ): Cancel | undefined {
     const upstream = this.#upstream;
-    if (!upstream) return done(undefined);
+    if (!upstream) return void done(undefined);
     const page = cursor === undefined ? '' : `"cursor":${JSON.stringify(cursor)},`;
-    upstream.request('tools/list', `{${page}${ENVELOPE}}`, {
+    const id = upstream.request('tools/list', `{${page}${ENVELOPE}}`, {
       rawToken: undefined,
       answered: (line, { kind, resultStart, resultEnd }) =>
         done(kind === 'error' ? undefined : JSON.parse(line.toString('utf8', resultStart, resultEnd))),
       progressed: () => {},
-      failed: () => done(undefined),
+      // Whoever waits may go on with a process that is started now: the end of this one must be known first.
+      failed: () => queueMicrotask(() => done(undefined)),
     });
+    return () => upstream.abandon(id);
   }
 }
 

@@ -40,6 +40,7 @@ export class Restarts {
 
   /** The process runs. */
   started(): void {
+    this.#settling?.();
     this.#settling = this.#clock.after(SETTLED, () => {
       this.#tries = 0;
     });

@@ -1,5 +1,5 @@
 /** `Mcp-Param-*`: which arguments of which tool stand in headers too, and whether a request's headers say the same as its body. */
-import type { Clock } from '../../../clock.ts';
+import type { Cancel, Clock } from '../../../clock.ts';
 import { BerthError } from '../../../errors.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import type { ClientMessage } from '../../message.ts';
@@ -20,11 +20,14 @@ interface HeaderParam {
   readonly header: string;
 }
 
-/** Sends `tools/list` (with a cursor, from the second page on) and calls back with the parsed result; undefined when there is none. */
+/**
+ * Sends `tools/list` (with a cursor, from the second page on) and calls back with the parsed result; undefined when there is
+ * none. Gives what calls it off.
+ */
 export type ListTools = (
   cursor: string | undefined,
   done: (result: Record<string, unknown> | undefined) => void,
-) => void;
+) => Cancel | undefined;
 
 /** Calls back with why the headers do not fit; with nothing when they do, or when nobody can say. */
 export type HeadersChecked = (error?: BerthError) => void;
@@ -42,6 +45,8 @@ export class ToolHeaders {
   readonly #clock: Clock;
   #tools: ToolList | undefined;
   #asking: ((tools: ToolList | undefined) => void)[] | undefined;
+  /** Calls the page off that is asked for. */
+  #callOff: Cancel | undefined;
 
   constructor(list: ListTools, clock: Clock) {
     this.#list = list;
@@ -85,12 +90,15 @@ export class ToolHeaders {
       if (tools) this.#tools = tools;
       for (const one of asking) one(tools);
     };
-    const cancel = this.#clock.after(LIST_WITHIN, () => over(undefined));
+    const cancel = this.#clock.after(LIST_WITHIN, () => {
+      this.#callOff?.();
+      over(undefined);
+    });
     this.#page(undefined, { tools: [], ttl: LONGEST_USE, pages: 0 }, over);
   }
 
   #page(cursor: string | undefined, sum: Pages, done: (tools: ToolList | undefined) => void): void {
-    this.#list(cursor, (result) => {
+    this.#callOff = this.#list(cursor, (result) => {
       if (!result || !Array.isArray(result.tools)) return done(undefined);
       const tools = [...sum.tools, ...result.tools];
       const ttl = typeof result.ttlMs === 'number' ? Math.min(sum.ttl, result.ttlMs) : sum.ttl;
@@ -144,7 +152,10 @@ function mismatch(
     bytes.toString('utf8', envelope.paramsStart, envelope.paramsEnd),
   ) as Record<string, unknown>;
   for (const { path, header } of params) {
-    const value = path.reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), given);
+    const value = path.reduce<unknown>(
+      (at, name) => (isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined),
+      given,
+    );
     const text = Object.hasOwn(headers, header) ? headers[header] : undefined;
     const name = `Mcp-Param-${header}`;
     if (value === undefined || value === null) {

@@ -88,7 +88,8 @@ export function shapeFault({ key, method }: Asked, raw: string): string | undefi
   if (!isObject(answer)) return `the answer to ${key} is no object`;
   switch (method) {
     case 'elicitation/create':
-      return ['accept', 'decline', 'cancel'].includes(String(answer.action))
+      // An action that is no text need not even become one.
+      return typeof answer.action === 'string' && ['accept', 'decline', 'cancel'].includes(answer.action)
         ? undefined
         : `the answer to ${key} needs an action: accept, decline or cancel`;
     case 'sampling/createMessage':

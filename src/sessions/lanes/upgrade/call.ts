@@ -144,6 +144,7 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     const number = modern.resume?.round ?? 0;
     const round = this.#rounds[number - 1];
     const responses = readResponses(message);
+    if (exchange.method !== this.#method) return exchange.failed(invalidRound('another method'));
     if (!round || !responses || paramsIdentity(message) !== this.#identity)
       return exchange.failed(invalidRound(responses ? 'other parameters' : 'no answers'));
     const fault = round.asked.map((asked) => faultOf(asked, responses)).find((text) => text !== undefined);
@@ -230,17 +231,18 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     this.#stopCollecting();
     if (this.#message) this.#identity = paramsIdentity(this.#message);
     this.#message = undefined;
-    const asked = this.#asked.splice(0);
+    this.#rounds.push(new InputRound(this.#asked.splice(0)));
     try {
-      if (this.#rounds.length >= MOST_ROUNDS)
+      if (this.#rounds.length > MOST_ROUNDS)
         throw new BerthError('limit-reached', `the server has asked ${MOST_ROUNDS} times`);
       if (this.#name === undefined) this.#name = this.#parked.add(this);
-      else this.#parked.keep(this.#name, this, PARK_TIME);
+      else {
+        this.#parked.admit(this);
+        this.#parked.keep(this.#name, this, PARK_TIME);
+      }
     } catch (error) {
-      this.#asked = asked;
       return this.#giveUp(error as BerthError);
     }
-    this.#rounds.push(new InputRound(asked));
     this.#state = 'parked';
     this.#process.turns.leave(this);
     for (const exchange of this.#waiting) this.#tellRound(exchange, this.#rounds.length);
@@ -336,6 +338,7 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     this.#message = undefined;
     this.#final = final;
     this.#finalBytes = bytes;
+    if (!delivered) this.#boundResult();
     this.#refuseQuestions();
     for (const exchange of this.#waiting) {
       exchange.unsuccessful = this.#unsuccessful;
@@ -345,6 +348,16 @@ export class UpgradeCall implements UpstreamCall, ParkedCall, Taker {
     this.#process.turns.leave(this);
     this.#process.left(this);
     if (delivered) this.#keepResult();
+  }
+
+  /** A result that waits for its client counts among what the principal's calls hold. */
+  #boundResult(): void {
+    try {
+      this.#parked.admit(this);
+    } catch (error) {
+      this.#final = failure(error as BerthError);
+      this.#finalBytes = 0;
+    }
   }
 
   #keepResult(): void {

@@ -1,7 +1,9 @@
 /** What a legacy server said of itself in its handshake, and how a modern client is told. */
+import type { Clock } from '../../../clock.ts';
 import { BerthError } from '../../../errors.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import type { Upstream } from '../../upstream.ts';
+import { limitHandshake } from '../handshake-time.ts';
 import { BERTH_CLIENT, LEGACY_REVISIONS, readInitializeResult } from '../initialize.ts';
 import { MODERN_REVISION } from '../modern/serving.ts';
 
@@ -21,20 +23,30 @@ const QUOTED = 500;
 /** Berth's handshake in a client's place, with what that client declared. `clientInfo` is JSON text. */
 export function shakeHands(
   upstream: Upstream,
-  client: { readonly capabilities: string; readonly clientInfo?: string | undefined },
+  client: {
+    readonly capabilities: string;
+    readonly clientInfo?: string | undefined;
+    readonly clock: Clock;
+    readonly startTimeout: number;
+  },
 ): Promise<LegacyServer> {
   const { capabilities, clientInfo = JSON.stringify(BERTH_CLIENT) } = client;
   const params = `{"protocolVersion":"${LEGACY_REVISIONS[0]}","capabilities":${capabilities},"clientInfo":${clientInfo}}`;
   return new Promise((resolve, reject) => {
+    const inTime = limitHandshake(upstream, client, reject);
     upstream.request('initialize', params, {
       rawToken: undefined,
       answered: (line, envelope) => {
+        inTime();
         if (envelope.kind === 'error') return reject(refused(line));
         upstream.send([Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')]);
         resolve(readServer(line, envelope));
       },
       progressed: () => {},
-      failed: reject,
+      failed: (error) => {
+        inTime();
+        reject(error);
+      },
     });
   });
 }

@@ -20,9 +20,17 @@ const CHANGES: readonly (readonly [flag: keyof ListenFilter & `${string}Changed`
   ['resourcesListChanged', 'resources'],
 ];
 
+interface Listen {
+  /** What of it is honoured. */
+  readonly filter: ListenFilter;
+  acknowledged: boolean;
+  /** The present process was asked for its resources. */
+  subscribed: boolean;
+}
+
 export class Listens implements Taker {
   readonly #subscribe: Subscriber;
-  readonly #open = new Map<Exchange, ListenFilter>();
+  readonly #open = new Map<Exchange, Listen>();
 
   constructor(subscribe: Subscriber) {
     this.#subscribe = subscribe;
@@ -41,9 +49,11 @@ export class Listens implements Taker {
     for (const [flag, group] of CHANGES) filter[flag] &&= offers(server, group, 'listChanged');
     const uris = offers(server, 'resources', 'subscribe') ? [...new Set(asked.resourceSubscriptions)] : [];
     let left = uris.length;
+    const listen: Listen = { filter, acknowledged: false, subscribed: true };
+    this.#open.set(exchange, listen);
     const acknowledge = (): void => {
-      if (exchange.state === 'over') return this.#unsubscribe(filter.resourceSubscriptions);
-      this.#open.set(exchange, filter);
+      if (!this.#open.has(exchange)) return this.#unsubscribe(listen);
+      listen.acknowledged = true;
       exchange.notified([acknowledgement(exchange.round.rawId, filter)]);
     };
     if (left === 0) return acknowledge();
@@ -56,9 +66,9 @@ export class Listens implements Taker {
 
   /** The client ends it. */
   cancel(exchange: Exchange): void {
-    const filter = this.#open.get(exchange);
+    const listen = this.#open.get(exchange);
     this.#open.delete(exchange);
-    if (filter) this.#unsubscribe(filter.resourceSubscriptions);
+    if (listen?.acknowledged) this.#unsubscribe(listen);
   }
 
   /** A list has changed: `tools`, `prompts` or `resources`. */
@@ -66,20 +76,24 @@ export class Listens implements Taker {
     const group = message.envelope.method.split('/')[1];
     const flag = CHANGES.find(([, name]) => name === group)?.[0];
     if (flag === undefined) return;
-    for (const [exchange, filter] of this.#open)
-      if (filter[flag]) exchange.notified(stamped(message, exchange.round.rawId));
+    for (const [exchange, { filter, acknowledged }] of this.#open)
+      if (acknowledged && filter[flag]) exchange.notified(stamped(message, exchange.round.rawId));
   }
 
   updated(message: ClientMessage): void {
     const uri = uriOf(message);
-    for (const [exchange, filter] of this.#open)
-      if (uri !== undefined && filter.resourceSubscriptions.includes(uri))
+    for (const [exchange, { filter, acknowledged }] of this.#open)
+      if (acknowledged && uri !== undefined && filter.resourceSubscriptions.includes(uri))
         exchange.notified(stamped(message, exchange.round.rawId));
   }
 
   /** The process is another one: it is asked for the same again, and whatever was listened to may have changed meanwhile. */
   restarted(): void {
-    for (const [exchange, filter] of this.#open) {
+    for (const [exchange, listen] of this.#open) {
+      // One that came after the new process was started has missed nothing.
+      if (listen.subscribed) continue;
+      listen.subscribed = true;
+      const { filter } = listen;
       const id = exchange.round.rawId;
       for (const [flag, group] of CHANGES)
         if (filter[flag]) exchange.notified([changeNotification(id, `notifications/${group}/list_changed`)]);
@@ -88,6 +102,11 @@ export class Listens implements Taker {
         exchange.notified([changeNotification(id, 'notifications/resources/updated', uri)]);
       }
     }
+  }
+
+  /** The process is gone, and its subscriptions with it. */
+  unsubscribed(): void {
+    for (const listen of this.#open.values()) listen.subscribed = false;
   }
 
   /** The server side ends them all. */
@@ -101,8 +120,9 @@ export class Listens implements Taker {
     }
   }
 
-  #unsubscribe(uris: readonly string[]): void {
-    for (const uri of uris) this.#subscribe(uri, false, () => {});
+  #unsubscribe({ filter, subscribed }: Listen): void {
+    if (!subscribed) return;
+    for (const uri of filter.resourceSubscriptions) this.#subscribe(uri, false, () => {});
   }
 }
 

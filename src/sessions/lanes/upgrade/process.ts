@@ -2,7 +2,7 @@
  * The upgrade lane's side of one legacy process: Berth's own handshake in the place of modern clients that declared the same,
  * their calls, what the server asks during them, and what it says unasked.
  */
-import type { Clock } from '../../../clock.ts';
+import type { Cancel, Clock } from '../../../clock.ts';
 import { BerthError, toBerthError } from '../../../errors.ts';
 import { type ClientMessage, resultMessage } from '../../message.ts';
 import type { ServerRequest, Upstream, UpstreamMember } from '../../upstream.ts';
@@ -25,6 +25,8 @@ export interface UpgradeOptions {
   /** For the handshake, JSON text. */
   readonly capabilities: string;
   readonly clientInfo?: string | undefined;
+  /** Milliseconds in which a process must answer the handshake. */
+  readonly startTimeout: number;
   readonly interactive: Interactive;
 }
 
@@ -52,7 +54,7 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
   readonly #headers: ToolHeaders;
   readonly #restarts: Restarts;
   #life: Life | undefined;
-  /** Calls that wait for the tools of the server, with which their headers are compared. */
+  /** Calls whose headers are being checked. */
   #checking = 0;
   #stopped = false;
 
@@ -84,7 +86,7 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
 
   get inUse(): boolean {
     const starting = this.#life !== undefined && this.#life.server === undefined;
-    return this.#calls.size > 0 || this.#checking > 0 || this.#listens.size > 0 || starting;
+    return this.#calls.size > 0 || this.#listens.size > 0 || this.#checking > 0 || starting;
   }
 
   request(request: ModernRequest): void {
@@ -141,10 +143,13 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
     }
   }
 
-  ended(): void {
+  ended(error: BerthError): void {
     this.#life = undefined;
     this.#headers.forget();
     this.#subscriptions.clear();
+    this.#listens.unsubscribed();
+    // Those that had nothing on the channel, as they waited for their turn or for their client.
+    for (const call of [...this.#calls]) call.failed(error);
     if (this.#listens.size > 0 && !this.#stopped) this.#restarts.died();
   }
 
@@ -260,15 +265,19 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
     if (listening.length === 1) call?.log(message);
   }
 
-  #listTools(cursor: string | undefined, done: (result: Record<string, unknown> | undefined) => void): void {
+  #listTools(
+    cursor: string | undefined,
+    done: (result: Record<string, unknown> | undefined) => void,
+  ): Cancel | undefined {
     const upstream = this.#life?.upstream;
-    if (!upstream) return done(undefined);
-    upstream.request('tools/list', cursor === undefined ? '{}' : JSON.stringify({ cursor }), {
+    if (!upstream) return void done(undefined);
+    const id = upstream.request('tools/list', cursor === undefined ? '{}' : JSON.stringify({ cursor }), {
       rawToken: undefined,
       answered: (line, { kind, resultStart, resultEnd }) =>
         done(kind === 'error' ? undefined : JSON.parse(line.toString('utf8', resultStart, resultEnd))),
       progressed: () => {},
       failed: () => done(undefined),
     });
+    return () => upstream.abandon(id);
   }
 }

@@ -66,10 +66,13 @@ export function taskIdOf({ bytes, envelope }: ClientMessage): string | undefined
     : undefined;
 }
 
-/** JSON text of who the client says it is; undefined when it does not. */
+/** It is kept as long as the process that it names the client to. */
+const MOST_INFO = 64 * 1024;
+
+/** JSON text of who the client says it is; undefined when it does not, or says more than anybody would keep. */
 export function clientInfoOf({ bytes, envelope }: ClientMessage): string | undefined {
   const info = membersOf(bytes, envelope.metaStart).find(({ name }) => name === CLIENT_INFO);
-  return info && isObjectAt(bytes, info.valueStart)
+  return info && info.end - info.valueStart <= MOST_INFO && isObjectAt(bytes, info.valueStart)
     ? bytes.toString('utf8', info.valueStart, info.end)
     : undefined;
 }

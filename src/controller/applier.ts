@@ -1,0 +1,83 @@
+/** Applies children, and does not ask the API server again for what it has already been told. */
+import type { KubeObject, Resource } from '../cluster/resources.ts';
+import { toBerthError } from '../errors.ts';
+import { type ClusterApi, MANAGER } from './cluster-api.ts';
+
+/** Milliseconds after which something is applied all the same: what others have changed is put right by then. */
+export const REAPPLY_AFTER = 10 * 60_000;
+
+const ABSENT = 'absent';
+
+interface Applied {
+  readonly text: string;
+  readonly uid: string | undefined;
+  readonly generation: number | undefined;
+  readonly at: number;
+}
+
+export interface Watched {
+  readonly seen: KubeObject | undefined;
+}
+
+/** Its memory is of this run of the program: a new leader applies everything once. */
+export class Applier {
+  readonly #api: ClusterApi;
+  readonly #now: () => number;
+  readonly #applied = new Map<string, Applied>();
+
+  constructor(api: ClusterApi, now: () => number) {
+    this.#api = api;
+    this.#now = now;
+  }
+
+  /** `watched`: how the cluster shows the object; one that is gone or has changed since is put right at once. */
+  async apply(resource: Resource, object: KubeObject, watched?: Watched): Promise<void> {
+    const key = keyOf(resource, object);
+    const text = JSON.stringify(object);
+    const before = this.#fresh(key);
+    if (before?.text === text && (!watched || isSame(before, watched.seen))) return;
+    const made = await this.#api.apply(resource, object, { manager: MANAGER, force: true });
+    const { uid, generation } = made.metadata;
+    this.#applied.set(key, { text, uid, generation, at: this.#now() });
+  }
+
+  /** For what may be made and not be read: true when it was made, false when it was there. */
+  async create(resource: Resource, object: KubeObject): Promise<boolean> {
+    const key = keyOf(resource, object);
+    if (this.#fresh(key)) return false;
+    const made = await this.#api.create(resource, object).catch((thrown: unknown) => {
+      if (toBerthError(thrown).code !== 'conflict') throw thrown;
+      return undefined;
+    });
+    this.#applied.set(key, { text: '', uid: undefined, generation: undefined, at: this.#now() });
+    return made !== undefined;
+  }
+
+  /** For what is removed without being looked at: once, and again after a while. */
+  async ensureAbsent(resource: Resource, object: KubeObject): Promise<void> {
+    const key = keyOf(resource, object);
+    if (this.#fresh(key)?.text === ABSENT) return;
+    await this.remove(resource, object);
+    this.#applied.set(key, { text: ABSENT, uid: undefined, generation: undefined, at: this.#now() });
+  }
+
+  async remove(resource: Resource, object: KubeObject): Promise<void> {
+    const { name = '', namespace } = object.metadata;
+    this.#applied.delete(keyOf(resource, object));
+    await this.#api.remove(resource, { name, namespace }, { propagation: 'Background' });
+  }
+
+  #fresh(key: string): Applied | undefined {
+    const before = this.#applied.get(key);
+    return before && this.#now() - before.at < REAPPLY_AFTER ? before : undefined;
+  }
+}
+
+function isSame({ uid, generation }: Applied, seen: KubeObject | undefined): boolean {
+  if (seen?.metadata.uid !== uid) return false;
+  return generation === undefined || (seen?.metadata.generation ?? 0) <= generation;
+}
+
+function keyOf({ plural }: Resource, { metadata: { namespace = '', name = '' } }: KubeObject): string {
+  return `${namespace}/${name} ${plural}`;
+}

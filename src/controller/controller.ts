@@ -1,0 +1,113 @@
+/** The leader's work: watches servers and their children, and sees to each server whenever something about it has changed. */
+import type { Cancel, Clock } from '../clock.ts';
+import type { McpServer } from '../cluster/mcp-server.ts';
+import { SERVER_LABEL } from '../cluster/objects/naming.ts';
+import type { KubeObject } from '../cluster/resources.ts';
+import { toBerthError } from '../errors.ts';
+import type { Log } from '../log/log.ts';
+import { type ChildView, observe } from './cluster-api.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { type ReconcileTools, reconcile } from './reconcile.ts';
+import { StatusWriter, WRITE_EVERY } from './status-writer.ts';
+import { createWorkQueue, type WorkQueue } from './work-queue.ts';
+
+/** What is seen of the cluster, kept up to date by somebody else. */
+export interface ClusterPicture extends ChildView {
+  server(name: string): McpServer | undefined;
+  readonly servers: readonly McpServer[];
+}
+
+export interface ControllerOptions {
+  readonly picture: ClusterPicture;
+  readonly tools: ReconcileTools;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of this run. */
+  readonly instance: string;
+  /** Checked before anything is written. */
+  readonly leads: () => boolean;
+}
+
+/** Milliseconds after which every server is looked at, whether something was seen to change or not. */
+const RESYNC = 10 * 60_000;
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #queue: WorkQueue;
+  readonly #writer: StatusWriter;
+  readonly #events: EventRecorder;
+  readonly #timers: readonly Cancel[];
+
+  /** Begins at once with all servers. */
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    const { clock, tools, log, instance } = options;
+    this.#writer = new StatusWriter(tools.api, tools.now);
+    this.#events = new EventRecorder({ api: tools.api, instance, now: tools.now });
+    this.#queue = createWorkQueue({
+      clock,
+      work: (name, signal) => this.#look(name, signal),
+      onFault: (server, thrown) =>
+        log.warn({ server, err: thrown }, 'a server could not be seen to; it is tried again'),
+    });
+    this.#timers = [
+      clock.every(RESYNC, () => this.#all()),
+      ...(tools.probe ? [clock.every(WRITE_EVERY, () => this.#askRunning())] : []),
+    ];
+    this.#all();
+  }
+
+  /** A server, or something that was made for one, is not as it was. Objects out of a list do not say what they are. */
+  changed({ metadata }: KubeObject): void {
+    const name = metadata.labels?.[SERVER_LABEL] ?? metadata.name;
+    if (name !== undefined) this.#queue.add(name);
+  }
+
+  /** Resolves when nothing is written any more. Idempotent. */
+  async close(): Promise<void> {
+    for (const stop of this.#timers) stop();
+    await this.#queue.close();
+  }
+
+  #all(): void {
+    for (const { metadata } of this.#options.picture.servers) this.#queue.add(metadata.name ?? '');
+  }
+
+  #askRunning(): void {
+    for (const { metadata, status } of this.#options.picture.servers)
+      if ((status?.readyReplicas ?? 0) > 0) this.#queue.add(metadata.name ?? '');
+  }
+
+  async #look(name: string, signal: AbortSignal): Promise<number | undefined> {
+    const { picture, tools, leads } = this.#options;
+    const server = picture.server(name);
+    // What is being deleted is removed with its children by the cluster itself.
+    if (!server || server.metadata.deletionTimestamp !== undefined || !leads()) return undefined;
+    const known = { ...server, ...withStatus(this.#writer.last(server)) };
+    const { status, again } = await reconcile(known, observe(picture, server.metadata.uid ?? ''), {
+      tools,
+      signal,
+    });
+    if (!leads() || signal.aborted) return undefined;
+    const before = this.#writer.last(server) ?? server.status;
+    const held = await this.#writer.write(server, status);
+    if (held === undefined) await this.#tell(server, before, status);
+    return earliest(again, held);
+  }
+
+  /** An event that cannot be written is no reason to do anything again. */
+  async #tell(...changed: Parameters<EventRecorder['changed']>): Promise<void> {
+    await this.#events.changed(...changed).catch((thrown: unknown) => {
+      this.#options.log.warn({ err: toBerthError(thrown) }, 'an event could not be written');
+    });
+  }
+}
+
+function withStatus(status: McpServer['status']): Pick<McpServer, 'status'> {
+  return status ? { status } : {};
+}
+
+function earliest(...given: readonly (number | undefined)[]): number | undefined {
+  const all = given.filter((one) => one !== undefined);
+  return all.length > 0 ? Math.min(...all) : undefined;
+}

@@ -1,0 +1,203 @@
+/** The controller's composition root: one leader at a time sees to the servers of a release. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { hostname } from 'node:os';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../clock.ts';
+import { ApiClient } from '../cluster/api-client.ts';
+import { loadClusterAccess } from '../cluster/kube-config.ts';
+import { createLeaderElection, type LeaderElection } from '../cluster/lease.ts';
+import { treesUrl } from '../cluster/objects/blueprint.ts';
+import { CONFIG_MAPS, type OwnerReference } from '../cluster/resources.ts';
+import { BerthError, toBerthError } from '../errors.ts';
+import { createLog, type Log } from '../log/log.ts';
+import { loadCatalogue, type TemplateCatalogue } from '../templates/catalogue.ts';
+import { Applier } from './applier.ts';
+import { Controller } from './controller.ts';
+import { keepDeclared } from './declared-servers.ts';
+import { keepKeyRing, keepTreesKey } from './key-ring.ts';
+import { ownedBy } from './owned-by.ts';
+import { type WatchedPicture, watchPicture } from './picture.ts';
+import type { ReplicaProbe } from './replica-probe.ts';
+import { type ControllerSettings, readControllerSettings } from './settings.ts';
+import { createTreesProbe } from './trees-probe.ts';
+
+export interface ControllerInput {
+  readonly settings: ControllerSettings;
+  readonly client: ApiClient;
+  readonly templates: TemplateCatalogue;
+  readonly log: Log;
+  /** Of this run. */
+  readonly instance: string;
+  readonly probe?: ReplicaProbe;
+  /** Where berth-trees is reached from here, when that is not where pods reach it. */
+  readonly treesUrl?: string;
+}
+
+export interface RunningController {
+  readonly leading: boolean;
+  /** Ends what is under way and frees the lease. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds between looks at the keys and at the servers of the chart's values. */
+const KEEP_EVERY = 60_000;
+const DAY_MS = 24 * 3_600_000;
+const HEALTH_PORT = 9_090;
+const TEMPLATES = fileURLToPath(new URL('../../registry-templates', import.meta.url));
+
+/** Takes part in the election at once; works only while it leads. */
+export function runController(input: ControllerInput): RunningController {
+  const { settings, client, log, instance } = input;
+  const { release, releaseNamespace } = settings.pods;
+  let term: Promise<Term> | undefined;
+  const election: LeaderElection = createLeaderElection({
+    client,
+    lease: { namespace: releaseNamespace, name: `${release}-controller` },
+    identity: instance,
+    onLead: () => {
+      log.info({ instance }, 'leads');
+      term = beginTerm(input, () => election.leading);
+      term.catch((thrown: unknown) => log.error({ err: thrown }, 'the work of the leader could not begin'));
+    },
+    onLose: async () => {
+      log.info({ instance }, 'leads no longer');
+      const ending = term;
+      term = undefined;
+      await (await ending?.catch(() => undefined))?.close();
+    },
+    onFault: (error) => log.warn({ err: error }, 'the lease could not be had'),
+  });
+  return {
+    get leading() {
+      return election.leading;
+    },
+    close: () => election.close(),
+  };
+}
+
+interface Term {
+  close(): Promise<void>;
+}
+
+/** What one leader does, from its beginning to its end. */
+async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<Term> {
+  const { settings, client, log, instance, templates } = input;
+  let controller: Controller | undefined;
+  const picture = watchPicture({
+    client,
+    namespace: settings.namespace,
+    onChange: (object) => controller?.changed(object),
+    onFault: (error) => log.warn({ err: error }, 'the cluster could not be watched; it is tried again'),
+  });
+  const keep = (): Promise<void> =>
+    keepRelease(input, picture).catch((thrown: unknown) =>
+      log.warn(
+        { err: toBerthError(thrown) },
+        'keys or declared servers could not be kept; it is tried again',
+      ),
+    );
+  const stop = systemClock.every(KEEP_EVERY, () => void (leads() && keep()));
+  const close = async (): Promise<void> => {
+    stop();
+    await controller?.close();
+    await picture.close();
+  };
+  try {
+    await picture.synced;
+    await keep();
+    const now = Date.now;
+    const tools = {
+      ...{ api: client, templates, settings, now },
+      applier: new Applier(client, now),
+      trees: createTreesProbe(input.treesUrl ?? treesUrl(settings.pods)),
+      treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
+      ...(input.probe && { probe: input.probe }),
+    };
+    if (leads()) controller = new Controller({ picture, tools, clock: systemClock, log, instance, leads });
+    return { close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function keepRelease(
+  { settings, client, log }: ControllerInput,
+  picture: WatchedPicture,
+): Promise<void> {
+  const { release, releaseNamespace } = settings.pods;
+  const owner = await ownerOf(client, settings);
+  const ring = { namespace: releaseNamespace, name: `${release}-keys`, ...owner };
+  const done = await keepKeyRing(client, ring, {
+    maxAgeMs: settings.rotateKeysDays * DAY_MS,
+    now: Date.now(),
+  });
+  if (done !== 'kept') log.info({ ring: ring.name }, `the key ring was ${done}`);
+  await keepTreesKey(client, { ...treesKeyOf(settings), ...owner });
+  await keepDeclared({
+    api: client,
+    source: { namespace: settings.namespace, name: `${release}-servers` },
+    release,
+    namespace: settings.namespace,
+    servers: picture.servers,
+    onFault: (server, error) => log.warn({ server, err: error }, 'a server of the values cannot be made'),
+  });
+}
+
+/** The chart's own ConfigMap: uninstalling takes along what it owns. */
+async function ownerOf(
+  client: ApiClient,
+  { pods }: ControllerSettings,
+): Promise<{ readonly owner?: OwnerReference }> {
+  const target = { namespace: pods.releaseNamespace, name: `${pods.release}-controller` };
+  const found = await client.get(CONFIG_MAPS, target);
+  return found ? { owner: ownedBy(CONFIG_MAPS, found) } : {};
+}
+
+function treesKeyOf({ pods }: ControllerSettings): { readonly namespace: string; readonly name: string } {
+  return { namespace: pods.releaseNamespace, name: `${pods.release}-trees-key` };
+}
+
+/** Well as long as this program turns; whether it leads is no question of health. */
+async function serveHealth(port: number): Promise<Server> {
+  const server = createServer((request, response) => {
+    const known = request.url === '/livez' || request.url === '/readyz';
+    response.writeHead(known ? 200 : 404).end(known ? 'ok\n' : '');
+  });
+  server.listen(port);
+  await once(server, 'listening');
+  return server;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  if (values.config === undefined) throw new BerthError('bad-setting', 'usage: --config FILE');
+  const settings = await readControllerSettings(values.config);
+  const log = createLog({ level: settings.logLevel, format: settings.logFormat });
+  const client = new ApiClient({ access: await loadClusterAccess() });
+  const templates = await loadCatalogue(TEMPLATES);
+  const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
+  const health = await serveHealth(Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT));
+  const running = runController({ settings, client, templates, log, instance });
+  const stop = (): void => {
+    void running.close().finally(() => {
+      client.close();
+      health.close();
+      health.closeAllConnections();
+      process.exit(0);
+    });
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  main().catch((thrown: unknown) => {
+    const { message, hint, details } = toBerthError(thrown);
+    process.stderr.write(`${JSON.stringify({ error: message, hint, fields: details.fields })}\n`);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,70 @@
+/** The controller's picture of the cluster: servers and what was made for them, listed and watched. */
+import type { ApiClient } from '../cluster/api-client.ts';
+import type { McpServer } from '../cluster/mcp-server.ts';
+import type { Deployment } from '../cluster/objects/deployment.ts';
+import type { Job } from '../cluster/objects/installer-job.ts';
+import type { Pod } from '../cluster/objects/pod-types.ts';
+import { createReflector, type Reflector } from '../cluster/reflector.ts';
+import {
+  DEPLOYMENTS,
+  JOBS,
+  type KubeObject,
+  MCP_SERVERS,
+  PODS,
+  type Resource,
+} from '../cluster/resources.ts';
+import type { BerthError } from '../errors.ts';
+import type { ClusterPicture } from './controller.ts';
+
+export interface WatchedPicture extends ClusterPicture {
+  /** Resolves when everything has been listed once. */
+  readonly synced: Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface PictureOptions {
+  readonly client: Pick<ApiClient, 'list' | 'watch'>;
+  readonly namespace: string;
+  readonly onChange: (object: KubeObject) => void;
+  readonly onFault: (error: BerthError) => void;
+}
+
+const MADE_BY_US = 'app.kubernetes.io/managed-by=berth';
+
+export function watchPicture(options: PictureOptions): WatchedPicture {
+  const { namespace } = options;
+  const servers = watch<McpServer>(options, MCP_SERVERS);
+  const deployments = watch<Deployment>(options, DEPLOYMENTS, MADE_BY_US);
+  const jobs = watch<Job>(options, JOBS, MADE_BY_US);
+  const pods = watch<Pod>(options, PODS, MADE_BY_US);
+  const all = [servers, deployments, jobs, pods];
+  return {
+    synced: Promise.all(all.map(({ synced }) => synced)).then(() => undefined),
+    server: (name) => servers.get({ namespace, name }),
+    get servers() {
+      return servers.items;
+    },
+    get deployments() {
+      return deployments.items;
+    },
+    get jobs() {
+      return jobs.items;
+    },
+    get pods() {
+      return pods.items;
+    },
+    close: async () => {
+      await Promise.all(all.map((one) => one.close()));
+    },
+  };
+}
+
+function watch<T extends KubeObject>(
+  { client, namespace, onChange, onFault }: PictureOptions,
+  resource: Resource,
+  labelSelector?: string,
+): Reflector<T> {
+  const handler = { added: onChange, modified: onChange, deleted: onChange };
+  const selection = { namespace, ...(labelSelector !== undefined && { labelSelector }) };
+  return createReflector<T>({ client, resource, selection, handler, onFault });
+}

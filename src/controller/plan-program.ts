@@ -1,0 +1,123 @@
+/** Programs that are no packages: images, archon, scripts and servers elsewhere. */
+import type { EnvEntry, McpServerSpec } from '../cluster/mcp-server.ts';
+import type { Program, RemoteProgram, Sidecar } from '../cluster/objects/blueprint.ts';
+import { BerthError } from '../errors.ts';
+import { createRemotePolicy } from '../servers/remote-policy.ts';
+import type { ServerSpec } from '../servers/server-spec.ts';
+import type { ControllerSettings } from './settings.ts';
+
+const ARCHON_PORT = 8051;
+const HTTP_PORT = 8080;
+const SETTING = {
+  images: 'MCP_ALLOW_CUSTOM_IMAGES',
+  archon: 'allow.archon',
+  scripts: 'allow.scripts',
+  remote: 'BERTH_ALLOW_REMOTE',
+} as const;
+
+/** A program, and variables that come with it. */
+export interface PlannedProgram {
+  readonly program: Program;
+  readonly env: readonly EnvEntry[];
+}
+
+/** Throws `not-allowed` or `bad-input`. */
+export function planProgram(
+  resource: McpServerSpec,
+  spec: ServerSpec,
+  settings: ControllerSettings,
+): PlannedProgram {
+  const { archon, script, remote } = spec.source ?? {};
+  if (archon) return archonProgram(archon.image, spec, settings);
+  if (remote) return { program: remoteProgram(resource, settings), env: [] };
+  if (script) {
+    checkGate('scripts', settings);
+    const { runtime, code, configMapRef } = script;
+    return { program: { kind: 'script', runtime, code: code ?? configMapRef ?? '' }, env: [] };
+  }
+  return { program: imageProgram(spec, resource, settings), env: [] };
+}
+
+function imageProgram(
+  { transport = 'stdio', port }: ServerSpec,
+  { source }: McpServerSpec,
+  settings: ControllerSettings,
+): Program {
+  checkGate('images', settings);
+  const image = source?.image;
+  if (!image) throw new BerthError('bad-input', 'the server has no source');
+  checkImage(image.image, settings);
+  if (transport !== 'stdio') return sidecar(image, transport, port ?? HTTP_PORT);
+  const [file, ...args] = image.entrypoint ?? [];
+  if (file?.startsWith('/')) return { kind: 'image', image: { ...image, entrypoint: [file, ...args] } };
+  throw new BerthError(
+    'bad-input',
+    'an image that speaks stdio needs an entrypoint that begins with an absolute path',
+    {
+      fields: [
+        { pointer: '/source/image/entrypoint', detail: 'must begin with the absolute path of the program' },
+      ],
+      hint: 'Look up the program of the image, for example with: docker inspect.',
+    },
+  );
+}
+
+/** The admission policy of the chart says the same, later and with fewer words. */
+function checkImage(image: string, { allowedImages }: ControllerSettings): void {
+  const isAllowed = (entry: string): boolean =>
+    entry === '*' || entry === image || (/[/:@]$/.test(entry) && image.startsWith(entry));
+  if (allowedImages.some(isAllowed)) return;
+  throw new BerthError('not-allowed', `the image ${image} is not allowed here`, {
+    hint: 'An operator has to add it, or what its name begins with, to servers.allowedImages of the chart.',
+  });
+}
+
+function archonProgram(
+  given: string | undefined,
+  spec: ServerSpec,
+  settings: ControllerSettings,
+): PlannedProgram {
+  checkGate('archon', settings);
+  const image = given ?? settings.archonImage;
+  if (image === undefined)
+    throw new BerthError('missing-input', 'there is no image for archon servers', {
+      hint: 'Set ARCHON_MCP_IMAGE, or give source.archon.image.',
+    });
+  const port = spec.port ?? ARCHON_PORT;
+  const env = {
+    ARCHON_MCP_HOST: '0.0.0.0',
+    ARCHON_MCP_PORT: `${port}`,
+    LOG_LEVEL: 'INFO',
+    DEPLOYMENT_MODE: 'kubernetes',
+    SERVICE_DISCOVERY_MODE: 'kubernetes',
+    KUBERNETES_NAMESPACE: settings.namespace,
+  };
+  const own = Object.entries(env).filter(([name]) => !(name in spec.env) && !(name in spec.secrets));
+  return {
+    program: {
+      ...sidecar({ image }, spec.transport === 'http' ? 'http' : 'sse', port),
+      healthPath: '/health',
+    },
+    env: own.map(([name, value]) => ({ name, value })),
+  };
+}
+
+function sidecar(image: Sidecar['image'], transport: 'http' | 'sse', port: number): Sidecar {
+  return transport === 'sse'
+    ? { kind: 'sidecar', image, transport: 'sse', port, path: '/sse' }
+    : { kind: 'sidecar', image, transport: 'streamable-http', port, path: '/mcp' };
+}
+
+function remoteProgram({ source }: McpServerSpec, settings: ControllerSettings): RemoteProgram {
+  checkGate('remote', settings);
+  const { url = '', transport = 'auto', headers = [] } = source?.remote ?? {};
+  createRemotePolicy(settings.pods.remoteHosts).check(new URL(url));
+  return { kind: 'remote', url, transport, headers };
+}
+
+function checkGate(gate: keyof typeof SETTING, { allow }: ControllerSettings): void {
+  if (allow[gate]) return;
+  throw new BerthError('not-allowed', `${gate} are not allowed here (${SETTING[gate]}=false)`, {
+    hint: `An operator has to set ${SETTING[gate]}=true.`,
+  });
+}

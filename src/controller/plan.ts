@@ -1,0 +1,151 @@
+/** From an MCPServer to what is to be there: gates checked, templates filled in, nothing asked of anybody. */
+import type { McpServer, McpServerSpec, Placement } from '../cluster/mcp-server.ts';
+import type { Behavior, Blueprint, Owner, Program, Tree } from '../cluster/objects/blueprint.ts';
+import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
+import { fromServerSpec, toServerSpec } from '../cluster/server-convert.ts';
+import { BerthError } from '../errors.ts';
+import type { PackageSource } from '../packages/package.ts';
+import { createRemotePolicy } from '../servers/remote-policy.ts';
+import { type PackagePlan, planServer } from '../servers/server-plan.ts';
+import type { ServerSpec } from '../servers/server-spec.ts';
+import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import { planProgram } from './plan-program.ts';
+import type { ControllerSettings } from './settings.ts';
+
+export interface PlanInput {
+  readonly settings: ControllerSettings;
+  readonly templates: TemplateCatalogue;
+}
+
+/** What a server comes to: a blueprint, or a package that has to be installed before there can be one. */
+export interface Plan {
+  readonly owner: Owner;
+  /** Replicas that are wanted now. */
+  readonly replicas: number;
+  /** To be installed; absent for what needs no tree. */
+  readonly source?: PackageSource;
+  /** Without a tree the children that do not depend on one can be made all the same. */
+  blueprint(tree?: Tree): Blueprint;
+}
+
+/** Throws BerthError for what cannot or may not be run. */
+export function planMcpServer(server: McpServer, input: PlanInput): Plan {
+  const owner = ownerOf(server);
+  const spec = toServerSpec(owner.name, server.spec);
+  checkSecrets(server.spec);
+  const restartedAt = server.metadata.annotations?.[RESTARTED_AT];
+  const common = commonOf(owner, spec, input.settings);
+  const base = { ...common, ...(restartedAt !== undefined && { restartedAt }) };
+  const { source = {} } = spec;
+  if (source.image || source.archon || source.script || source.remote) {
+    const { program, env } = planProgram(server.spec, spec, input.settings);
+    return planOf(base, { program, env: [...env, ...entriesOf(spec.env)] });
+  }
+  return packagePlan(base, planPackage(spec, input));
+}
+
+function planOf(base: Base, rest: { readonly program: Program } & Pick<Blueprint, 'env'>): Plan {
+  const blueprint = { ...base, ...rest };
+  return { owner: base.owner, replicas: base.replicas, blueprint: () => blueprint };
+}
+
+function packagePlan(base: Base, plan: PackagePlan): Plan {
+  const blueprint = (tree: Tree = NO_TREE): Blueprint => ({
+    ...base,
+    program: { kind: 'package', tree },
+    behavior: { ...base.behavior, isolation: plan.isolation, sessions: plan.sessions },
+    args: plan.args,
+    env: entriesOf(plan.env),
+    homeFiles: plan.homeFiles,
+  });
+  return { owner: base.owner, replicas: base.replicas, source: plan.source, blueprint };
+}
+
+const NO_TREE: Tree = {
+  digest: '',
+  package: { ecosystem: '', name: '', version: '' },
+  launch: { file: '/', args: [], env: {}, cwd: '/' },
+};
+
+type Base = Omit<Blueprint, 'program' | 'env'>;
+
+/** The API's planner knows packages and templates; what only pods have is not for it. */
+function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): PackagePlan {
+  const { drain: _drain, ...limits } = spec.limits;
+  const {
+    transport,
+    port: _port,
+    replicas: _r,
+    suspend: _s,
+    resources: _res,
+    network: _n,
+    placement: _p,
+    ...rest
+  } = spec;
+  if (transport !== undefined && transport !== 'stdio')
+    throw new BerthError('bad-input', 'packages speak stdio', {
+      fields: [{ pointer: '/transport', detail: 'must be stdio' }],
+    });
+  const plan = planServer(
+    { ...rest, limits },
+    { templates, allow: settings.allow, remote: createRemotePolicy([]) },
+  );
+  if (plan.remote) throw new BerthError('internal', 'a remote server is no package');
+  return plan;
+}
+
+function commonOf(owner: Owner, spec: ServerSpec, settings: ControllerSettings): Base {
+  const { placement = {}, resources = {}, network, limits } = spec;
+  return {
+    owner,
+    replicas: spec.suspend ? 0 : Math.min(spec.replicas ?? 1, settings.maxReplicas),
+    behavior: behaviorOf(spec, settings),
+    args: spec.args,
+    secrets: fromServerSpec(spec).secrets ?? [],
+    homeFiles: {},
+    drainSeconds: Math.ceil((limits.drain ?? settings.drain) / 1_000),
+    resources: withoutUndefined(resources),
+    network: { egress: network?.egress ?? settings.egress, allow: network?.allow ?? [] },
+    placement: { ...settings.placement, ...withoutUndefined<Placement>(placement) },
+  };
+}
+
+function behaviorOf(spec: ServerSpec, settings: ControllerSettings): Behavior {
+  const { isolation, sessions, era } = spec;
+  const { drain: _drain, ...limits } = spec.limits;
+  return {
+    isolation: isolation ?? 'session',
+    sessions: sessions ?? 'minted',
+    ...(era !== undefined && era !== 'auto' && { era }),
+    limits: { ...settings.limits, ...withoutUndefined<Behavior['limits']>(limits) },
+  };
+}
+
+function ownerOf({ metadata: { name = '', namespace = '', uid = '' } }: McpServer): Owner {
+  return { name, namespace, uid };
+}
+
+function entriesOf(env: Readonly<Record<string, string>>): Blueprint['env'] {
+  return Object.entries(env).map(([name, value]) => ({ name, value }));
+}
+
+/** Names of what Berth makes itself: another server's configuration, an installer's token. */
+const OURS = /^mcp-/;
+
+function checkSecrets({ secrets = [], source }: McpServerSpec): void {
+  const all = [...secrets, ...(source?.remote?.headers ?? [])];
+  const own = all.find(({ secretKeyRef }) => OURS.test(secretKeyRef.name));
+  if (!own) return;
+  throw new BerthError(
+    'not-allowed',
+    `secret ${own.name}: ${own.secretKeyRef.name} is not a Secret for servers`,
+    {
+      hint: 'Put the value into a Secret of your own, whose name does not begin with mcp-.',
+    },
+  );
+}
+
+/** A type without its undefined members is what both sides mean. */
+function withoutUndefined<T>(given: object): T {
+  return JSON.parse(JSON.stringify(given)) as T;
+}

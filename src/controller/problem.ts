@@ -1,0 +1,194 @@
+/** What stands in the way of a server, with what a person can do about it. */
+import type { Deployment } from '../cluster/objects/deployment.ts';
+import type { ContainerStatus, Pod } from '../cluster/objects/pod-types.ts';
+import type { BerthError } from '../errors.ts';
+
+export interface Problem {
+  /** One CamelCase word. */
+  readonly reason: string;
+  readonly message: string;
+  readonly hint: string;
+  /** Where in its life. */
+  readonly phase: 'plan' | 'resolve' | 'install' | 'schedule' | 'pull' | 'spawn' | 'handshake' | 'run';
+  /** It may go away by itself, such as by a node that comes up. */
+  readonly waits: boolean;
+}
+
+/** Why the cluster makes no pods: quotas, policies, limits. */
+export function deploymentProblem(deployment: Deployment | undefined): Problem | undefined {
+  const failure = deployment?.status?.conditions?.find(
+    ({ type, status }) => type === 'ReplicaFailure' && status === 'True',
+  );
+  if (!failure) return undefined;
+  const { message = 'the cluster refuses to make pods' } = failure;
+  const quota = /exceeded quota/i.test(message);
+  return {
+    reason: quota ? 'QuotaExceeded' : (failure.reason ?? 'FailedCreate'),
+    message,
+    hint: quota
+      ? 'Raise the ResourceQuota of the namespace, lower the resources or the replicas of servers, or stop some.'
+      : hintOfRefusal(message),
+    phase: 'schedule',
+    waits: false,
+  };
+}
+
+function hintOfRefusal(message: string): string {
+  if (/violates PodSecurity/i.test(message))
+    return 'The namespace enforces a stricter Pod Security level than the pod keeps: label it restricted, not stricter.';
+  if (/ValidatingAdmissionPolicy/i.test(message))
+    return 'An admission policy of the cluster forbids the pod: its message says which rule.';
+  if (/maximum .* usage|minimum .* usage|limitrange/i.test(message))
+    return 'A LimitRange of the namespace forbids the resources: change spec.resources.';
+  return 'Look at the events of the ReplicaSet: kubectl describe rs -l berth.dev/server=…';
+}
+
+/** Whether a new version does not come up within its time. */
+export function rolloutProblem(deployment: Deployment | undefined): Problem | undefined {
+  const stuck = deployment?.status?.conditions?.find(
+    ({ type, reason }) => type === 'Progressing' && reason === 'ProgressDeadlineExceeded',
+  );
+  if (!stuck) return undefined;
+  return {
+    reason: 'RolloutStuck',
+    message: stuck.message ?? 'the new version does not become ready',
+    hint: 'Nothing was switched: the version before goes on. Correct the specification, or go back to what it was.',
+    phase: 'handshake',
+    waits: false,
+  };
+}
+
+/** Of a planner's refusal. */
+export function refusalProblem(error: BerthError): Problem {
+  const reasons: Partial<Record<BerthError['code'], string>> = {
+    'not-allowed': 'NotAllowed',
+    'missing-input': 'MissingInput',
+    'not-found': 'TemplateNotFound',
+  };
+  return {
+    reason: reasons[error.code] ?? 'InvalidSpec',
+    message: error.message,
+    hint: error.hint,
+    phase: 'plan',
+    waits: false,
+  };
+}
+
+/** The first thing that is wrong with a pod; undefined when nothing is, or nothing yet. */
+export function podProblem(pod: Pod): Problem | undefined {
+  return schedulingProblem(pod) ?? evictionProblem(pod) ?? containerProblem(pod);
+}
+
+function schedulingProblem({ status }: Pod): Problem | undefined {
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status !== 'False') return undefined;
+  return {
+    reason: scheduled.reason ?? 'Unschedulable',
+    message: scheduled.message ?? 'no node takes the pod',
+    hint: 'Lower spec.resources, loosen spec.placement, or add a node: the message says what each node lacks.',
+    phase: 'schedule',
+    waits: true,
+  };
+}
+
+function evictionProblem({ status }: Pod): Problem | undefined {
+  if (status?.phase !== 'Failed') return undefined;
+  return {
+    reason: status.reason ?? 'PodFailed',
+    message: status.message ?? 'the pod has failed',
+    hint: 'Another pod takes its place. If it comes again, raise the limits of the server: spec.resources.',
+    phase: 'run',
+    waits: true,
+  };
+}
+
+function containerProblem({ status }: Pod): Problem | undefined {
+  const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  for (const one of all) {
+    const problem = pullProblem(one) ?? configProblem(one) ?? crashProblem(one);
+    if (problem) return problem;
+  }
+  return undefined;
+}
+
+const PULL: ReadonlySet<string> = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError',
+  'RegistryUnavailable',
+]);
+
+function pullProblem({ name, state }: ContainerStatus): Problem | undefined {
+  const { reason = '', message } = state?.waiting ?? {};
+  if (!PULL.has(reason)) return undefined;
+  return {
+    reason: reason === 'ErrImagePull' ? 'ImagePullBackOff' : reason,
+    message: message ?? `the image of container ${name} cannot be pulled`,
+    hint: 'Check the name of the image, that its registry can be reached from the nodes, and the pull secrets.',
+    phase: 'pull',
+    waits: false,
+  };
+}
+
+function configProblem({ state }: ContainerStatus): Problem | undefined {
+  const { reason = '', message = '' } = state?.waiting ?? {};
+  if (
+    reason !== 'CreateContainerConfigError' &&
+    reason !== 'CreateContainerError' &&
+    reason !== 'RunContainerError'
+  )
+    return undefined;
+  return {
+    reason,
+    message: message || 'the container cannot be made',
+    hint: /secret/i.test(message)
+      ? 'Make the Secret that the message names, with that key, in the namespace of the servers.'
+      : 'Look at the pod: kubectl describe pod -l berth.dev/server=…',
+    phase: 'spawn',
+    waits: /not found/i.test(message),
+  };
+}
+
+function crashProblem({ name, state, lastState, restartCount }: ContainerStatus): Problem | undefined {
+  const ended = state?.terminated ?? lastState?.terminated;
+  const crashes =
+    state?.waiting?.reason === 'CrashLoopBackOff' || (restartCount > 0 && state?.running === undefined);
+  if (!ended || ended.exitCode === 0 || !crashes) return undefined;
+  const killed = ended.reason === 'OOMKilled';
+  const own = ownWords(ended.message);
+  return {
+    reason: killed ? 'OutOfMemory' : 'CrashLoopBackOff',
+    message: `container ${name} ended with exit code ${ended.exitCode}${said(own?.message ?? ended.message)}`,
+    hint: killed
+      ? 'Raise spec.resources.limits.memory.'
+      : (own?.hint ?? 'Read its last lines: kubectl logs -p, or the message here.'),
+    phase: name === 'tree' ? 'install' : 'spawn',
+    waits: false,
+  };
+}
+
+/** Our own programs say what is wrong as JSON, on their last line. */
+function ownWords(message = ''): { readonly message: string; readonly hint: string } | undefined {
+  try {
+    const { error } = JSON.parse(message.trim().split('\n').at(-1) ?? '') as {
+      error?: Record<string, unknown>;
+    };
+    if (typeof error?.message !== 'string') return undefined;
+    const stderr = Array.isArray(error.stderr) ? error.stderr.join('; ') : '';
+    return {
+      message: stderr ? `${error.message}: ${stderr}` : error.message,
+      hint: String(error.hint ?? ''),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+const MOST_TEXT = 1_000;
+
+function said(message: string | undefined): string {
+  const text = message?.trim().slice(-MOST_TEXT);
+  return text ? `: ${text}` : '';
+}

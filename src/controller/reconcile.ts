@@ -1,0 +1,169 @@
+/**
+ * One look at one server: what is wanted is worked out anew, applied, and what is no longer wanted removed. Nothing is remembered
+ * that is not in the cluster, so that it may be cut off anywhere and done again.
+ */
+import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
+import { disruptionBudget } from '../cluster/objects/account.ts';
+import type { Blueprint } from '../cluster/objects/blueprint.ts';
+import { type Generation, generationOf } from '../cluster/objects/config-secret.ts';
+import { type Deployment, deployment } from '../cluster/objects/deployment.ts';
+import { GENERATION_LABEL, secretName } from '../cluster/objects/naming.ts';
+import { networkPolicy } from '../cluster/objects/network-policy.ts';
+import { DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES } from '../cluster/resources.ts';
+import { BerthError } from '../errors.ts';
+import type { Applier } from './applier.ts';
+import type { ClusterApi, Observed } from './cluster-api.ts';
+import { tellDeletionCost } from './deletion-cost.ts';
+import {
+  type Install,
+  type InstallTools,
+  installTree,
+  keepInstallerPolicy,
+  removeInstallers,
+} from './install.ts';
+import { recordedTree, TREE_ANNOTATION } from './installation.ts';
+import { type Plan, planMcpServer } from './plan.ts';
+import { type Problem, refusalProblem } from './problem.ts';
+import { askReplicas, type Replica, type ReplicaProbe, sessionsOf } from './replica-probe.ts';
+import { keepsPods, SETTINGS_ANNOTATION, SPEC_ANNOTATION, settingsHash, specHash } from './rollout.ts';
+import { SecretLedger } from './secrets.ts';
+import { statusOf } from './status.ts';
+
+export interface ReconcileTools extends InstallTools {
+  readonly api: ClusterApi;
+  readonly applier: Applier;
+  readonly probe?: ReplicaProbe;
+}
+
+export interface Outcome {
+  readonly status: McpServerStatus;
+  /** Milliseconds after which to look again, if nothing happens before. */
+  readonly again?: number;
+}
+
+/** Rejects with what the API server says; then it is to be tried again. */
+export async function reconcile(
+  server: McpServer,
+  observed: Observed,
+  { tools, signal }: { readonly tools: ReconcileTools; readonly signal: AbortSignal },
+): Promise<Outcome> {
+  const replicas = await askReplicas(observed.pods, tools.probe, signal);
+  await tellDeletionCost(replicas, tools.api);
+  let plan: Plan;
+  try {
+    plan = planMcpServer(server, tools);
+  } catch (thrown) {
+    if (!(thrown instanceof BerthError) || thrown.code === 'internal') throw thrown;
+    return outcome({ server, observed, replicas }, tools, { problem: refusalProblem(thrown) });
+  }
+  return await converge({ server, observed, replicas }, plan, tools);
+}
+
+interface Look {
+  readonly server: McpServer;
+  readonly observed: Observed;
+  readonly replicas: readonly Replica[];
+}
+
+async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<Outcome> {
+  const { server, observed, replicas } = look;
+  const ledger = await SecretLedger.open(tools, plan.owner);
+  const { applier, settings } = tools;
+  await applier.apply(NETWORK_POLICIES, networkPolicy(plan.blueprint(), settings.pods));
+  await keepInstallerPolicy(plan, tools);
+  await applier.apply(DISRUPTION_BUDGETS, disruptionBudget(plan.owner));
+  const question = {
+    server,
+    settings: settings.pods,
+    existing: observed.deployment,
+    sessions: sessionsOf(replicas),
+  };
+  if (keepsPods(question)) {
+    await scale(observed.deployment, plan.replicas, tools.api);
+    await tidy(look, plan, { ledger, tools });
+    return outcome(look, tools, { wanted: plan.replicas });
+  }
+  const install = plan.source && (await installTree(plan, observed, { ledger, tools }));
+  if (install && install.state !== 'done') {
+    // The version before goes on; only how many of it there are is up to date.
+    await scale(observed.deployment, plan.replicas, tools.api);
+    await tidy(look, plan, { ledger, tools, install });
+    return outcome(look, tools, { wanted: plan.replicas, install });
+  }
+  const made = await makeReplicas(look, plan.blueprint(install?.installed.tree), { ledger, tools, install });
+  await tidy(look, plan, { ledger, tools, made, ...(install && { install }) });
+  return outcome(look, tools, { wanted: plan.replicas, ...(install && { install }) });
+}
+
+interface Making {
+  readonly ledger: SecretLedger;
+  readonly tools: ReconcileTools;
+  readonly install?: Install | undefined;
+}
+
+async function makeReplicas(
+  { server, observed }: Look,
+  blueprint: Blueprint,
+  making: Making,
+): Promise<Generation> {
+  const { ledger, tools, install } = making;
+  const { pods } = tools.settings;
+  const generation = generationOf(blueprint, pods);
+  await ledger.make([generation.secret]);
+  const annotations = {
+    [SPEC_ANNOTATION]: specHash(server),
+    [SETTINGS_ANNOTATION]: settingsHash(pods),
+    ...(install?.state === 'done' && { [TREE_ANNOTATION]: JSON.stringify(install.installed) }),
+  };
+  const wanted = deployment({ blueprint, settings: pods, generation: generation.name, annotations });
+  await tools.applier.apply(DEPLOYMENTS, wanted, { seen: observed.deployment });
+  return generation;
+}
+
+/** Of a Deployment that is left as it is only the number of replicas follows. */
+async function scale(existing: Deployment | undefined, replicas: number, api: ClusterApi): Promise<void> {
+  if (!existing || existing.spec.replicas === replicas) return;
+  const { namespace, name = '' } = existing.metadata;
+  await api.patch(DEPLOYMENTS, { namespace, name }, { patch: { spec: { replicas } } });
+}
+
+/** Removes what nothing uses any more: generations of Secrets without pods, installers that are done. */
+async function tidy(
+  { observed }: Look,
+  { owner }: Plan,
+  { ledger, tools, made, install }: Making & { readonly made?: Generation },
+): Promise<void> {
+  const installing = install && isNeeded(install, observed) ? installerOf(install, observed) : [];
+  await removeInstallers(observed, { applier: tools.applier, keep: installing });
+  const used = [
+    observed.deployment?.spec.template.metadata.labels?.[GENERATION_LABEL],
+    ...observed.pods.map(({ metadata }) => metadata.labels?.[GENERATION_LABEL]),
+    made?.name,
+  ];
+  const generations = used.flatMap((one) => (one === undefined ? [] : [secretName(owner, one)]));
+  await ledger.keepOnly(new Set([...generations, ...installing]));
+}
+
+/** A Job is kept until the Deployment is seen to have its result: the one may be seen before the other. */
+function isNeeded(install: Install, { deployment }: Observed): boolean {
+  return install.state !== 'done' || recordedTree(deployment)?.tree.digest !== install.installed.tree.digest;
+}
+
+/** Names of the Job, which its Secret has too. */
+function installerOf(install: Install, { jobs }: Observed): string[] {
+  return install.state === 'done' ? jobs.map(({ metadata }) => metadata.name ?? '') : [install.job];
+}
+
+function outcome(
+  look: Look,
+  tools: ReconcileTools,
+  found: { readonly wanted?: number; readonly install?: Install; readonly problem?: Problem },
+): Outcome {
+  const { settings, now } = tools;
+  const { publicUrl } = settings;
+  const status = statusOf({ ...look, ...found, now: now(), ...(publicUrl !== undefined && { publicUrl }) });
+  const { install } = found;
+  return install?.state === 'failed'
+    ? { status, again: Math.max(1_000, install.retryAt - now()) }
+    : { status };
+}

@@ -1,0 +1,54 @@
+/** What a replica says about itself, over its link. */
+import type { Pod } from '../cluster/objects/pod-types.ts';
+import type { Era } from '../supervisor/handshake-report.ts';
+
+export interface ReplicaReport {
+  readonly sessions: number;
+  readonly eras?: readonly Era[];
+  readonly protocolVersion?: string;
+  readonly serverInfo?: { readonly name: string; readonly version: string };
+  readonly tools?: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly lastActivity?: number;
+  /** The newest one, while it has not run well since. */
+  readonly failure?: ReplicaFailure;
+}
+
+export interface ReplicaFailure {
+  readonly phase: 'spawn' | 'handshake' | 'run';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Implemented over the links of the leader; absent, only what kubelet reports is known. */
+export interface ReplicaProbe {
+  /** Undefined when the replica cannot be asked just now; never rejects. */
+  report(pod: Pod, signal: AbortSignal): Promise<ReplicaReport | undefined>;
+}
+
+/** A pod with what it said. */
+export interface Replica {
+  readonly pod: Pod;
+  readonly report?: ReplicaReport;
+}
+
+/** Asks all that run. */
+export async function askReplicas(
+  pods: readonly Pod[],
+  probe: ReplicaProbe | undefined,
+  signal: AbortSignal,
+): Promise<Replica[]> {
+  return await Promise.all(
+    pods.map(async (pod) => {
+      const report = pod.status?.phase === 'Running' ? await probe?.report(pod, signal) : undefined;
+      return report ? { pod, report } : { pod };
+    }),
+  );
+}
+
+/** Of all replicas together; undefined when one that runs has not said. */
+export function sessionsOf(replicas: readonly Replica[]): number | undefined {
+  const running = replicas.filter(({ pod }) => pod.status?.phase === 'Running');
+  if (running.some(({ report }) => report === undefined)) return undefined;
+  return running.reduce((sum, { report }) => sum + (report?.sessions ?? 0), 0);
+}

@@ -1,0 +1,52 @@
+/** What the replicas of a server say, as one. */
+import type { McpServerStatus } from '../cluster/mcp-server.ts';
+import { rfc3339 } from './conditions.ts';
+import { type Replica, type ReplicaReport, sessionsOf } from './replica-probe.ts';
+
+type Reported = Pick<
+  McpServerStatus,
+  'sessions' | 'eras' | 'era' | 'protocolVersion' | 'serverInfo' | 'tools' | 'lastActivity'
+>;
+
+/** Revisions from here on are of the modern era. */
+const MODERN = '2026-07-28';
+/** The schema of the resource takes as many. */
+const MOST_TOOLS = 2_048;
+
+/** What no replica says just now is as it was said before. */
+export function reportedStatus(replicas: readonly Replica[], before: McpServerStatus | undefined): Reported {
+  const reports = replicas.flatMap(({ report }) => (report ? [report] : []));
+  const sessions = sessionsOf(replicas) ?? before?.sessions;
+  const active = Math.max(
+    ...reports.map(({ lastActivity = 0 }) => lastActivity),
+    Date.parse(before?.lastActivity ?? '') || 0,
+  );
+  // The newest version is the one that new sessions meet.
+  const told = reports.findLast(({ protocolVersion }) => protocolVersion !== undefined);
+  return {
+    ...(told ? handshakeOf(told) : keptOf(before)),
+    ...(sessions !== undefined && { sessions }),
+    ...(active > 0 && { lastActivity: rfc3339(active) }),
+  };
+}
+
+function handshakeOf({ protocolVersion = '', eras, serverInfo, tools }: ReplicaReport): Reported {
+  return {
+    protocolVersion,
+    era: protocolVersion >= MODERN ? 'modern' : 'legacy',
+    ...(eras && { eras }),
+    ...(serverInfo && { serverInfo }),
+    ...(tools && { tools: tools.slice(0, MOST_TOOLS) }),
+  };
+}
+
+function keptOf(before: McpServerStatus | undefined): Reported {
+  const { eras, era, protocolVersion, serverInfo, tools } = before ?? {};
+  return {
+    ...(eras && { eras }),
+    ...(era && { era }),
+    ...(protocolVersion !== undefined && { protocolVersion }),
+    ...(serverInfo && { serverInfo }),
+    ...(tools && { tools }),
+  };
+}

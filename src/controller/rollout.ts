@@ -1,0 +1,35 @@
+/** When the Deployment of a server is made anew, and when it is left as it is. */
+import type { McpServer } from '../cluster/mcp-server.ts';
+import type { PodSettings } from '../cluster/objects/blueprint.ts';
+import { type Deployment, RESTARTED_AT } from '../cluster/objects/deployment.ts';
+import { shortHash } from '../cluster/objects/naming.ts';
+
+/** On the Deployment: hashes of what it was made of. */
+export const SPEC_ANNOTATION = 'berth.dev/spec-hash';
+export const SETTINGS_ANNOTATION = 'berth.dev/settings-hash';
+
+/** Of what makes other pods: how many there are, and what they may reach, does not. */
+export function specHash({ spec, metadata }: McpServer): string {
+  const { replicas: _replicas, suspend: _suspend, network: _network, ...rest } = spec;
+  return shortHash([rest, metadata.annotations?.[RESTARTED_AT] ?? '']);
+}
+
+export function settingsHash(settings: PodSettings): string {
+  return shortHash(settings);
+}
+
+export interface RolloutQuestion {
+  readonly server: McpServer;
+  readonly settings: PodSettings;
+  readonly existing: Deployment | undefined;
+  /** Of all replicas together; undefined when not all of them have said. */
+  readonly sessions: number | undefined;
+}
+
+/** An upgrade of Berth never rolls servers: each keeps what it runs until it is idle, restarted or changed itself. */
+export function keepsPods({ server, settings, existing, sessions }: RolloutQuestion): boolean {
+  const annotations = existing?.metadata.annotations;
+  if (!existing || annotations?.[SPEC_ANNOTATION] !== specHash(server)) return false;
+  const isIdle = existing.spec.replicas === 0 || sessions === 0;
+  return annotations[SETTINGS_ANNOTATION] !== settingsHash(settings) && !isIdle;
+}

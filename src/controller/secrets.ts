@@ -1,0 +1,66 @@
+/**
+ * The Secrets of a server. The controller may make and remove Secrets, and neither read nor list them: what it is about to make
+ * is written down on the server's account first, so that a crash at any point leaves nothing that nobody knows of.
+ */
+import { secretsOf, serviceAccount } from '../cluster/objects/account.ts';
+import type { Owner } from '../cluster/objects/blueprint.ts';
+import type { Secret } from '../cluster/objects/config-secret.ts';
+import { childName } from '../cluster/objects/naming.ts';
+import { type KubeObject, SECRETS, SERVICE_ACCOUNTS } from '../cluster/resources.ts';
+import type { Applier } from './applier.ts';
+import { type ClusterApi, MANAGER } from './cluster-api.ts';
+
+export interface LedgerTools {
+  readonly api: ClusterApi;
+  readonly applier: Applier;
+}
+
+/** What is written down before anything is made; the account is made with it. */
+export class SecretLedger {
+  readonly #api: ClusterApi;
+  readonly #applier: Applier;
+  readonly #owner: Owner;
+  #known: ReadonlySet<string> = new Set();
+
+  private constructor({ api, applier }: LedgerTools, owner: Owner) {
+    this.#api = api;
+    this.#applier = applier;
+    this.#owner = owner;
+  }
+
+  /** Reads the account, and makes it where there is none. */
+  static async open(tools: LedgerTools, owner: Owner): Promise<SecretLedger> {
+    const { api } = tools;
+    const ledger = new SecretLedger(tools, owner);
+    const target = { namespace: owner.namespace, name: childName(owner) };
+    const account = await api.get<KubeObject>(SERVICE_ACCOUNTS, target);
+    // One of an earlier server of this name is about to be removed with everything of it.
+    const own = account?.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid);
+    ledger.#known = new Set(own ? secretsOf(account) : []);
+    if (!own) await ledger.#write(ledger.#known);
+    return ledger;
+  }
+
+  /** Makes those that are not there yet: they are immutable, and named by what is in them. */
+  async make(secrets: readonly Secret[]): Promise<void> {
+    const missing = secrets.filter(({ metadata }) => !this.#known.has(metadata.name ?? ''));
+    if (missing.length > 0)
+      await this.#write(new Set([...this.#known, ...missing.map(({ metadata }) => metadata.name ?? '')]));
+    for (const secret of secrets) await this.#applier.create(SECRETS, secret);
+  }
+
+  /** Removes all others. */
+  async keepOnly(names: ReadonlySet<string>): Promise<void> {
+    const stale = [...this.#known].filter((name) => !names.has(name));
+    if (stale.length === 0) return;
+    const { namespace } = this.#owner;
+    for (const name of stale) await this.#applier.remove(SECRETS, { metadata: { namespace, name } });
+    await this.#write(new Set([...this.#known].filter((name) => names.has(name))));
+  }
+
+  async #write(names: ReadonlySet<string>): Promise<void> {
+    const account = serviceAccount(this.#owner, [...names]);
+    await this.#api.apply(SERVICE_ACCOUNTS, account, { manager: MANAGER, force: true });
+    this.#known = names;
+  }
+}

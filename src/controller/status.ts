@@ -1,0 +1,224 @@
+/** The status of a server, derived from what was seen and from nothing else. */
+import type { McpServer, McpServerState, McpServerStatus } from '../cluster/mcp-server.ts';
+import { replicaSelector } from '../cluster/objects/naming.ts';
+import { endpointsOf } from '../servers/server-view.ts';
+import type { Observed } from './cluster-api.ts';
+import { type Facts, rfc3339, toConditions } from './conditions.ts';
+import type { Install } from './install.ts';
+import { recordedTree } from './installation.ts';
+import { deploymentProblem, type Problem, podProblem, rolloutProblem } from './problem.ts';
+import type { Replica } from './replica-probe.ts';
+import { reportedStatus } from './reported-status.ts';
+
+export interface StatusInput {
+  readonly server: McpServer;
+  readonly observed: Observed;
+  readonly replicas: readonly Replica[];
+  /** Absent when that could not be worked out. */
+  readonly wanted?: number;
+  readonly install?: Install;
+  /** Of the plan. */
+  readonly problem?: Problem;
+  readonly publicUrl?: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+interface Summary {
+  readonly state: McpServerState;
+  readonly reason: string;
+  readonly message: string;
+  readonly problem?: Problem;
+}
+
+interface Counts {
+  readonly wanted: number;
+  readonly existing: number;
+  readonly ready: number;
+  readonly available: number;
+  readonly updated: number;
+}
+
+export function statusOf(input: StatusInput): McpServerStatus {
+  const { server, observed, now, publicUrl } = input;
+  const counts = countsOf(input);
+  const summary = summarise(input, counts);
+  const { state, reason, message, problem } = summary;
+  const { name = '', uid = '', generation = 0, creationTimestamp } = server.metadata;
+  const tree = recordedTree(observed.deployment)?.tree;
+  const before = server.status?.conditions ?? [];
+  return {
+    state,
+    reason,
+    message,
+    ...(problem && { hint: problem.hint, phase: problem.phase }),
+    ...(!problem && input.install?.state === 'running' && { phase: 'install' }),
+    observedGeneration: generation,
+    ready: `${counts.ready}/${counts.wanted}`,
+    replicas: counts.existing,
+    readyReplicas: counts.ready,
+    availableReplicas: counts.available,
+    updatedReplicas: counts.updated,
+    selector: replicaSelector({ uid }),
+    ...reportedStatus(input.replicas, server.status),
+    ...(tree && { package: tree.package, tree: { digest: tree.digest } }),
+    ...(publicUrl !== undefined && { endpoints: endpointsOf(name, publicUrl) }),
+    conditions: toConditions(factsOf(input, summary, counts), { before, generation, now }),
+    ...(creationTimestamp !== undefined && { createdAt: creationTimestamp }),
+    ...startedAt(server, counts, now),
+  };
+}
+
+function countsOf({ observed: { deployment }, wanted }: StatusInput): Counts {
+  const {
+    replicas = 0,
+    readyReplicas = 0,
+    availableReplicas = 0,
+    updatedReplicas = 0,
+  } = deployment?.status ?? {};
+  return {
+    wanted: wanted ?? deployment?.spec.replicas ?? 0,
+    existing: replicas,
+    ready: readyReplicas,
+    available: availableReplicas,
+    updated: updatedReplicas,
+  };
+}
+
+/** The first thing that stands in the way; what concerns all replicas comes before what concerns one. */
+function problemIn({ problem, install, observed, replicas }: StatusInput): Problem | undefined {
+  if (problem) return problem;
+  if (install?.state === 'failed') return install.problem;
+  const { deployment, installers, pods } = observed;
+  const stuck = install?.state === 'running' ? installers.map(podProblem).find(Boolean) : undefined;
+  return (
+    stuck ?? deploymentProblem(deployment) ?? replicaProblem(pods, replicas) ?? rolloutProblem(deployment)
+  );
+}
+
+function replicaProblem(pods: Observed['pods'], replicas: readonly Replica[]): Problem | undefined {
+  const seen = pods
+    // A pod that is being ended may look as it likes.
+    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase !== 'Failed')
+    .map(podProblem)
+    .find(Boolean);
+  if (seen) return seen;
+  const failure = replicas.find(({ report }) => report?.failure)?.report?.failure;
+  return failure && { reason: 'StartFailed', ...failure, waits: false };
+}
+
+function summarise(input: StatusInput, counts: Counts): Summary {
+  const { server, observed, install } = input;
+  const name = server.metadata.name ?? '';
+  const { wanted, ready, existing, updated } = counts;
+  const problem = problemIn(input);
+  if (wanted === 0 && !input.problem) return stopped(name, existing, server.spec.suspend === true);
+  if (problem) return troubled(problem, ready > 0);
+  if (install?.state === 'running')
+    return ready > 0
+      ? {
+          state: 'running',
+          reason: 'Installing',
+          message: `${name} is running; its new version is being installed`,
+        }
+      : { state: 'starting', reason: 'Installing', message: `the package of ${name} is being installed` };
+  const isCurrent =
+    (observed.deployment?.status?.observedGeneration ?? 0) >= (observed.deployment?.metadata.generation ?? 0);
+  if (ready === 0) return starting(name, observed);
+  if (ready >= wanted && (updated < existing || !isCurrent))
+    return {
+      state: 'running',
+      reason: 'RollingOut',
+      message: `${name} is running; ${updated} of ${wanted} replicas are new`,
+    };
+  if (ready !== wanted || existing !== wanted)
+    return {
+      state: 'scaling',
+      reason: 'Scaling',
+      message: `${ready} of ${wanted} replicas of ${name} are ready`,
+    };
+  return { state: 'running', reason: 'Ready', message: `${name} is running` };
+}
+
+function stopped(name: string, existing: number, suspended: boolean): Summary {
+  if (existing > 0)
+    return {
+      state: 'scaling',
+      reason: 'Stopping',
+      message: `${existing} replicas of ${name} wait for their sessions to end`,
+    };
+  return {
+    state: 'stopped',
+    reason: suspended ? 'Suspended' : 'ScaledToZero',
+    message: `${name} is stopped`,
+  };
+}
+
+function troubled(problem: Problem, serves: boolean): Summary {
+  const { reason, message, waits } = problem;
+  return { state: serves ? 'degraded' : waits ? 'pending' : 'failed', reason, message, problem };
+}
+
+function starting(name: string, { pods }: Observed): Summary {
+  const placed = pods.some(({ spec }) => spec?.nodeName !== undefined);
+  return placed
+    ? { state: 'starting', reason: 'Starting', message: `${name} is being started` }
+    : { state: 'pending', reason: 'WaitingForPod', message: `${name} waits for a pod` };
+}
+
+function factsOf({ install, observed }: StatusInput, summary: Summary, { wanted, ready }: Counts): Facts {
+  const { state, reason, message, problem } = summary;
+  const text = problem ? `${message} — ${problem.hint}` : message;
+  const isReady = wanted > 0 && ready >= wanted;
+  const moves =
+    state === 'starting' ||
+    state === 'scaling' ||
+    state === 'pending' ||
+    reason === 'Installing' ||
+    reason === 'RollingOut';
+  return {
+    Ready: {
+      status: isReady ? 'True' : 'False',
+      reason: isReady ? 'Ready' : reason,
+      message: isReady ? `${ready} replicas are ready` : text,
+    },
+    Progressing: { status: moves ? 'True' : 'False', reason, message: text },
+    ...installedFact(install, observed),
+    Degraded: problem
+      ? { status: 'True', reason, message: text }
+      : { status: 'False', reason: 'AsExpected', message: 'nothing stands in the way' },
+  };
+}
+
+function installedFact(install: Install | undefined, { deployment }: Observed): Facts {
+  if (install?.state === 'failed') {
+    const { reason, message, hint } = install.problem;
+    return { Installed: { status: 'False', reason, message: `${message} — ${hint}` } };
+  }
+  if (install?.state === 'running')
+    return {
+      Installed: {
+        status: 'False',
+        reason: 'Installing',
+        message: `the Job ${install.job} installs the package`,
+      },
+    };
+  const tree = install?.installed.tree ?? recordedTree(deployment)?.tree;
+  if (!tree) return {};
+  return {
+    Installed: {
+      status: 'True',
+      reason: 'Installed',
+      message: `${tree.package.name} ${tree.package.version} is installed`,
+    },
+  };
+}
+
+/** Since when it has been ready without a break. */
+function startedAt(
+  { status }: McpServer,
+  { ready }: Counts,
+  now: number,
+): Pick<McpServerStatus, 'startedAt'> {
+  return ready === 0 ? {} : { startedAt: status?.startedAt ?? rfc3339(now) };
+}

@@ -1,0 +1,57 @@
+/** Questions to a supervisor beside its conversations: what an operator wants to know, and the ends of sessions. */
+import type { Cancel, Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+
+export interface LinkQuestion {
+  /** `sessions`: the list of a server's conversations. `end`: ends one of them, or all. */
+  readonly what: 'sessions' | 'end';
+  /** UUID of the server. */
+  readonly server: string;
+  /** With `end`: this one only. */
+  readonly session?: string;
+}
+
+/** Milliseconds for a question, from its asking to its answer. */
+export const ANSWER_LIMIT = 10_000;
+
+/** Throws BerthError `internal` for what is no question of this version. */
+export function readQuestion(body: Buffer): LinkQuestion {
+  const { what, server, session } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  if ((what !== 'sessions' && what !== 'end') || typeof server !== 'string')
+    throw new BerthError('internal', 'a question that this supervisor does not know');
+  return { what, server, ...(typeof session === 'string' && { session }) };
+}
+
+/** One question on its way: settled once, by its answer, by the end of its connection or by time. */
+export class Asking {
+  readonly question: LinkQuestion;
+  readonly #settled = Promise.withResolvers<unknown>();
+  readonly #cancel: Cancel;
+
+  constructor(question: LinkQuestion, clock: Clock, over: () => void) {
+    this.question = question;
+    this.#cancel = clock.after(ANSWER_LIMIT, () => this.refused(unanswered()));
+    const end = (): void => {
+      this.#cancel();
+      over();
+    };
+    this.#settled.promise.then(end, end);
+  }
+
+  get answer(): Promise<unknown> {
+    return this.#settled.promise;
+  }
+
+  answered(value: unknown): void {
+    this.#settled.resolve(value);
+  }
+
+  refused(error: BerthError): void {
+    this.#settled.reject(error);
+  }
+}
+
+/** Nobody knows whether the question arrived. */
+export function unanswered(): BerthError {
+  return new BerthError('busy', 'the supervisor does not answer just now');
+}

@@ -1,0 +1,350 @@
+/** MCPServers behind the API: what each verb writes, and what it waits for. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BerthError } from '../../../src/errors.ts';
+import { parseServerSpec } from '../../../src/servers/server-spec.ts';
+import { until } from '../../link/waiting.ts';
+import { status } from '../stand-in-api.ts';
+import { createFixture, type Fixture, READY_WITHIN, serverPod, settled } from './fixture.ts';
+
+let fixture: Fixture;
+beforeEach(async () => {
+  fixture = await createFixture({
+    maxServers: 3,
+    check: (spec) => {
+      if (spec.name.startsWith('forbidden')) throw new BerthError('not-allowed', 'forbidden here');
+    },
+  });
+});
+afterEach(() => fixture.close());
+
+const SPEC = parseServerSpec({
+  name: 'everything',
+  source: { npm: { name: '@modelcontextprotocol/server-everything', version: '2026.8.31' } },
+  env: { LOG: 'debug' },
+  replicas: 2,
+});
+const RUNNING = {
+  state: 'running',
+  reason: 'Ready',
+  message: 'everything runs',
+  ...settled(2),
+  selector: 'a=b',
+  protocolVersion: '2025-11-25',
+  sessions: 4,
+};
+
+const resource = (name = 'everything') => fixture.cluster.get('mcpservers', name);
+
+/** Makes a server and waits until the gateway has seen it as the controller left it. */
+async function there(about: object | undefined, spec: object = {}) {
+  const { cluster, servers, view } = fixture;
+  await servers.run(SPEC);
+  if (Object.keys(spec).length > 0)
+    cluster.put('mcpservers', { ...resource(), spec: { ...resource()?.spec, ...spec } } as never);
+  if (about) cluster.observe('mcpservers', 'everything', about);
+  await seen();
+  cluster.writes.length = 0;
+  return view;
+}
+
+async function seen(name = 'everything'): Promise<void> {
+  const version = resource(name)?.metadata.resourceVersion;
+  await until('what was written', () => fixture.view.server(name)?.metadata.resourceVersion === version);
+}
+
+describe('running a server', () => {
+  it('applies an MCPServer as its own manager', async () => {
+    const { cluster, servers } = fixture;
+    const { server, created } = await servers.run(SPEC);
+    expect(created).toBe(true);
+    expect(server).toMatchObject({
+      name: 'everything',
+      id: resource()?.metadata.uid,
+      spec: { env: { LOG: 'debug' }, replicas: 2 },
+      status: { state: 'pending', reason: 'WaitingForController', replicas: { desired: 2, ready: 0 } },
+    });
+    expect(server.managed).toBeUndefined();
+    expect(server.status.endpoints[0]?.url).toBe('https://berth.example.com/servers/everything/mcp');
+    expect(cluster.writes.map(({ query }) => query.get('fieldManager'))).toEqual(['berth-gateway']);
+    expect(resource()?.spec).toEqual({
+      source: { npm: { name: '@modelcontextprotocol/server-everything', version: '2026.8.31' } },
+      env: [{ name: 'LOG', value: 'debug' }],
+      replicas: 2,
+    });
+  });
+
+  it('starts the one that is there for the same specification', async () => {
+    await there(RUNNING, { suspend: true });
+    const { servers, cluster } = fixture;
+    const { created } = await servers.run(SPEC);
+    expect(created).toBe(false);
+    expect(cluster.written).toEqual(['PATCH mcpservers/everything dry', 'PATCH mcpservers/everything']);
+    expect(resource()?.spec).toMatchObject({ suspend: false, replicas: 2 });
+  });
+
+  it('keeps the number of replicas that somebody has scaled it to', async () => {
+    const { servers, cluster } = fixture;
+    const { replicas: _replicas, ...spec } = SPEC;
+    await servers.run(spec);
+    cluster.put('mcpservers', { ...resource(), spec: { ...resource()?.spec, replicas: 5 } } as never);
+    expect((await servers.run(spec)).created).toBe(false);
+    expect(resource()?.spec.replicas).toBe(5);
+  });
+
+  it.each([
+    ['another specification', { env: { LOG: 'info' } }],
+    ['less than was asked for before', { env: {} }],
+  ])('refuses %s under its name', async (_what, change) => {
+    await there(RUNNING);
+    const { servers, cluster } = fixture;
+    await expect(servers.run({ ...SPEC, ...change })).rejects.toMatchObject({ code: 'conflict' });
+    expect(cluster.written).toEqual(['PATCH mcpservers/everything dry']);
+  });
+
+  it('takes a corrected one for a server that has never run', async () => {
+    const failed = { ...RUNNING, state: 'failed', message: 'no such package', protocolVersion: undefined };
+    await there(JSON.parse(JSON.stringify(failed)));
+    const { servers } = fixture;
+    await servers.run({ ...SPEC, env: { LOG: 'info' } });
+    expect(resource()?.spec.env).toEqual([{ name: 'LOG', value: 'info' }]);
+  });
+
+  it('is refused before anything is written, and beyond the limit', async () => {
+    const { servers, cluster } = fixture;
+    await expect(servers.run({ ...SPEC, name: 'forbidden' })).rejects.toMatchObject({ code: 'not-allowed' });
+    const secret = { ...SPEC, secrets: { KEY: { fromEnv: 'KEY' } } };
+    await expect(servers.run(secret)).rejects.toMatchObject({
+      code: 'bad-input',
+      details: { fields: [{ pointer: '/secrets/KEY' }] },
+    });
+    expect(cluster.writes).toEqual([]);
+    for (const name of ['a', 'b', 'c']) {
+      await servers.run({ ...SPEC, name });
+      await seen(name);
+    }
+    await expect(servers.run(SPEC)).rejects.toMatchObject({ code: 'limit-reached' });
+  });
+
+  it('says what the API server says', async () => {
+    const { servers, cluster } = fixture;
+    cluster.intercept = ({ method }, response) => {
+      if (method !== 'PATCH') return false;
+      status(response, 422, 'Invalid', 'MCPServer.berth.dev "everything" is invalid: spec: exactly one of …');
+      return true;
+    };
+    await expect(servers.run(SPEC)).rejects.toMatchObject({
+      message: expect.stringContaining('exactly one of'),
+    });
+  });
+});
+
+describe('waiting until it is ready', () => {
+  it('believes only a status of what was written', async () => {
+    await there(RUNNING, { suspend: true });
+    const { servers, cluster } = fixture;
+    let done = false;
+    const starting = servers.start('everything', { wait: true }).then((view) => {
+      done = true;
+      return view;
+    });
+    await until('the patch', () => resource()?.spec.suspend === false);
+    await seen();
+    expect((await servers.get('everything')).status.state).toBe('scaling');
+    expect(done).toBe(false);
+    cluster.observe('mcpservers', 'everything', { ...RUNNING, state: 'starting', readyReplicas: 0 });
+    await seen();
+    expect(done).toBe(false);
+    cluster.observe('mcpservers', 'everything', RUNNING);
+    expect((await starting).status).toMatchObject({ state: 'running', sessions: 4, replicas: { ready: 2 } });
+  });
+
+  it('rejects with phase, message and hint of a failed start', async () => {
+    const { servers, cluster } = fixture;
+    const running = servers.run(SPEC, { wait: true });
+    await until('it', () => resource() !== undefined);
+    const failed = {
+      ...RUNNING,
+      state: 'failed',
+      phase: 'install',
+      message: 'npm error 404',
+      hint: 'Check the name.',
+    };
+    cluster.observe('mcpservers', 'everything', failed);
+    await expect(running).rejects.toMatchObject({
+      code: 'start-failed',
+      message: 'npm error 404',
+      details: { phase: 'install', hint: 'Check the name.' },
+    });
+    await seen();
+    expect((await servers.get('everything')).status).toMatchObject({
+      state: 'failed',
+      health: 'unhealthy',
+      failure: { code: 'start-failed', phase: 'install', hint: 'Check the name.' },
+    });
+  });
+
+  it('ends when it is stopped meanwhile, and after its time', async () => {
+    await there(undefined);
+    const { servers, cluster, clock } = fixture;
+    const first = servers.start('everything', { wait: true });
+    await servers.stop('everything');
+    cluster.observe('mcpservers', 'everything', { ...RUNNING, state: 'stopped' });
+    await expect(first).rejects.toMatchObject({ code: 'stopped' });
+    await seen();
+    const second = servers.start('everything', { wait: true });
+    await until('the wait', () => clock.waits.includes(READY_WITHIN));
+    clock.advance(READY_WITHIN);
+    await expect(second).rejects.toMatchObject({ code: 'request-timeout' });
+  });
+
+  it('ends when another one has taken its place', async () => {
+    await there(undefined);
+    const { servers, cluster } = fixture;
+    const third = servers.start('everything', { wait: true });
+    cluster.put('mcpservers', { ...resource(), metadata: { name: 'everything', uid: 'another' } } as never);
+    await expect(third).rejects.toMatchObject({ code: 'not-found' });
+  });
+});
+
+describe('stop', () => {
+  it('suspends and keeps the number of replicas; twice is once', async () => {
+    await there(RUNNING);
+    const { servers, cluster } = fixture;
+    expect((await servers.stop('everything')).status).toMatchObject({
+      state: 'scaling',
+      replicas: { desired: 0 },
+    });
+    await seen();
+    await servers.stop('everything');
+    expect(cluster.writes.map(({ body }) => body)).toEqual([{ spec: { suspend: true } }]);
+    expect(resource()?.spec.replicas).toBe(2);
+  });
+
+  it('force kills its pods once the controller has seen it', async () => {
+    await there(RUNNING);
+    const { servers, cluster, view } = fixture;
+    const owner = { name: 'everything', uid: resource()?.metadata.uid ?? '' };
+    cluster.put('pods', serverPod(owner, 'mcp-everything-1'));
+    cluster.put('pods', serverPod({ name: 'other', uid: 'other' }, 'mcp-other-1'));
+    await until('both', () => view.podsOf(owner.uid).length === 1 && view.podsOf('other').length === 1);
+    const stopping = servers.stop('everything', { force: true });
+    await until('the patch', () => resource()?.spec.suspend === true);
+    expect(cluster.get('pods', 'mcp-everything-1')).toBeDefined();
+    cluster.observe('mcpservers', 'everything', { ...RUNNING, state: 'stopped' });
+    await stopping;
+    expect(cluster.written).toEqual(['PATCH mcpservers/everything', 'DELETE pods/mcp-everything-1']);
+    expect(cluster.writes[1]?.body).toMatchObject({ gracePeriodSeconds: 0 });
+  });
+
+  it('force does not wait for a controller that is away', async () => {
+    await there(RUNNING);
+    const { servers, cluster, view, clock } = fixture;
+    const owner = { name: 'everything', uid: resource()?.metadata.uid ?? '' };
+    cluster.put('pods', serverPod(owner, 'mcp-everything-1'));
+    await until('it', () => view.podsOf(owner.uid).length === 1);
+    const stopping = servers.stop('everything', { force: true });
+    await until('the wait', () => clock.waits.includes(10_000));
+    clock.advance(10_000);
+    await stopping;
+    expect(cluster.get('pods', 'mcp-everything-1')).toBeUndefined();
+  });
+});
+
+describe('scale', () => {
+  it('uses the scale subresource, and nothing for the same number', async () => {
+    await there(RUNNING);
+    const { servers, cluster } = fixture;
+    await servers.scale('everything', 2);
+    expect(cluster.writes).toEqual([]);
+    expect((await servers.scale('everything', 4)).status.replicas.desired).toBe(4);
+    expect(cluster.written).toEqual(['PATCH mcpservers/everything/scale']);
+  });
+
+  it('to nothing remembers how many there were', async () => {
+    await there(RUNNING);
+    await fixture.servers.scale('everything', 0);
+    expect(resource()?.metadata.annotations).toEqual({ 'berth.dev/replicas': '2' });
+    expect(resource()?.spec.replicas).toBe(0);
+  });
+
+  it('starts a stopped one', async () => {
+    await there({ ...RUNNING, state: 'stopped' }, { suspend: true });
+    await fixture.servers.scale('everything', 3);
+    expect(resource()?.spec).toMatchObject({ suspend: false, replicas: 3 });
+  });
+});
+
+describe('restart', () => {
+  it('asks the controller by an annotation, and waits for the roll-out of its Deployment', async () => {
+    await there(RUNNING);
+    const { servers, cluster } = fixture;
+    const restarting = servers.restart('everything', { wait: true });
+    await until('it', () => resource()?.metadata.annotations !== undefined);
+    const at = resource()?.metadata.annotations?.['berth.dev/restarted-at'] ?? '';
+    const deployment = (restartedAt: string) => ({
+      metadata: { name: 'mcp-everything', labels: { 'app.kubernetes.io/component': 'mcp-server' } },
+      spec: {
+        replicas: 2,
+        selector: {},
+        template: { metadata: { annotations: { 'berth.dev/restarted-at': restartedAt } } },
+      },
+    });
+    cluster.put('deployments', deployment('2026-01-01T00:00:00.000Z'));
+    cluster.observe('deployments', 'mcp-everything', settled(2));
+    cluster.put('deployments', deployment(at));
+    cluster.observe('deployments', 'mcp-everything', settled(2));
+    expect((await restarting).status.state).toBe('running');
+  });
+
+  it('starts what was stopped', async () => {
+    await there({ ...RUNNING, state: 'stopped' }, { suspend: true });
+    await fixture.servers.restart('everything');
+    expect(fixture.cluster.writes.map(({ body }) => body)).toEqual([{ spec: { suspend: false } }]);
+  });
+});
+
+describe('everything else', () => {
+  it('removes this very server, with its pods when that is to be forced', async () => {
+    await there(RUNNING);
+    const { servers, cluster, view } = fixture;
+    const owner = { name: 'everything', uid: resource()?.metadata.uid ?? '' };
+    cluster.put('pods', serverPod(owner, 'mcp-everything-1'));
+    await until('it', () => view.podsOf(owner.uid).length === 1);
+    await servers.remove('everything', { force: true });
+    expect(cluster.writes[0]?.body).toMatchObject({ preconditions: { uid: owner.uid } });
+    expect(cluster.written).toEqual(['DELETE mcpservers/everything', 'DELETE pods/mcp-everything-1']);
+    await until('the end', () => view.server('everything') === undefined);
+    await expect(servers.get('everything')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('tells a start by the phases of its status', async () => {
+    await there({ ...RUNNING, state: 'starting', phase: 'install' });
+    const { servers, cluster } = fixture;
+    const events: unknown[] = [];
+    const log = servers.startLog('everything');
+    expect(servers.startLog('everything')).toBe(log);
+    const reading = (async () => {
+      for await (const { at: _at, ...event } of log.read()) events.push(event);
+    })();
+    cluster.observe('mcpservers', 'everything', { ...RUNNING, state: 'starting', phase: 'handshake' });
+    await seen();
+    cluster.observe('mcpservers', 'everything', RUNNING);
+    await reading;
+    expect(events).toEqual([
+      { type: 'phase', phase: 'install', state: 'started' },
+      { type: 'phase', phase: 'handshake', state: 'started' },
+      { type: 'running' },
+    ]);
+    expect(servers.startLog('everything')).not.toBe(log);
+  });
+
+  it('says how healthy it is', async () => {
+    await there({ ...RUNNING, state: 'degraded', message: 'one replica fails', hint: 'Look at its log.' });
+    expect(await fixture.servers.checkHealth('everything')).toEqual({
+      state: 'degraded',
+      health: 'unhealthy',
+      message: 'one replica fails',
+      hint: 'Look at its log.',
+    });
+  });
+});

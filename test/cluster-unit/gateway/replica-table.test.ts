@@ -1,0 +1,139 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../../src/clock.ts';
+import { type ReplicaPod, toReplicaPod } from '../../../src/cluster/gateway/replica-pod.ts';
+import { ReplicaTable } from '../../../src/cluster/gateway/replica-table.ts';
+import type { Link } from '../../../src/link/link.ts';
+import { serverPod } from './fixture.ts';
+
+let clock: ManualClock;
+let table: ReplicaTable;
+const made: string[] = [];
+
+const pod = (name: string, state: Parameters<typeof serverPod>[2] = {}): ReplicaPod => {
+  const object = serverPod({ name: 's', uid: 'S' }, name, state);
+  const found = toReplicaPod({ ...object, metadata: { ...object.metadata, namespace: 'demo' } });
+  if (!found) throw new Error('no replica');
+  return found;
+};
+const session = (nonce = 'n') => table.route('S', nonce, 'session');
+
+beforeEach(() => {
+  clock = new ManualClock();
+  made.length = 0;
+  table = new ReplicaTable({
+    clock,
+    link: ({ name }) => {
+      made.push(name);
+      return { name } as unknown as Link;
+    },
+  });
+});
+
+describe('a replica', () => {
+  it('is a pod of an MCPServer, and nothing else', () => {
+    expect(toReplicaPod({ metadata: { name: 'a', namespace: 'b', uid: 'c' } })).toBeUndefined();
+    expect(pod('a', { ready: false, sessions: 3 })).toMatchObject({
+      server: 'S',
+      name: 'uid-a',
+      running: true,
+      ready: false,
+      sessions: 3,
+    });
+    const done = serverPod({ name: 's', uid: 'S' }, 'a');
+    const ended = { ...done, metadata: { ...done.metadata, namespace: 'demo' }, status: { phase: 'Failed' } };
+    expect(toReplicaPod(ended)?.running).toBe(false);
+  });
+});
+
+describe('new sessions', () => {
+  it('go where there is most room, counting what this gateway has just put there', () => {
+    table.put(pod('a', { sessions: 5 }));
+    table.put(pod('b', { sessions: 3 }));
+    const places = [1, 2, 3, 4, 5].map((at) => session(`n${at}`)?.replica);
+    expect(places.slice(0, 2)).toEqual(['uid-b', 'uid-b']);
+    expect(places.filter((name) => name === 'uid-a').length).toBeGreaterThan(0);
+  });
+
+  it('start from what was counted when that is news', () => {
+    table.put(pod('a', { sessions: 0 }));
+    table.put(pod('b', { sessions: 1 }));
+    for (let at = 0; at < 10; at++) session(`n${at}`);
+    table.put(pod('a', { sessions: 9 }));
+    table.put(pod('b', { sessions: 2 }));
+    expect(session()?.replica).toBe('uid-b');
+  });
+
+  it('go to the next one when the first takes no more, and leave that alone for a while', () => {
+    table.put(pod('a', { sessions: 0 }));
+    table.put(pod('b', { sessions: 9 }));
+    const first = session();
+    const second = first?.next?.();
+    expect([first?.replica, second?.replica]).toEqual(['uid-a', 'uid-b']);
+    expect(session()?.replica).toBe('uid-b');
+    clock.advance(5_000);
+    expect(session()?.replica).toBe('uid-a');
+    expect(second?.next?.()).toBeUndefined();
+  });
+
+  it('spread by hash over those that are equal', () => {
+    const names = ['a', 'b', 'c'];
+    const first = new Set(
+      Array.from({ length: 50 }, (_, at) => {
+        const fresh = new ReplicaTable({ clock, link: () => ({}) as Link });
+        for (const name of names) fresh.put(pod(name));
+        return fresh.route('S', `nonce-${at}`, 'session')?.replica;
+      }),
+    );
+    expect(first.size).toBe(3);
+  });
+
+  it('never go to one that is to go, nor to one that does not run', () => {
+    table.put(pod('a', { leaving: true }));
+    table.put(pod('b', { running: false }));
+    expect([session(), table.isCallable('S')]).toEqual([undefined, false]);
+    table.put(pod('c', { ready: false, sessions: 50 }));
+    expect(session()?.replica).toBe('uid-c');
+    table.put(pod('d', { sessions: 99 }));
+    expect(session()?.replica).toBe('uid-d');
+  });
+
+  it('have nowhere else to go where there is one replica', () => {
+    table.put(pod('a'));
+    expect(session()?.next).toBeUndefined();
+  });
+});
+
+describe('callers without a session', () => {
+  it('go to the same replica on every gateway', () => {
+    const other = new ReplicaTable({ clock, link: () => ({}) as Link });
+    for (const name of ['a', 'b', 'c']) table.put(pod(name));
+    for (const name of ['c', 'a', 'b']) other.put(pod(name));
+    for (let at = 0; at < 20; at++)
+      expect(table.route('S', `p${at}`)?.replica).toBe(other.route('S', `p${at}`)?.replica);
+  });
+
+  it('stay where they are when replicas are added, and move when theirs goes', () => {
+    for (const name of ['a', 'b']) table.put(pod(name));
+    const callers = Array.from({ length: 40 }, (_, at) => `p${at}`);
+    const before = callers.map((caller) => table.route('S', caller)?.replica);
+    for (const name of ['c', 'd', 'e']) table.put(pod(name));
+    expect(callers.map((caller) => table.route('S', caller)?.replica)).toEqual(before);
+    table.remove(pod('a'));
+    const after = callers.map((caller) => table.route('S', caller)?.replica);
+    for (const [at, replica] of after.entries())
+      if (before[at] === 'uid-b') expect(replica).toBe('uid-b');
+      else expect(replica).not.toBe('uid-a');
+  });
+});
+
+describe('a named replica', () => {
+  it('is found for as long as it runs, also while it is about to go', () => {
+    table.put(pod('a', { leaving: true }));
+    expect(table.replica('S', 'uid-a')).toEqual({ name: 'uid-a' });
+    table.put(pod('a', { leaving: true, running: false }));
+    expect(table.replica('S', 'uid-a')).toBeUndefined();
+    table.put(pod('b'));
+    table.remove(pod('b'));
+    expect([table.replica('S', 'uid-b'), table.replica('T', 'uid-b')]).toEqual([undefined, undefined]);
+  });
+});

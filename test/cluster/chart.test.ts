@@ -1,0 +1,256 @@
+/** The chart by helm: lint, every variant of values against a real API server, and what its schema refuses. */
+import { readdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { parseControllerSettings } from '../../src/controller/settings.ts';
+import { applyDefinition, attempt, CHART, ROOT, removeNamespaces, run, uniqueName } from './support/tools.ts';
+
+const VARIANTS = [
+  ...readdirSync(`${CHART}/ci`).map((name) => `${CHART}/ci/${name}`),
+  ...readdirSync(`${CHART}/examples`).map((name) => `${CHART}/examples/${name}`),
+].map((path) => [path.slice(CHART.length + 1), path] as const);
+const VENDORED = `${ROOT}test/cluster/crds`;
+const namespace = uniqueName();
+const servers = `${namespace}-servers`;
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
+  readonly [member: string]: any;
+}
+
+function template(...args: readonly string[]): Manifest[] {
+  const text = run('helm', ['template', 'berth', CHART, '-n', namespace, ...args]);
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((object) => object !== null);
+}
+
+const set = (...values: readonly string[]): string[] => values.flatMap((value) => ['--set', value]);
+const objectOf = (objects: readonly Manifest[], kind: string, name: string): Manifest => {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  if (!found) throw new Error(`there is no ${kind} ${name}`);
+  return found;
+};
+
+describe('helm lint', () => {
+  it.each([['no values', []], ...VARIANTS.map(([name, path]) => [name, ['-f', path]] as const)] as const)(
+    'has nothing to say of %s',
+    (_name, args) => {
+      const { ok, out, err } = attempt('helm', ['lint', '--strict', CHART, ...args]);
+      expect(`${out}${err}`).not.toMatch(/\[(WARNING|ERROR)\]/);
+      expect(ok).toBe(true);
+    },
+  );
+});
+
+describe('every variant of values', () => {
+  beforeAll(() => {
+    applyDefinition();
+    for (const name of readdirSync(VENDORED))
+      run('kubectl', ['apply', '--server-side', '--force-conflicts', '-f', `${VENDORED}/${name}`]);
+    for (const crd of [
+      'httproutes.gateway.networking.k8s.io',
+      'podmonitors.monitoring.coreos.com',
+      'servicemonitors.monitoring.coreos.com',
+    ])
+      run('kubectl', ['wait', '--for=condition=Established', `crd/${crd}`, '--timeout=60s']);
+    for (const name of [namespace, servers]) run('kubectl', ['create', 'namespace', name]);
+  });
+
+  afterAll(() => {
+    removeNamespaces(namespace, servers);
+    run('kubectl', ['delete', '--ignore-not-found', '-f', VENDORED]);
+  });
+
+  it.each(VARIANTS)('%s is taken by the API server', (_name, path) => {
+    const text = run('helm', [
+      'template',
+      'berth',
+      CHART,
+      '-n',
+      namespace,
+      '-f',
+      path,
+      ...set(`servers.namespace=${servers}`),
+    ]);
+    const args = [
+      'apply',
+      '--server-side',
+      '--force-conflicts',
+      '--dry-run=server',
+      '--validate=strict',
+      '-f',
+      '-',
+    ];
+    const { ok, err } = attempt('kubectl', args, text);
+    expect(err).toBe('');
+    expect(ok).toBe(true);
+  });
+
+  it('are, together, every kind of object that the chart can make', () => {
+    const kinds = new Set(VARIANTS.flatMap(([, path]) => template('-f', path).map(({ kind }) => kind)));
+    expect([...kinds].sort()).toEqual(
+      [
+        ...[
+          'ConfigMap',
+          'CustomResourceDefinition',
+          'Deployment',
+          'HTTPRoute',
+          'HorizontalPodAutoscaler',
+          'Ingress',
+        ],
+        ...[
+          'LimitRange',
+          'Namespace',
+          'NetworkPolicy',
+          'PersistentVolumeClaim',
+          'Pod',
+          'PodDisruptionBudget',
+        ],
+        ...['PodMonitor', 'ResourceQuota', 'Role', 'RoleBinding', 'Secret', 'Service', 'ServiceAccount'],
+        ...['ServiceMonitor', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'],
+      ].sort(),
+    );
+  });
+});
+
+describe('the schema refuses', () => {
+  it.each([
+    ['an unknown value', 'foo=1', /additional properties 'foo' not allowed/],
+    ['a misspelt value', 'gateway.replica=2', /'replica' not allowed/],
+    ['a misspelt setting', 'settings.limits.idel=3m', /'idel' not allowed/],
+    ['an unknown policy', 'images.pullPolicy=Sometimes', /value must be one of/],
+    ['text for a number', 'gateway.replicas=many', /got string, want integer/],
+    ['a number for text', 'images.registry=1', /got number, want string/],
+    ['a hash that is none', 'auth.keys[0].name=a,auth.keys[0].hash=b', /does not match pattern/],
+    ['a second key named admin', `auth.keys[0].name=admin,auth.keys[0].hash=${'0'.repeat(64)}`, /auth/],
+    ['a port out of range', 'gateway.service.port=70000', /maximum/],
+    ['an unknown field of a server', 'servers.items.a.command=sh', /'command' not allowed/],
+    ['a server name that is none', 'servers.items.A_b.template=time', /propertyNames|does not match pattern/],
+    ['eleven replicas of a server', 'servers.items.a.replicas=11', /maximum/],
+    ['a bundle that is no certificate', 'caBundle.pem=secret', /does not match pattern/],
+  ])('%s', (_what, value, why) => {
+    const { ok, err } = attempt('helm', ['template', 'berth', CHART, ...set(value)]);
+    expect(err).toMatch(why);
+    expect(ok).toBe(false);
+  });
+
+  it.each([
+    ['servers beside the gateway', ['servers.namespace=here'], /must be another namespace/],
+    ['no key at all', ['auth.adminKey=false'], /needs an API key/],
+    ['no time to drain', ['gateway.terminationGracePeriodSeconds=10'], /at least 10 more/],
+    [
+      'fewer than the least',
+      ['gateway.autoscaling.enabled=true', 'gateway.autoscaling.maxReplicas=1'],
+      /must not be less/,
+    ],
+    ['a route to nowhere', ['httpRoute.enabled=true'], /must name a Gateway/],
+  ])('nothing of this, but the chart does: %s', (_what, values, why) => {
+    const { err } = attempt('helm', ['template', 'berth', CHART, '-n', 'here', ...set(...values)]);
+    expect(err).toMatch(why);
+  });
+
+  it('nothing that a parent chart shares with all its charts', () => {
+    expect(
+      template(...set('global.anything=1', 'global.imageRegistry=registry.example.com')).length,
+    ).toBeGreaterThan(10);
+  });
+});
+
+describe('the objects', () => {
+  it('say nothing of replicas where an autoscaler does', () => {
+    const spec = (...values: string[]) =>
+      objectOf(template(...set(...values)), 'Deployment', 'berth-gateway').spec;
+    expect(spec().replicas).toBe(2);
+    expect(spec('gateway.autoscaling.enabled=true')).not.toHaveProperty('replicas');
+  });
+
+  it('name objects of the cluster after the namespace', () => {
+    const policies = template().filter(({ kind }) => kind.startsWith('ValidatingAdmission'));
+    expect(policies).toHaveLength(16);
+    expect(policies.filter(({ metadata }) => !metadata.name.startsWith(`${namespace}-berth-`))).toEqual([]);
+  });
+
+  it('all say which namespace they are in', () => {
+    const cluster = /^(Namespace|CustomResourceDefinition|ValidatingAdmission.*)$/;
+    const objects = VARIANTS.flatMap(([, path]) => template('-f', path));
+    const homeless = objects.filter(({ kind, metadata }) => !cluster.test(kind) && !metadata.namespace);
+    expect(homeless.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual([]);
+  });
+
+  it('keep the definition and the namespace of the servers, and nothing else', () => {
+    const kept = template().filter(
+      ({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep',
+    );
+    expect(kept.map(({ kind }) => kind).sort()).toEqual(['CustomResourceDefinition', 'Namespace']);
+  });
+
+  it('declare servers in both ways of writing them', () => {
+    const objects = template('-f', `${CHART}/ci/servers-values.yaml`);
+    const { servers: declared } = parse(
+      objectOf(objects, 'ConfigMap', 'berth-servers').data['servers.yaml'],
+    ) as {
+      servers: Record<string, object>;
+    };
+    expect(Object.keys(declared).sort()).toEqual(
+      ['brave-search', 'everything', 'filesystem', 'files', 'search'].sort(),
+    );
+    expect(declared['brave-search']).toEqual({ template: 'brave-search' });
+    expect(declared.filesystem).toEqual({ template: 'filesystem', args: ['/tmp', '/var/cache'] });
+    expect(declared.everything).toEqual({ template: 'everything', replicas: 2 });
+    const settings = parse(objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.json']);
+    expect(settings).toMatchObject({
+      allow: { npm: true, pypi: false },
+      egress: 'none',
+      resources: { workload: { limits: { cpu: '250m', memory: '256Mi' }, requests: { cpu: '100m' } } },
+    });
+  });
+
+  it.each(VARIANTS)('give the controller settings that it takes: %s', (_name, path) => {
+    const { data } = objectOf(template('-f', path), 'ConfigMap', 'berth-controller');
+    const settings = parseControllerSettings(JSON.parse(data['controller.json']));
+    expect(settings.pods.release).toBe('berth');
+    expect(settings.namespace).not.toBe(namespace);
+  });
+
+  it('give the gateway its hosts, its URL and its time to drain', () => {
+    const objects = template('-f', `${CHART}/ci/production-values.yaml`);
+    const settings = parse(objectOf(objects, 'ConfigMap', 'berth-gateway').data['berth.yaml']);
+    expect(settings.publicUrl).toBe('https://berth.example.com');
+    expect(settings.allowedHosts).toContain('berth.example.com');
+    expect(settings.allowedHosts).toContain(`berth-gateway.${namespace}.svc`);
+    expect(settings.limits).toMatchObject({ stopTimeout: '80s', idle: '10m' });
+  });
+
+  it('run under the restricted profile', () => {
+    const pods = VARIANTS.flatMap(([, path]) => template('-f', path)).flatMap(({ kind, spec }) =>
+      kind === 'Deployment' ? [spec.template.spec] : kind === 'Pod' ? [spec] : [],
+    );
+    expect(pods.length).toBeGreaterThan(10);
+    for (const pod of pods) {
+      expect(pod.securityContext).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      for (const container of pod.containers)
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+    }
+  });
+
+  it('prefer different nodes and zones unless told otherwise', () => {
+    const { spec } = objectOf(template(), 'Deployment', 'berth-gateway').spec.template;
+    const [term] = spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution;
+    expect(term).toMatchObject({ weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname' } });
+    expect(spec.topologySpreadConstraints).toMatchObject([{ topologyKey: 'topology.kubernetes.io/zone' }]);
+  });
+});

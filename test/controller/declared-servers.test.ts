@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { McpServer } from '../../src/cluster/mcp-server.ts';
+import { CONFIG_MAPS, type KubeObject, MCP_SERVERS } from '../../src/cluster/resources.ts';
+import { keepDeclared } from '../../src/controller/declared-servers.ts';
+import { FakeCluster } from '../support/fake-cluster.ts';
+
+const source = { namespace: 'berth-servers', name: 'berth-servers' };
+let cluster: FakeCluster;
+let faults: string[];
+
+beforeEach(() => {
+  cluster = new FakeCluster();
+  faults = [];
+});
+
+const values = (servers: Readonly<Record<string, unknown>>): void => {
+  const data = { 'servers.yaml': JSON.stringify({ servers }) };
+  cluster.put(CONFIG_MAPS, { metadata: { ...source, uid: 'values' }, data } as KubeObject);
+};
+const servers = (): McpServer[] => cluster.list<McpServer>(MCP_SERVERS);
+const keep = (): Promise<void> =>
+  keepDeclared({
+    api: cluster,
+    source,
+    release: 'berth',
+    namespace: 'berth-servers',
+    servers: servers(),
+    onFault: (name, error) => faults.push(`${name}: ${error.code}`),
+  });
+
+describe('servers of the values', () => {
+  it('are made, changed and removed with them', async () => {
+    values({ a: { template: 'time' }, b: { template: 'git', replicas: 2 } });
+    await keep();
+    expect(servers()).toMatchObject([
+      { spec: { template: 'time' } },
+      { spec: { template: 'git', replicas: 2 } },
+    ]);
+    values({ b: { template: 'git', args: ['x'] } });
+    await keep();
+    expect(servers()).toMatchObject([{ metadata: { name: 'b' }, spec: { args: ['x'] } }]);
+  });
+
+  it('keep the replicas that somebody has given them', async () => {
+    values({ a: { template: 'time', replicas: 1 } });
+    await keep();
+    await cluster.patch(
+      MCP_SERVERS,
+      { namespace: 'berth-servers', name: 'a' },
+      { patch: { spec: { replicas: 4 } } },
+    );
+    values({ a: { template: 'time', replicas: 1, args: ['x'] } });
+    await keep();
+    expect(servers()[0]?.spec).toEqual({ template: 'time', replicas: 4, args: ['x'] });
+  });
+
+  it('are not taken for those that others have made', async () => {
+    cluster.put(MCP_SERVERS, {
+      metadata: { namespace: 'berth-servers', name: 'a' },
+      spec: { template: 'git' },
+    } as McpServer);
+    values({ a: { template: 'time' } });
+    await keep();
+    expect(servers()[0]?.spec).toEqual({ template: 'git' });
+    values({});
+    await keep();
+    expect(servers()).toHaveLength(1);
+    expect(faults).toEqual(['a: conflict']);
+  });
+
+  it('that are wrong are told, and do not stop the others', async () => {
+    values({ a: { template: 'time' } });
+    await keep();
+    values({ a: { nonsense: 1 }, b: { template: 'git' } });
+    await keep();
+    expect(faults).toEqual(['a: bad-input']);
+    expect(servers().map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+  });
+
+  it('go with the release', async () => {
+    values({ a: { template: 'time' } });
+    await keep();
+    cluster.drop(CONFIG_MAPS, source);
+    await keep();
+    expect(servers()).toEqual([]);
+  });
+});

@@ -1,0 +1,532 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
+import { RESTARTED_AT } from '../../src/cluster/objects/deployment.ts';
+import {
+  JOBS,
+  type KubeObject,
+  MCP_SERVERS,
+  NETWORK_POLICIES,
+  PODS,
+  SECRETS,
+} from '../../src/cluster/resources.ts';
+import { tree } from '../support/blueprints.ts';
+import { NAME, NAMESPACE, ServerWorld } from '../support/server-world.ts';
+
+const IMAGE: McpServerSpec = {
+  source: { image: { image: 'ghcr.io/acme/mcp:1', entrypoint: ['/mcp'] } },
+  replicas: 2,
+};
+const PACKAGE: McpServerSpec = { source: { npm: { name: '@modelcontextprotocol/server-everything' } } };
+
+let world: ServerWorld;
+beforeEach(() => {
+  world = new ServerWorld();
+});
+
+const secretNames = (): string[] => world.cluster.list(SECRETS).map(({ metadata }) => metadata.name!);
+
+describe('a server that needs no tree', () => {
+  it('gets its children, and runs', async () => {
+    world.apply(IMAGE);
+    const status = await world.settle();
+    expect(status).toMatchObject({
+      state: 'running',
+      reason: 'Ready',
+      ready: '2/2',
+      replicas: 2,
+      observedGeneration: 1,
+    });
+    expect(world.children.map((name) => name.replace(/-[0-9a-f]{8}$/, '-…'))).toEqual([
+      'deployments mcp-demo',
+      'networkpolicies mcp-demo',
+      'poddisruptionbudgets mcp-demo',
+      'secrets mcp-demo-…',
+      'serviceaccounts mcp-demo',
+    ]);
+  });
+
+  it('is told of nothing twice', async () => {
+    world.apply(IMAGE);
+    await world.settle();
+    world.cluster.calls.length = 0;
+    await world.look();
+    expect(world.cluster.calls).toEqual([]);
+  });
+
+  it('is put right when somebody has changed its Deployment, or removed it', async () => {
+    world.apply(IMAGE);
+    await world.settle();
+    const before = world.deployment;
+    world.cluster.put({ group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments' }, {
+      ...before,
+      spec: { ...before.spec, replicas: 9 },
+    } as KubeObject);
+    await world.look();
+    expect(world.deployment.spec.replicas).toBe(2);
+    await world.cluster.remove(
+      { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments' },
+      before.metadata as { name: string },
+    );
+    await world.look();
+    expect(world.deployment.spec.template).toEqual(before.spec.template);
+  });
+
+  it('leaves nothing behind when it goes', async () => {
+    world.apply(IMAGE);
+    await world.settle();
+    await world.cluster.remove(MCP_SERVERS, { namespace: NAMESPACE, name: NAME });
+    expect(world.cluster.names).toEqual([]);
+  });
+
+  it('has its old configuration removed once no pod runs it', async () => {
+    world.apply(IMAGE);
+    await world.settle();
+    const [old] = secretNames();
+    world.apply({ ...IMAGE, args: ['--new'] });
+    await world.look();
+    expect(secretNames()).toContain(old);
+    expect(secretNames()).toHaveLength(2);
+    await world.settle();
+    expect(secretNames()).not.toContain(old);
+    expect(secretNames()).toHaveLength(1);
+  });
+});
+
+describe('stop, start, scale and restart', () => {
+  beforeEach(async () => {
+    world.apply(IMAGE);
+    await world.settle();
+  });
+
+  it('suspends and keeps what it had', async () => {
+    const { template } = world.deployment.spec;
+    world.apply({ ...IMAGE, suspend: true });
+    expect(await world.look()).toMatchObject({ state: 'scaling', reason: 'Stopping' });
+    expect(world.deployment.spec.replicas).toBe(0);
+    expect(await world.settle()).toMatchObject({ state: 'stopped', reason: 'Suspended', ready: '0/0' });
+    world.apply(IMAGE);
+    expect(await world.settle()).toMatchObject({ state: 'running', ready: '2/2' });
+    expect(world.deployment.spec.template).toEqual(template);
+  });
+
+  it('scales without making new pods of the old ones', async () => {
+    const { template } = world.deployment.spec;
+    world.apply({ ...IMAGE, replicas: 5 });
+    await world.look();
+    expect(world.deployment.spec).toMatchObject({ replicas: 5, template });
+    expect(await world.look()).toMatchObject({ state: 'scaling', ready: '2/5' });
+    world.settings = { ...world.settings, maxReplicas: 3 };
+    await world.look();
+    expect(world.deployment.spec.replicas).toBe(3);
+  });
+
+  it('restarts by a note on the server, which stands on the pods', async () => {
+    world.apply(IMAGE, { [RESTARTED_AT]: '2026-11-25T12:34:56Z' });
+    await world.look();
+    expect(world.deployment.spec.template.metadata.annotations).toEqual({
+      [RESTARTED_AT]: '2026-11-25T12:34:56Z',
+    });
+  });
+
+  it('tells the cluster which replica may go first', async () => {
+    const [first, second] = world.replicas.map(({ metadata }) => metadata.name!);
+    world.reports.set(first!, { sessions: 7 });
+    world.reports.set(second!, { sessions: 0 });
+    expect(await world.look()).toMatchObject({ sessions: 7 });
+    const costs = world.replicas.map(
+      ({ metadata }) => metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'],
+    );
+    expect(costs).toEqual(['7', '0']);
+  });
+});
+
+describe('a package', () => {
+  it('is installed by a Job that sees no secret of the server, and then runs', async () => {
+    world.apply({ ...PACKAGE, secrets: [{ name: 'KEY', secretKeyRef: { name: 'vendor', key: 'token' } }] });
+    expect(await world.look()).toMatchObject({ state: 'starting', reason: 'Installing', phase: 'install' });
+    expect(world.deployments).toEqual([]);
+    expect(JSON.stringify(world.jobs)).not.toContain('vendor');
+    expect(world.jobs).toHaveLength(1);
+    const status = await world.settle();
+    expect(status).toMatchObject({ state: 'running', package: tree.package, tree: { digest: tree.digest } });
+    expect(status.conditions.find(({ type }) => type === 'Installed')).toMatchObject({ status: 'True' });
+    expect(world.jobs).toEqual([]);
+    expect(world.cluster.list(NETWORK_POLICIES).map(({ metadata }) => metadata.name)).toEqual([
+      'mcp-demo',
+      'mcp-demo-install',
+    ]);
+    expect(secretNames()).toHaveLength(1);
+  });
+
+  it('keeps its tree over stops, restarts and a new run of the controller', async () => {
+    world.apply(PACKAGE);
+    await world.settle();
+    world.restart();
+    world.apply({ ...PACKAGE, suspend: true });
+    await world.settle();
+    world.apply(PACKAGE, { [RESTARTED_AT]: 'now' });
+    world.cluster.calls.length = 0;
+    await world.settle({ installs: false });
+    expect(world.cluster.calls.filter((call) => call.includes('jobs'))).toEqual([]);
+  });
+
+  it('that cannot be installed says why, and is tried again later', async () => {
+    world.apply(PACKAGE);
+    await world.look();
+    const error = {
+      phase: 'resolve',
+      message: 'there is no such package',
+      hint: 'Check the name.',
+      stderr: ['E404'],
+    };
+    world.endJob(world.jobs[0]!, { error });
+    const { status, again } = await world.outcome();
+    expect(status).toMatchObject({
+      state: 'failed',
+      reason: 'ResolveFailed',
+      phase: 'resolve',
+      hint: 'Check the name.',
+    });
+    expect(status.message).toContain('E404');
+    expect(again).toBeGreaterThan(0);
+    world.time += again!;
+    await world.look();
+    const [job, ...others] = world.jobs;
+    expect(others).toEqual([]);
+    expect(job!.metadata.labels?.['berth.dev/attempt']).toBe('1');
+    expect(await world.settle()).toMatchObject({ state: 'running' });
+  });
+
+  it('that takes too long, or ends without a word, is a failure with a hint', async () => {
+    world.apply(PACKAGE);
+    await world.look();
+    world.endJob(world.jobs[0]!, { reason: 'DeadlineExceeded' });
+    expect(await world.look()).toMatchObject({
+      state: 'failed',
+      reason: 'InstallTimeout',
+      hint: expect.any(String),
+    });
+  });
+
+  it('is installed again, in the version that it had, when its tree is gone', async () => {
+    world.apply(PACKAGE);
+    await world.settle();
+    world.trees.clear();
+    await world.look();
+    const [job] = world.jobs;
+    expect(JSON.stringify(job)).toContain(tree.package.version);
+    expect(world.deployment.spec.replicas).toBe(1);
+    expect(await world.look()).toMatchObject({ state: 'running', reason: 'Installing' });
+  });
+});
+
+describe('a new version', () => {
+  const NEXT: McpServerSpec = {
+    source: { npm: { name: '@modelcontextprotocol/server-everything', version: '9.9.9' } },
+  };
+
+  beforeEach(async () => {
+    world.apply(PACKAGE);
+    await world.settle();
+  });
+
+  it('is installed first; the one before goes on meanwhile', async () => {
+    const before = world.deployment;
+    world.apply(NEXT);
+    expect(await world.look()).toMatchObject({ state: 'running', reason: 'Installing', ready: '1/1' });
+    expect(world.deployment).toEqual(before);
+  });
+
+  it('that cannot be installed switches nothing', async () => {
+    const before = world.deployment;
+    world.apply(NEXT);
+    await world.look();
+    world.endJob(world.jobs[0]!, { error: { phase: 'install', message: 'no', hint: 'h', stderr: [] } });
+    expect(await world.look()).toMatchObject({
+      state: 'degraded',
+      reason: 'InstallFailed',
+      readyReplicas: 1,
+    });
+    expect(world.deployment).toEqual(before);
+    world.apply({ ...NEXT, suspend: true });
+    await world.look();
+    expect(world.deployment.spec.replicas).toBe(0);
+  });
+
+  it('that fails its first handshake switches nothing, and its reason stands in the status', async () => {
+    world.apply(NEXT);
+    await world.look();
+    world.endJob(world.jobs[0]!, { tree: { ...tree, digest: 'e'.repeat(64) } });
+    await world.look();
+    const { strategy } = world.deployment.spec;
+    expect(strategy).toMatchObject({ rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+    world.putPod('mcp-demo-new', world.deployment, { phase: 'Running' });
+    world.reports.set('mcp-demo-new', {
+      sessions: 0,
+      failure: { phase: 'handshake', message: 'no answer', hint: 'read its log' },
+    });
+    world.setDeployment({ replicas: 2, readyReplicas: 1, availableReplicas: 1, updatedReplicas: 1 });
+    const status = await world.look();
+    expect(status).toMatchObject({
+      state: 'degraded',
+      message: 'no answer',
+      phase: 'handshake',
+      readyReplicas: 1,
+    });
+    expect(status.conditions.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
+  });
+
+  it('that does not come up in its time is told so', async () => {
+    const stuck = {
+      type: 'Progressing',
+      status: 'False',
+      reason: 'ProgressDeadlineExceeded',
+      message: 'timed out',
+    };
+    world.setDeployment({ replicas: 2, readyReplicas: 1, updatedReplicas: 1, conditions: [stuck] });
+    expect(await world.look()).toMatchObject({ state: 'degraded', reason: 'RolloutStuck' });
+  });
+});
+
+describe('an upgrade of Berth', () => {
+  const upgrade = (): void => {
+    const { pods } = world.settings;
+    world.settings = {
+      ...world.settings,
+      pods: { ...pods, images: { supervisor: 'berth-supervisor:2', runner: 'berth-runner:2' } },
+    };
+    world.restart();
+  };
+  const imagesOf = (): string =>
+    JSON.stringify(world.deployment.spec.template.spec.containers.map(({ image }) => image));
+
+  beforeEach(async () => {
+    world.apply(PACKAGE);
+    await world.settle();
+  });
+
+  it('does not roll a server that is in use', async () => {
+    const before = world.deployment;
+    world.reports.set('*', { sessions: 1 });
+    upgrade();
+    expect(await world.settle()).toMatchObject({ state: 'running' });
+    expect(world.deployment.spec).toEqual(before.spec);
+    expect(secretNames()).toHaveLength(1);
+  });
+
+  it('scales such a server all the same', async () => {
+    upgrade();
+    world.apply({ ...PACKAGE, replicas: 3 });
+    await world.look();
+    expect(world.deployment.spec.replicas).toBe(3);
+    expect(imagesOf()).toContain('berth-runner:1');
+  });
+
+  it.each([
+    ['is idle', (): void => void world.reports.set('*', { sessions: 0 })],
+    ['is restarted', (): void => world.apply(PACKAGE, { [RESTARTED_AT]: 'now' })],
+    ['is changed', (): void => world.apply({ ...PACKAGE, args: ['--x'] })],
+  ])('rolls one that %s, with a tree for the new image', async (_what, change) => {
+    upgrade();
+    change();
+    await world.look();
+    expect(world.jobs).toHaveLength(1);
+    expect(JSON.stringify(world.jobs[0])).toContain(tree.package.version);
+    await world.settle();
+    expect(imagesOf()).toContain('berth-runner:2');
+  });
+});
+
+describe('what stands in the way', () => {
+  const CASES: readonly (readonly [string, () => void, object])[] = [
+    [
+      'a quota',
+      () =>
+        world.setDeployment({
+          conditions: [
+            {
+              type: 'ReplicaFailure',
+              status: 'True',
+              reason: 'FailedCreate',
+              message: 'pods "x" is forbidden: exceeded quota: q',
+            },
+          ],
+        }),
+      { state: 'failed', reason: 'QuotaExceeded', phase: 'schedule' },
+    ],
+    [
+      'a policy',
+      () =>
+        world.setDeployment({
+          conditions: [
+            {
+              type: 'ReplicaFailure',
+              status: 'True',
+              reason: 'FailedCreate',
+              message: 'violates PodSecurity "restricted"',
+            },
+          ],
+        }),
+      { state: 'failed', reason: 'FailedCreate' },
+    ],
+    [
+      'no node',
+      () =>
+        world.runPods(
+          {
+            phase: 'Pending',
+            conditions: [
+              { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes' },
+            ],
+          },
+          false,
+        ),
+      { state: 'pending', reason: 'Unschedulable', phase: 'schedule' },
+    ],
+    [
+      'an image that is not there',
+      () =>
+        world.runPods(
+          {
+            phase: 'Pending',
+            containerStatuses: [
+              {
+                name: 'workload',
+                ready: false,
+                restartCount: 0,
+                state: { waiting: { reason: 'ErrImagePull', message: 'not found' } },
+              },
+            ],
+          },
+          false,
+        ),
+      { state: 'failed', reason: 'ImagePullBackOff', phase: 'pull' },
+    ],
+    [
+      'a Secret that is not there',
+      () =>
+        world.runPods(
+          {
+            phase: 'Pending',
+            containerStatuses: [
+              {
+                name: 'workload',
+                ready: false,
+                restartCount: 0,
+                state: {
+                  waiting: { reason: 'CreateContainerConfigError', message: 'secret "vendor" not found' },
+                },
+              },
+            ],
+          },
+          false,
+        ),
+      { state: 'pending', reason: 'CreateContainerConfigError', hint: expect.stringContaining('Secret') },
+    ],
+    [
+      'a crash',
+      () =>
+        world.runPods(
+          {
+            phase: 'Running',
+            containerStatuses: [
+              {
+                name: 'supervisor',
+                ready: false,
+                restartCount: 3,
+                state: { waiting: { reason: 'CrashLoopBackOff' } },
+                lastState: { terminated: { exitCode: 1, message: 'the last words' } },
+              },
+            ],
+          },
+          false,
+        ),
+      { state: 'failed', reason: 'CrashLoopBackOff', message: expect.stringContaining('the last words') },
+    ],
+    [
+      'too little memory',
+      () =>
+        world.runPods(
+          {
+            phase: 'Running',
+            containerStatuses: [
+              {
+                name: 'workload',
+                ready: false,
+                restartCount: 1,
+                state: { waiting: { reason: 'CrashLoopBackOff' } },
+                lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } },
+              },
+            ],
+          },
+          false,
+        ),
+      { state: 'failed', reason: 'OutOfMemory', hint: expect.stringContaining('memory') },
+    ],
+  ];
+
+  it.each(CASES)('is told with what to do: %s', async (_what, arrange, expected) => {
+    world.apply(IMAGE);
+    await world.look();
+    world.runPods({ phase: 'Pending' }, false);
+    arrange();
+    const status = await world.look();
+    expect(status).toMatchObject(expected);
+    expect(status.hint).toMatch(/\.|kubectl/);
+    expect(status.conditions.find(({ type }) => type === 'Degraded')).toMatchObject({
+      status: 'True',
+      reason: status.reason,
+    });
+  });
+
+  it.each([
+    ['a template that there is not', { template: 'no-such' }, 'TemplateNotFound'],
+    ['an image without a program', { source: { image: { image: 'x' } } }, 'InvalidSpec'],
+    [
+      'our own Secret',
+      {
+        ...IMAGE,
+        secrets: [{ name: 'A', secretKeyRef: { name: 'mcp-other-12345678', key: 'supervisor.json' } }],
+      },
+      'NotAllowed',
+    ],
+    ['archon without an image', { source: { archon: {} } }, 'MissingInput'],
+    [
+      'a remote server inside the cluster',
+      { source: { remote: { url: 'http://10.0.0.1/mcp' } } },
+      'NotAllowed',
+    ],
+  ] as const)('%s is refused, and what runs goes on', async (_what, spec, reason) => {
+    world.apply(IMAGE);
+    await world.settle();
+    const before = world.deployment;
+    world.apply(spec as McpServerSpec);
+    expect(await world.look()).toMatchObject({ state: 'degraded', reason, phase: 'plan' });
+    expect(world.deployment).toEqual(before);
+  });
+});
+
+it('keeps the time of the last change of a condition', async () => {
+  world.apply(IMAGE);
+  const first = await world.settle();
+  world.time += 60_000;
+  expect((await world.look()).conditions).toEqual(first.conditions);
+  world.apply({ ...IMAGE, suspend: true });
+  const later = await world.settle();
+  const ready = later.conditions.find(({ type }) => type === 'Ready');
+  expect(ready).toMatchObject({
+    status: 'False',
+    lastTransitionTime: '2026-11-25T12:01:00Z',
+    observedGeneration: 3 - 1,
+  });
+});
+
+it('has nothing to do with the Job and the pods of an earlier server of its name', async () => {
+  world.apply(IMAGE);
+  await world.settle();
+  const stranger = { 'berth.dev/server': NAME, 'berth.dev/server-uid': 'another' };
+  world.cluster.put(PODS, { metadata: { namespace: NAMESPACE, name: 'stranger', labels: stranger } });
+  world.cluster.put(JOBS, { metadata: { namespace: NAMESPACE, name: 'strange', labels: stranger } });
+  expect(await world.look()).toMatchObject({ state: 'running', ready: '2/2' });
+  expect(world.jobs).toHaveLength(1);
+});

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { parseControllerSettings } from '../../src/controller/settings.ts';
+
+const LEAST = {
+  release: 'berth',
+  releaseNamespace: 'mcp',
+  serversNamespace: 'berth-servers',
+  images: { supervisor: 's:1', runner: 'r:1' },
+};
+
+describe('the settings of the controller', () => {
+  it('need little, and have a default for the rest', () => {
+    const { allow, pods, placement, limits } = parseControllerSettings(LEAST);
+    expect(allow).toMatchObject({ npm: true, images: false });
+    expect(pods).toMatchObject({ release: 'berth', pullPolicy: 'IfNotPresent', remoteHosts: [] });
+    expect(pods).not.toHaveProperty('hostUsers');
+    expect([placement, limits]).toEqual([{}, {}]);
+  });
+
+  it('take the limits of a server as the gateway writes them, and only those that are given', () => {
+    const given = { idle: '10m', lineBytes: '1MiB', servers: 5, parallelStarts: 2 };
+    expect(parseControllerSettings({ ...LEAST, limits: given }).limits).toEqual({
+      idle: 600_000,
+      lineBytes: 1_048_576,
+    });
+  });
+
+  it.each([
+    [{ release: '' }, '/release'],
+    [{ nonsense: 1 }, '/'],
+    [{ carrier: 'network' }, '/carrier'],
+    [{ resources: { workload: { limits: { gpu: '1' } } } }, '/resources/workload/limits'],
+  ])('name what is wrong with %j', (wrong, pointer) => {
+    expect(() => parseControllerSettings({ ...LEAST, ...wrong })).toThrow(
+      expect.objectContaining({ code: 'bad-setting', message: expect.stringContaining(pointer) }),
+    );
+  });
+});
