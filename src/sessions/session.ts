@@ -13,8 +13,9 @@ import { RecentKeys } from './recent-keys.ts';
 import type { SessionFacts, SessionOptions } from './session-options.ts';
 import { closeStalled, watchLastReaders } from './stall.ts';
 import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 
-/** Calls that one session may have in flight. */
+/** Calls that one session may have in flight, those included whose answer nobody has come for. */
 const MOST_CALLS = 1_024;
 /** Number of the session's standalone stream. */
 export const STANDALONE = 0;
@@ -33,6 +34,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   /** Only where a stream that nobody reads cancels its calls. */
   readonly #abandoned: AbandonedStreams | undefined;
   readonly #kept: KeptAnswers;
+  readonly #unread = new UnreadAnswers();
   #lane: Lane | undefined;
   #nextStream = 1;
   #buffered = 0;
@@ -51,7 +53,10 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#options = options;
     this.#single = options.delivery === 'single';
     this.#standalone = new EventStream(STANDALONE, this, false);
-    this.#kept = new KeptAnswers(options.clock, (stream) => this.#streams.forget(stream));
+    this.#kept = new KeptAnswers(options.clock, (stream) => {
+      this.#unread.delete(stream);
+      this.#streams.forget(stream);
+    });
     this.#abandoned = options.cancelsUnread ? new AbandonedStreams() : undefined;
     this.#createdAt = options.clock.now();
     this.lastActivity = this.#createdAt;
@@ -189,6 +194,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   drained(stream: EventStream): void {
+    this.#unread.delete(stream);
     if (this.#options.ownIds) this.#kept.add(stream);
     else this.#streams.forget(stream);
   }
@@ -253,8 +259,13 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     const entry = this.#streams.get(stream.id);
     if (!entry || --entry.open > 0) return;
     stream.finish();
-    // Without ids of their own no client can come back for it, but a gateway whose link was cut can.
-    if (!this.#options.ownIds && stream.reader === undefined) this.#kept.add(stream);
+    if (stream.reader === undefined) this.#keepUnread(stream);
+  }
+
+  /** Without ids of their own no client can come back for it, but a gateway whose link was cut can. */
+  #keepUnread(stream: EventStream): void {
+    if (!this.#options.ownIds) this.#kept.add(stream);
+    else if (!this.#kept.has(stream)) this.#unread.add(stream);
   }
 
   #roundOf(message: ClientMessage, stream: EventStream): Round {
@@ -302,10 +313,10 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     if (request.batch && this.protocolVersion !== BATCH_REVISION) {
       return new BerthError('invalid-request', `batches exist in revision ${BATCH_REVISION} only`);
     }
-    const doubled = request.batch && this.#options.ownIds ? doubledId(request.messages) : undefined;
+    const doubled = request.batch && this.#options.ownIds && doubledId(request.messages);
     if (doubled) return idTaken(doubled);
-    if (this.#running.size >= MOST_CALLS)
-      return new BerthError('limit-reached', `${MOST_CALLS} calls are in flight in this session`);
+    if (this.#running.size + this.#unread.size >= MOST_CALLS || this.#unread.full)
+      return new BerthError('limit-reached', 'too many calls are in flight, or their answers unread');
     return this.#lane?.refusal;
   }
 
@@ -341,7 +352,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       if (!lost) return this.#cancelCallsOf(stream, 'the client closed the response');
       this.#abandoned.add(stream, this.#options.clock.now());
     }
-    if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#kept.add(stream);
+    if (stream.complete && stream.reader === undefined) this.#keepUnread(stream);
   }
 
   /** data-path.md 3.5: the only exchange in flight, else the GET stream, else (requests only) the oldest exchange, else held. */
