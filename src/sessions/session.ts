@@ -8,7 +8,7 @@ import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
-import { type Attachment, READER_WINDOW, SHARED_BACKLOG, type StreamReader } from './reader.ts';
+import { type Attachment, READER_WINDOW, refuse, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
 import type { SessionFacts, SessionOptions } from './session-options.ts';
 import { closeStalled, watchLastReaders } from './stall.ts';
@@ -27,7 +27,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #options: SessionOptions;
   readonly #single: boolean;
   readonly #standalone: EventStream;
-  readonly #streams = new StreamTable();
+  readonly #streams: StreamTable;
   readonly #running = new Set<Exchange>();
   readonly #deadlines = new Map<Exchange, number>();
   readonly #keys = new RecentKeys();
@@ -36,7 +36,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #kept: KeptAnswers;
   readonly #unread = new UnreadAnswers();
   #lane: Lane | undefined;
-  #nextStream = 1;
   #buffered = 0;
   #paused = false;
   /** Clock reading at which the standalone stream was last seen with a reader. */
@@ -53,6 +52,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#options = options;
     this.#single = options.delivery === 'single';
     this.#standalone = new EventStream(STANDALONE, this, false);
+    this.#streams = new StreamTable(options.ownIds);
     this.#kept = new KeptAnswers(options.clock, (stream) => {
       this.#unread.delete(stream);
       this.#streams.forget(stream);
@@ -84,6 +84,11 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   idleFor(now: number): number {
     if (this.#running.size > 0 || this.#standalone.reader !== undefined || this.#lane?.holds) return 0;
     return now - Math.max(this.lastActivity, this.#listenedAt);
+  }
+
+  /** Whether a call was made here under that exchange key, or is answered on that stream. */
+  knows({ key, stream }: { readonly key?: string; readonly stream?: number }): boolean {
+    return key === undefined ? this.#streams.get(stream ?? -1) !== undefined : !!this.#streams.byKey(key);
   }
 
   /** Takes requests from a client; see {@link StreamReader} for what follows. With single delivery only `accepted` or `refused` does. */
@@ -225,7 +230,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   #callStream(request: CallRequest, reader: StreamReader): Attachment | undefined {
-    const entry = this.#newStream(request.key);
+    const entry = this.#streams.open(this, request.key);
     const attachment = this.#attachTo(entry.stream, reader);
     // All calls are counted before the first is forwarded: one that is answered at once must not complete the stream.
     for (const message of request.messages) if (message.envelope.kind === 'request') entry.open++;
@@ -235,10 +240,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       else this.#pass(message);
     }
     return attachment;
-  }
-
-  #newStream(key: string): StreamEntry {
-    return this.#streams.add(new EventStream(this.#nextStream++, this, this.#options.ownIds), key);
   }
 
   #start(
@@ -337,7 +338,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   #attachTo(stream: EventStream, reader: StreamReader, after?: number): Attachment | undefined {
-    if (reader.yields && stream.reader !== undefined) return supersede(reader);
+    if (reader.yields && stream.reader !== undefined) return void reader.end('superseded');
     stream.attach(reader, after);
     return {
       credit: (bytes, seq) => stream.credit(reader, bytes, seq),
@@ -388,14 +389,6 @@ export function notOpened(): BerthError {
   return new BerthError('invalid-request', 'the first message of a session must be initialize');
 }
 
-function refuse(reader: StreamReader, error: BerthError): undefined {
-  reader.refused(error);
-}
-
 function clientGone(): BerthError {
   return new BerthError('unknown-session', 'the client is gone');
-}
-
-function supersede(reader: StreamReader): undefined {
-  reader.end('superseded');
 }
