@@ -31,6 +31,8 @@ export interface ControllerInput {
   readonly log: Log;
   /** Of this run. */
   readonly instance: string;
+  /** Of the release: it takes the lease along when it goes. */
+  readonly owner?: OwnerReference;
   readonly probe?: ReplicaProbe;
   /** Where berth-trees is reached from here, when that is not where pods reach it. */
   readonly treesUrl?: string;
@@ -55,7 +57,12 @@ export function runController(input: ControllerInput): RunningController {
   let term: Promise<Term> | undefined;
   const election: LeaderElection = createLeaderElection({
     client,
-    lease: { namespace: releaseNamespace, name: `${release}-controller` },
+    // Its metadata, when it is made here.
+    lease: {
+      namespace: releaseNamespace,
+      name: `${release}-controller`,
+      ...(input.owner && { ownerReferences: [input.owner] }),
+    },
     identity: instance,
     onLead: () => {
       log.info({ instance }, 'leads');
@@ -181,7 +188,8 @@ async function main(): Promise<void> {
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
   const health = await serveHealth(Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT));
-  const running = runController({ settings, client, templates, log, instance });
+  const owner = await ownerOf(client, settings);
+  const running = runController({ settings, client, templates, log, instance, ...owner });
   const stop = (): void => {
     void running.close().finally(() => {
       client.close();
