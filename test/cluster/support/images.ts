@@ -1,5 +1,6 @@
 /** The images under test: `BERTH_TEST_IMAGES` names the gateway's, from which the names of the others follow. */
 import type { PodSettings } from '../../../src/cluster/objects/blueprint.ts';
+import { PRIVATE_CIDRS } from '../../../src/cluster/objects/network-policy.ts';
 
 const GATEWAY = process.env.BERTH_TEST_IMAGES ?? 'berth:test';
 const [, repository = '', tag = ''] = /^(.*?)(:[\w.-]+)?$/.exec(GATEWAY) ?? [];
@@ -27,6 +28,12 @@ export function podSettings(namespace: string): PodSettings {
     scratchSize: '256Mi',
     installerEnv: [],
     registries: [],
+    dns: {
+      namespaceLabels: { 'kubernetes.io/metadata.name': 'kube-system' },
+      podLabels: { 'k8s-app': 'kube-dns' },
+    },
+    privateCidrs: PRIVATE_CIDRS,
+    remoteHosts: [],
     installSeconds: 600,
   };
 }
