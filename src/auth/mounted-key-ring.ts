@@ -7,6 +7,8 @@ import type { SealKey } from './seal.ts';
 
 /** Milliseconds between looks: a mounted Secret changes by the swap of a link, which nothing tells of reliably. */
 const LOOK_EVERY = 5_000;
+/** Milliseconds until a changed Secret has reached every gateway: ids under a new key would be unknown to those that it has not. */
+export const SETTLES_AFTER = 3 * 60_000;
 
 export interface MountedKeyRing {
   /** Keys have been read once. */
@@ -26,6 +28,7 @@ export interface MountedKeyRingOptions {
 /** Resolves after the first look; a file that is not there yet is waited for. */
 export async function watchKeyRing(options: MountedKeyRingOptions): Promise<MountedKeyRing> {
   const { path, clock, onKeys, onError } = options;
+  const rotation = new Rotation(clock, onKeys);
   let known: string | undefined;
   let isThere = false;
   const look = async (): Promise<void> => {
@@ -33,7 +36,7 @@ export async function watchKeyRing(options: MountedKeyRingOptions): Promise<Moun
       const text = await readFile(path, 'utf8');
       if (text === known) return;
       known = text;
-      onKeys(parseKeyRing(text, path));
+      rotation.take(parseKeyRing(text, path));
       isThere = true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onError(toFault(path, error));
@@ -45,8 +48,41 @@ export async function watchKeyRing(options: MountedKeyRingOptions): Promise<Moun
     get isThere() {
       return isThere;
     },
-    close: stop,
+    close: () => {
+      stop();
+      rotation.close();
+    },
   };
+}
+
+/** A new key opens at once, and seals once every gateway has it. */
+class Rotation {
+  readonly #clock: Clock;
+  readonly #onKeys: MountedKeyRingOptions['onKeys'];
+  #current: SealKey | undefined;
+  #cancel: Cancel = () => {};
+
+  constructor(clock: Clock, onKeys: MountedKeyRingOptions['onKeys']) {
+    this.#clock = clock;
+    this.#onKeys = onKeys;
+  }
+
+  take(keys: readonly SealKey[]): void {
+    this.#cancel();
+    const sealing = keys.find(({ name }) => name === this.#current?.name);
+    if (!sealing || sealing === keys[0]) return this.#use(keys);
+    this.#onKeys([sealing, ...keys.filter((key) => key !== sealing)]);
+    this.#cancel = this.#clock.after(SETTLES_AFTER, () => this.#use(keys));
+  }
+
+  close(): void {
+    this.#cancel();
+  }
+
+  #use(keys: readonly SealKey[]): void {
+    this.#current = keys[0];
+    this.#onKeys(keys);
+  }
 }
 
 function toFault(path: string, cause: unknown): BerthError {

@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { ApiClient } from '../cluster/api-client.ts';
+import { createExecCarrier } from '../cluster/exec-carrier.ts';
 import { loadClusterAccess } from '../cluster/kube-config.ts';
 import { createLeaderElection, type LeaderElection } from '../cluster/lease.ts';
 import { treesUrl } from '../cluster/objects/blueprint.ts';
@@ -18,9 +19,9 @@ import { Applier } from './applier.ts';
 import { Controller } from './controller.ts';
 import { keepDeclared } from './declared-servers.ts';
 import { keepKeyRing, keepTreesKey } from './key-ring.ts';
+import { createLinkProbe, type LinkProbe, openLinks } from './link-probe.ts';
 import { ownedBy } from './owned-by.ts';
 import { type WatchedPicture, watchPicture } from './picture.ts';
-import type { ReplicaProbe } from './replica-probe.ts';
 import { type ControllerSettings, readControllerSettings } from './settings.ts';
 import { createTreesProbe } from './trees-probe.ts';
 
@@ -33,7 +34,8 @@ export interface ControllerInput {
   readonly instance: string;
   /** Of the release: it takes the lease along when it goes. */
   readonly owner?: OwnerReference;
-  readonly probe?: ReplicaProbe;
+  /** Made anew for each term of this leader. */
+  readonly probe?: () => LinkProbe;
   /** Where berth-trees is reached from here, when that is not where pods reach it. */
   readonly treesUrl?: string;
 }
@@ -93,6 +95,7 @@ interface Term {
 async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<Term> {
   const { settings, client, log, instance, templates } = input;
   let controller: Controller | undefined;
+  const probe = input.probe?.();
   const picture = watchPicture({
     client,
     namespace: settings.namespace,
@@ -106,10 +109,14 @@ async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<
         'keys or declared servers could not be kept; it is tried again',
       ),
     );
-  const stop = systemClock.every(KEEP_EVERY, () => void (leads() && keep()));
+  const stop = systemClock.every(KEEP_EVERY, () => {
+    probe?.keepOnly(picture.pods);
+    if (leads()) void keep();
+  });
   const close = async (): Promise<void> => {
     stop();
     await controller?.close();
+    await probe?.close();
     await picture.close();
   };
   try {
@@ -121,7 +128,7 @@ async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<
       applier: new Applier(client, now),
       trees: createTreesProbe(input.treesUrl ?? treesUrl(settings.pods)),
       treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
-      ...(input.probe && { probe: input.probe }),
+      ...(probe && { probe }),
     };
     if (leads()) controller = new Controller({ picture, tools, clock: systemClock, log, instance, leads });
     return { close };
@@ -184,12 +191,15 @@ async function main(): Promise<void> {
   if (values.config === undefined) throw new BerthError('bad-setting', 'usage: --config FILE');
   const settings = await readControllerSettings(values.config);
   const log = createLog({ level: settings.logLevel, format: settings.logFormat });
-  const client = new ApiClient({ access: await loadClusterAccess() });
+  const access = await loadClusterAccess();
+  const client = new ApiClient({ access });
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
   const health = await serveHealth(Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT));
   const owner = await ownerOf(client, settings);
-  const running = runController({ settings, client, templates, log, instance, ...owner });
+  const open = openLinks(createExecCarrier({ access }), instance);
+  const probe = (): LinkProbe => createLinkProbe({ open, now: Date.now });
+  const running = runController({ settings, client, templates, log, instance, probe, ...owner });
   const stop = (): void => {
     void running.close().finally(() => {
       client.close();

@@ -1,4 +1,5 @@
 /** What a replica says about itself, over its link. */
+import { SUPERVISOR } from '../cluster/objects/places.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 
@@ -40,7 +41,7 @@ export async function askReplicas(
 ): Promise<Replica[]> {
   return await Promise.all(
     pods.map(async (pod) => {
-      const report = pod.status?.phase === 'Running' ? await probe?.report(pod, signal) : undefined;
+      const report = isAskable(pod) ? await probe?.report(pod, signal) : undefined;
       return report ? { pod, report } : { pod };
     }),
   );
@@ -48,7 +49,13 @@ export async function askReplicas(
 
 /** Of all replicas together; undefined when one that runs has not said. */
 export function sessionsOf(replicas: readonly Replica[]): number | undefined {
-  const running = replicas.filter(({ pod }) => pod.status?.phase === 'Running');
+  const running = replicas.filter(({ pod }) => isAskable(pod));
   if (running.some(({ report }) => report === undefined)) return undefined;
   return running.reduce((sum, { report }) => sum + (report?.sessions ?? 0), 0);
+}
+
+/** A supervisor that does not run has no sessions, and nobody waits for its answer. */
+function isAskable({ status }: Pod): boolean {
+  const supervisor = status?.containerStatuses?.find(({ name }) => name === SUPERVISOR);
+  return status?.phase === 'Running' && (supervisor === undefined || supervisor.state?.running !== undefined);
 }

@@ -16,7 +16,9 @@ const MOST_TOOLS = 2_048;
 /** What no replica says just now is as it was said before. */
 export function reportedStatus(replicas: readonly Replica[], before: McpServerStatus | undefined): Reported {
   const reports = replicas.flatMap(({ report }) => (report ? [report] : []));
-  const sessions = sessionsOf(replicas) ?? before?.sessions;
+  // Without anybody who asks, how many there are is not known, and none is claimed.
+  const known = reports.length > 0 || before?.sessions !== undefined;
+  const sessions = known ? (sessionsOf(replicas) ?? before?.sessions) : undefined;
   const active = Math.max(
     ...reports.map(({ lastActivity = 0 }) => lastActivity),
     Date.parse(before?.lastActivity ?? '') || 0,

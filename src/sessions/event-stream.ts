@@ -11,7 +11,7 @@ import {
 
 /**
  * What waits for a reader, per stream and kind. No server has as many requests open; one that takes them back to ask anew
- * must find a bound, too. Answers are bounded by the calls that a session may have in flight.
+ * must find a bound, too. Answers are bounded by the session, which takes no further calls beyond them.
  */
 const KEPT = {
   notification: { events: 256, bytes: 1024 * 1024 },

@@ -29,6 +29,10 @@ export class KeptAnswers {
     return this.#kept.size;
   }
 
+  has(stream: EventStream): boolean {
+    return this.#kept.has(stream);
+  }
+
   /** The time of `stream` runs from now: all of it was acknowledged, or only a gateway can come back for it. */
   add(stream: EventStream): void {
     if (this.#kept.has(stream)) return;

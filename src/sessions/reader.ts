@@ -64,3 +64,8 @@ export const READER_WINDOW = 256 * 1024;
 export const SHARED_BACKLOG = 1024 * 1024;
 /** Milliseconds that a reader with an empty window may make no progress. */
 export const STALL_LIMIT = 10_000;
+
+/** Tells a reader that its request was not taken. */
+export function refuse(reader: StreamReader, error: BerthError): undefined {
+  reader.refused(error);
+}

@@ -8,13 +8,14 @@ import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
-import { type Attachment, READER_WINDOW, SHARED_BACKLOG, type StreamReader } from './reader.ts';
+import { type Attachment, READER_WINDOW, refuse, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
 import type { SessionFacts, SessionOptions } from './session-options.ts';
 import { closeStalled, watchLastReaders } from './stall.ts';
 import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 
-/** Calls that one session may have in flight. */
+/** Calls that one session may have in flight, those included whose answer nobody has come for. */
 const MOST_CALLS = 1_024;
 /** Number of the session's standalone stream. */
 export const STANDALONE = 0;
@@ -26,15 +27,15 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #options: SessionOptions;
   readonly #single: boolean;
   readonly #standalone: EventStream;
-  readonly #streams = new StreamTable();
+  readonly #streams: StreamTable;
   readonly #running = new Set<Exchange>();
   readonly #deadlines = new Map<Exchange, number>();
   readonly #keys = new RecentKeys();
   /** Only where a stream that nobody reads cancels its calls. */
   readonly #abandoned: AbandonedStreams | undefined;
   readonly #kept: KeptAnswers;
+  readonly #unread = new UnreadAnswers();
   #lane: Lane | undefined;
-  #nextStream = 1;
   #buffered = 0;
   #paused = false;
   /** Clock reading at which the standalone stream was last seen with a reader. */
@@ -51,7 +52,11 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.#options = options;
     this.#single = options.delivery === 'single';
     this.#standalone = new EventStream(STANDALONE, this, false);
-    this.#kept = new KeptAnswers(options.clock, (stream) => this.#streams.forget(stream));
+    this.#streams = new StreamTable(options.ownIds);
+    this.#kept = new KeptAnswers(options.clock, (stream) => {
+      this.#unread.delete(stream);
+      this.#streams.forget(stream);
+    });
     this.#abandoned = options.cancelsUnread ? new AbandonedStreams() : undefined;
     this.#createdAt = options.clock.now();
     this.lastActivity = this.#createdAt;
@@ -79,6 +84,11 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   idleFor(now: number): number {
     if (this.#running.size > 0 || this.#standalone.reader !== undefined || this.#lane?.holds) return 0;
     return now - Math.max(this.lastActivity, this.#listenedAt);
+  }
+
+  /** Whether a call was made here under that exchange key, or is answered on that stream. */
+  knows({ key, stream }: { readonly key?: string; readonly stream?: number }): boolean {
+    return key === undefined ? this.#streams.get(stream ?? -1) !== undefined : !!this.#streams.byKey(key);
   }
 
   /** Takes requests from a client; see {@link StreamReader} for what follows. With single delivery only `accepted` or `refused` does. */
@@ -189,6 +199,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   drained(stream: EventStream): void {
+    this.#unread.delete(stream);
     if (this.#options.ownIds) this.#kept.add(stream);
     else this.#streams.forget(stream);
   }
@@ -219,7 +230,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   #callStream(request: CallRequest, reader: StreamReader): Attachment | undefined {
-    const entry = this.#newStream(request.key);
+    const entry = this.#streams.open(this, request.key);
     const attachment = this.#attachTo(entry.stream, reader);
     // All calls are counted before the first is forwarded: one that is answered at once must not complete the stream.
     for (const message of request.messages) if (message.envelope.kind === 'request') entry.open++;
@@ -229,10 +240,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       else this.#pass(message);
     }
     return attachment;
-  }
-
-  #newStream(key: string): StreamEntry {
-    return this.#streams.add(new EventStream(this.#nextStream++, this, this.#options.ownIds), key);
   }
 
   #start(
@@ -253,8 +260,13 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     const entry = this.#streams.get(stream.id);
     if (!entry || --entry.open > 0) return;
     stream.finish();
-    // Without ids of their own no client can come back for it, but a gateway whose link was cut can.
-    if (!this.#options.ownIds && stream.reader === undefined) this.#kept.add(stream);
+    if (stream.reader === undefined) this.#keepUnread(stream);
+  }
+
+  /** Without ids of their own no client can come back for it, but a gateway whose link was cut can. */
+  #keepUnread(stream: EventStream): void {
+    if (!this.#options.ownIds) this.#kept.add(stream);
+    else if (!this.#kept.has(stream)) this.#unread.add(stream);
   }
 
   #roundOf(message: ClientMessage, stream: EventStream): Round {
@@ -302,10 +314,10 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     if (request.batch && this.protocolVersion !== BATCH_REVISION) {
       return new BerthError('invalid-request', `batches exist in revision ${BATCH_REVISION} only`);
     }
-    const doubled = request.batch && this.#options.ownIds ? doubledId(request.messages) : undefined;
+    const doubled = request.batch && this.#options.ownIds && doubledId(request.messages);
     if (doubled) return idTaken(doubled);
-    if (this.#running.size >= MOST_CALLS)
-      return new BerthError('limit-reached', `${MOST_CALLS} calls are in flight in this session`);
+    if (this.#running.size + this.#unread.size >= MOST_CALLS || this.#unread.full)
+      return new BerthError('limit-reached', 'too many calls are in flight, or their answers unread');
     return this.#lane?.refusal;
   }
 
@@ -326,7 +338,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   #attachTo(stream: EventStream, reader: StreamReader, after?: number): Attachment | undefined {
-    if (reader.yields && stream.reader !== undefined) return supersede(reader);
+    if (reader.yields && stream.reader !== undefined) return void reader.end('superseded');
     stream.attach(reader, after);
     return {
       credit: (bytes, seq) => stream.credit(reader, bytes, seq),
@@ -341,7 +353,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       if (!lost) return this.#cancelCallsOf(stream, 'the client closed the response');
       this.#abandoned.add(stream, this.#options.clock.now());
     }
-    if (!this.#options.ownIds && stream.complete && stream.reader === undefined) this.#kept.add(stream);
+    if (stream.complete && stream.reader === undefined) this.#keepUnread(stream);
   }
 
   /** data-path.md 3.5: the only exchange in flight, else the GET stream, else (requests only) the oldest exchange, else held. */
@@ -377,14 +389,6 @@ export function notOpened(): BerthError {
   return new BerthError('invalid-request', 'the first message of a session must be initialize');
 }
 
-function refuse(reader: StreamReader, error: BerthError): undefined {
-  reader.refused(error);
-}
-
 function clientGone(): BerthError {
   return new BerthError('unknown-session', 'the client is gone');
-}
-
-function supersede(reader: StreamReader): undefined {
-  reader.end('superseded');
 }

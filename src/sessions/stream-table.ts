@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { BerthError } from '../errors.ts';
 import { idKey } from '../jsonrpc/id.ts';
-import type { EventStream } from './event-stream.ts';
+import { EventStream, type StreamOwner } from './event-stream.ts';
 import type { Exchange, Round } from './exchange.ts';
 import { type ClientMessage, rawId } from './message.ts';
 
@@ -22,10 +22,21 @@ export interface KnownId {
   readonly round: Round;
 }
 
+/** Streams of clients without a session: no two have one number, as a gateway may come back for one after its server was replaced. */
+let lastShared = 0;
+
 export class StreamTable {
+  readonly #ownIds: boolean;
   readonly #streams = new Map<number, StreamEntry>();
   readonly #byKey = new Map<string, StreamEntry>();
   readonly #byId = new Map<string, KnownId>();
+
+  #next = 1;
+
+  /** `ownIds`: the ids are those of one client, which can come back for its streams. */
+  constructor(ownIds: boolean) {
+    this.#ownIds = ownIds;
+  }
 
   get entries(): Iterable<StreamEntry> {
     return this.#streams.values();
@@ -44,7 +55,9 @@ export class StreamTable {
     return this.#byId.get(key);
   }
 
-  add(stream: EventStream, key: string): StreamEntry {
+  open(owner: StreamOwner, key: string): StreamEntry {
+    const id = this.#ownIds ? this.#next++ : ++lastShared;
+    const stream = new EventStream(id, owner, this.#ownIds);
     const entry: StreamEntry = { stream, key, ids: [], open: 0 };
     this.#streams.set(stream.id, entry);
     this.#byKey.set(key, entry);

@@ -158,6 +158,13 @@ export class HostedServer {
     return session;
   }
 
+  /** The conversation of clients without a session, if there is one. */
+  sessionless(kind: 'affinity' | 'modern', key: string, principal: string): Session | undefined {
+    const open =
+      kind === 'modern' ? this.#moderns.get(principal) : this.#affinities.get(`${principal}\n${key}`);
+    return open?.session;
+  }
+
   /** Whether a call of that principal waits here under that name. */
   hasParked(principal: string, call: string): boolean {
     return this.#moderns.get(principal)?.lane?.hasParked(call) === true;

@@ -89,7 +89,7 @@ export class Supervisor {
 
   /** A gateway's handle on one conversation. */
   conversation(target: ConversationTarget): Conversation {
-    return new LocalConversation(target, (open, parked) => this.#find(target, open, parked));
+    return new LocalConversation(target, (open, sought) => this.#find(target, open, sought));
   }
 
   /** Ends everything. Idempotent. */
@@ -98,12 +98,14 @@ export class Supervisor {
     await Promise.all([...this.#servers.keys()].map((id) => this.undefine(id, options)));
   }
 
-  #find(target: ConversationTarget, open: OpenOptions | undefined, parked: string | undefined): Session {
+  #find(target: ConversationTarget, open: OpenOptions | undefined, sought: Sought): Session {
     const server = this.#servers.get(target.server);
     if (!server) throw new BerthError('unknown-session', 'unknown session');
+    const before = target.kind === 'session' ? undefined : this.#retiredCalls(target, target.kind, sought);
+    if (before) return before;
     if (target.kind === 'affinity') return server.affinity(target.key, target.principal);
     if (target.kind === 'modern')
-      return this.#serverOfParked(server, target, parked).modern(target.principal);
+      return this.#serverOfParked(server, target, sought.parked).modern(target.principal);
     const session = server.session(target.key, target.principal) ?? this.#retiredSession(target);
     if (session) return session;
     if (!open) throw new BerthError('unknown-session', 'unknown session');
@@ -120,6 +122,20 @@ export class Supervisor {
     for (const retired of this.#retired)
       if (retired.definition.id === id && retired.hasParked(principal, parked)) return retired;
     return server;
+  }
+
+  /** A call goes on where it was made, though its server was replaced meanwhile: it is not made again. */
+  #retiredCalls(
+    { server, key, principal }: ConversationTarget,
+    kind: 'affinity' | 'modern',
+    sought: Sought,
+  ): Session | undefined {
+    for (const retired of this.#retired) {
+      const session =
+        retired.definition.id === server ? retired.sessionless(kind, key, principal) : undefined;
+      if (session?.knows(sought)) return session;
+    }
+    return undefined;
   }
 
   #retiredSession(target: ConversationTarget): Session | undefined {
@@ -143,24 +159,33 @@ export class Supervisor {
   }
 }
 
+/** What a gateway comes back for. */
+interface Sought {
+  /** A parked call. */
+  readonly parked?: string | undefined;
+  /** Exchange key of a call that may have been made before. */
+  readonly key?: string;
+  readonly stream?: number;
+}
+
 class LocalConversation implements Conversation {
   readonly #target: ConversationTarget;
-  readonly #find: (open: OpenOptions | undefined, parked?: string) => Session;
+  readonly #find: (open: OpenOptions | undefined, sought: Sought) => Session;
 
-  constructor(target: ConversationTarget, find: (open: OpenOptions | undefined, parked?: string) => Session) {
+  constructor(target: ConversationTarget, find: (open: OpenOptions | undefined, sought: Sought) => Session) {
     this.#target = target;
     this.#find = find;
   }
 
   call(request: CallRequest, reader: StreamReader, open?: OpenOptions): Attachment | undefined {
     const parked = request.modern?.resume?.call;
-    return this.#with(reader, { open, parked }, (session) => session.call(request, reader));
+    return this.#with(reader, { open, parked, key: request.key }, (session) => session.call(request, reader));
   }
 
   note(key: string, message: ClientMessage, done: (error?: BerthError) => void): void {
     let session: Session;
     try {
-      session = this.#find(undefined);
+      session = this.#find(undefined, {});
     } catch (error) {
       return done(toBerthError(error));
     }
@@ -176,12 +201,14 @@ class LocalConversation implements Conversation {
     reader: StreamReader,
     open?: OpenOptions,
   ): Attachment | undefined {
-    return this.#with(reader, { open }, (session) => session.attach(request.stream, request.after, reader));
+    return this.#with(reader, { open, stream: request.stream }, (session) =>
+      session.attach(request.stream, request.after, reader),
+    );
   }
 
   end(done: (error?: BerthError) => void): void {
     try {
-      void this.#find(undefined).end(new BerthError('unknown-session', 'the session was ended'));
+      void this.#find(undefined, {}).end(new BerthError('unknown-session', 'the session was ended'));
       done();
     } catch (error) {
       done(toBerthError(error));
@@ -190,12 +217,12 @@ class LocalConversation implements Conversation {
 
   #with(
     reader: StreamReader,
-    how: { readonly open: OpenOptions | undefined; readonly parked?: string | undefined },
+    how: Sought & { readonly open: OpenOptions | undefined },
     use: (session: Session) => Attachment | undefined,
   ): Attachment | undefined {
     let session: Session;
     try {
-      session = this.#find(how.open, how.parked);
+      session = this.#find(how.open, how);
     } catch (error) {
       reader.refused(toBerthError(error));
       return undefined;

@@ -5,7 +5,7 @@ import { BerthError } from '../errors.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { EventSource } from './event-source.ts';
 import { sendPlain } from './plain-answer.ts';
-import { sendRpcError } from './rpc-error.ts';
+import { rpcErrorText, sendRpcError, unanswered } from './rpc-error.ts';
 
 /** Milliseconds after which a response becomes an event stream. */
 export const PLAIN_WITHIN = 1_000;
@@ -13,8 +13,8 @@ export const PLAIN_WITHIN = 1_000;
 export interface PostReaderOptions {
   readonly response: ServerResponse;
   readonly clock: Clock;
-  /** Raw id for errors. */
-  readonly id: string;
+  /** Raw ids of the requests. */
+  readonly ids: readonly string[];
   /** A single request: its answer may be plain JSON. */
   readonly plain: boolean;
   /** Event streams open with an event that has only an id. */
@@ -31,10 +31,12 @@ export class PostReader implements StreamReader {
   #late = false;
   #source: EventSource | undefined;
   #over = false;
+  readonly #unanswered: Set<string>;
   attachment: Attachment | undefined;
 
   constructor(options: PostReaderOptions) {
     this.#options = options;
+    this.#unanswered = new Set(options.ids);
     this.#cancelTimer = options.clock.after(PLAIN_WITHIN, () => this.#tooLate());
     options.response.on('close', () => this.#left());
   }
@@ -46,7 +48,7 @@ export class PostReader implements StreamReader {
 
   refused(error: BerthError): void {
     this.#finish();
-    sendRpcError(this.#options.response, error, this.#options.id);
+    sendRpcError(this.#options.response, error, this.#id);
   }
 
   event(event: StreamEvent): void {
@@ -54,6 +56,7 @@ export class PostReader implements StreamReader {
     if (this.#source === undefined && this.#options.plain && event.kind === 'answer')
       return this.#answerPlain(event);
     this.#open();
+    if (event.kind === 'answer') this.#unanswered.delete(this.#options.plain ? this.#id : idOf(event));
     this.#source?.send(event, this.#stream ?? 0, this.#credit);
   }
 
@@ -64,8 +67,20 @@ export class PostReader implements StreamReader {
       this.#options.response.destroy();
     } else if (this.#source) {
       this.#finish();
+      if (reason === 'ended') this.#sayUnanswered(this.#source);
       this.#source.end();
     } else this.#endSilent(reason);
+  }
+
+  /** Nobody can resume what a session that is gone still owed. */
+  #sayUnanswered(source: EventSource): void {
+    for (const id of this.#unanswered) source.say('message', rpcErrorText(unanswered('ended'), id));
+  }
+
+  /** Under which the whole body is answered. */
+  get #id(): string {
+    const { ids, plain } = this.#options;
+    return (plain && ids[0]) || 'null';
   }
 
   /** The way back, usable before {@link attachment} is set. */
@@ -129,5 +144,14 @@ export class PostReader implements StreamReader {
 }
 
 function isResult(event: StreamEvent): boolean {
-  return 'result' in (JSON.parse(Buffer.concat(event.parts as Buffer[]).toString('utf8')) as object);
+  return 'result' in parsed(event);
+}
+
+/** As the client has written it, but for its white space. */
+function idOf(event: StreamEvent): string {
+  return JSON.stringify((parsed(event) as { id?: unknown }).id);
+}
+
+function parsed(event: StreamEvent): object {
+  return JSON.parse(Buffer.concat(event.parts as Buffer[]).toString('utf8')) as object;
 }

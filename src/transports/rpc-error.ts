@@ -59,3 +59,11 @@ export function faultError(fault: MessageFault): BerthError {
       return new BerthError('invalid-request', `invalid request: ${fault.text}`);
   }
 }
+
+/** What a client is told whose call broke. */
+export function unanswered(reason: 'lost' | 'ended'): BerthError {
+  return new BerthError(
+    'busy',
+    reason === 'lost' ? 'the server cannot be reached just now' : 'the server ended before it answered',
+  );
+}

@@ -63,7 +63,7 @@ function take(plane: DataPlane, http: HttpRequest, body: ClientBody): void {
   const reader = new PostReader({
     response: http.response,
     clock: plane.clock,
-    id: answerId(body),
+    ids: body.messages.filter(({ envelope }) => envelope.kind === 'request').map(idOf),
     plain: !body.batch,
     primed: versionOf(http.request) === PRIMED_FROM,
     ...(sealed === undefined ? {} : { sessionId: sealed }),

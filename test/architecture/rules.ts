@@ -41,6 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'servers',
     'templates',
     'packages',
+    'link',
     'log',
     'settings/schema.ts',
     'trees/token.ts',

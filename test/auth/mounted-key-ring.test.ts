@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSealKey } from '../../src/auth/key-ring.ts';
-import { type MountedKeyRing, watchKeyRing } from '../../src/auth/mounted-key-ring.ts';
+import { type MountedKeyRing, SETTLES_AFTER, watchKeyRing } from '../../src/auth/mounted-key-ring.ts';
 import { createSealer, type SealKey } from '../../src/auth/seal.ts';
 import { ManualClock } from '../../src/clock.ts';
 import type { BerthError } from '../../src/errors.ts';
@@ -69,12 +69,16 @@ describe('a mounted key ring', () => {
     mount(text(second, first));
     clock.advance(5_000);
     await eventually('both keys', () => seen.length === 2);
-    sealer.setKeys(seen[1] ?? []);
+    // The new key opens what others seal, and seals when all have it.
+    expect(seen[1]?.map(({ name }) => name)).toEqual([first.name, second.name]);
+    clock.advance(SETTLES_AFTER);
+    expect(seen[2]?.map(({ name }) => name)).toEqual([second.name, first.name]);
+    sealer.setKeys(seen[2] ?? []);
     expect(sealer.open(old, SERVER)?.nonce).toBe('n');
     mount(text(second));
     clock.advance(5_000);
-    await eventually('the newer one alone', () => seen.length === 3);
-    sealer.setKeys(seen[2] ?? []);
+    await eventually('the newer one alone', () => seen.length === 4);
+    sealer.setKeys(seen[3] ?? []);
     expect(sealer.open(old, SERVER)).toBeUndefined();
   });
 

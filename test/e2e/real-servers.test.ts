@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
 import { packageOf, type RealServer, realServers } from '../support/real-servers.ts';
-import { connectSdk, eraOf, SDK_CLIENTS } from '../support/sdk-clients.ts';
+import { connectSdk, eraOf, SAMPLED, SDK_CLIENTS } from '../support/sdk-clients.ts';
 import { testPackages } from '../support/trees.ts';
 
 const SLUGS = ['everything', 'filesystem', 'memory', 'sequential-thinking', 'time', 'git', 'fetch'];
@@ -81,6 +81,18 @@ it.each(SDK_CLIENTS)(
     expect(steps).toEqual([1, 2, 3]);
     await eventually('no call is in flight', () => callsInFlight('everything') === 0);
     expect(await client.callTool('echo', { message: 'still here' })).toContain('still here');
+    await client.close();
+  },
+);
+
+it.each(SDK_CLIENTS)(
+  'the SDK client %s is asked for input, for a word of its model and for its roots',
+  async (flavour) => {
+    const roots = [{ uri: 'file:///berth', name: 'berth' }];
+    const client = await connectSdk(flavour, gateway.url('everything'), { roots });
+    expect(await client.callTool('trigger-elicitation-request', {})).toContain('User provided');
+    expect(await client.callTool('trigger-sampling-request', { prompt: 'Say it' })).toContain(SAMPLED.text);
+    expect(await client.callTool('get-roots-list', {})).toContain('file:///berth');
     await client.close();
   },
 );

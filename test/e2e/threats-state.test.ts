@@ -5,7 +5,7 @@ import { fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import type { Message } from '../support/inbox.ts';
 import { eventually } from '../support/local-process.ts';
-import { ModernHttpClient } from '../support/modern-client.ts';
+import { type ModernClient, ModernHttpClient, ModernWsClient } from '../support/modern-client.ts';
 import { SPEAKS } from '../support/requirements.ts';
 
 const KEYS = { alice: `berth_${'a'.repeat(43)}`, bob: `berth_${'b'.repeat(43)}` };
@@ -60,7 +60,7 @@ interface Parked {
   readonly key: string;
 }
 
-async function park(client: ModernHttpClient, tool = ASKING): Promise<Parked> {
+async function park(client: ModernClient, tool = ASKING): Promise<Parked> {
   const { result } = await client.tool(tool, {}, PROGRESS);
   expect(result).toMatchObject({ resultType: 'input_required' });
   const [key = ''] = Object.keys(result?.inputRequests ?? {});
@@ -159,6 +159,17 @@ describe('the state of a call that Berth keeps waiting', () => {
     const { error } = await retry(client, state);
     expect(error).toMatchObject({ code: -32602, message: expect.stringContaining('too long') });
     expect(await counted()).toEqual(NOTHING);
+  });
+
+  it('outlives the connection that it came on, and is good on any other', async () => {
+    const client = connect('legacy');
+    const counted = await counting(client);
+    const options = { capabilities, key: KEYS.alice };
+    const connection = await ModernWsClient.connect(`${gateway.url('legacy')}/ws`, options);
+    const state = await park(connection);
+    await connection.close();
+    expect((await retry(client, state)).result).toMatchObject(DONE);
+    expect(await counted()).toMatchObject({ begun: 1, finished: 1 });
   });
 
   it('used twice at once with the same answers brings the one result to both', async () => {

@@ -1,6 +1,6 @@
 /** Servers that ask and tell without end: what is kept of it is bounded. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { Harness, type Line, request, settle, TestReader } from './harness.ts';
+import { Harness, type Line, request, settle, type TestClient, TestReader } from './harness.ts';
 
 let harness: Harness;
 afterEach(() => harness.close());
@@ -86,5 +86,43 @@ describe('a client on a shared process that does not read its answer', () => {
     }
     await settle();
     expect(reader.ends).toEqual(['slow']);
+  });
+});
+
+describe('answers that nobody comes for', () => {
+  /** Calls whose client has left before the answer. */
+  async function leave(client: TestClient, first: number, count: number, text: string): Promise<number> {
+    let taken = 0;
+    for (let n = 0; n < count; n++) {
+      const reader = client.call(request(`${first + n}`));
+      reader.attachment?.detach();
+      if (reader.error === undefined) taken++;
+    }
+    await settle();
+    const calls = harness.server.of('tools/call');
+    for (const { id } of calls.slice(calls.length - taken)) harness.server.answer(id, { text });
+    await settle();
+    return taken;
+  }
+
+  it('fill a session up to as many as it may have calls', async () => {
+    harness = new Harness();
+    const client = await harness.session();
+    expect([await leave(client, 0, 600, ''), await leave(client, 600, 600, '')]).toEqual([600, 424]);
+    expect(client.call(request('9999')).error?.code).toBe('limit-reached');
+    // Whoever reads one may make a call again.
+    const again = client.call(request('7'));
+    await settle();
+    expect(again.lines).toHaveLength(1);
+    expect(client.call(request('9999')).error).toBeUndefined();
+  });
+
+  it('fill a session up to 64 MiB', async () => {
+    harness = new Harness();
+    const client = await harness.session();
+    const text = 'x'.repeat(8 * 1024 * 1024);
+    const taken = [];
+    for (let n = 0; n < 10; n++) taken.push(await leave(client, n, 1, text));
+    expect(taken).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 0, 0]);
   });
 });

@@ -8,6 +8,7 @@ import { createSealer } from '../../src/auth/seal.ts';
 import type { Clock } from '../../src/clock.ts';
 import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
+import type { Link } from '../../src/link/link.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
 import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
@@ -58,32 +59,21 @@ export const TEST_LIMITS = {
   connections: 10_000,
 };
 
-/** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports, `hostClock` that of its supervisor. */
-export async function startGateway(options: {
-  readonly servers: readonly TestServer[];
+/** The data plane alone, over links to wherever the supervisors are: a server by name, and the links to its replicas. */
+export async function startFront(options: {
+  readonly servers: readonly { readonly definition: ServerDefinition; readonly links: readonly Link[] }[];
+  readonly dataDir: string;
   readonly keys?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
-  readonly hostClock?: Clock;
-}): Promise<TestGateway> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
-  const host = createLocalHost({
-    owner: {
-      folder: randomBytes(8).toString('hex'),
-      pid: process.pid,
-      started: createProcessTable().started(process.pid) ?? '0',
-    },
-    remote: createRemotePolicy(['localhost', '127.0.0.1']),
-    ...(options.hostClock && { clock: options.hostClock }),
-  });
-  const link = createInProcessLink(host.supervisor);
+}): Promise<{ readonly port: number; readonly front: ReturnType<typeof createGateway> }> {
+  const { dataDir, servers } = options;
   const router = createReplicaRouter();
-  const definitions = new Map<string, ServerDefinition>();
-  for (const server of options.servers)
-    definitions.set(server.name, await found(host, toDefinition(server, dataDir)));
-  for (const definition of definitions.values()) {
-    host.define(definition);
-    router.set(definition.id, [{ name: 'local', link }]);
-  }
+  const definitions = new Map(servers.map(({ definition }) => [definition.name, definition]));
+  for (const { definition, links } of servers)
+    router.set(
+      definition.id,
+      links.map((link, index) => ({ name: `replica-${index}`, link })),
+    );
   const configured = Object.entries(options.keys ?? {}).map(([name, key]) => ({
     name,
     hash: createHash('sha256').update(key).digest('hex'),
@@ -103,11 +93,42 @@ export async function startGateway(options: {
     control: (_request, response) => response.writeHead(404).end(),
   });
   const { port } = await front.listen(0, '127.0.0.1');
+  return { port, front };
+}
+
+/** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports, `hostClock` that of its supervisor. */
+export async function startGateway(options: {
+  readonly servers: readonly TestServer[];
+  readonly keys?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  readonly hostClock?: Clock;
+}): Promise<TestGateway> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
+  const host = createLocalHost({
+    owner: {
+      folder: randomBytes(8).toString('hex'),
+      pid: process.pid,
+      started: createProcessTable().started(process.pid) ?? '0',
+    },
+    remote: createRemotePolicy(['localhost', '127.0.0.1']),
+    ...(options.hostClock && { clock: options.hostClock }),
+  });
+  const link = createInProcessLink(host.supervisor);
+  const definitions: ServerDefinition[] = [];
+  for (const server of options.servers) definitions.push(await found(host, toDefinition(server, dataDir)));
+  for (const definition of definitions) host.define(definition);
+  const { keys, clock } = options;
+  const { port, front } = await startFront({
+    servers: definitions.map((definition) => ({ definition, links: [link] })),
+    dataDir,
+    ...(keys && { keys }),
+    ...(clock && { clock }),
+  });
   return {
     url: (name) => `http://127.0.0.1:${port}/servers/${name}`,
     port,
     host,
-    ids: new Map([...definitions].map(([name, { id }]) => [name, id])),
+    ids: new Map(definitions.map(({ name, id }) => [name, id])),
     close: async () => {
       await front.close();
       await host.close({ force: true });

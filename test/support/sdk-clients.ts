@@ -10,7 +10,11 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js';
 import { SdkWebSocket } from './sdk-websocket.ts';
 
 export const SDK_CLIENTS = [
@@ -48,6 +52,15 @@ const INFO = { name: 'berth-test', version: '1.0.0' };
 const CAPABILITIES = { elicitation: {}, sampling: {} };
 /** What these clients answer when they are asked for input. */
 export const ELICITED = { username: 'ada', email: 'ada@example.com' };
+export const SAMPLED = { type: 'text' as const, text: 'a word of the model' };
+
+const ACCEPTED = { action: 'accept' as const, content: ELICITED };
+const COMPLETION = { role: 'assistant' as const, content: SAMPLED, model: 'none' };
+
+export interface SdkOptions {
+  /** Declared, and told to servers that ask; without them the client does not know roots. */
+  readonly roots?: readonly { readonly uri: string; readonly name: string }[];
+}
 
 const NEGOTIATION: Readonly<Record<string, VersionNegotiationOptions>> = {
   auto: { mode: 'auto' },
@@ -82,9 +95,11 @@ function transportV1(flavour: SdkFlavour, base: string): Transport {
   return new StreamableHTTPClientTransport(new URL(`${base}/mcp`)) as Transport;
 }
 
-async function connectV1(flavour: SdkFlavour, base: string): Promise<SdkClient> {
-  const client = new Client(INFO, { capabilities: CAPABILITIES });
-  client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept' as const, content: ELICITED }));
+async function connectV1(flavour: SdkFlavour, base: string, { roots }: SdkOptions): Promise<SdkClient> {
+  const client = new Client(INFO, { capabilities: { ...CAPABILITIES, ...(roots && { roots: {} }) } });
+  client.setRequestHandler(ElicitRequestSchema, () => ({ ...ACCEPTED }));
+  client.setRequestHandler(CreateMessageRequestSchema, () => ({ ...COMPLETION }));
+  if (roots) client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [...roots] }));
   const transport = transportV1(flavour, base);
   await client.connect(transport);
   return {
@@ -100,14 +115,16 @@ async function connectV1(flavour: SdkFlavour, base: string): Promise<SdkClient> 
   };
 }
 
-async function connectV2(flavour: SdkFlavour, base: string): Promise<SdkClient> {
+async function connectV2(flavour: SdkFlavour, base: string, { roots }: SdkOptions): Promise<SdkClient> {
   const [, mode = '', carrier] = flavour.split(' ');
   const versionNegotiation = NEGOTIATION[mode];
   const client = new ClientV2(INFO, {
-    capabilities: CAPABILITIES,
+    capabilities: { ...CAPABILITIES, ...(roots && { roots: {} }) },
     ...(versionNegotiation && { versionNegotiation }),
   });
-  client.setRequestHandler('elicitation/create', () => ({ action: 'accept' as const, content: ELICITED }));
+  client.setRequestHandler('elicitation/create', () => ({ ...ACCEPTED }));
+  client.setRequestHandler('sampling/createMessage', () => ({ ...COMPLETION }));
+  if (roots) client.setRequestHandler('roots/list', () => ({ roots: [...roots] }));
   const http = new StreamableV2(new URL(`${base}/mcp`));
   const transport: TransportV2 = carrier === 'websocket' ? new SdkWebSocket(`${base}/ws`) : http;
   await client.connect(transport);
@@ -125,6 +142,6 @@ async function connectV2(flavour: SdkFlavour, base: string): Promise<SdkClient> 
 }
 
 /** Connects the client of a flavour to a server's base address (`…/servers/name`). */
-export function connectSdk(flavour: SdkFlavour, base: string): Promise<SdkClient> {
-  return flavour.startsWith('v1') ? connectV1(flavour, base) : connectV2(flavour, base);
+export function connectSdk(flavour: SdkFlavour, base: string, options: SdkOptions = {}): Promise<SdkClient> {
+  return flavour.startsWith('v1') ? connectV1(flavour, base, options) : connectV2(flavour, base, options);
 }

@@ -1,6 +1,6 @@
 /** A gateway's picture of the cluster: MCPServers, their pods, and Deployments, each watched; and the ways to the pods. */
 import { type Clock, systemClock } from '../../clock.ts';
-import type { BerthError } from '../../errors.ts';
+import { BerthError } from '../../errors.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { McpServer } from '../mcp-server.ts';
 import { createReflector, type Reflector, type ReflectorOptions } from '../reflector.ts';
@@ -80,30 +80,36 @@ export class ClusterView {
   }
 
   server(name: string): McpServer | undefined {
-    return this.#servers.get({ namespace: this.#namespace, name });
+    return this.#seen(this.#servers).get({ namespace: this.#namespace, name });
   }
 
   get servers(): McpServer[] {
-    return this.#servers.items;
+    return this.#seen(this.#servers).items;
   }
 
   deployment(name: string): DeploymentObject | undefined {
-    return this.#deployments.get({ namespace: this.#namespace, name });
+    return this.#seen(this.#deployments).get({ namespace: this.#namespace, name });
   }
 
   get deployments(): DeploymentObject[] {
-    return this.#deployments.items;
+    return this.#seen(this.#deployments).items;
   }
 
   /** Pods of an MCPServer, by its uid. */
   podsOf(uid: string): Pod[] {
-    return this.#pods.items.filter(({ metadata }) => metadata.labels?.[SERVER_UID_LABEL] === uid);
+    return this.#seen(this.#pods).items.filter(({ metadata }) => metadata.labels?.[SERVER_UID_LABEL] === uid);
   }
 
   /** Ends watches and links; sessions live on in their pods. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([this.#servers, this.#deployments, this.#pods].map((one) => one.close()));
     await this.#links.close();
+  }
+
+  /** Nothing is missing only because it has not been listed yet. */
+  #seen<T>(reflector: Reflector<T>): Reflector<T> {
+    if (this.#isSynced) return reflector;
+    throw new BerthError('busy', 'the gateway has not seen the cluster yet');
   }
 
   #podThere(pod: Pod): void {

@@ -6,7 +6,7 @@ import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../ses
 import { EventSource } from '../event-source.ts';
 import { sendPlain } from '../plain-answer.ts';
 import { PLAIN_WITHIN } from '../post-reader.ts';
-import { rpcErrorText, sendRpcError } from '../rpc-error.ts';
+import { rpcErrorText, sendRpcError, unanswered } from '../rpc-error.ts';
 import { answerStatus } from './answer-status.ts';
 import type { ModernRoute } from './route.ts';
 
@@ -111,12 +111,4 @@ export class ModernReader implements StreamReader {
     this.#finish();
     this.attachment?.detach();
   }
-}
-
-/** What a client is told whose call broke. */
-export function unanswered(reason: 'lost' | 'ended'): BerthError {
-  return new BerthError(
-    'busy',
-    reason === 'lost' ? 'the server cannot be reached just now' : 'the server ended before it answered',
-  );
 }

@@ -4,10 +4,10 @@ import { idKey } from '../../jsonrpc/id.ts';
 import { type ClientMessage, rawId } from '../../sessions/message.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../sessions/reader.ts';
 import type { DataPlane } from '../context.ts';
-import { rpcErrorText } from '../rpc-error.ts';
+import { rpcErrorText, unanswered } from '../rpc-error.ts';
 import type { WebSocketHost } from '../websocket-session.ts';
 import { checkModern } from './check.ts';
-import { unanswered } from './reader.ts';
+
 import { type ModernCaller, type ModernRoute, routeModern } from './route.ts';
 
 export class ModernCalls {

@@ -9,7 +9,9 @@ import { createSealKey } from '../../../src/auth/key-ring.ts';
 import { KeyStore } from '../../../src/auth/keys.ts';
 import { createSealer } from '../../../src/auth/seal.ts';
 import { createExecCarrier } from '../../../src/cluster/exec-carrier.ts';
-import { ARRIVAL_LIMIT } from '../../../src/cluster/gateway/server-directory.ts';
+import { ClusterView } from '../../../src/cluster/gateway/cluster-view.ts';
+import { ARRIVAL_LIMIT, ServerDirectory } from '../../../src/cluster/gateway/server-directory.ts';
+import { BerthError } from '../../../src/errors.ts';
 import { createGateway } from '../../../src/gateway.ts';
 import { createLinkServer, type LinkServer } from '../../../src/link/link-server.ts';
 import { listenUnixSocket } from '../../../src/link/unix-socket.ts';
@@ -226,4 +228,20 @@ it('a server is used as its template says where its specification does not', asy
   put({ template: 'memory', isolation: 'call', sessions: 'none' });
   await until('it', () => fixture.directory.find('memory')?.isolation === 'call');
   expect(fixture.directory.find('memory')?.sessions).toBe('none');
+});
+
+it('a gateway that has not seen the cluster yet says so, and does not say that there is no such server', async () => {
+  await fixture.close();
+  const blind = new ClusterView({
+    client: {
+      list: () => Promise.reject(new BerthError('busy', 'the API server is away')),
+      watch: () => Promise.reject(new BerthError('busy', 'the API server is away')),
+    },
+    namespace: 'demo',
+    links: { connect: () => Promise.reject(new Error('nobody')), instance: 'gateway' },
+  });
+  expect(blind.isSynced).toBe(false);
+  const directory = new ServerDirectory({ view: blind, behavior: () => undefined, wake: async () => {} });
+  expect(() => directory.find('memory')).toThrow(expect.objectContaining({ code: 'busy' }));
+  await blind.close();
 });

@@ -19,11 +19,11 @@ function dataOf(messages: readonly Message[]): unknown[] {
   return messages.filter(({ method }) => method === LOG).map(({ params }) => params?.data);
 }
 
-/** The logs of calls: modern ones have come with their calls, legacy ones may come behind them. */
-async function logsOf(client: MatrixClient, calls: () => Promise<Call[]>, count: number): Promise<unknown[]> {
-  if (client.era === 'modern') return dataOf((await calls()).flatMap(({ notified }) => notified));
+/** The logs of a call: modern ones have come with it, legacy ones may come behind it. */
+async function logsOf(client: MatrixClient, call: () => Promise<Call>, count: number): Promise<unknown[]> {
+  if (client.era === 'modern') return dataOf((await call()).notified);
   const watch = await client.watch();
-  await calls();
+  await call();
   const logs: Message[] = [];
   while (logs.length < count) logs.push(await watch.next(LOG));
   return [...dataOf(logs), ...dataOf(watch.waiting)];
@@ -55,10 +55,10 @@ export const noticeFeatures: Probes = {
     const client = await scene.client();
     const set = await client.setLevel('error');
     if (set?.error) return refusal(set, { [-32601]: 'no-session' });
-    const errors = async () => [await callTool(client, 'test_logging_tool', { level: 'error' })];
+    const errors = () => callTool(client, 'test_logging_tool', { level: 'error' });
     expect(await logsOf(client, errors, 1)).toEqual(['a fault']);
     await client.setLevel('info');
-    const infos = async () => [await callTool(client, 'test_tool_with_logging', { level: 'info' })];
+    const infos = () => callTool(client, 'test_tool_with_logging', { level: 'info' });
     expect(await logsOf(client, infos, 3)).toEqual(['started', 'working', 'finished']);
     return 'works';
   },
@@ -68,7 +68,7 @@ export const noticeFeatures: Probes = {
     const set = await client.setLevel('info');
     if (set?.error) return refusal(set, { [-32601]: 'no-session' });
     const other = await client.begin('test_wait', { level: 'info' });
-    const logged = async () => [await callTool(client, 'test_tool_with_logging', { level: 'info' })];
+    const logged = () => callTool(client, 'test_tool_with_logging', { level: 'info' });
     const logs = await logsOf(client, logged, 3);
     await other.cancel();
     if (logs.length === 0) return 'one-at-a-time';

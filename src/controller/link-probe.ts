@@ -1,0 +1,76 @@
+/** Asks replicas over links of the leader's own, which sleep between two questions. */
+
+import type { ExecCarrier } from '../cluster/exec-carrier.ts';
+import { UID_LABEL } from '../cluster/objects/naming.ts';
+import { LINK_SOCKET, SUPERVISOR } from '../cluster/objects/places.ts';
+import type { Pod } from '../cluster/objects/pod-types.ts';
+import type { Link } from '../link/link.ts';
+import { createSocketLink } from '../link/socket-link.ts';
+import type { SessionReport } from '../supervisor/session-report.ts';
+import type { ReplicaProbe, ReplicaReport } from './replica-probe.ts';
+
+export interface LinkProbe extends ReplicaProbe {
+  /** Closes the links of pods that are not among these. */
+  keepOnly(pods: readonly Pod[]): void;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface LinkProbeOptions {
+  /** A link to one pod that connects at its first question. */
+  readonly open: (pod: Pod) => Link;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Links through the cluster's API server. */
+export function openLinks(carrier: ExecCarrier, instance: string): LinkProbeOptions['open'] {
+  return ({ metadata: { namespace = '', name = '' } }) => {
+    const target = { namespace, pod: name, container: SUPERVISOR, socket: LINK_SOCKET };
+    return createSocketLink({ connect: (signal) => carrier.connect(target, signal), instance, lazy: true });
+  };
+}
+
+export function createLinkProbe({ open, now }: LinkProbeOptions): LinkProbe {
+  const links = new Map<string, Link>();
+  const linkTo = (pod: Pod): Link => {
+    const { uid = '' } = pod.metadata;
+    const link = links.get(uid) ?? open(pod);
+    links.set(uid, link);
+    return link;
+  };
+  const drop = async (uid: string): Promise<void> => {
+    const link = links.get(uid);
+    links.delete(uid);
+    await link?.close();
+  };
+  return {
+    report: async (pod) => {
+      const server = pod.metadata.labels?.[UID_LABEL];
+      if (server === undefined) return undefined;
+      try {
+        const answer = await linkTo(pod).ask?.({ what: 'sessions', server });
+        return Array.isArray(answer) ? toReport(answer as SessionReport[], now()) : undefined;
+      } catch {
+        // It starts, ends or cannot be reached: kubelet says more about that.
+        return undefined;
+      }
+    },
+    keepOnly: (pods) => {
+      const there = new Set(pods.map(({ metadata }) => metadata.uid));
+      for (const uid of [...links.keys()]) if (!there.has(uid)) void drop(uid);
+    },
+    close: async () => {
+      await Promise.all([...links.keys()].map(drop));
+    },
+  };
+}
+
+function toReport(reports: readonly SessionReport[], now: number): ReplicaReport {
+  const clients = reports.filter(({ kind }) => kind !== 'process');
+  const idle = Math.min(...clients.map(({ idleMs }) => idleMs));
+  return {
+    sessions: clients.length,
+    ...(clients.length > 0 && { lastActivity: now - idle }),
+  };
+}

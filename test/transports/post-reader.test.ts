@@ -1,0 +1,53 @@
+/** A POST whose session goes while it waits, as with a supervisor that is killed. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { PostReader } from '../../src/transports/post-reader.ts';
+import { open } from '../support/http-client.ts';
+
+let server: Server;
+afterEach(() => server.close());
+
+const ANSWER = '{"jsonrpc":"2.0","id":"b","result":{}}';
+
+/** The answer's text, after a reader of requests with these ids was told of `answered` and of its end. */
+async function textOf(ids: readonly string[], answered: readonly string[]): Promise<string> {
+  const plain = false;
+  server = createServer((_request, response) => {
+    const reader = new PostReader({ response, clock: systemClock, ids, plain, primed: true });
+    reader.accepted(3);
+    reader.event(eventOf('notification', '{"jsonrpc":"2.0","method":"n"}', 1));
+    answered.forEach((text, index) => {
+      reader.event(eventOf('answer', text, index + 2));
+    });
+    reader.end('ended');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return (await open(url, { method: 'POST', body: '' })).text();
+}
+
+function eventOf(kind: 'notification' | 'answer', text: string, seq: number) {
+  const bytes = Buffer.from(text);
+  return { seq, kind, parts: [bytes], bytes: bytes.length };
+}
+
+describe('a stream whose session has ended meanwhile', () => {
+  it('brings an error for the request that has no answer', async () => {
+    const text = await textOf(['"a"'], []);
+    expect(text).toContain('data: {"jsonrpc":"2.0","id":"a","error":{"code":');
+    expect(text).toContain('the server ended before it answered');
+  });
+
+  it('brings one for each request of a batch that has none, and only for those', async () => {
+    const text = await textOf(['"a"', '"b"', '7'], [ANSWER]);
+    expect(text.match(/"id":[^,]*,"error"/g)).toEqual(['"id":"a","error"', '"id":7,"error"']);
+  });
+
+  it('says nothing more when everything was answered', async () => {
+    expect(await textOf(['"b"'], [ANSWER])).not.toContain('error');
+  });
+});
