@@ -196,9 +196,9 @@ async function main(): Promise<void> {
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
   const health = await serveHealth(Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT));
+  const owner = await ownerOf(client, settings);
   const open = openLinks(createExecCarrier({ access }), instance);
   const probe = (): LinkProbe => createLinkProbe({ open, now: Date.now });
-  const owner = await ownerOf(client, settings);
   const running = runController({ settings, client, templates, log, instance, probe, ...owner });
   const stop = (): void => {
     void running.close().finally(() => {
