@@ -56,8 +56,8 @@ export interface PodObject extends KubeObject {
 export async function startServer(cluster: TestCluster, server: PodServer): Promise<RunningPod> {
   const blueprint = blueprintOf(cluster.namespace, server);
   const { owner, behavior } = blueprint;
-  const { name: generation, secret } = generationOf(blueprint);
   const settings = podSettings(cluster.namespace);
+  const { name: generation, secret } = generationOf(blueprint, settings);
   const wanted = deployment({ blueprint, settings, generation, annotations: {} });
   const { client, namespace } = cluster;
   await client.create(SERVICE_ACCOUNTS, orphan(serviceAccount(owner, [])));
