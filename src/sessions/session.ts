@@ -22,6 +22,8 @@ export const STANDALONE = 0;
 const BATCH_REVISION = '2025-03-26';
 /** Milliseconds that a session with single delivery outlives its reader: the transport has ended with its connection (data-path.md 8). */
 export const SINGLE_GRACE = 30_000;
+/** The same where only the link to its reader broke: longer than gateways wait for a link, since the client may be there still. */
+export const SINGLE_LINK_GRACE = 75_000;
 
 export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   readonly #options: SessionOptions;
@@ -40,6 +42,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #paused = false;
   /** Clock reading at which the standalone stream was last seen with a reader. */
   #listenedAt: number;
+  /** How long it outlives the reader that it had last. */
+  #grace = SINGLE_GRACE;
   #over: BerthError | undefined;
   protocolVersion: string | undefined;
   readonly #createdAt: number;
@@ -216,7 +220,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       this.#cancelCallsOf(stream, 'the client was lost');
     this.#lane?.sweep?.(now);
     if (this.#standalone.reader !== undefined) this.#listenedAt = now;
-    else if (this.#single && now - this.#listenedAt >= SINGLE_GRACE) void this.end(clientGone());
+    else if (this.#single && now - this.#listenedAt >= this.#grace) void this.end(clientGone());
     this.#checkStalls(now);
   }
 
@@ -348,6 +352,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   #detach(stream: EventStream, reader: StreamReader, lost: boolean): void {
     const left = stream.reader === reader;
+    if (left) this.#grace = lost ? SINGLE_LINK_GRACE : SINGLE_GRACE;
     stream.detach(reader);
     if (left && this.#abandoned && !stream.complete) {
       if (!lost) return this.#cancelCallsOf(stream, 'the client closed the response');

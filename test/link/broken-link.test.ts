@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Link } from '../../src/link/link.ts';
 import { createLinkServer, type LinkServer } from '../../src/link/link-server.ts';
-import { createSocketLink } from '../../src/link/socket-link.ts';
+import { createSocketLink, WAIT_LIMIT } from '../../src/link/socket-link.ts';
 import { LOST_GRACE } from '../../src/sessions/abandoned-streams.ts';
 import { READER_WINDOW } from '../../src/sessions/reader.ts';
-import { SINGLE_GRACE } from '../../src/sessions/session.ts';
+import { SINGLE_LINK_GRACE } from '../../src/sessions/session.ts';
 import {
   Harness,
   type HarnessOptions,
@@ -384,7 +384,7 @@ describe('a link that breaks', () => {
     expect(again.lines).toMatchObject([{ id: 1 }]);
   });
 
-  it('ends a session with one stream when its reader stays away', async () => {
+  it('ends a session with one stream when its link stays away for longer than gateways wait', async () => {
     const one = client(true, 'sse');
     const reader = one.attach();
     await until('the reader', () => reader.stream === 0);
@@ -392,7 +392,8 @@ describe('a link that breaks', () => {
     wire().cut();
     await until('the loss', () => server.gateways === 0);
     const sessions = (): number | undefined => harness.supervisor.activity(harness.definition.id)?.sessions;
-    harness.clock.advance(SINGLE_GRACE - 2_000);
+    expect(SINGLE_LINK_GRACE).toBeGreaterThan(WAIT_LIMIT);
+    harness.clock.advance(SINGLE_LINK_GRACE - 2_000);
     expect(sessions()).toBe(1);
     harness.clock.advance(3_000);
     expect(sessions()).toBe(0);

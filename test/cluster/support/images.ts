@@ -1,6 +1,6 @@
 /** The images under test: `BERTH_TEST_IMAGES` names the gateway's, from which the names of the others follow. */
 import type { PodSettings } from '../../../src/cluster/objects/blueprint.ts';
-import { PRIVATE_CIDRS } from '../../../src/cluster/objects/network-policy.ts';
+import { settings } from '../../support/blueprints.ts';
 
 const GATEWAY = process.env.BERTH_TEST_IMAGES ?? 'berth:test';
 const [, repository = '', tag = ''] = /^(.*?)(:[\w.-]+)?$/.exec(GATEWAY) ?? [];
@@ -14,26 +14,13 @@ export const IMAGES = {
 /** What a chart would set, small enough for any cluster. */
 export function podSettings(namespace: string): PodSettings {
   return {
-    release: 'berth',
+    ...settings,
     releaseNamespace: namespace,
     images: IMAGES,
-    pullPolicy: 'IfNotPresent',
-    pullSecrets: [],
     resources: {
       supervisor: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '512Mi' } },
       workload: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '1Gi' } },
       installer: { requests: { cpu: '10m', memory: '128Mi' }, limits: { memory: '1Gi' } },
     },
-    treeSize: '1Gi',
-    scratchSize: '256Mi',
-    installerEnv: [],
-    registries: [],
-    dns: {
-      namespaceLabels: { 'kubernetes.io/metadata.name': 'kube-system' },
-      podLabels: { 'k8s-app': 'kube-dns' },
-    },
-    privateCidrs: PRIVATE_CIDRS,
-    remoteHosts: [],
-    installSeconds: 600,
   };
 }

@@ -1,0 +1,94 @@
+/** The package store in a pod, and installer Jobs that fill it, as chart and controller would make them. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Owner, Tree } from '../../../src/cluster/objects/blueprint.ts';
+import { TREES_PORT } from '../../../src/cluster/objects/blueprint.ts';
+import { installSecret } from '../../../src/cluster/objects/config-secret.ts';
+import { installerJob } from '../../../src/cluster/objects/installer-job.ts';
+import { childName, installName, shortHash } from '../../../src/cluster/objects/naming.ts';
+import { UID } from '../../../src/cluster/objects/places.ts';
+import { containerSecurity } from '../../../src/cluster/objects/security.ts';
+import { JOBS, PODS, SECRETS, SERVICE_ACCOUNTS, SERVICES } from '../../../src/cluster/resources.ts';
+import type { PackageSource } from '../../../src/packages/package.ts';
+import { treeToken } from '../../../src/trees/token.ts';
+import { eventually, type TestCluster } from './cluster.ts';
+import { IMAGES, podSettings } from './images.ts';
+import { orphan, type PodObject } from './server-pod.ts';
+
+export interface TreesPod {
+  /** Runs a Job to its end. Rejects with its report when it failed. */
+  install(source: PackageSource): Promise<Tree>;
+}
+
+const NAME = 'berth-trees';
+const KEY_BYTES = 32;
+
+/** Resolves when it answers. */
+export async function startTrees(cluster: TestCluster): Promise<TreesPod> {
+  const { client, namespace } = cluster;
+  const key = randomBytes(KEY_BYTES);
+  const metadata = { name: NAME, namespace };
+  await client.create(SECRETS, { metadata, data: { key: key.toString('base64') } } as never);
+  await client.create(SERVICES, {
+    metadata,
+    spec: { selector: { app: NAME }, ports: [{ port: TREES_PORT }] },
+  } as never);
+  await client.create(PODS, { metadata: { ...metadata, labels: { app: NAME } }, spec: treesSpec() } as never);
+  await eventually('berth-trees', async () => {
+    const pod = await client.get<PodObject>(PODS, metadata);
+    return pod?.status?.containerStatuses?.[0]?.ready === true;
+  });
+  return { install: (source) => install(cluster, key, source) };
+}
+
+function treesSpec(): object {
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: 1,
+    securityContext: { fsGroup: UID.supervisor },
+    containers: [
+      {
+        name: 'trees',
+        image: IMAGES.gateway,
+        imagePullPolicy: 'IfNotPresent',
+        args: ['/app/dist/trees/main.js'],
+        securityContext: containerSecurity(UID.supervisor),
+        readinessProbe: { httpGet: { path: '/livez', port: TREES_PORT }, periodSeconds: 1 },
+        volumeMounts: [
+          { name: 'key', mountPath: '/etc/berth/trees-key', readOnly: true },
+          { name: 'trees', mountPath: '/var/lib/berth/trees' },
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'key', secret: { secretName: NAME, defaultMode: 0o440 } },
+      { name: 'trees', emptyDir: {} },
+    ],
+  };
+}
+
+async function install(
+  { client, namespace }: TestCluster,
+  key: Buffer,
+  source: PackageSource,
+): Promise<Tree> {
+  const owner: Owner = { name: shortHash(source), namespace, uid: randomUUID() };
+  const input = shortHash(source);
+  const name = installName(owner, input, 0);
+  await client.create(SERVICE_ACCOUNTS, { metadata: { name: childName(owner), namespace } });
+  await client.create(SECRETS, orphan(installSecret(owner, name, treeToken(key, name))));
+  await client.create(
+    JOBS,
+    orphan(installerJob({ owner, source, input, attempt: 0 }, podSettings(namespace))),
+  );
+  let message: string | undefined;
+  await eventually(`the installation of ${source.name}`, async () => {
+    const labelSelector = `batch.kubernetes.io/job-name=${name}`;
+    const { items } = await client.list<PodObject>(PODS, { namespace, labelSelector });
+    message = items[0]?.status?.containerStatuses?.[0]?.state?.terminated?.message;
+    return message !== undefined;
+  });
+  const report = JSON.parse(message ?? '') as Tree & { readonly error?: unknown };
+  if (report.error) throw new Error(message);
+  return report;
+}
