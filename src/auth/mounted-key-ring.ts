@@ -43,7 +43,20 @@ export async function watchKeyRing(options: MountedKeyRingOptions): Promise<Moun
     }
   };
   await look();
-  const stop: Cancel = clock.every(LOOK_EVERY, () => void look());
+  // One look at a time: of two the later one might read the older file.
+  let looking = false;
+  let again = false;
+  const lookInTurn = async (): Promise<void> => {
+    again = true;
+    if (looking) return;
+    looking = true;
+    while (again) {
+      again = false;
+      await look();
+    }
+    looking = false;
+  };
+  const stop: Cancel = clock.every(LOOK_EVERY, () => void lookInTurn());
   return {
     get isThere() {
       return isThere;

@@ -4,7 +4,7 @@ import { type BerthError, toBerthError } from '../errors.ts';
 import type { ApiClient } from './api-client.ts';
 import { freeLease, heldLease, type Lease, LeaseObservation } from './lease-record.ts';
 import { pause } from './pause.ts';
-import { LEASES, type ObjectName } from './resources.ts';
+import { LEASES, type ObjectMeta, type ObjectName } from './resources.ts';
 
 /** Milliseconds after the last renewal that a leader stops leading: well before others may take the lease. */
 export const RENEW_DEADLINE = 10_000;
@@ -14,7 +14,8 @@ const ATTEMPT_LIMIT = 5_000;
 
 export interface LeaderElectionOptions {
   readonly client: Pick<ApiClient, 'get' | 'create' | 'replace'>;
-  readonly lease: ObjectName;
+  /** What else stands here is metadata of a lease that is made. */
+  readonly lease: ObjectName & Pick<ObjectMeta, 'ownerReferences'>;
   /** Different for each run of each program. */
   readonly identity: string;
   readonly onLead: () => void;

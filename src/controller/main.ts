@@ -32,6 +32,8 @@ export interface ControllerInput {
   readonly log: Log;
   /** Of this run. */
   readonly instance: string;
+  /** Of the release: it takes the lease along when it goes. */
+  readonly owner?: OwnerReference;
   /** Made anew for each term of this leader. */
   readonly probe?: () => LinkProbe;
   /** Where berth-trees is reached from here, when that is not where pods reach it. */
@@ -57,7 +59,12 @@ export function runController(input: ControllerInput): RunningController {
   let term: Promise<Term> | undefined;
   const election: LeaderElection = createLeaderElection({
     client,
-    lease: { namespace: releaseNamespace, name: `${release}-controller` },
+    // Its metadata, when it is made here.
+    lease: {
+      namespace: releaseNamespace,
+      name: `${release}-controller`,
+      ...(input.owner && { ownerReferences: [input.owner] }),
+    },
     identity: instance,
     onLead: () => {
       log.info({ instance }, 'leads');
@@ -189,9 +196,10 @@ async function main(): Promise<void> {
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
   const health = await serveHealth(Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT));
+  const owner = await ownerOf(client, settings);
   const open = openLinks(createExecCarrier({ access }), instance);
   const probe = (): LinkProbe => createLinkProbe({ open, now: Date.now });
-  const running = runController({ settings, client, templates, log, instance, probe });
+  const running = runController({ settings, client, templates, log, instance, probe, ...owner });
   const stop = (): void => {
     void running.close().finally(() => {
       client.close();

@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readlink, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { Transform } from 'node:stream';
+import { Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { BerthError } from '../errors.ts';
@@ -27,10 +27,12 @@ export interface UnpackOptions {
 export async function unpackTree({ archive, folder, maxBytes }: UnpackOptions): Promise<void> {
   try {
     const tar = unpackFolder(folder);
-    await Promise.all([
-      pipeline(createReadStream(archive), createGunzip(), limit(maxBytes), tar.stream),
+    // Both are over before anything is cleared away.
+    const ends = await Promise.allSettled([
+      pipeline(createReadStream(archive), createGunzip(), limit(maxBytes), untilClosed(tar.stream)),
       tar.done,
     ]);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     await checkTree(folder);
   } catch (thrown) {
     await empty(folder);
@@ -70,6 +72,25 @@ function limit(maxBytes: number): Transform {
       bytes += chunk.length;
       if (bytes > maxBytes) next(refused(`the tree takes more than ${maxBytes} bytes`));
       else next(null, chunk);
+    },
+  });
+}
+
+/** Tar leaves once it has seen the end of the archive, which may be before it is told so: only its exit code says how it went. */
+function untilClosed(stream: Writable): Writable {
+  stream.on('error', () => {});
+  return new Writable({
+    write(chunk: Buffer, _encoding, next) {
+      if (stream.destroyed) next();
+      else stream.write(chunk, () => next());
+    },
+    final(next) {
+      stream.end();
+      next();
+    },
+    destroy(error, next) {
+      if (error) stream.destroy();
+      next(error);
     },
   });
 }

@@ -145,6 +145,7 @@ export class HostedServer {
         clients.lane = new ModernLane({
           host,
           clock: this.#clock,
+          principal,
           processFor: (message) => this.#modernProcesses.for(principal, message),
           upstreams: () => this.#modernProcesses.upstreamsOf(principal),
           sealsState: !this.#modernProcesses.speaksModern,
@@ -213,8 +214,9 @@ export class HostedServer {
     ]);
   }
 
-  /** No further sessions, spares go; the sessions that exist finish on their processes. */
+  /** No further sessions, spares go; the sessions that exist finish on their processes, listens are completed. */
   async retire(): Promise<void> {
+    this.#modernProcesses.endListens();
     await this.#source.close();
   }
 

@@ -74,7 +74,7 @@ export class ModernProcesses {
     const capabilities = isolation === 'shared' ? '{}' : this.#capabilities(message);
     const identity = this.speaksModern ? owner : `${owner}\n${capabilities}`;
     const key = once ? `${++this.#count}\n${owner}` : identity;
-    const known = this.#withTask(owner, message) ?? this.#held.get(key);
+    const known = this.#withTask(owner, principal, message) ?? this.#held.get(key);
     if (known) {
       known.idleSince = undefined;
       return known.process;
@@ -96,20 +96,26 @@ export class ModernProcesses {
     }
   }
 
+  /** Nobody listens here any more. */
+  endListens(): void {
+    for (const { process } of this.#held.values()) process.endListens();
+  }
+
   async stop(options: { readonly force: boolean }): Promise<void> {
     const all = [...this.#held.values()];
     this.#held.clear();
     await Promise.all(all.map(({ process }) => process.stop(options)));
   }
 
-  /** Where the task runs that a request is about. */
-  #withTask(owner: string, message: ClientMessage): Held | undefined {
-    if (!message.envelope.method.startsWith('tasks/')) return undefined;
+  /** Where the task runs that a request is about; throws when only the server could tell whose it is, and serves everybody. */
+  #withTask(owner: string, principal: string, message: ClientMessage): Held | undefined {
+    if (!this.speaksModern || !message.envelope.method.startsWith('tasks/')) return undefined;
     const task = taskIdOf(message);
-    if (task === undefined) return undefined;
-    for (const held of this.#held.values())
-      if (held.principal === owner && held.process.hasTask?.(task)) return held;
-    return undefined;
+    if (task !== undefined)
+      for (const held of this.#held.values())
+        if (held.principal === owner && held.process.hasTask?.(task, principal)) return held;
+    if (owner === principal) return undefined;
+    throw new BerthError('invalid-params', 'you have no task of that id on this server');
   }
 
   #start(capabilities: string, clientInfo: string | undefined): ServingProcess {

@@ -57,9 +57,17 @@ async function put(request: IncomingMessage, response: ServerResponse, options: 
   if (Number(request.headers['content-length'] ?? 0) > maxUploadBytes) throw tooLarge(maxUploadBytes);
   const written = await store.put({ digest, job, body: request, maxBytes: maxUploadBytes });
   options.log.info({ digest, job, written }, 'a tree was put');
-  // What was not read must not be taken for the next request.
-  if (!request.readableEnded) response.setHeader('connection', 'close');
+  // Who is still sending when the answer and the end of the connection come reads a broken connection, not an answer.
+  if (!written) await readRest(request, maxUploadBytes);
   response.writeHead(written ? 201 : 200).end();
+}
+
+async function readRest(request: IncomingMessage, maxBytes: number): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+  }
 }
 
 async function get(method: string, response: ServerResponse, { store, digest }: TreeRequest): Promise<void> {

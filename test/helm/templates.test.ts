@@ -48,11 +48,19 @@ describe('the rights', () => {
     expect(all).not.toContain('*');
   });
 
-  it('reach no attach, port-forward, ephemeral container, log, node or role', () => {
+  it('reach no attach, port-forward, ephemeral container, node or role', () => {
     const named = rules.flatMap(({ resources }) => resources);
     expect(
-      named.filter((name) => /attach|portforward|ephemeral|log|nodes|roles|bindings|token/.test(name)),
+      named.filter((name) => /attach|portforward|ephemeral|nodes|roles|bindings|token/.test(name)),
     ).toEqual([]);
+  });
+
+  it('read logs only where a value says so', () => {
+    const reading = ROLES.filter(({ path }) => readChart(path).includes('pods/log')).map(({ path }) => path);
+    expect(reading).toEqual(['templates/gateway/role.yaml']);
+    expect(readChart('templates/gateway/role.yaml')).toMatch(
+      /if \.Values\.rbac\.podLogs \}\}\n[^{]*pods\/log[^{]*\{\{- end/,
+    );
   });
 
   it('are in the documentation', async () => {

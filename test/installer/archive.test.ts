@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   chmod,
   mkdir,
@@ -12,7 +13,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BerthError } from '../../src/errors.ts';
 import { packTree } from '../../src/installer/pack.ts';
 import { failureReport } from '../../src/installer/report.ts';
@@ -30,6 +31,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await rm(root, { recursive: true, force: true });
 });
 
@@ -64,6 +66,21 @@ describe('a tree', () => {
     expect((await readdir(into, { recursive: true })).sort()).toEqual(
       ['bin', 'bin/link', 'bin/run', 'data.txt', 'venv', 'venv/bin', 'venv/bin/python'].sort(),
     );
+  });
+
+  it('is taken by its exit code from a tar that leaves before its input ends', async () => {
+    const archive = join(root, 'archive');
+    const folder = await tree('one');
+    await writeFile(join(folder, 'noise'), randomBytes(2 ** 20));
+    await packTree(folder, archive);
+    await writeFile(join(root, 'tar'), '#!/bin/sh\nexec head -c 512 > /dev/null\n', { mode: 0o755 });
+    vi.stubEnv('PATH', `${root}:${process.env.PATH}`);
+    await unpackTree({ archive, folder: into, maxBytes: 2 ** 21 });
+    await writeFile(join(root, 'tar'), '#!/bin/sh\nexit 2\n', { mode: 0o755 });
+    await expect(unpackTree({ archive, folder: into, maxBytes: 2 ** 21 })).rejects.toMatchObject({
+      code: 'install-failed',
+      details: { exitCode: 2 },
+    });
   });
 
   it('says nothing of the folder that it is unpacked into, which may be of somebody else', async () => {

@@ -154,6 +154,19 @@ describe('on a legacy server', () => {
     });
   });
 
+  it('is completed when the server is defined anew, so that its client listens to the new one', async () => {
+    const client = start();
+    const reader = await listen(client, ALL);
+    harness.supervisor.define(harness.definition);
+    await settle();
+    expect(reader.lines.at(-1)?.result).toEqual({ resultType: 'complete', _meta: { [ID]: 'sub' } });
+    const again = await listen(client, ALL);
+    expect(harness.servers).toHaveLength(2);
+    harness.servers.at(-1)?.notify('notifications/tools/list_changed', {});
+    await settle();
+    expect(again.lines.at(-1)?.method).toBe('notifications/tools/list_changed');
+  });
+
   it('is completed when the server is stopped', async () => {
     const reader = await listen(start(), ALL);
     await harness.supervisor.undefine(harness.definition.id, { force: false });
@@ -176,6 +189,16 @@ describe('on a modern server', () => {
     await settle();
     return id;
   }
+
+  it('is completed when the server is defined anew', async () => {
+    const reader = start().send('subscriptions/listen', { notifications: ALL }, { id: '"sub"' });
+    await acknowledge();
+    const id = harness.server.id('subscriptions/listen');
+    harness.supervisor.define(harness.definition);
+    await settle();
+    expect(reader.lines.at(-1)?.result).toEqual({ resultType: 'complete', _meta: { [ID]: 'sub' } });
+    expect(harness.server.of('notifications/cancelled')).toMatchObject([{ params: { requestId: id } }]);
+  });
 
   it('is passed on, and its messages come back under the client’s id', async () => {
     const client = start();

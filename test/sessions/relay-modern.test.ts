@@ -116,6 +116,19 @@ describe('a task', () => {
     expect(harness.server.process.stopping).toBe(true);
   });
 
+  it('on a process that all share is asked about by its own principal only', async () => {
+    const client = start({ isolation: 'shared' });
+    client.send('tools/call', { name: 'slow' });
+    await settle();
+    harness.server.answer(harness.server.id('tools/call'), { resultType: 'task', taskId: 't1' });
+    await settle();
+    const bob = await new ModernClient(harness, { principal: 'bob' }).call('tasks/cancel', { taskId: 't1' });
+    expect(bob.lines).toMatchObject([{ error: { code: -32602 } }]);
+    expect(harness.server.of('tasks/cancel')).toEqual([]);
+    await client.call('tasks/cancel', { taskId: 't1' });
+    expect([harness.servers.length, harness.server.of('tasks/cancel').length]).toEqual([1, 1]);
+  });
+
   it('is not another principal’s', async () => {
     const client = start({ isolation: 'call' });
     client.send('tools/call', { name: 'slow' });

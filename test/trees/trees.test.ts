@@ -72,6 +72,26 @@ describe('a tree', () => {
     expect([head.status, head.headers.get('content-length')]).toEqual([200, `${BODY.length}`]);
   });
 
+  it('that is there already is read to its end before it is answered: a sender must not find a broken pipe', async () => {
+    await put();
+    const headers = { authorization: `Bearer ${treeToken(KEY, 'job-1')}`, 'content-length': BODY.length };
+    const sent = request(at(`/trees/${DIGEST}`), { method: 'PUT', headers });
+    let status = 0;
+    const answered = new Promise<void>((resolve, reject) => {
+      sent.on('error', reject);
+      sent.on('response', (response) => {
+        status = response.statusCode ?? 0;
+        response.resume().on('end', resolve);
+      });
+    });
+    sent.write(BODY.subarray(0, 5));
+    for (let turn = 0; turn < 5; turn++) await (await fetch(at(`/trees/${DIGEST}`))).arrayBuffer();
+    expect(status).toBe(0);
+    sent.end(BODY.subarray(5));
+    await answered;
+    expect(status).toBe(200);
+  });
+
   it('survives the service', async () => {
     await put();
     await trees.close();

@@ -13,6 +13,7 @@ import type { ServingProcess } from './serving.ts';
 export interface ModernLaneOptions {
   readonly host: LaneHost;
   readonly clock: Clock;
+  readonly principal: string;
   /** The process for a request; throws BerthError when there can be none. */
   readonly processFor: (message: ClientMessage) => ServingProcess;
   /** The processes that serve this principal, for those who look on. */
@@ -51,8 +52,8 @@ export class ModernLane implements Lane {
   }
 
   request(exchange: Exchange, message: ClientMessage, modern: ModernCall = {}): void {
-    const { host, processFor, sealsState } = this.#options;
-    const request = { exchange, message, modern, host, parked: this.#parked };
+    const { host, principal, processFor, sealsState } = this.#options;
+    const request = { exchange, message, modern, host, principal, parked: this.#parked };
     if (modern.resume) {
       const call = this.#parked.get(modern.resume.call);
       if (call) call.resume(request);

@@ -10,30 +10,37 @@ const MOST_TASKS = 10_000;
 const LONGEST_RESULT = 64 * 1024;
 const TASK = Buffer.from('"task"');
 
+interface OpenTask {
+  /** Whose call made it. */
+  readonly principal: string;
+  /** Clock reading until which it counts. */
+  readonly until: number;
+}
+
+/** By their ids. */
 export class OpenTasks {
   readonly #clock: Clock;
-  /** By id, with the clock reading until which it counts. */
-  readonly #tasks = new Map<string, number>();
+  readonly #tasks = new Map<string, OpenTask>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  has(id: string): boolean {
-    return this.#tasks.has(id);
+  has(id: string, principal: string): boolean {
+    return this.#tasks.get(id)?.principal === principal;
   }
 
   /** Whether a task still counts; `now` is a clock reading. */
   open(now: number): boolean {
-    for (const [id, until] of this.#tasks) {
+    for (const [id, { until }] of this.#tasks) {
       if (until > now) return true;
       this.#tasks.delete(id);
     }
     return false;
   }
 
-  /** Looks at the answer of a call, which passes as it is. */
-  see(line: Buffer, { kind, resultStart, resultEnd }: Envelope): undefined {
+  /** Looks at the answer of a principal's call, which passes as it is. */
+  see(principal: string, line: Buffer, { kind, resultStart, resultEnd }: Envelope): undefined {
     if (kind !== 'result' || line.length > LONGEST_RESULT || !line.includes(TASK, resultStart)) return;
     const result = JSON.parse(line.toString('utf8', resultStart, resultEnd)) as Record<
       string,
@@ -42,7 +49,7 @@ export class OpenTasks {
     if (result?.resultType !== 'task' || typeof result.taskId !== 'string') return;
     const life = typeof result.ttlMs === 'number' ? Math.min(result.ttlMs, LONGEST_LIFE) : USUAL_LIFE;
     if (this.#tasks.size >= MOST_TASKS) this.#tasks.delete(this.#tasks.keys().next().value as string);
-    this.#tasks.set(result.taskId, this.#clock.now() + life);
+    this.#tasks.set(result.taskId, { principal, until: this.#clock.now() + life });
   }
 
   clear(): void {

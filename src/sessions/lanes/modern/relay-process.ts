@@ -74,8 +74,15 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   }
 
   /** A task that this process said to run is asked about here and nowhere else. */
-  hasTask(id: string): boolean {
-    return this.#tasks.has(id);
+  hasTask(id: string, principal: string): boolean {
+    return this.#tasks.has(id, principal);
+  }
+
+  endListens(): void {
+    this.#restarts.stop();
+    const open = [...this.#listens];
+    this.#complete();
+    for (const [, { id }] of open) this.#upstream?.abandon(id, 'the server was defined anew');
   }
 
   request(request: ModernRequest): void {
@@ -151,9 +158,9 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     return upstream;
   }
 
-  #call({ exchange, message }: ModernRequest, upstream: Upstream): void {
+  #call({ exchange, message, principal }: ModernRequest, upstream: Upstream): void {
     if (exchange.method === 'tools/call')
-      exchange.onAnswer = (line, envelope) => this.#tasks.see(line, envelope);
+      exchange.onAnswer = (line, envelope) => this.#tasks.see(principal, line, envelope);
     const level = verbosity(logLevelOf(message));
     if (level < 0) {
       exchange.upstreamId = upstream.call(message, exchange);

@@ -16,6 +16,7 @@ export interface ModernRequest {
   readonly message: ClientMessage;
   readonly modern: ModernCall;
   readonly host: LaneHost;
+  readonly principal: string;
   /** Calls of this principal that wait for its clients. */
   readonly parked: ParkedCalls;
 }
@@ -27,10 +28,12 @@ export interface ServingProcess {
   readonly upstream: Upstream | undefined;
   /** Calls run or wait on it, or somebody listens: it must not be ended for being idle. */
   readonly inUse: boolean;
-  /** Whether it runs the task of that id, where the server has tasks. */
-  hasTask?(id: string): boolean;
+  /** Whether it runs the task of that id for that principal, where the server has tasks. */
+  hasTask?(id: string, principal: string): boolean;
   /** Takes a request and becomes (or names) its {@link Exchange.taker}. */
   request(request: ModernRequest): void;
+  /** Listens are completed: their clients listen anew, to whichever process serves them then. */
+  endListens(): void;
   /** Ends the process; everything on it fails. Idempotent. */
   stop(options?: { readonly force?: boolean }): Promise<void>;
 }

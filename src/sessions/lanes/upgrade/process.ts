@@ -99,6 +99,11 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
     );
   }
 
+  endListens(): void {
+    this.#restarts.stop();
+    this.#listens.complete();
+  }
+
   async stop(options: { readonly force?: boolean } = {}): Promise<void> {
     this.#stopped = true;
     this.#restarts.stop();
