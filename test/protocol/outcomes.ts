@@ -22,7 +22,7 @@ const NAMED_DIFFERENCES = {
     'The call goes on, and its answer waits for the client to come back: in this era a lost connection is no cancellation.',
   ),
   'session-ends': differs(
-    'The connection is the session: that ends with it (over SSE after 30 s), and so does its process.',
+    'The connection is the session: that ends with it (over SSE after 30 s), and so does its process. A link between gateway and supervisor that breaks ends it after 75 s.',
   ),
   'goes-on': differs(
     'The call goes on, as a lost connection is no cancellation in this era, and can still be cancelled; its answer is dropped.',
