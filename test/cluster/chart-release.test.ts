@@ -7,33 +7,13 @@ import {
   applyDefinition,
   attempt,
   CHART,
+  everything,
   install,
   read,
   removeNamespaces,
   run,
   uniqueName,
 } from './support/tools.ts';
-
-const KINDS =
-  'customresourcedefinitions,namespaces,validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings';
-const NAMESPACED =
-  'deployments,replicasets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,leases,jobs,mcpservers,persistentvolumeclaims,resourcequotas,limitranges';
-/** What Kubernetes puts into every namespace. */
-const EVERYWHERE = /^(configmap\/kube-root-ca\.crt|serviceaccount\/default)$/;
-
-/** Names of everything there is that the chart could have made. */
-function everything(namespaces: readonly string[]): string[] {
-  const names = (...args: string[]): string[] =>
-    run('kubectl', ['get', ...args, '-o', 'name'])
-      .split('\n')
-      .filter((name) => name !== '' && !EVERYWHERE.test(name));
-  return [
-    ...names(KINDS),
-    ...namespaces.flatMap((namespace) =>
-      names(NAMESPACED, '-n', namespace).map((name) => `${namespace}: ${name}`),
-    ),
-  ].sort();
-}
 
 interface DeploymentLike {
   readonly metadata: { readonly name: string };

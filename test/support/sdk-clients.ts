@@ -60,6 +60,12 @@ const COMPLETION = { role: 'assistant' as const, content: SAMPLED, model: 'none'
 export interface SdkOptions {
   /** Declared, and told to servers that ask; without them the client does not know roots. */
   readonly roots?: readonly { readonly uri: string; readonly name: string }[];
+  /** Sent as a bearer token. The first version's own WebSocket cannot send one: ours stands in for it then. */
+  readonly key?: string;
+}
+
+function headersOf({ key }: SdkOptions): Record<string, string> {
+  return key === undefined ? {} : { authorization: `Bearer ${key}` };
 }
 
 const NEGOTIATION: Readonly<Record<string, VersionNegotiationOptions>> = {
@@ -87,20 +93,25 @@ function requestOptions({ progress, signal }: ToolOptions) {
   };
 }
 
-function transportV1(flavour: SdkFlavour, base: string): Transport {
-  if (flavour === 'v1 sse') return new SSEClientTransport(new URL(`${base}/sse`)) as Transport;
+function transportV1(flavour: SdkFlavour, base: string, options: SdkOptions): Transport {
+  const headers = headersOf(options);
+  const requestInit = { headers };
+  if (flavour === 'v1 sse')
+    return new SSEClientTransport(new URL(`${base}/sse`), { requestInit }) as Transport;
   if (flavour === 'v1 websocket') {
+    if (options.key !== undefined) return new SdkWebSocket(`${base}/ws`, headers) as Transport;
     return new WebSocketClientTransport(new URL(`${base.replace(/^http/, 'ws')}/ws`)) as Transport;
   }
-  return new StreamableHTTPClientTransport(new URL(`${base}/mcp`)) as Transport;
+  return new StreamableHTTPClientTransport(new URL(`${base}/mcp`), { requestInit }) as Transport;
 }
 
-async function connectV1(flavour: SdkFlavour, base: string, { roots }: SdkOptions): Promise<SdkClient> {
+async function connectV1(flavour: SdkFlavour, base: string, options: SdkOptions): Promise<SdkClient> {
+  const { roots } = options;
   const client = new Client(INFO, { capabilities: { ...CAPABILITIES, ...(roots && { roots: {} }) } });
   client.setRequestHandler(ElicitRequestSchema, () => ({ ...ACCEPTED }));
   client.setRequestHandler(CreateMessageRequestSchema, () => ({ ...COMPLETION }));
   if (roots) client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [...roots] }));
-  const transport = transportV1(flavour, base);
+  const transport = transportV1(flavour, base, options);
   await client.connect(transport);
   return {
     serverName: client.getServerVersion()?.name,
@@ -115,7 +126,9 @@ async function connectV1(flavour: SdkFlavour, base: string, { roots }: SdkOption
   };
 }
 
-async function connectV2(flavour: SdkFlavour, base: string, { roots }: SdkOptions): Promise<SdkClient> {
+async function connectV2(flavour: SdkFlavour, base: string, options: SdkOptions): Promise<SdkClient> {
+  const { roots } = options;
+  const headers = headersOf(options);
   const [, mode = '', carrier] = flavour.split(' ');
   const versionNegotiation = NEGOTIATION[mode];
   const client = new ClientV2(INFO, {
@@ -125,8 +138,8 @@ async function connectV2(flavour: SdkFlavour, base: string, { roots }: SdkOption
   client.setRequestHandler('elicitation/create', () => ({ ...ACCEPTED }));
   client.setRequestHandler('sampling/createMessage', () => ({ ...COMPLETION }));
   if (roots) client.setRequestHandler('roots/list', () => ({ roots: [...roots] }));
-  const http = new StreamableV2(new URL(`${base}/mcp`));
-  const transport: TransportV2 = carrier === 'websocket' ? new SdkWebSocket(`${base}/ws`) : http;
+  const http = new StreamableV2(new URL(`${base}/mcp`), { requestInit: { headers } });
+  const transport: TransportV2 = carrier === 'websocket' ? new SdkWebSocket(`${base}/ws`, headers) : http;
   await client.connect(transport);
   return {
     serverName: client.getServerVersion()?.name,

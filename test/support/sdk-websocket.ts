@@ -7,15 +7,20 @@ export class SdkWebSocket implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   #socket: WebSocket | undefined;
 
   /** `url` may be http. */
-  constructor(url: string) {
+  constructor(url: string, headers: Readonly<Record<string, string>> = {}) {
+    this.#headers = headers;
     this.#url = url.replace(/^http/, 'ws');
   }
 
   start(): Promise<void> {
-    const socket = new WebSocket(this.#url, ['mcp'], { perMessageDeflate: false });
+    const socket = new WebSocket(this.#url, ['mcp'], {
+      perMessageDeflate: false,
+      headers: this.#headers,
+    });
     this.#socket = socket;
     socket.on('message', (data) => this.onmessage?.(JSON.parse(data.toString()) as JSONRPCMessage));
     socket.once('close', () => this.onclose?.());

@@ -1,7 +1,8 @@
 /** helm and kubectl as a person uses them, and a release of the chart in namespaces of its own. */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const CHART = `${ROOT}helm/berth`;
@@ -34,6 +35,17 @@ export function run(program: 'helm' | 'kubectl', args: readonly string[], input?
   return out;
 }
 
+/** As {@link run}, for when this program has something else to do meanwhile. */
+export async function runBeside(
+  program: 'helm' | 'kubectl',
+  args: readonly string[],
+  input?: string,
+): Promise<string> {
+  const running = promisify(execFile)(program, args, { maxBuffer: 64 * 1024 * 1024 });
+  running.child.stdin?.end(input ?? '');
+  return (await running).stdout;
+}
+
 /** An object or a list from the API server. */
 export function read<T = { items: readonly { metadata: { name: string } }[] }>(...args: string[]): T {
   return JSON.parse(run('kubectl', ['get', ...args, '-o', 'json'])) as T;
@@ -42,6 +54,27 @@ export function read<T = { items: readonly { metadata: { name: string } }[] }>(.
 /** A name that no other run uses. */
 export function uniqueName(): string {
   return `bt-${randomBytes(4).toString('hex')}`;
+}
+
+const KINDS =
+  'customresourcedefinitions,namespaces,validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings';
+const NAMESPACED =
+  'deployments,replicasets,pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,leases,jobs,mcpservers,persistentvolumeclaims,resourcequotas,limitranges';
+/** What Kubernetes puts into every namespace. */
+const EVERYWHERE = /^(configmap\/kube-root-ca\.crt|serviceaccount\/default)$/;
+
+/** Names of everything there is that the chart, or a program of it, could have made. */
+export function everything(namespaces: readonly string[]): string[] {
+  const names = (...args: string[]): string[] =>
+    run('kubectl', ['get', ...args, '-o', 'name'])
+      .split('\n')
+      .filter((name) => name !== '' && !EVERYWHERE.test(name));
+  return [
+    ...names(KINDS),
+    ...namespaces.flatMap((namespace) =>
+      names(NAMESPACED, '-n', namespace).map((name) => `${namespace}: ${name}`),
+    ),
+  ].sort();
 }
 
 export interface Release {

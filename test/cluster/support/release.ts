@@ -1,0 +1,217 @@
+/** A release of the chart whose pods run: installed, used from outside through its Service or one certain gateway, and removed with all it made. */
+import { ApiClient as ManagementClient, type ServerAnswer } from '../../../src/cli/client.ts';
+import type { ClusterAccess } from '../../../src/cluster/access.ts';
+import { ApiClient } from '../../../src/cluster/api-client.ts';
+import { loadClusterAccess } from '../../../src/cluster/kube-config.ts';
+import { SERVER_LABEL } from '../../../src/cluster/objects/naming.ts';
+import { type KubeObject, PODS } from '../../../src/cluster/resources.ts';
+import { IMAGES } from './images.ts';
+import { ReleaseAddresses } from './release-addresses.ts';
+import { applyDefinition, attempt, CHART, everything, read, run, runBeside, uniqueName } from './tools.ts';
+
+const LOOK_EVERY = 250;
+/** A package may have to come from a registry, and the machine may be busy. */
+const STEADY_LOOKS = 1_000;
+const READY_SECONDS = 150;
+const EVENTS = 25;
+
+export interface ReleasePod extends KubeObject {
+  readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] };
+  readonly status: {
+    readonly phase: string;
+    readonly podIP?: string;
+    readonly containerStatuses?: readonly {
+      readonly name: string;
+      readonly ready: boolean;
+      readonly restartCount: number;
+    }[];
+  };
+}
+
+export interface RunningRelease {
+  readonly name: string;
+  readonly namespace: string;
+  /** Namespace of the MCPServers and their pods. */
+  readonly servers: string;
+  /** Through the Service: each connection goes to whichever gateway the cluster chooses. */
+  readonly url: string;
+  /** Of the chart's administrator. */
+  readonly key: string;
+  readonly api: ManagementClient;
+  readonly access: ClusterAccess;
+  /** Of whoever runs the tests. */
+  readonly client: ApiClient;
+  /** Of one component: `gateway`, `controller`, `trees`. */
+  pods(component: string): Promise<ReleasePod[]>;
+  /** Of one server, those that end included. */
+  serverPods(server: string): Promise<ReleasePod[]>;
+  /** Base of one gateway alone, for as long as its pod is there. */
+  gatewayUrl(pod: ReleasePod): string;
+  /** `…/servers/NAME`, through the Service unless another base is given. */
+  serverUrl(server: string, base?: string): string;
+  /** Creates a server and resolves once it runs. Rejects with what stands in the way. */
+  run(spec: { readonly name: string; readonly [member: string]: unknown }): Promise<ServerAnswer>;
+  /** Resolves once it is gone, with its pods. */
+  remove(server: string): Promise<void>;
+  /** helm, with the release's name and namespace added. */
+  helm(command: 'upgrade' | 'rollback' | 'uninstall', ...args: readonly string[]): Promise<string>;
+  /** Removes all of it. Rejects, when all is removed, with the names of what should not have been left. */
+  close(): Promise<void>;
+}
+
+/** Values as in values.yaml; later ones win, member by member. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** Resolves when its pods are ready. */
+export async function startRelease(values: Values = {}): Promise<RunningRelease> {
+  applyDefinition();
+  const name = uniqueName();
+  const [namespace, servers] = [`${name}-mcp`, `${name}-servers`];
+  const access = await loadClusterAccess();
+  const client = new ApiClient({ access });
+  const addresses = new ReleaseAddresses();
+  const cleanUp = async (): Promise<readonly string[]> => {
+    await addresses.close();
+    client.close();
+    return removeRelease(name, namespace, servers);
+  };
+  try {
+    await addresses.open();
+    const all = merge(baseValues(addresses.hosts), values);
+    const args = ['install', name, CHART, '-n', namespace, '--create-namespace', '-f', '-'];
+    await runBeside('helm', args, JSON.stringify(all));
+    await Promise.all(['controller', 'trees', 'gateway'].map((part) => rolledOut(name, namespace, part)));
+  } catch (cause) {
+    const told = describe(namespace);
+    await cleanUp();
+    throw new Error(`the release did not come up: ${told}`, { cause });
+  }
+  const { clusterIP, ports } = read<{ spec: { clusterIP: string; ports: { port: number }[] } }>(
+    'service',
+    `${name}-gateway`,
+    '-n',
+    namespace,
+  ).spec;
+  addresses.service = { host: clusterIP, port: ports[0]?.port ?? 0 };
+  const secret = read<{ data: Record<string, string> }>('secret', `${name}-api-keys`, '-n', namespace);
+  const key = Buffer.from(secret.data['admin-key'] ?? '', 'base64').toString();
+  const url = addresses.url;
+  const api = new ManagementClient({ url, key, fetch });
+  const pods = (where: string, labelSelector: string): Promise<ReleasePod[]> =>
+    client
+      .list<ReleasePod>(PODS, { namespace: where, labelSelector })
+      .then(({ items }) => items as ReleasePod[]);
+  const serverPods = (server: string) =>
+    pods(servers, `app.kubernetes.io/component=mcp-server,${SERVER_LABEL}=${server}`);
+  return {
+    name,
+    namespace,
+    servers,
+    url,
+    key,
+    api,
+    access,
+    client,
+    pods: (component) =>
+      pods(namespace, `app.kubernetes.io/instance=${name},app.kubernetes.io/component=${component}`),
+    serverPods,
+    gatewayUrl: ({ metadata, status: { podIP } }) => {
+      if (podIP === undefined) throw new Error(`${metadata.name} has no address yet`);
+      return addresses.urlOf(podIP);
+    },
+    serverUrl: (server, base = url) => `${base}/servers/${server}`,
+    run: async (spec) => {
+      await api.create(spec);
+      try {
+        return await steady(`${spec.name} runs`, async () => {
+          const answer = await api.get(spec.name);
+          if (answer.status.state === 'failed') throw new Error(JSON.stringify(answer.status));
+          return answer.status.state === 'running' ? answer : undefined;
+        });
+      } catch (cause) {
+        throw new Error(`${spec.name} does not run: ${describe(servers)}`, { cause });
+      }
+    },
+    remove: async (server) => {
+      await api.remove(server, false);
+      await steady(`${server} is gone`, async () =>
+        (await serverPods(server)).length === 0 ? true : undefined,
+      );
+    },
+    helm: (command, ...args) => runBeside('helm', [command, name, ...args, '-n', namespace]),
+    close: async () => {
+      const left = await cleanUp();
+      if (left.length > 0) throw new Error(`${name} left behind: ${left.join(', ')}`);
+    },
+  };
+}
+
+/** Looks until there is something, a bounded number of times. */
+export async function steady<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  for (let at = 0; at < STEADY_LOOKS; at++) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+  throw new Error(`never came: ${what}`);
+}
+
+async function rolledOut(name: string, namespace: string, part: string): Promise<void> {
+  const args = ['rollout', 'status', `deployment/${name}-${part}`, `--timeout=${READY_SECONDS}s`];
+  await runBeside('kubectl', ['-n', namespace, ...args]);
+}
+
+/** What somebody who reads a failure wants to know next. */
+function describe(namespace: string): string {
+  const ask = (...args: string[]): string => attempt('kubectl', ['-n', namespace, 'get', ...args]).out;
+  const events = ask('events', '--sort-by=.lastTimestamp').trimEnd().split('\n').slice(-EVENTS);
+  return [ask('pods,jobs,deployments', '-o', 'wide'), ...events].join('\n');
+}
+
+/** Names of what is left of the release beside what stays on purpose. Removes everything in any case. */
+function removeRelease(name: string, namespace: string, servers: string): string[] {
+  attempt('kubectl', ['delete', 'mcps', '--all', '-n', servers, '--timeout=60s']);
+  attempt('kubectl', ['wait', '--for=delete', 'pods', '--all', '-n', servers, '--timeout=60s']);
+  attempt('helm', ['uninstall', name, '-n', namespace, '--wait', '--timeout=90s']);
+  attempt('kubectl', ['wait', '--for=delete', 'pods', '--all', '-n', namespace, '--timeout=90s']);
+  const kept = [`namespace/${namespace}`, `namespace/${servers}`];
+  const left = everything([namespace, servers]).filter((one) => one.includes(name) && !kept.includes(one));
+  run('kubectl', ['delete', 'namespace', '--ignore-not-found', namespace, servers]);
+  return left;
+}
+
+/** Small enough for any cluster, and quick to go away. */
+function baseValues(allowedHosts: readonly string[]): Values {
+  const image = (name: string) => {
+    const [, repository, tag] = /^(.*):([\w.-]+)$/.exec(name) ?? [];
+    return { repository, tag };
+  };
+  const small = { requests: { cpu: '10m', memory: '64Mi' } };
+  return {
+    crds: { install: false },
+    images: {
+      gateway: image(IMAGES.gateway),
+      runner: image(IMAGES.runner),
+      supervisor: image(IMAGES.supervisor),
+    },
+    settings: { allowedHosts },
+    gateway: { preStopSeconds: 1, resources: small },
+    controller: { resources: small },
+    trees: { resources: small },
+    servers: {
+      defaults: { resources: { ...small, limits: { cpu: '2', memory: '512Mi' } }, drainSeconds: 5 },
+      supervisor: { resources: small },
+      installer: { resources: small },
+    },
+  };
+}
+
+function merge(base: Values, over: Values): Values {
+  const isMap = (one: unknown): one is Values =>
+    typeof one === 'object' && one !== null && !Array.isArray(one);
+  const merged = Object.entries(over).map(([name, value]) => {
+    const before = base[name];
+    return [name, isMap(before) && isMap(value) ? merge(before, value) : value];
+  });
+  return { ...base, ...Object.fromEntries(merged) };
+}
