@@ -115,6 +115,21 @@ export const ERROR_TABLE = {
     rpc: -32001,
     hint: 'Raise limits.requestTimeout, or let the server report progress.',
   },
+  'call-refused': {
+    status: 422,
+    rpc: -32602,
+    hint: 'The server refuses this request: see what it offers with berth tools, prompts or resources.',
+  },
+  'call-failed': {
+    status: 502,
+    rpc: -32603,
+    hint: 'The server could not do what was asked: read its message and its log.',
+  },
+  'input-required': {
+    status: 409,
+    rpc: -32603,
+    hint: 'The server asks for input: answer in a terminal, or send inputResponses with the requestState.',
+  },
   'message-too-large': {
     status: 502,
     rpc: -32603,

@@ -13,10 +13,12 @@ import { createGateway } from './gateway.ts';
 import { createLog } from './log/log.ts';
 import type { RuntimeInput } from './runtimes/local/main.ts';
 import type { Runtime } from './runtimes/runtime.ts';
+import { ServerCalls } from './servers/server-calls.ts';
 import { parseFlags } from './settings/flags.ts';
 import { loadSettings } from './settings/load.ts';
 import type { Settings } from './settings/schema.ts';
 import { loadCatalogue } from './templates/catalogue.ts';
+import { createOwnCalls } from './transports/own-calls.ts';
 
 const TEMPLATES = fileURLToPath(new URL('../registry-templates', import.meta.url));
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
@@ -77,9 +79,11 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
 
   const ending = new AbortController();
   const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
+  const { directory, router } = runtime;
   const app = createApi({
     manager: runtime.servers,
     templates,
+    calls: new ServerCalls(createOwnCalls({ directory, router, sealer, limits: settings.limits })),
     signal: ending.signal,
     report: (error, requestId) => log.error({ requestId, error, cause: error.cause }, error.message),
   });
@@ -88,8 +92,8 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     settings,
     keys,
     sealer,
-    directory: runtime.directory,
-    router: runtime.router,
+    directory,
+    router,
     control: createControlListener({ app, guard: createGuard(settings, keys), ready }),
     onError: (error) => {
       if (error.code === 'internal') log.error({ error, cause: error.cause }, 'a request failed');

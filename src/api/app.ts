@@ -6,8 +6,10 @@
 import { Hono } from 'hono';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
+import type { ServerCalls } from '../servers/server-calls.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import { addCallRoutes } from './call-routes.ts';
 import { problemResponse } from './problem.ts';
 import type { ApiVariables } from './request-checks.ts';
 import { noCodings, noForms, requestIds } from './request-checks.ts';
@@ -18,6 +20,7 @@ import { addTemplateRoutes } from './template-routes.ts';
 export interface ApiInput {
   readonly manager: Servers;
   readonly templates: TemplateCatalogue;
+  readonly calls: ServerCalls;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;
   /** Ends streams when the gateway stops. */
@@ -25,11 +28,12 @@ export interface ApiInput {
 }
 
 /** Serves `/api/…` and answers everything else there with a 404 problem; other paths are not touched when it is mounted with `route('/', …)`. */
-export function createApi({ manager, templates, report, signal }: ApiInput): Hono<ApiVariables> {
+export function createApi({ manager, templates, calls, report, signal }: ApiInput): Hono<ApiVariables> {
   const api = new Hono<ApiVariables>();
   api.use('/api/*', requestIds, noCodings, noForms);
   addServerRoutes(api, { manager, signal });
   addSessionRoutes(api, manager);
+  addCallRoutes(api, { calls, signal });
   addTemplateRoutes(api, templates);
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {

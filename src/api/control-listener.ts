@@ -4,11 +4,15 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { getRequestListener } from '@hono/node-server';
 import type { Guard } from '../auth/guard.ts';
 import { errorHeaders } from '../auth/guard.ts';
+import type { Principal } from '../auth/principal.ts';
 import { toBerthError } from '../errors.ts';
 import { toProblem } from './problem.ts';
 
 export interface ControlOptions {
-  readonly app: { fetch(request: Request): Response | Promise<Response> };
+  /** Gets with each request who made it. */
+  readonly app: {
+    fetch(request: Request, caller: { readonly principal: Principal }): Response | Promise<Response>;
+  };
   readonly guard: Guard;
   /** False until the gateway serves, and again while it stops: what `/readyz` answers. */
   readonly ready: () => boolean;
@@ -16,12 +20,20 @@ export interface ControlOptions {
 
 /** Builds the listener for every path that is not the data plane's. */
 export function createControlListener({ app, guard, ready }: ControlOptions): RequestListener {
-  const listener = getRequestListener((request) => app.fetch(request), { overrideGlobalObjects: false });
+  const callers = new WeakMap<object, Principal>();
+  const listener = getRequestListener(
+    (request, { incoming }) => {
+      const principal = callers.get(incoming);
+      if (!principal) throw new Error('a request has come past the guard');
+      return app.fetch(request, { principal });
+    },
+    { overrideGlobalObjects: false },
+  );
   return (request, response) => {
     if (request.url === '/livez') return probe(response, true);
     if (request.url === '/readyz') return probe(response, ready());
     try {
-      guard.check(request);
+      callers.set(request, guard.check(request));
     } catch (thrown) {
       return refuse(request, response, thrown);
     }

@@ -16,8 +16,8 @@ const HEADERS = {
 export interface LineFeed {
   /** Sends one value as one line. */
   send(value: unknown): void;
-  /** Ends the stream. */
-  end(): void;
+  /** Ends the stream, with a last value that a slow reader gets as well. */
+  end(last?: unknown): void;
 }
 
 /**
@@ -48,14 +48,16 @@ class Lines {
     const write = (text: string) => {
       if (!this.#closed && (controller.desiredSize ?? 0) > 0) controller.enqueue(Buffer.from(text));
     };
-    const end = () => {
+    const end = (last?: unknown) => {
       if (this.#closed) return;
       this.close();
+      if (last !== undefined) controller.enqueue(Buffer.from(`${JSON.stringify(last)}\n`));
       controller.close();
     };
-    this.#signal?.addEventListener('abort', end, { once: true });
+    const stop = () => end();
+    this.#signal?.addEventListener('abort', stop, { once: true });
     this.#undo.push(
-      () => this.#signal?.removeEventListener('abort', end),
+      () => this.#signal?.removeEventListener('abort', stop),
       systemClock.every(HEARTBEAT, () => write('\n')),
     );
     const leave = this.#open({ send: (value) => write(`${JSON.stringify(value)}\n`), end });

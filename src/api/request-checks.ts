@@ -1,12 +1,22 @@
 /** What every request of the API goes through before a route sees it. */
 import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
+import type { Principal } from '../auth/principal.ts';
 import { BerthError } from '../errors.ts';
 import { problemResponse } from './problem.ts';
 
-/** What the middlewares leave for the routes. */
+/** What comes with a request, and what the middlewares leave for the routes. */
 export interface ApiVariables {
+  /** Who calls, as the guard has found. */
+  Bindings: { readonly principal?: Principal };
   Variables: { requestId: string };
+}
+
+/** Who calls. */
+export function callerOf({ env }: { readonly env: ApiVariables['Bindings'] | undefined }): Principal {
+  // Nothing may be done in the name of a caller that nobody has looked at.
+  if (!env?.principal) throw new BerthError('unauthorized', 'it is not known who calls');
+  return env.principal;
 }
 
 /** The header that a request without a body sends to show that it is no form of a web page. */

@@ -19,6 +19,10 @@ export interface CliSystem {
   readFile(path: string): Promise<string>;
   /** Asks a yes-or-no question; an empty answer is yes. */
   confirm(question: string): Promise<boolean>;
+  /** Asks for a line; undefined when the input has ended or the person has left. */
+  ask(question: string): Promise<string | undefined>;
+  /** All of standard input. */
+  readInput(): Promise<string>;
   /** Starts a gateway with the settings of this environment. Rejects as the gateway does. */
   launchGateway(): Promise<RunningGateway>;
   /** Calls `fn` for SIGINT and SIGTERM until cancelled. */

@@ -14,7 +14,8 @@ export interface ClientOptions {
 export interface ServerAnswer {
   readonly name: string;
   readonly id: string;
-  readonly spec: { readonly template?: string };
+  /** Absent for a server that Berth did not make. */
+  readonly spec?: { readonly template?: string };
   readonly status: {
     readonly state: string;
     readonly message: string;
@@ -111,6 +112,13 @@ interface Call {
   readonly method?: string;
   readonly body?: unknown;
   readonly signal?: AbortSignal;
+  readonly accept?: string;
+}
+
+/** A problem document of the gateway. */
+export interface ProblemAnswer extends Omit<FailureAnswer, 'message'> {
+  readonly detail: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
 /** Every call rejects with the gateway's own error, or with `unreachable`. */
@@ -124,7 +132,7 @@ export class ApiClient {
   }
 
   async create(spec: unknown): Promise<ServerAnswer> {
-    return await this.#json('/servers', { method: 'POST', body: spec });
+    return await this.json('/servers', { method: 'POST', body: spec });
   }
 
   async list(): Promise<ServerAnswer[]> {
@@ -132,15 +140,15 @@ export class ApiClient {
   }
 
   async get(name: string): Promise<ServerAnswer> {
-    return await this.#json(serverPath(name));
+    return await this.json(serverPath(name));
   }
 
   async start(name: string): Promise<ServerAnswer> {
-    return await this.#json(`${serverPath(name)}/start`, { method: 'POST' });
+    return await this.json(`${serverPath(name)}/start`, { method: 'POST' });
   }
 
   async stop(name: string, force: boolean): Promise<ServerAnswer> {
-    return await this.#json(`${serverPath(name)}/stop?force=${force}`, { method: 'POST' });
+    return await this.json(`${serverPath(name)}/stop?force=${force}`, { method: 'POST' });
   }
 
   async remove(name: string, force: boolean): Promise<void> {
@@ -157,17 +165,17 @@ export class ApiClient {
 
   /** Resolves with how many there were. */
   async endSessions(name: string): Promise<number> {
-    const answer = await this.#json<{ ended: number }>(`${serverPath(name)}/sessions`, { method: 'DELETE' });
+    const answer = await this.json<{ ended: number }>(`${serverPath(name)}/sessions`, { method: 'DELETE' });
     return answer.ended;
   }
 
   async usage(name: string, days: number): Promise<UsageAnswer> {
-    return await this.#json(`${serverPath(name)}/usage?days=${days}`);
+    return await this.json(`${serverPath(name)}/usage?days=${days}`);
   }
 
   /** What happens during the newest start, up to its end. */
   async *events(name: string, signal?: AbortSignal): AsyncGenerator<EventAnswer, void> {
-    yield* this.#lines<EventAnswer>(`${serverPath(name)}/events`, signal);
+    yield* this.lines<EventAnswer>(`${serverPath(name)}/events`, signal ? { signal } : {});
   }
 
   /** The newest stderr lines; with `follow` all further ones, until the signal. */
@@ -176,48 +184,53 @@ export class ApiClient {
     { tail, follow, signal }: { tail: number; follow: boolean; signal?: AbortSignal },
   ): AsyncGenerator<LogLineAnswer, void> {
     const path = `${serverPath(name)}/logs?tail=${tail}`;
-    if (follow) yield* this.#lines<LogLineAnswer>(`${path}&follow=true`, signal);
-    else yield* (await this.#json<{ lines: LogLineAnswer[] }>(path)).lines;
+    if (follow) yield* this.lines<LogLineAnswer>(`${path}&follow=true`, signal ? { signal } : {});
+    else yield* (await this.json<{ lines: LogLineAnswer[] }>(path)).lines;
   }
 
   async templates(): Promise<TemplateAnswer[]> {
-    return (await this.#json<{ templates: TemplateAnswer[] }>('/templates')).templates;
+    return (await this.json<{ templates: TemplateAnswer[] }>('/templates')).templates;
   }
 
   async template(slug: string): Promise<TemplateAnswer> {
-    return await this.#json(`/templates/${encodeURIComponent(slug)}`);
+    return await this.json(`/templates/${encodeURIComponent(slug)}`);
   }
 
   /** A whole list, page by page; `member` is what the page calls it. */
   async #pages<T>(path: string, member: string): Promise<T[]> {
     const all: T[] = [];
     for (;;) {
-      const page = await this.#json<Record<string, unknown>>(`${path}?limit=1000&offset=${all.length}`);
+      const page = await this.json<Record<string, unknown>>(`${path}?limit=1000&offset=${all.length}`);
       const items = page[member] as T[];
       all.push(...items);
       if (all.length >= Number(page.total) || items.length === 0) return all;
     }
   }
 
-  async #json<T>(path: string, call: Call = {}): Promise<T> {
+  /** Any request of the API that is answered with JSON. */
+  async json<T>(path: string, call: Call = {}): Promise<T> {
     const response = await this.#send(path, call);
     return (await response.json().catch((cause: unknown) => {
       throw noGateway(this.url, cause);
     })) as T;
   }
 
-  async *#lines<T>(path: string, signal: AbortSignal | undefined): AsyncGenerator<T, void> {
-    const response = await this.#send(path, signal ? { signal } : {});
+  /** Any request of the API that is answered with JSON lines; ends without an error when the signal does. */
+  async *lines<T>(path: string, call: Call = {}): AsyncGenerator<T, void> {
+    const response = await this.#send(path, { ...call, accept: 'application/x-ndjson' });
     try {
       for await (const value of jsonLines(response.body ?? [])) yield value as T;
     } catch (cause) {
-      if (signal?.aborted) return;
+      if (call.signal?.aborted) return;
       throw new BerthError('unreachable', `the connection to ${this.url} broke`, { cause });
     }
   }
 
-  async #send(path: string, { method = 'GET', body, signal }: Call): Promise<Response> {
-    const headers: Record<string, string> = { Accept: 'application/json', 'X-Berth-Request': '1' };
+  async #send(
+    path: string,
+    { method = 'GET', body, signal, accept = 'application/json' }: Call,
+  ): Promise<Response> {
+    const headers: Record<string, string> = { Accept: accept, 'X-Berth-Request': '1' };
     if (this.#options.key !== undefined) headers.Authorization = `Bearer ${this.#options.key}`;
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     const response = await this.#options
@@ -245,11 +258,12 @@ function toError(problem: unknown, response: Response, url: string): BerthError 
   const isProblem =
     typeof problem === 'object' && problem !== null && 'code' in problem && 'detail' in problem;
   if (!isProblem) return noGateway(url, `status ${response.status}`);
-  const { code, detail, errors, ...rest } = problem as { code: string; detail: string; errors?: [] } & Omit<
-    FailureAnswer,
-    'code' | 'message'
-  >;
-  return failureError({ ...rest, code, message: detail }, errors);
+  return toProblemError(problem as ProblemAnswer);
+}
+
+/** The error that a problem document was made of. */
+export function toProblemError({ detail, errors, ...rest }: ProblemAnswer): BerthError {
+  return failureError({ ...rest, message: detail }, errors);
 }
 
 /** The error that a failure of the gateway was. */

@@ -3,17 +3,19 @@ import type { Command } from 'commander';
 import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
 import { ApiClient } from './client.ts';
+import type { Format } from './output.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8053';
 
 export interface CliContext {
   readonly client: ApiClient;
   readonly json: boolean;
+  readonly format: Format;
 }
 
 interface SharedOptions {
   readonly url?: string;
-  readonly output?: string;
+  readonly output?: Format;
   readonly keyFile?: string;
 }
 
@@ -26,11 +28,15 @@ export async function createContext(command: Command, system: CliSystem): Promis
     fetch: system.fetch,
     ...(key !== undefined && { key }),
   });
-  return { client, json: wantsJson(command) };
+  return { client, json: wantsJson(command), format: formatOf(command) };
 }
 
 export function wantsJson(command: Command): boolean {
-  return command.optsWithGlobals<SharedOptions>().output === 'json';
+  return formatOf(command) === 'json';
+}
+
+export function formatOf(command: Command): Format {
+  return command.optsWithGlobals<SharedOptions>().output ?? 'table';
 }
 
 function readUrl(options: SharedOptions, system: CliSystem): string {

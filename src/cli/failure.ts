@@ -3,7 +3,15 @@ import type { BerthError, ErrorCode, StartPhase } from '../errors.ts';
 import { errorData } from '../errors.ts';
 
 /** The exit codes of every command; they stay as they are. */
-export const EXIT = { ok: 0, usage: 1, auth: 3, unreachable: 4, serverFailed: 5 } as const;
+export const EXIT = {
+  ok: 0,
+  usage: 1,
+  auth: 3,
+  unreachable: 4,
+  serverFailed: 5,
+  inputNeeded: 6,
+  interrupted: 130,
+} as const;
 
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   unauthorized: EXIT.auth,
@@ -14,6 +22,10 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   'start-failed': EXIT.serverFailed,
   'process-exited': EXIT.serverFailed,
   'remote-failed': EXIT.serverFailed,
+  'call-refused': EXIT.serverFailed,
+  'call-failed': EXIT.serverFailed,
+  'message-too-large': EXIT.serverFailed,
+  'input-required': EXIT.inputNeeded,
   'request-timeout': EXIT.serverFailed,
   stopped: EXIT.serverFailed,
   busy: EXIT.serverFailed,

@@ -1,12 +1,12 @@
 /** `berth key`: the API keys of the gateway on this machine. */
 import type { Command } from 'commander';
-import type { KeyStore } from '../auth/keys.ts';
+import type { KeyInfo, KeyStore } from '../auth/keys.ts';
 import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
-import { wantsJson } from './context.ts';
+import { formatOf, wantsJson } from './context.ts';
 import { EXIT } from './failure.ts';
+import { type ListShape, listText } from './output.ts';
 import type { CommandRunner } from './program.ts';
-import { formatTable } from './table.ts';
 
 /** What the commands need of the key store. */
 export type KeyCommands = Pick<KeyStore, 'add' | 'list' | 'remove'>;
@@ -41,12 +41,18 @@ async function add(name: string, command: Command, system: CliSystem): Promise<n
   return EXIT.ok;
 }
 
+const KEYS: ListShape<KeyInfo> = {
+  name: ({ name }) => name,
+  columns: [
+    { head: 'NAME', of: ({ name }) => name },
+    { head: 'FROM', of: ({ source }) => source },
+    { head: 'CREATED', of: ({ createdAt }) => createdAt ?? '-' },
+  ],
+};
+
 async function list(command: Command, system: CliSystem): Promise<number> {
   const keys = [...(await system.openKeys()).list()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const rows = keys.map(({ name, source, createdAt }) => [name, source, createdAt ?? '-']);
-  system.out(
-    wantsJson(command) ? `${JSON.stringify(keys)}\n` : formatTable(['NAME', 'FROM', 'CREATED'], rows),
-  );
+  system.out(listText(keys, formatOf(command), KEYS));
   return EXIT.ok;
 }
 

@@ -1,6 +1,7 @@
 /** The machine as the command line sees it. */
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
+import { text } from 'node:stream/consumers';
 import type { CliSystem } from './cli-system.ts';
 
 export type NodeSystemInput = Pick<CliSystem, 'launchGateway' | 'openKeys'>;
@@ -14,11 +15,13 @@ export function createNodeSystem(input: NodeSystemInput): CliSystem {
     ...input,
     env: process.env,
     interactive: process.stdout.isTTY === true && process.stdin.isTTY === true && !process.env.CI,
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    out: (line) => void process.stdout.write(line),
+    err: (line) => void process.stderr.write(line),
     fetch,
     readFile: (path) => readFile(path, 'utf8'),
     confirm,
+    ask,
+    readInput: () => text(process.stdin),
     onSignal(fn) {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, fn);
       return () => {
@@ -26,6 +29,21 @@ export function createNodeSystem(input: NodeSystemInput): CliSystem {
       };
     },
   };
+}
+
+async function ask(question: string): Promise<string | undefined> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const left = new AbortController();
+    lines.once('close', () => left.abort());
+    lines.once('SIGINT', () => left.abort());
+    return await lines.question(question, { signal: left.signal });
+  } catch (error) {
+    if (error instanceof Error && error.name === 'AbortError') return undefined;
+    throw error;
+  } finally {
+    lines.close();
+  }
 }
 
 async function confirm(question: string): Promise<boolean> {

@@ -1,11 +1,13 @@
 /** The `berth` command: its grammar, and one place where every command ends. */
 import { Command, CommanderError, Option } from 'commander';
 import { toBerthError } from '../errors.ts';
+import { addCallCommands } from './call-commands.ts';
 import type { CliSystem } from './cli-system.ts';
 import { wantsJson } from './context.ts';
 import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { addKeyCommands } from './key-commands.ts';
+import { FORMATS } from './output.ts';
 import { addRunCommand } from './run-command.ts';
 import { addServerCommands } from './server-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
@@ -33,9 +35,7 @@ export async function runCli({ argv, system, extensions = [] }: CliInput): Promi
       exitCode = show(thrown, wantsJson(command), system);
     }
   };
-  const program = createProgram(system);
-  const own = [addRunCommand, addServerCommands, addSessionCommands, addKeyCommands, addGatewayCommands];
-  for (const add of [...own, ...extensions]) add(program, system, run);
+  const program = buildProgram(system, run, extensions);
   for (const command of allCommands(program))
     command
       .exitOverride()
@@ -49,6 +49,26 @@ export async function runCli({ argv, system, extensions = [] }: CliInput): Promi
   return exitCode;
 }
 
+/** The whole grammar of the command. */
+export function buildProgram(
+  system: CliSystem,
+  run: CommandRunner,
+  extensions: readonly CommandExtension[] = [],
+): Command {
+  const program = createProgram(system);
+  for (const add of [...COMMANDS, ...extensions]) add(program, system, run);
+  return program;
+}
+
+const COMMANDS: readonly CommandExtension[] = [
+  addRunCommand,
+  addServerCommands,
+  addSessionCommands,
+  addCallCommands,
+  addKeyCommands,
+  addGatewayCommands,
+];
+
 function createProgram(system: CliSystem): Command {
   return new Command('berth')
     .description(
@@ -57,15 +77,14 @@ function createProgram(system: CliSystem): Command {
     .option('--url <url>', 'address of the gateway (BERTH_URL)')
     .option('--key-file <path>', 'file with the API key (BERTH_KEY_FILE; the key itself only in BERTH_KEY)')
     .addOption(
-      new Option('-o, --output <format>', 'how results are written')
-        .choices(['table', 'json'])
-        .default('table'),
+      new Option('-o, --output <format>', 'how results are written').choices(FORMATS).default('table'),
     )
     .showHelpAfterError('(berth --help lists the commands)')
     .configureOutput({ writeOut: (text) => system.out(text), writeErr: (text) => system.err(text) });
 }
 
-function allCommands(command: Command): Command[] {
+/** The command and all below it. */
+export function allCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
 }
 

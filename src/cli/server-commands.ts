@@ -5,6 +5,7 @@ import type { CliSystem } from './cli-system.ts';
 import type { ServerAnswer, TemplateAnswer } from './client.ts';
 import { createContext } from './context.ts';
 import { clean, EXIT } from './failure.ts';
+import { isData, type ListShape, listText, valueText } from './output.ts';
 import type { CommandRunner } from './program.ts';
 import { formatTable } from './table.ts';
 
@@ -66,19 +67,28 @@ interface Target {
 }
 
 async function list(command: Command, system: CliSystem): Promise<number> {
-  const { client, json } = await createContext(command, system);
-  const servers = await client.list();
-  system.out(
-    json
-      ? `${JSON.stringify(servers)}\n`
-      : formatTable(['NAME', 'STATE', 'SESSIONS', 'ERA', 'SOURCE', 'URL'], servers.map(toRow)),
-  );
+  const { client, format } = await createContext(command, system);
+  system.out(listText(await client.list(), format, SERVERS));
   return EXIT.ok;
 }
 
-function toRow({ name, status }: ServerAnswer): string[] {
-  const url = status.endpoints.find(({ transport }) => transport === 'streamable-http')?.url ?? '';
-  return [name, status.state, String(status.sessions), status.era ?? '-', sourceOf(status), url];
+const SERVERS: ListShape<ServerAnswer> = {
+  name: ({ name }) => name,
+  columns: [
+    { head: 'NAME', of: ({ name }) => name },
+    { head: 'STATE', of: ({ status }) => status.state },
+    { head: 'SESSIONS', of: ({ status }) => String(status.sessions) },
+    { head: 'ERA', of: ({ status }) => status.era ?? '-' },
+    { head: 'SOURCE', of: ({ status }) => sourceOf(status) },
+    { head: 'URL', of: ({ status }) => urlOf(status) ?? '' },
+    { head: 'TOOLS', wide: true, of: ({ status }) => String(status.tools?.length ?? '-') },
+    { head: 'TEMPLATE', wide: true, of: ({ spec }) => spec?.template ?? '-' },
+    { head: 'MESSAGE', wide: true, of: ({ status }) => clean(status.message) },
+  ],
+};
+
+function urlOf({ endpoints }: ServerAnswer['status']): string | undefined {
+  return endpoints.find(({ transport }) => transport === 'streamable-http')?.url;
 }
 
 function sourceOf({ package: found, remote }: ServerAnswer['status']): string {
@@ -92,17 +102,18 @@ async function get({
   command,
   system,
 }: Target & { readonly slug: string | undefined }): Promise<number> {
-  const { client, json } = await createContext(command, system);
+  const { client, format } = await createContext(command, system);
   if (slug !== undefined) {
     if (name !== 'template')
       throw new BerthError('bad-input', `there is nothing called ${JSON.stringify(name)} to get`, {
         hint: 'Use berth get <server> or berth get template <slug>.',
       });
     const template = await client.template(slug);
-    system.out(json ? `${JSON.stringify(template)}\n` : describeTemplate(template));
+    system.out(isData(format) ? valueText(template, format) : describeTemplate(template));
     return EXIT.ok;
   }
-  system.out(`${JSON.stringify(await client.get(name), null, json ? 0 : 2)}\n`);
+  const server = await client.get(name);
+  system.out(format === 'name' ? `${server.name}\n` : valueText(server, format));
   return EXIT.ok;
 }
 
@@ -130,17 +141,23 @@ function flags(required: boolean, secret: boolean): string {
   return [required ? 'required' : '', secret ? 'secret' : ''].filter((word) => word !== '').join(', ');
 }
 
+const TEMPLATES: ListShape<TemplateAnswer> = {
+  name: ({ slug }) => slug,
+  columns: [
+    { head: 'TEMPLATE', of: ({ slug }) => slug },
+    { head: 'STATUS', of: ({ status }) => status },
+    {
+      head: 'PACKAGE',
+      wide: true,
+      of: ({ package: found }) => (found ? `${found.type}:${found.name}` : '-'),
+    },
+    { head: 'WHAT', of: ({ description }) => description },
+  ],
+};
+
 async function templates(command: Command, system: CliSystem): Promise<number> {
-  const { client, json } = await createContext(command, system);
-  const all = await client.templates();
-  system.out(
-    json
-      ? `${JSON.stringify(all)}\n`
-      : formatTable(
-          ['TEMPLATE', 'STATUS', 'WHAT'],
-          all.map(({ slug, status, description }) => [slug, status, description]),
-        ),
-  );
+  const { client, format } = await createContext(command, system);
+  system.out(listText(await client.templates(), format, TEMPLATES));
   return EXIT.ok;
 }
 

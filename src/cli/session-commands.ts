@@ -2,18 +2,43 @@
 import type { Command } from 'commander';
 import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
-import type { SessionAnswer } from './client.ts';
+import type { SessionAnswer, UsageAnswer } from './client.ts';
 import { createContext } from './context.ts';
 import { clean, EXIT } from './failure.ts';
+import { isData, type ListShape, listText, valueText } from './output.ts';
 import type { CommandRunner } from './program.ts';
-import { formatTable } from './table.ts';
 
-const HEAD = [
-  ...['ID', 'KIND', 'STATE', 'WHO', 'TRANSPORT', 'PROTOCOL', 'CALLS', 'QUEUED', 'BUFFERED', 'LOST', 'PID'],
-  'LAST MESSAGE',
-];
+const SESSIONS: ListShape<SessionAnswer> = {
+  name: ({ id }) => id,
+  columns: [
+    { head: 'ID', of: ({ id }) => id },
+    { head: 'KIND', of: ({ kind }) => kind },
+    { head: 'STATE', of: ({ state }) => state },
+    { head: 'WHO', of: ({ principal }) => principal ?? '-' },
+    { head: 'TRANSPORT', of: ({ transport }) => transport ?? '-' },
+    { head: 'PROTOCOL', of: ({ protocolVersion }) => clean(protocolVersion ?? '-') },
+    { head: 'CALLS', of: ({ callsInFlight }) => String(callsInFlight) },
+    { head: 'QUEUED', of: ({ queuedBytes }) => String(queuedBytes) },
+    { head: 'BUFFERED', of: ({ bufferedBytes }) => String(bufferedBytes) },
+    { head: 'LOST', of: ({ lostNotifications }) => String(lostNotifications) },
+    { head: 'PID', of: ({ processes }) => processes.map(({ pid }) => pid).join(' ') || '-' },
+    { head: 'LAST MESSAGE', of: ({ lastActivity }) => lastActivity },
+  ],
+};
 
-const USAGE_HEAD = ['DAY', 'SESSIONS', 'CALLS', 'FAILED', 'BYTES TO SERVER', 'BYTES FROM SERVER'];
+type UsageDay = UsageAnswer['days'][number];
+
+const USAGE: ListShape<UsageDay> = {
+  name: ({ day }) => day,
+  columns: [
+    { head: 'DAY', of: ({ day }) => day },
+    { head: 'SESSIONS', of: ({ sessions }) => String(sessions) },
+    { head: 'CALLS', of: ({ calls }) => String(calls) },
+    { head: 'FAILED', of: ({ failedCalls }) => String(failedCalls) },
+    { head: 'BYTES TO SERVER', of: ({ bytesToServer }) => String(bytesToServer) },
+    { head: 'BYTES FROM SERVER', of: ({ bytesFromServer }) => String(bytesFromServer) },
+  ],
+};
 
 interface SessionOptions {
   readonly end?: string;
@@ -49,43 +74,22 @@ async function sessions(
   { command, system }: Where,
 ): Promise<number> {
   if (end !== undefined && endAll) throw new BerthError('bad-input', 'either --end or --end-all');
-  const { client, json } = await createContext(command, system);
+  const { client, json, format } = await createContext(command, system);
   if (end !== undefined) await client.endSession(name, end);
   else if (endAll) {
     const ended = await client.endSessions(name);
     system.out(json ? `${JSON.stringify({ ended })}\n` : `${ended} ended\n`);
   } else {
-    const all = await client.sessions(name);
-    system.out(json ? `${JSON.stringify(all)}\n` : formatTable(HEAD, all.map(toRow)));
+    system.out(listText(await client.sessions(name), format, SESSIONS));
   }
   return EXIT.ok;
 }
 
 async function usage(name: string, days: string, { command, system }: Where): Promise<number> {
   if (!/^\d{1,4}$/.test(days)) throw new BerthError('bad-input', '--days must be a whole number');
-  const { client, json } = await createContext(command, system);
+  const { client, format } = await createContext(command, system);
   const answer = await client.usage(name, Number(days));
-  const rows = [...answer.days, { day: 'sum', ...answer.sum }].map((row) => [
-    row.day,
-    ...[row.sessions, row.calls, row.failedCalls, row.bytesToServer, row.bytesFromServer].map(String),
-  ]);
-  system.out(json ? `${JSON.stringify(answer)}\n` : formatTable(USAGE_HEAD, rows));
+  const rows = format === 'name' ? answer.days : [...answer.days, { day: 'sum', ...answer.sum }];
+  system.out(isData(format) ? valueText(answer, format) : listText(rows, format, USAGE));
   return EXIT.ok;
-}
-
-function toRow(session: SessionAnswer): string[] {
-  return [
-    session.id,
-    session.kind,
-    session.state,
-    session.principal ?? '-',
-    session.transport ?? '-',
-    clean(session.protocolVersion ?? '-'),
-    String(session.callsInFlight),
-    String(session.queuedBytes),
-    String(session.bufferedBytes),
-    String(session.lostNotifications),
-    session.processes.map(({ pid }) => pid).join(' ') || '-',
-    session.lastActivity,
-  ];
 }

@@ -193,8 +193,8 @@ export function isSameSpec(a: ServerSpec, b: ServerSpec): boolean {
   return canonical(a) === canonical(b);
 }
 
-/** The `bad-input` error of a zod error: unknown members are named one by one. */
-export function toInputError(error: z.ZodError): BerthError {
+/** The `bad-input` error of a zod error: unknown members are named one by one. `thing`: what was described. */
+export function toInputError(error: z.ZodError, thing = 'a server'): BerthError {
   const fields = error.issues.flatMap((issue) => {
     const pointer = issue.path
       .map((part) => `/${String(part).replace(/~/g, '~0').replace(/\//g, '~1')}`)
@@ -202,7 +202,7 @@ export function toInputError(error: z.ZodError): BerthError {
     if (issue.code !== 'unrecognized_keys') return [{ pointer, detail: issueText(issue) }];
     return issue.keys.map((key) => ({
       pointer: `${pointer}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`,
-      detail: 'is not a field of a server',
+      detail: `is not a field of ${thing}`,
     }));
   });
   const [first] = fields;

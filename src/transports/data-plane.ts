@@ -7,6 +7,7 @@ import { BodyError } from './client-body.ts';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
 import { rpcErrorText, sendRpcError } from './rpc-error.ts';
+import { serverOf } from './served-server.ts';
 import { handleSse, handleSseMessage } from './sse.ts';
 import { handleStreamableHttp } from './streamable-http.ts';
 import { createWebSocketFront, type WebSocketFront, type WebSocketUpgrade } from './websocket.ts';
@@ -136,16 +137,6 @@ function dispatch(plane: DataPlane, target: Target, http: HttpRequest): void {
     default:
       throw new BerthError('not-found', 'no such path; a server has /mcp, /sse and /ws');
   }
-}
-
-/** The server of that name, ready to be called; throws what its state says otherwise. */
-function serverOf(plane: DataPlane, name: string): ServedServer {
-  const server = plane.directory.find(name);
-  if (!server) throw new BerthError('not-found', `no server is called ${JSON.stringify(name)}`);
-  if (server.failure) throw server.failure;
-  if (server.state === 'stopped') throw new BerthError('stopped', `the server ${name} is stopped`);
-  if (server.state !== 'running') throw new BerthError('busy', `the server ${name} is ${server.state}`);
-  return server;
 }
 
 function upgrade(websockets: WebSocketFront, { action }: Target, request: WebSocketUpgrade): void {

@@ -17,6 +17,7 @@ async function createClient() {
   const api = createApi({
     manager: fixture.manager,
     templates: fixture.templates,
+    calls: fixture.calls,
     report: (error) => reported.push(error.code),
     signal: stop.signal,
   });

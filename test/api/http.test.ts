@@ -15,7 +15,7 @@ async function createGateway() {
   const fixture = await createFixture();
   const stop = new AbortController();
   const app = new Hono();
-  app.route('/', createApi({ manager: fixture.manager, templates: fixture.templates, signal: stop.signal }));
+  app.route('/', createApi({ ...fixture, signal: stop.signal }));
   const listening = await new Promise<{ server: ReturnType<typeof serve>; port: number }>((resolve) => {
     const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, (info: AddressInfo) =>
       resolve({ server, port: info.port }),

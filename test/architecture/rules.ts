@@ -63,7 +63,7 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^commander$/, ['cli']],
   [/^pino$/, ['log']],
   [/^ws$/, ['transports', 'channels', 'cluster']],
-  [/^yaml$/, ['settings', 'controller']],
+  [/^yaml$/, ['settings', 'controller', 'cli']],
   [/^node:sqlite$/, ['store']],
   [/^node:child_process$/, ['supervisor', 'packages', 'cli', 'installer']],
   [/^(npm|npm-.*|semver|@renovatebot\/.*|@socketregistry\/.*)(\/|$)/, ['packages']],

@@ -170,7 +170,7 @@ describe('berth run', () => {
     [['run', 'http://10.0.0.1/mcp', '--name', 'x'], 'is not a public address'],
     [['run'], "missing required argument 'reference'"],
     [['dance'], 'unknown command'],
-    [['ls', '-o', 'xml'], 'Allowed choices are table, json'],
+    [['ls', '-o', 'xml'], 'Allowed choices are table, wide, json, yaml, name'],
     [['ls', '--url', 'ftp://x'], 'is no http or https URL'],
   ])('answers %j with what is wrong, and exit code 1', async (argv, text) => {
     const { berth, packages } = await createMachine();

@@ -1,5 +1,6 @@
 /** A machine for the command line: its gateway is an API over doubles, its screen two strings. */
 import { createApi } from '../../src/api/app.ts';
+import { LOCAL_PRINCIPAL } from '../../src/auth/principal.ts';
 import type { CliSystem } from '../../src/cli/cli-system.ts';
 import { runCli } from '../../src/cli/program.ts';
 import { createFixture } from '../servers/doubles.ts';
@@ -11,12 +12,15 @@ export interface Screen {
 
 export async function createMachine({ gateway = true, interactive = false } = {}) {
   const fixture = await createFixture();
-  const api = createApi({ manager: fixture.manager, templates: fixture.templates });
+  const api = createApi(fixture);
   const state = {
     up: gateway,
     closed: 0,
     answer: true,
     questions: [] as string[],
+    /** What the person types, line by line; nothing left means that they leave. */
+    typed: [] as string[],
+    input: '',
     env: {} as Record<string, string>,
   };
   const files: Record<string, string> = {};
@@ -39,7 +43,7 @@ export async function createMachine({ gateway = true, interactive = false } = {}
       if (!state.up) throw new TypeError('fetch failed');
       const request = new Request(input, init);
       sent.push({ url: request.url, headers: request.headers });
-      const response = await api.fetch(request);
+      const response = await api.fetch(request, { principal: LOCAL_PRINCIPAL });
       // As the real one does: an abort breaks the body off.
       if (!init?.signal || !response.body) return response;
       return new Response(
@@ -55,6 +59,14 @@ export async function createMachine({ gateway = true, interactive = false } = {}
     async confirm(question) {
       state.questions.push(question);
       return state.answer;
+    },
+    async ask(question) {
+      state.questions.push(question);
+      screen.err += question;
+      return state.typed.shift();
+    },
+    async readInput() {
+      return state.input;
     },
     async launchGateway() {
       state.up = true;

@@ -1,6 +1,9 @@
 /** Tables that follow from the source are current. To renew them: `npm test -- test/docs -u`. */
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { expect, it } from 'vitest';
+import { bridgeCommand } from '../../src/cli/bridge-command.ts';
+import { buildProgram } from '../../src/cli/program.ts';
 import { ERROR_TABLE } from '../../src/errors.ts';
 import { settingsHelp } from '../../src/settings/help.ts';
 import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
@@ -46,7 +49,48 @@ function errorTable(): string {
   return table(['code', 'HTTP', 'JSON-RPC', 'what to do'], rows);
 }
 
+/** Every command with its arguments and options, as the parser itself knows them. */
+function commands(): string {
+  const system = { out: () => undefined, err: () => undefined, env: {} } as never;
+  const program = buildProgram(system, async () => undefined, [bridgeCommand(() => Promise.reject())]);
+  const shared = optionTable(program);
+  return [
+    `## Options of every command\n${shared}`,
+    ...program.commands.flatMap((one) => section(one, 'berth')),
+  ].join('\n\n');
+}
+
+function section(command: Command, parent: string): string[] {
+  const name = [command.name(), ...command.aliases()].join('|');
+  const words = command.registeredArguments.map((argument) => {
+    const text = argument.variadic ? `${argument.name()}...` : argument.name();
+    return argument.required ? `<${text}>` : `[${text}]`;
+  });
+  const options = command.options.length > 0 ? [optionTable(command)] : [];
+  const own = [
+    `## ${parent} ${name}`,
+    code([parent, command.name(), ...words].join(' ')),
+    sentence(command.description()),
+    ...options,
+  ];
+  const below = command.commands.flatMap((one) => section(one, `${parent} ${command.name()}`));
+  return command.commands.length > 0 ? below : [own.join('\n\n')];
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function optionTable(command: Command): string {
+  const rows = command.options.map(({ flags, description, defaultValue }) => {
+    const isPlain = typeof defaultValue === 'string' && defaultValue !== '';
+    return [code(flags), isPlain ? code(defaultValue) : '', description];
+  });
+  return table(['option', 'default', 'what it means'], rows);
+}
+
 it.each([
+  ['docs/cli.md', { commands: commands() }],
   ['docs/settings.md', { settings: settingsTable(), 'older names': olderNames() }],
   ['docs/api.md', { errors: errorTable() }],
 ] as const)('the tables of %s are current', async (path, sections) => {

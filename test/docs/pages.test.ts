@@ -74,8 +74,7 @@ describe('what the pages tell to type', () => {
 
 describe('the page of the API', () => {
   it('has every route, and no other', async () => {
-    const { manager, templates } = await createFixture();
-    const routes = createApi({ manager, templates })
+    const routes = createApi(await createFixture())
       .routes.filter(({ method }) => method !== 'ALL')
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
     const named = [...readPage('docs/api.md').matchAll(/`((?:GET|POST|PUT|PATCH|DELETE) \/api\/[^`?]*)/g)];

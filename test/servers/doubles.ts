@@ -6,6 +6,7 @@ import { ManualClock } from '../../src/clock.ts';
 import type { BerthError } from '../../src/errors.ts';
 import type { PackageSource, Packages, ResolvedPackage } from '../../src/packages/package.ts';
 import type { ServerHost, StderrLine } from '../../src/servers/host.ts';
+import { type AskServer, ServerCalls } from '../../src/servers/server-calls.ts';
 import type { ServerManagerOptions } from '../../src/servers/server-manager.ts';
 import { ServerManager } from '../../src/servers/server-manager.ts';
 import type { ServerRecord, ServerStore } from '../../src/servers/server-record.ts';
@@ -47,6 +48,24 @@ export function sessionReport(id: string, more: Partial<SessionReport> = {}): Se
     processes: [{ pid: 77, queuedBytes: 0, messagesIn: 3, messagesOut: 4, noiseLines: 1 }],
     ...more,
   };
+}
+
+/** Answers what servers are asked, by method; without an answer it knows no such method. */
+export class FakePeer {
+  readonly asked: Parameters<AskServer>[0][] = [];
+  readonly answers = new Map<string, AskServer>();
+
+  readonly ask: AskServer = async (call) => {
+    this.asked.push(call);
+    const answer = this.answers.get(call.method);
+    return answer ? await answer(call) : { error: { code: -32601, message: 'Method not found' } };
+  };
+
+  /** Answers a method with these results in turn, the last one for good. */
+  give(method: string, ...results: Record<string, unknown>[]): void {
+    let next = 0;
+    this.answers.set(method, async () => ({ result: results[Math.min(next++, results.length - 1)] ?? {} }));
+  }
 }
 
 /** Resolves everything to 1.2.3; each step can be held or failed. */
@@ -262,5 +281,11 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       ...options,
       ...more,
     });
-  return { manager: build(), again: build, packages, host, store, templates, homes, secrets, files };
+  const peer = new FakePeer();
+  return {
+    manager: build(),
+    again: build,
+    calls: new ServerCalls(peer.ask),
+    ...{ peer, packages, host, store, templates, homes, secrets, files },
+  };
 }

@@ -1,8 +1,10 @@
 /** The real data plane over real processes, started in the test's own program on a free loopback port. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createGuard, type Guard } from '../../src/auth/guard.ts';
 import { KeyStore } from '../../src/auth/keys.ts';
 import { createSealer } from '../../src/auth/seal.ts';
 import type { Clock } from '../../src/clock.ts';
@@ -12,6 +14,7 @@ import type { Link } from '../../src/link/link.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
 import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
+import { ServerCalls } from '../../src/servers/server-calls.ts';
 import type { Era } from '../../src/supervisor/handshake-report.ts';
 import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
@@ -21,6 +24,8 @@ import {
   type ServerDefinition,
   type ServerLimits,
 } from '../../src/supervisor/server-definition.ts';
+import type { Directory } from '../../src/transports/context.ts';
+import { createOwnCalls } from '../../src/transports/own-calls.ts';
 
 export interface TestServer {
   readonly name: string;
@@ -49,6 +54,9 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
+/** What of a gateway is not its data plane, over what that has. */
+export type ControlPlane = (plane: { readonly guard: Guard; readonly calls: ServerCalls }) => RequestListener;
+
 export const TEST_LIMITS = {
   messageBytes: 4 * 1024 * 1024,
   openBodyBytes: 256 * 1024 * 1024,
@@ -65,6 +73,7 @@ export async function startFront(options: {
   readonly dataDir: string;
   readonly keys?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  readonly control?: ControlPlane;
 }): Promise<{ readonly port: number; readonly front: ReturnType<typeof createGateway> }> {
   const { dataDir, servers } = options;
   const router = createReplicaRouter();
@@ -78,19 +87,28 @@ export async function startFront(options: {
     name,
     hash: createHash('sha256').update(key).digest('hex'),
   }));
-  const front = createGateway({
-    settings: { host: '127.0.0.1', allowedHosts: [], allowedOrigins: [], cors: true, limits: TEST_LIMITS },
-    keys: new KeyStore({ dataDir, configured }),
-    sealer: createSealer({ keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }] }),
-    directory: {
-      find: (name) => {
-        const definition = definitions.get(name);
-        return definition && { ...definition, state: 'running' };
-      },
+  const settings = {
+    ...{ host: '127.0.0.1', allowedHosts: [], allowedOrigins: [], cors: true, limits: TEST_LIMITS },
+  };
+  const keys = new KeyStore({ dataDir, configured });
+  const sealer = createSealer({
+    keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }],
+  });
+  const directory: Directory = {
+    find: (name) => {
+      const definition = definitions.get(name);
+      return definition && { ...definition, state: 'running' };
     },
-    router,
+  };
+  const nothing: RequestListener = (_request, response) => response.writeHead(404).end();
+  const front = createGateway({
+    ...{ settings, keys, sealer, directory, router },
     ...(options.clock && { clock: options.clock }),
-    control: (_request, response) => response.writeHead(404).end(),
+    control:
+      options.control?.({
+        guard: createGuard(settings, keys),
+        calls: new ServerCalls(createOwnCalls({ directory, router, sealer, limits: TEST_LIMITS })),
+      }) ?? nothing,
   });
   const { port } = await front.listen(0, '127.0.0.1');
   return { port, front };
@@ -102,6 +120,7 @@ export async function startGateway(options: {
   readonly keys?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly hostClock?: Clock;
+  readonly control?: ControlPlane;
 }): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
   const host = createLocalHost({
@@ -117,12 +136,13 @@ export async function startGateway(options: {
   const definitions: ServerDefinition[] = [];
   for (const server of options.servers) definitions.push(await found(host, toDefinition(server, dataDir)));
   for (const definition of definitions) host.define(definition);
-  const { keys, clock } = options;
+  const { keys, clock, control } = options;
   const { port, front } = await startFront({
     servers: definitions.map((definition) => ({ definition, links: [link] })),
     dataDir,
     ...(keys && { keys }),
     ...(clock && { clock }),
+    ...(control && { control }),
   });
   return {
     url: (name) => `http://127.0.0.1:${port}/servers/${name}`,

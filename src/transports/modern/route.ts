@@ -12,6 +12,9 @@ export interface ModernCaller {
   readonly principal: Caller;
 }
 
+/** What of the data plane is needed to find the way. */
+export type RoutePlane = Pick<DataPlane, 'router' | 'sealer'>;
+
 export interface ModernRoute {
   readonly conversation: Conversation;
   /** The parked call that the request goes on with. */
@@ -23,7 +26,7 @@ export interface ModernRoute {
 const QUOTE = 0x22;
 
 /** Throws `busy` without a replica, `invalid-params` for a state that is ours and good no more. */
-export function routeModern(plane: DataPlane, caller: ModernCaller, message: ClientMessage): ModernRoute {
+export function routeModern(plane: RoutePlane, caller: ModernCaller, message: ClientMessage): ModernRoute {
   const { server, principal } = caller;
   const claims = stateOf(plane, caller, message);
   const route = claims ? routeParked(plane, server, claims) : plane.router.route(server.id, principal.id);
@@ -48,7 +51,7 @@ export function routeModern(plane: DataPlane, caller: ModernCaller, message: Cli
 
 /** What the request's state says, if it is one of ours for this caller; any other is the server's own, or for it to refuse. */
 function stateOf(
-  plane: DataPlane,
+  plane: RoutePlane,
   { server, principal }: ModernCaller,
   { bytes, envelope }: ClientMessage,
 ): StateClaims | undefined {
@@ -61,7 +64,7 @@ function stateOf(
 }
 
 function routeParked(
-  plane: DataPlane,
+  plane: RoutePlane,
   server: ServedServer,
   { replica, expiresAt }: StateClaims,
 ): { readonly replica: string; readonly link: NonNullable<ReturnType<DataPlane['router']['replica']>> } {

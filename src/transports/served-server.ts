@@ -1,0 +1,13 @@
+/** A server by its name, as far as it can be called. */
+import { BerthError } from '../errors.ts';
+import type { DataPlane, ServedServer } from './context.ts';
+
+/** The server of that name, ready to be called; throws what its state says otherwise. */
+export function serverOf({ directory }: Pick<DataPlane, 'directory'>, name: string): ServedServer {
+  const server = directory.find(name);
+  if (!server) throw new BerthError('not-found', `no server is called ${JSON.stringify(name)}`);
+  if (server.failure) throw server.failure;
+  if (server.state === 'stopped') throw new BerthError('stopped', `the server ${name} is stopped`);
+  if (server.state !== 'running') throw new BerthError('busy', `the server ${name} is ${server.state}`);
+  return server;
+}
