@@ -2,7 +2,14 @@
 import { LANES, PLAIN_LANE } from './lanes.ts';
 import { cellId, laneCellId } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
-import { BERTH_DOWNGRADE, BERTH_MEMORY, BERTH_SOCKET, IDLE } from './workloads/idle.ts';
+import {
+  BERTH_DOWNGRADE,
+  BERTH_MEMORY,
+  BERTH_MODERN,
+  BERTH_SOCKET,
+  BERTH_UPGRADE,
+  IDLE,
+} from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD, type UnreadResult } from './workloads/unread.ts';
 
@@ -109,6 +116,8 @@ function unreadBars(books: Books): Bar[] {
 const IDLE_KIB: readonly (readonly [what: string, who: string, kib: number])[] = [
   ['idle session, resident memory', 'berth', 64],
   ['idle session of the downgrade lane, resident memory', BERTH_DOWNGRADE, 64],
+  ['idle session of the modern relay, over WebSocket, resident memory', BERTH_MODERN, 64],
+  ['idle session of the upgrade lane, over WebSocket, resident memory', BERTH_UPGRADE, 64],
   ['idle session over the socket, gateway and supervisor together', BERTH_SOCKET, 96],
   ['idle session on an in-memory channel', BERTH_MEMORY, 64],
 ];

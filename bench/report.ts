@@ -5,7 +5,15 @@ import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts'
 import { machineLines } from './machine.ts';
 import { type Cell, laneCells, type Plan, throughputCells } from './plan.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
-import { BERTH_DOWNGRADE, BERTH_MEMORY, BERTH_SOCKET, IDLE, type IdleResult } from './workloads/idle.ts';
+import {
+  BERTH_DOWNGRADE,
+  BERTH_MEMORY,
+  BERTH_MODERN,
+  BERTH_SOCKET,
+  BERTH_UPGRADE,
+  IDLE,
+  type IdleResult,
+} from './workloads/idle.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD } from './workloads/unread.ts';
 
@@ -121,6 +129,8 @@ function opening(books: Books): string[] {
 const IDLE_ROWS = [
   ...Object.entries(TITLES),
   [BERTH_DOWNGRADE, BERTH_DOWNGRADE],
+  [BERTH_MODERN, BERTH_MODERN],
+  [BERTH_UPGRADE, BERTH_UPGRADE],
   [BERTH_SOCKET, BERTH_SOCKET],
   [BERTH_MEMORY, BERTH_MEMORY],
 ] as const;
@@ -133,7 +143,7 @@ function idle(books: Books): string[] {
   });
   const head = ['', 'KiB a session', 'sessions', 'standalone streams', 'processes behind it'];
   const note =
-    'Sessions on Streamable HTTP, each with its standalone stream open where there is one; growth of the own resident memory of the program, without the servers. Over the socket: gateway and supervisor, a process each, both counted. In memory: gateway and supervisor in one process, on servers that are no processes.';
+    'Sessions on Streamable HTTP, each with its standalone stream open where there is one; modern clients keep nothing there between two requests, so theirs are open WebSockets after `server/discover`. Growth of the own resident memory of the program, without the servers. Over the socket: gateway and supervisor, a process each, both counted. In memory: gateway and supervisor in one process, on servers that are no processes.';
   return ['## Idle sessions', '', ...table(head, rows), note, ''];
 }
 

@@ -7,7 +7,10 @@ import { SseSession } from './sse-session.ts';
 import { WsSession } from './ws-session.ts';
 
 export function createSession(transport: Transport, target: Target, lane?: BenchLane): BenchSession {
-  if (lane?.client === 'modern') return new ModernSession(target, lane.capabilities);
+  if (lane?.client === 'modern')
+    return transport === 'ws'
+      ? new WsSession(target, lane.capabilities)
+      : new ModernSession(target, lane.capabilities);
   if (lane) return new HttpSession(target, initializeBody(lane.capabilities));
   switch (transport) {
     case 'http':

@@ -19,6 +19,11 @@ export function envelope(capabilities: string): string {
   return `"_meta":{"io.modelcontextprotocol/protocolVersion":"${MODERN_VERSION}","io.modelcontextprotocol/clientCapabilities":${capabilities}}`;
 }
 
+/** The request that a modern client may begin with. */
+export function discoverBody(capabilities: string): CallBody {
+  return requestBody('server/discover', `{${envelope(capabilities)}}`);
+}
+
 export class ModernSession implements BenchSession {
   readonly #target: Target;
   readonly #capabilities: string;
@@ -32,7 +37,7 @@ export class ModernSession implements BenchSession {
 
   /** There is nothing to open; a first request starts whatever must be started. */
   async open(): Promise<void> {
-    const body = requestBody('server/discover', `{${envelope(this.#capabilities)}}`);
+    const body = discoverBody(this.#capabilities);
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const timer = setTimeout(() => reject(new Error('no answer to server/discover')), ANSWER_MS);
     this.#send(nextId(), body, { method: 'server/discover' }, (answer) =>

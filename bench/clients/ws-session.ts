@@ -1,5 +1,6 @@
-/** Load client of WebSocket, on a bare socket: text frames out with an all-zero mask, unfragmented frames in. */
+/** Load client of WebSocket, of either era, on a bare socket: text frames out with an all-zero mask, unfragmented frames in. */
 import { connect, type Socket } from 'node:net';
+import { discoverBody } from './modern-session.ts';
 import { awaitAnswer, Pending } from './pending.ts';
 import { type BenchSession, type CallBody, INITIALIZE, INITIALIZED, nextId, type Target } from './session.ts';
 
@@ -74,20 +75,25 @@ export class FrameReader {
 
 export class WsSession implements BenchSession {
   readonly #target: Target;
+  readonly #modernCapabilities: string | undefined;
   readonly #pending = new Pending();
   readonly #frames = new FrameReader((opcode, payload) => this.#frame(opcode, payload));
   #socket: Socket | undefined;
   #upgraded = false;
   #head: Buffer = EMPTY;
 
-  constructor(target: Target) {
+  /** `modernCapabilities`: what a client of revision 2026-07-28 declares, JSON text; without them it is a legacy client. */
+  constructor(target: Target, modernCapabilities?: string) {
     this.#target = target;
+    this.#modernCapabilities = modernCapabilities;
   }
 
   async open(): Promise<void> {
     await this.#connect();
-    await awaitAnswer((done) => this.call(nextId(), INITIALIZE, done), TIMEOUT_MS);
-    this.#send(INITIALIZED, EMPTY);
+    const capabilities = this.#modernCapabilities;
+    const first = capabilities === undefined ? INITIALIZE : discoverBody(capabilities);
+    await awaitAnswer((done) => this.call(nextId(), first, done), TIMEOUT_MS);
+    if (capabilities === undefined) this.#send(INITIALIZED, EMPTY);
   }
 
   call(id: number, body: CallBody, done: (answer: Buffer | Error) => void): void {

@@ -1,5 +1,6 @@
 /** Memory of a session that does nothing: growth of the contestant's own processes, without the servers behind it. */
 import { attempt, type Book } from '../book.ts';
+import type { Transport } from '../clients/session.ts';
 import {
   type ContestantName,
   IDLE_COMMAND,
@@ -9,6 +10,7 @@ import {
   unavailable,
 } from '../contestants.ts';
 import type { IdleReport } from '../job.ts';
+import { type BenchLane, LANES } from '../lanes.ts';
 import type { Plan } from '../plan.ts';
 import { descendants, residentKib } from '../proc.ts';
 import { type Installation, startInMemory, startOverSocket } from '../programs/installations.ts';
@@ -20,6 +22,9 @@ export const IDLE = 'idle';
 export const BERTH_SOCKET = 'berth, over the socket';
 export const BERTH_MEMORY = 'berth, in memory';
 export const BERTH_DOWNGRADE = 'berth, downgrade lane';
+/** Over HTTP a modern client leaves nothing behind between its requests; its WebSocket is what can be idle. */
+export const BERTH_MODERN = 'berth, modern relay over WebSocket';
+export const BERTH_UPGRADE = 'berth, upgrade lane over WebSocket';
 
 export interface IdleResult {
   /** Of all its processes together. */
@@ -48,12 +53,25 @@ async function settledKib(pids: readonly number[]): Promise<number> {
   }, 0);
 }
 
-async function growth({ target, pids }: Installation, sessions: number): Promise<IdleResult> {
-  const small = holdJob({ mode: 'idle', transport: 'http', target, count: FIRST });
+interface Client {
+  readonly transport: Transport;
+  readonly lane?: BenchLane;
+}
+
+const HTTP_CLIENT: Client = { transport: 'http' };
+
+function modernClient(name: string): Client {
+  const lane = LANES.find((each) => each.name === name);
+  if (lane === undefined) throw new Error(`there is no lane ${name}`);
+  return { transport: 'ws', lane };
+}
+
+async function growth({ target, pids }: Installation, sessions: number, client: Client): Promise<IdleResult> {
+  const small = holdJob({ mode: 'idle', ...client, target, count: FIRST });
   try {
     await small.next<IdleReport>(DEADLINE_MS);
     const before = await settledKib(pids);
-    const large = holdJob({ mode: 'idle', transport: 'http', target, count: sessions });
+    const large = holdJob({ mode: 'idle', ...client, target, count: sessions });
     try {
       const { streams } = await large.next<IdleReport>(DEADLINE_MS);
       const after = await settledKib(pids);
@@ -67,17 +85,21 @@ async function growth({ target, pids }: Installation, sessions: number): Promise
   }
 }
 
-async function measure(start: () => Promise<Installation>, sessions: number): Promise<IdleResult> {
+async function measure({ start, sessions, client = HTTP_CLIENT }: Row): Promise<IdleResult> {
   const installation = await start();
   try {
-    return await growth(installation, sessions);
+    return await growth(installation, sessions, client);
   } finally {
     await installation.close();
   }
 }
 
-async function contestant(name: ContestantName, command = IDLE_COMMAND): Promise<Installation> {
-  const started = await startContestant(name, { transport: 'http', command });
+async function contestant(
+  name: ContestantName,
+  command = IDLE_COMMAND,
+  transport: Transport = 'http',
+): Promise<Installation> {
+  const started = await startContestant(name, { transport, command });
   return { target: started.target, pids: [started.pid], close: () => started.close() };
 }
 
@@ -85,6 +107,8 @@ interface Row {
   readonly who: string;
   readonly start: () => Promise<Installation>;
   readonly sessions: number;
+  /** By default a legacy one of Streamable HTTP. */
+  readonly client?: Client;
 }
 
 function rows({ contestants, idleSessions }: Plan): Row[] {
@@ -102,6 +126,18 @@ function rows({ contestants, idleSessions }: Plan): Row[] {
       start: () => contestant('berth', IDLE_MODERN_COMMAND),
       sessions: idleSessions,
     },
+    {
+      who: BERTH_MODERN,
+      start: () => contestant('berth', IDLE_MODERN_COMMAND, 'ws'),
+      sessions: idleSessions,
+      client: modernClient('relay-modern'),
+    },
+    {
+      who: BERTH_UPGRADE,
+      start: () => contestant('berth', IDLE_COMMAND, 'ws'),
+      sessions: idleSessions,
+      client: modernClient('upgrade'),
+    },
     { who: BERTH_SOCKET, start: startOverSocket, sessions: idleSessions },
     { who: BERTH_MEMORY, start: startInMemory, sessions: idleSessions * MEMORY_FACTOR },
   ];
@@ -114,8 +150,9 @@ export async function runIdle(
   log: (text: string) => void,
 ): Promise<void> {
   for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const { who, start, sessions } of rows(plan)) {
-      const entry = await attempt(() => measure(start, sessions));
+    for (const row of rows(plan)) {
+      const { who } = row;
+      const entry = await attempt(() => measure(row));
       book.add(IDLE, who, entry);
       const text = 'failure' in entry ? entry.failure : `${entry.kibPerSession.toFixed(1)} KiB`;
       log(`${IDLE} ${who} round ${round}: ${text}`);

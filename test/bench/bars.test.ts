@@ -6,7 +6,14 @@ import { cellId } from '../../bench/plan.ts';
 import { report } from '../../bench/report.ts';
 import { median, quantile } from '../../bench/stats.ts';
 import type { Books } from '../../bench/summary.ts';
-import { BERTH_DOWNGRADE, BERTH_MEMORY, BERTH_SOCKET, IDLE } from '../../bench/workloads/idle.ts';
+import {
+  BERTH_DOWNGRADE,
+  BERTH_MEMORY,
+  BERTH_MODERN,
+  BERTH_SOCKET,
+  BERTH_UPGRADE,
+  IDLE,
+} from '../../bench/workloads/idle.ts';
 
 const CELL = cellId('http', 1, 1, 64);
 const PLAN = {
@@ -73,12 +80,16 @@ test('each shape of an idle session has its own bar and its own row', () => {
   const kib = (kibPerSession: number) => ({ kibPerSession, sessions: 10, streams: 10, processes: 10 });
   books.idle.add(IDLE, 'berth', kib(64));
   books.idle.add(IDLE, BERTH_DOWNGRADE, kib(63));
+  books.idle.add(IDLE, BERTH_MODERN, kib(62));
+  books.idle.add(IDLE, BERTH_UPGRADE, kib(66));
   books.idle.add(IDLE, BERTH_SOCKET, kib(97));
   books.idle.add(IDLE, BERTH_MEMORY, kib(65));
   const idle = bars(books).filter(({ what }) => what.startsWith('idle session'));
   expect(idle.map(({ value, met }) => [value, met])).toEqual([
     [64, true],
     [63, true],
+    [62, true],
+    [66, false],
     [97, false],
     [65, false],
   ]);
