@@ -12,9 +12,9 @@ import { DEPLOYMENTS, type KubeObject, MCP_SERVERS, SERVICES } from '../../src/c
 import type { BerthError } from '../../src/errors.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
+import { NODE_IMAGE } from './support/images.ts';
 import { ensureMcpServers } from './support/mcp-servers.ts';
 
-const NODE_IMAGE = process.env.BERTH_TEST_NODE_IMAGE ?? 'node:24-bookworm-slim';
 /** Does not end by itself, and does not hear TERM. */
 const STUBBORN =
   "process.on('SIGTERM', () => {}); console.log('hello from the pod'); setInterval(() => {}, 1e6)";

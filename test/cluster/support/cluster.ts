@@ -4,9 +4,8 @@ import type { ClusterAccess } from '../../../src/cluster/access.ts';
 import { ApiClient } from '../../../src/cluster/api-client.ts';
 import { loadClusterAccess } from '../../../src/cluster/kube-config.ts';
 import { type KubeObject, NAMESPACES, PODS } from '../../../src/cluster/resources.ts';
+import { NODE_IMAGE } from './images.ts';
 
-/** An image with Node. */
-const NODE_IMAGE = process.env.BERTH_TEST_NODE_IMAGE ?? 'node:24-bookworm-slim';
 const LOOK_EVERY = 200;
 const LOOKS = 600;
 

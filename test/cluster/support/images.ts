@@ -11,6 +11,9 @@ export const IMAGES = {
   runner: `${repository}-runner${tag}`,
 } as const;
 
+/** Any image with Node and a shell, for programs that are not ours. */
+export const NODE_IMAGE = process.env.BERTH_TEST_NODE_IMAGE ?? IMAGES.runner;
+
 /** What a chart would set, small enough for any cluster. */
 export function podSettings(namespace: string): PodSettings {
   return {
