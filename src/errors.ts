@@ -136,6 +136,11 @@ export const ERROR_TABLE = {
     hint: 'The server answered with a longer line than limits.lineBytes.',
   },
   busy: { status: 503, rpc: -32000, hint: 'Try again shortly, or add replicas.' },
+  resting: {
+    status: 503,
+    rpc: -32000,
+    hint: 'Try again shortly: the server is woken by its next request.',
+  },
   unreachable: {
     status: 502,
     rpc: -32603,

@@ -1,4 +1,5 @@
 /** MCPServer, the custom resource that says what server is wanted and how it is: its shape in the API server. */
+import type { ErrorCode } from '../errors.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { KubeObject, ObjectMeta } from './resources.ts';
 
@@ -153,6 +154,18 @@ export interface McpServerStatus {
   /** Label selector of its pods, for the scale subresource. */
   readonly selector: string;
   readonly sessions?: number;
+  /** Processes or connections of all replicas, spares included. */
+  readonly processes?: number;
+  /** More of what {@link message}, {@link hint} and {@link phase} say is wrong. */
+  readonly failure?: StatusFailure;
+  /** The newest health check; of several replicas the one that fares worst. */
+  readonly lastCheck?: {
+    /** RFC 3339 text. */
+    readonly at: string;
+    /** Milliseconds. */
+    readonly ms: number;
+    readonly failures: number;
+  };
   readonly eras?: readonly Era[];
   readonly era?: Era;
   readonly protocolVersion?: string;
@@ -169,6 +182,15 @@ export interface McpServerStatus {
   readonly lastActivity?: string;
   readonly createdAt?: string;
   readonly startedAt?: string;
+}
+
+/** How a process of the server ended, or what its other side said. */
+export interface StatusFailure {
+  readonly code: ErrorCode;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** Its last lines, scrubbed. */
+  readonly stderr?: readonly string[];
 }
 
 export type ConditionType = 'Ready' | 'Progressing' | 'Installed' | 'Degraded';

@@ -52,7 +52,7 @@ export class Controller {
     });
     this.#timers = [
       clock.every(RESYNC, () => this.#all()),
-      ...(tools.probe ? [clock.every(WRITE_EVERY, () => this.#askRunning())] : []),
+      ...(tools.probe ? [clock.every(WRITE_EVERY, () => this.#askReplicas())] : []),
     ];
     this.#all();
   }
@@ -73,9 +73,9 @@ export class Controller {
     for (const { metadata } of this.#options.picture.servers) this.#queue.add(metadata.name ?? '');
   }
 
-  #askRunning(): void {
+  #askReplicas(): void {
     for (const { metadata, status } of this.#options.picture.servers)
-      if ((status?.readyReplicas ?? 0) > 0) this.#queue.add(metadata.name ?? '');
+      if ((status?.replicas ?? 0) > 0) this.#queue.add(metadata.name ?? '');
   }
 
   async #look(name: string, signal: AbortSignal): Promise<number | undefined> {

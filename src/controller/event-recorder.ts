@@ -38,11 +38,13 @@ export class EventRecorder {
     status: McpServerStatus,
   ): Promise<void> {
     if (before?.state === status.state && before.reason === status.reason) return;
+    const last = status.failure?.stderr?.at(-1);
+    const words = last === undefined ? '' : `: ${last}`;
     const hint = status.hint === undefined ? '' : ` — ${status.hint}`;
     await this.#say(server, {
       type: BAD_STATES.has(status.state) ? 'Warning' : 'Normal',
       reason: status.reason,
-      note: `${status.message}${hint}`.slice(0, MOST_TEXT),
+      note: `${status.message}${words}${hint}`.slice(0, MOST_TEXT),
     });
   }
 

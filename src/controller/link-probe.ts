@@ -4,8 +4,10 @@ import type { ExecCarrier } from '../cluster/exec-carrier.ts';
 import { UID_LABEL } from '../cluster/objects/naming.ts';
 import { LINK_SOCKET, SUPERVISOR } from '../cluster/objects/places.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
+import { toBerthError } from '../errors.ts';
 import type { Link } from '../link/link.ts';
 import { createSocketLink } from '../link/socket-link.ts';
+import type { ServerReport } from '../supervisor/server-report.ts';
 import type { SessionReport } from '../supervisor/session-report.ts';
 import type { ReplicaProbe, ReplicaReport } from './replica-probe.ts';
 
@@ -49,8 +51,7 @@ export function createLinkProbe({ open, now }: LinkProbeOptions): LinkProbe {
       const server = pod.metadata.labels?.[UID_LABEL];
       if (server === undefined) return undefined;
       try {
-        const answer = await linkTo(pod).ask?.({ what: 'sessions', server });
-        return Array.isArray(answer) ? toReport(answer as SessionReport[], now()) : undefined;
+        return await reportOf(linkTo(pod), server, now);
       } catch {
         // It starts, ends or cannot be reached: kubelet says more about that.
         return undefined;
@@ -66,7 +67,34 @@ export function createLinkProbe({ open, now }: LinkProbeOptions): LinkProbe {
   };
 }
 
-function toReport(reports: readonly SessionReport[], now: number): ReplicaReport {
+async function reportOf(link: Link, server: string, now: () => number): Promise<ReplicaReport | undefined> {
+  try {
+    const answer = (await link.ask?.({ what: 'report', server })) as ServerReport | null | undefined;
+    return answer ? toReport(answer, now()) : undefined;
+  } catch (thrown) {
+    // A supervisor of before does not know the question; any other answers no more of the next one.
+    if (toBerthError(thrown).code !== 'internal') throw thrown;
+    const list = await link.ask?.({ what: 'sessions', server });
+    return Array.isArray(list) ? toCount(list as SessionReport[], now()) : undefined;
+  }
+}
+
+function toReport(report: ServerReport, now: number): ReplicaReport {
+  const { sessions, processes, inUse, idleMs, handshake, check, failure } = report;
+  return {
+    ...{ sessions, processes, inUse },
+    ...(idleMs !== undefined && { lastActivity: now - idleMs }),
+    ...(handshake && handshakeOf(handshake)),
+    ...(check && { check: { at: now - check.ageMs, ms: check.ms, failures: check.failures } }),
+    ...(failure && { failure }),
+  };
+}
+
+function handshakeOf({ eras, protocolVersion, serverInfo, tools }: NonNullable<ServerReport['handshake']>) {
+  return { protocolVersion, serverInfo, ...(eras && { eras }), ...(tools && { tools }) };
+}
+
+function toCount(reports: readonly SessionReport[], now: number): ReplicaReport {
   const clients = reports.filter(({ kind }) => kind !== 'process');
   const idle = Math.min(...clients.map(({ idleMs }) => idleMs));
   return {

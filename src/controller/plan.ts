@@ -110,14 +110,19 @@ function commonOf(owner: Owner, spec: ServerSpec, settings: ControllerSettings):
   };
 }
 
+/** Failed checks in a row after which a server that says nothing counts as degraded. */
+const FAILURES = 3;
+
 function behaviorOf(spec: ServerSpec, settings: ControllerSettings): Behavior {
-  const { isolation, sessions, era } = spec;
+  const { isolation, sessions, era, health } = spec;
   const { drain: _drain, ...limits } = spec.limits;
+  const { interval = 0, failures = FAILURES } = health ?? {};
   return {
     isolation: isolation ?? 'session',
     sessions: sessions ?? 'minted',
     ...(era !== undefined && era !== 'auto' && { era }),
     limits: { ...settings.limits, ...withoutUndefined<Behavior['limits']>(limits) },
+    ...(interval > 0 && { health: { interval, failures } }),
   };
 }
 

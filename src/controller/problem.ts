@@ -1,7 +1,9 @@
 /** What stands in the way of a server, with what a person can do about it. */
+import type { StatusFailure } from '../cluster/mcp-server.ts';
 import type { Deployment } from '../cluster/objects/deployment.ts';
 import type { ContainerStatus, Pod } from '../cluster/objects/pod-types.ts';
 import type { BerthError } from '../errors.ts';
+import type { ReplicaReport } from './replica-probe.ts';
 
 export interface Problem {
   /** One CamelCase word. */
@@ -12,6 +14,10 @@ export interface Problem {
   readonly phase: 'plan' | 'resolve' | 'install' | 'schedule' | 'pull' | 'spawn' | 'handshake' | 'run';
   /** It may go away by itself, such as by a node that comes up. */
   readonly waits: boolean;
+  /** What is known beside it. */
+  readonly failure?: StatusFailure;
+  /** It has run, and clients are still served. */
+  readonly serves?: boolean;
 }
 
 /** Why the cluster makes no pods: quotas, policies, limits. */
@@ -71,6 +77,31 @@ export function refusalProblem(error: BerthError): Problem {
     hint: error.hint,
     phase: 'plan',
     waits: false,
+  };
+}
+
+const STDERR_LINES = 20;
+const LINE_LENGTH = 1_000;
+
+/** What the supervisor of a replica says is wrong with its server; undefined when nothing is. */
+export function reportProblem({ failure, protocolVersion, check }: ReplicaReport): Problem | undefined {
+  if (!failure) return undefined;
+  const { code, message, hint, phase, exitCode, signal, stderr } = failure;
+  const lines = stderr?.slice(-STDERR_LINES).map((line) => line.slice(0, LINE_LENGTH));
+  const serves = protocolVersion !== undefined;
+  return {
+    reason: !serves ? 'StartFailed' : (check?.failures ?? 0) > 0 ? 'HealthChecksFailed' : 'ProcessesFail',
+    message,
+    hint,
+    phase: phase === undefined || phase === 'resolve' ? 'handshake' : phase,
+    waits: false,
+    serves,
+    failure: {
+      code,
+      ...(exitCode !== undefined && { exitCode }),
+      ...(signal !== undefined && { signal }),
+      ...(lines && lines.length > 0 && { stderr: lines }),
+    },
   };
 }
 

@@ -29,6 +29,9 @@ import { keepsPods, SETTINGS_ANNOTATION, SPEC_ANNOTATION, settingsHash, specHash
 import { SecretLedger } from './secrets.ts';
 import { statusOf } from './status.ts';
 
+/** Milliseconds between looks at a replica whose first handshake is under way. */
+const LOOK_AGAIN = 2_000;
+
 export interface ReconcileTools extends InstallTools {
   readonly api: ClusterApi;
   readonly applier: Applier;
@@ -163,7 +166,8 @@ function outcome(
   const { publicUrl } = settings;
   const status = statusOf({ ...look, ...found, now: now(), ...(publicUrl !== undefined && { publicUrl }) });
   const { install } = found;
-  return install?.state === 'failed'
-    ? { status, again: Math.max(1_000, install.retryAt - now()) }
-    : { status };
+  if (install?.state === 'failed') return { status, again: Math.max(1_000, install.retryAt - now()) };
+  // What becomes of a first handshake shows nowhere but in the supervisor.
+  const isHandshaking = status.state === 'starting' && look.replicas.some(({ report }) => report);
+  return isHandshaking ? { status, again: LOOK_AGAIN } : { status };
 }

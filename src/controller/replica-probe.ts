@@ -2,23 +2,24 @@
 import { SUPERVISOR } from '../cluster/objects/places.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
+import type { FailureReport } from '../supervisor/server-report.ts';
 
 export interface ReplicaReport {
   readonly sessions: number;
+  /** What follows is absent from supervisors of before. */
+  readonly processes?: number;
+  /** Somebody has a session, a call, a parked call, a task or a listen. */
+  readonly inUse?: boolean;
   readonly eras?: readonly Era[];
   readonly protocolVersion?: string;
   readonly serverInfo?: { readonly name: string; readonly version: string };
   readonly tools?: readonly string[];
   /** Milliseconds since 1970. */
   readonly lastActivity?: number;
+  /** The newest health check, which began at `at`, milliseconds since 1970. */
+  readonly check?: { readonly at: number; readonly ms: number; readonly failures: number };
   /** The newest one, while it has not run well since. */
-  readonly failure?: ReplicaFailure;
-}
-
-export interface ReplicaFailure {
-  readonly phase: 'spawn' | 'handshake' | 'run';
-  readonly message: string;
-  readonly hint: string;
+  readonly failure?: FailureReport;
 }
 
 /** Implemented over the links of the leader; absent, only what kubelet reports is known. */

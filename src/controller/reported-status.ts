@@ -5,7 +5,15 @@ import { type Replica, type ReplicaReport, sessionsOf } from './replica-probe.ts
 
 type Reported = Pick<
   McpServerStatus,
-  'sessions' | 'eras' | 'era' | 'protocolVersion' | 'serverInfo' | 'tools' | 'lastActivity'
+  | 'sessions'
+  | 'processes'
+  | 'lastCheck'
+  | 'eras'
+  | 'era'
+  | 'protocolVersion'
+  | 'serverInfo'
+  | 'tools'
+  | 'lastActivity'
 >;
 
 /** Revisions from here on are of the modern era. */
@@ -28,8 +36,22 @@ export function reportedStatus(replicas: readonly Replica[], before: McpServerSt
   return {
     ...(told ? handshakeOf(told) : keptOf(before)),
     ...(sessions !== undefined && { sessions }),
+    ...processesOf(reports),
+    ...lastCheckOf(reports, before),
     ...(active > 0 && { lastActivity: rfc3339(active) }),
   };
+}
+
+function processesOf(reports: readonly ReplicaReport[]): Reported {
+  const counts = reports.flatMap(({ processes }) => (processes === undefined ? [] : [processes]));
+  return counts.length > 0 ? { processes: counts.reduce((sum, count) => sum + count, 0) } : {};
+}
+
+function lastCheckOf(reports: readonly ReplicaReport[], before: McpServerStatus | undefined): Reported {
+  const checks = reports.flatMap(({ check }) => (check ? [check] : []));
+  const [worst] = checks.sort((a, b) => b.failures - a.failures || b.at - a.at);
+  if (!worst) return before?.lastCheck ? { lastCheck: before.lastCheck } : {};
+  return { lastCheck: { at: rfc3339(worst.at), ms: worst.ms, failures: worst.failures } };
 }
 
 function handshakeOf({ protocolVersion = '', eras, serverInfo, tools }: ReplicaReport): Reported {

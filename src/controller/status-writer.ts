@@ -40,9 +40,10 @@ export class StatusWriter {
   }
 }
 
-/** What is told at once: counts of sessions and times of activity can wait. */
-function essence({ sessions: _sessions, lastActivity: _active, ...rest }: McpServerStatus): string {
-  return canonical(rest);
+/** What is told at once: counts, times of activity and checks that came through can wait. */
+function essence(status: McpServerStatus): string {
+  const { sessions: _sessions, processes: _processes, lastActivity: _active, lastCheck, ...rest } = status;
+  return canonical({ ...rest, failures: lastCheck?.failures ?? 0 });
 }
 
 function canonical(value: unknown): string {

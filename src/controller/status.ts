@@ -6,7 +6,7 @@ import type { Observed } from './cluster-api.ts';
 import { type Facts, rfc3339, toConditions } from './conditions.ts';
 import type { Install } from './install.ts';
 import { recordedTree } from './installation.ts';
-import { deploymentProblem, type Problem, podProblem, rolloutProblem } from './problem.ts';
+import { deploymentProblem, type Problem, podProblem, reportProblem, rolloutProblem } from './problem.ts';
 import type { Replica } from './replica-probe.ts';
 import { reportedStatus } from './reported-status.ts';
 
@@ -52,6 +52,7 @@ export function statusOf(input: StatusInput): McpServerStatus {
     reason,
     message,
     ...(problem && { hint: problem.hint, phase: problem.phase }),
+    ...(problem?.failure && { failure: problem.failure }),
     ...(!problem && input.install?.state === 'running' && { phase: 'install' }),
     observedGeneration: generation,
     ready: `${counts.ready}/${counts.wanted}`,
@@ -103,8 +104,9 @@ function replicaProblem(pods: Observed['pods'], replicas: readonly Replica[]): P
     .map(podProblem)
     .find(Boolean);
   if (seen) return seen;
-  const failure = replicas.find(({ report }) => report?.failure)?.report?.failure;
-  return failure && { reason: 'StartFailed', ...failure, waits: false };
+  // One that is being ended may fail as it likes.
+  const staying = replicas.filter(({ pod }) => pod.metadata.deletionTimestamp === undefined);
+  return staying.map(({ report }) => report && reportProblem(report)).find(Boolean);
 }
 
 function summarise(input: StatusInput, counts: Counts): Summary {
@@ -156,7 +158,12 @@ function stopped(name: string, existing: number, suspended: boolean): Summary {
 
 function troubled(problem: Problem, serves: boolean): Summary {
   const { reason, message, waits } = problem;
-  return { state: serves ? 'degraded' : waits ? 'pending' : 'failed', reason, message, problem };
+  return {
+    state: serves || problem.serves ? 'degraded' : waits ? 'pending' : 'failed',
+    reason,
+    message,
+    problem,
+  };
 }
 
 function starting(name: string, { pods }: Observed): Summary {
@@ -168,7 +175,7 @@ function starting(name: string, { pods }: Observed): Summary {
 
 function factsOf({ install, observed }: StatusInput, summary: Summary, { wanted, ready }: Counts): Facts {
   const { state, reason, message, problem } = summary;
-  const text = problem ? `${message} — ${problem.hint}` : message;
+  const text = problem ? `${message}${lastWords(problem)} — ${problem.hint}` : message;
   const isReady = wanted > 0 && ready >= wanted;
   const moves =
     state === 'starting' ||
@@ -188,6 +195,11 @@ function factsOf({ install, observed }: StatusInput, summary: Summary, { wanted,
       ? { status: 'True', reason, message: text }
       : { status: 'False', reason: 'AsExpected', message: 'nothing stands in the way' },
   };
+}
+
+function lastWords({ failure }: Problem): string {
+  const last = failure?.stderr?.at(-1);
+  return last === undefined ? '' : `: ${last}`;
 }
 
 function installedFact(install: Install | undefined, { deployment }: Observed): Facts {

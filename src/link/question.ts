@@ -2,9 +2,14 @@
 import type { Cancel, Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 
+const QUESTIONS = ['sessions', 'end', 'report', 'rest'] as const;
+
 export interface LinkQuestion {
-  /** `sessions`: the list of a server's conversations. `end`: ends one of them, or all. */
-  readonly what: 'sessions' | 'end';
+  /**
+   * `sessions`: the list of a server's conversations. `end`: ends one of them, or all. `report`: how it fares. `rest`: takes nothing
+   * new for a while if nobody uses it, and whether that is so.
+   */
+  readonly what: (typeof QUESTIONS)[number];
   /** UUID of the server. */
   readonly server: string;
   /** With `end`: this one only. */
@@ -17,9 +22,10 @@ export const ANSWER_LIMIT = 10_000;
 /** Throws BerthError `internal` for what is no question of this version. */
 export function readQuestion(body: Buffer): LinkQuestion {
   const { what, server, session } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
-  if ((what !== 'sessions' && what !== 'end') || typeof server !== 'string')
+  const known = QUESTIONS.find((one) => one === what);
+  if (!known || typeof server !== 'string')
     throw new BerthError('internal', 'a question that this supervisor does not know');
-  return { what, server, ...(typeof session === 'string' && { session }) };
+  return { what: known, server, ...(typeof session === 'string' && { session }) };
 }
 
 /** One question on its way: settled once, by its answer, by the end of its connection or by time. */

@@ -158,13 +158,13 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
 }
 
 function toActivity(
-  activity: { readonly sessions: number; readonly lastActivity: number | undefined } | undefined,
+  activity: ReturnType<Supervisor['activity']>,
   source: LiveSource | undefined,
   clock: Clock,
 ): ServerActivity | undefined {
   if (!activity) return undefined;
-  const { sessions, lastActivity } = activity;
+  const { sessions, inUse, lastActivity } = activity;
   const processes = source?.live ?? 0;
-  if (lastActivity === undefined) return { sessions, processes };
-  return { sessions, processes, lastActivity: Date.now() - Math.round(clock.now() - lastActivity) };
+  if (lastActivity === undefined) return { sessions, processes, inUse };
+  return { sessions, processes, inUse, lastActivity: Date.now() - Math.round(clock.now() - lastActivity) };
 }

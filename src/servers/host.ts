@@ -17,6 +17,8 @@ export interface StderrLine {
 export interface ServerActivity {
   readonly sessions: number;
   readonly processes: number;
+  /** A session exists, or something of clients without one is under way. */
+  readonly inUse: boolean;
   /** Milliseconds since the epoch of the last real message; absent before the first. */
   readonly lastActivity?: number;
 }

@@ -32,6 +32,8 @@ export interface HealthTools {
   readonly turn: (signal: AbortSignal) => Promise<() => void>;
   /** Told when a server has failed as many checks as it may. */
   readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
+  /** Told after every check. */
+  readonly onCheck?: () => void;
 }
 
 /** Milliseconds in which the process of a check must answer, if its start does not have to be quicker. */
@@ -123,6 +125,7 @@ export class ServerHealth {
   #note(definition: ServerDefinition, ms: number, failure?: BerthError): void {
     const failures = failure ? (this.#last?.failures ?? 0) + 1 : 0;
     this.#last = { at: Date.now(), ms, failures, ...(failure && { failure: toFailureRecord(failure) }) };
+    this.#tools.onCheck?.();
     if (!failure || failures !== this.#tools.limits.failures) return;
     this.#tools.onDegraded?.(definition, failure);
     this.#tools.host.renew(definition.id);

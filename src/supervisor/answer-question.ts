@@ -1,17 +1,31 @@
 /** What a supervisor answers to questions that come over a link. */
 import type { LinkQuestion } from '../link/question.ts';
+import type { ServerReport } from './server-report.ts';
 import type { SessionReport } from './session-report.ts';
 
 /** As much of the host of its servers as is asked about. */
 export interface QuestionedHost {
   sessions(id: string): SessionReport[];
   endSessions(id: string, session?: string): Promise<number>;
+  /** Undefined for an id that is not one of its servers'. */
+  report(id: string): ServerReport | undefined;
+  /** Closes a server that nobody uses, for a while; false when somebody does. */
+  rest(id: string): boolean;
 }
 
-/** The list of conversations, or how many were ended. */
+/** JSON, or undefined where there is nothing to tell. */
 export async function answerQuestion(
   host: QuestionedHost,
   { what, server, session }: LinkQuestion,
-): Promise<SessionReport[] | number> {
-  return what === 'sessions' ? host.sessions(server) : await host.endSessions(server, session);
+): Promise<unknown> {
+  switch (what) {
+    case 'sessions':
+      return host.sessions(server);
+    case 'end':
+      return await host.endSessions(server, session);
+    case 'report':
+      return host.report(server) ?? null;
+    case 'rest':
+      return host.rest(server);
+  }
 }

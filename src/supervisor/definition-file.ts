@@ -5,10 +5,16 @@ import { z } from 'zod';
 import { BerthError } from '../errors.ts';
 import { DEFAULT_LIMITS, type ServerDefinition, type ServerLimits } from './server-definition.ts';
 
+/** A server of a supervisor that is its own program. */
+export type SupervisedServer = ServerDefinition & {
+  /** How it is checked: milliseconds between checks (0: none), and failed ones in a row after which it is not well. */
+  readonly health?: { readonly interval: number; readonly failures: number };
+};
+
 export interface SupervisorConfig {
   /** Absolute; one supervisor per folder. */
   readonly dataDir: string;
-  readonly servers: readonly ServerDefinition[];
+  readonly servers: readonly SupervisedServer[];
   /** Processes are started in another container, by the `berth-spawn` that listens at this socket. */
   readonly spawn?: { readonly socket: string };
   /** File that says how the supervisor fares, for `berth-spawn probe`. */
@@ -66,6 +72,7 @@ const definition = z
     limits: limits.default({}),
     secrets: z.array(z.string()).default([]),
     secretFiles: z.record(z.string(), absolute).optional(),
+    health: z.strictObject({ interval: whole, failures: z.int().min(1) }).optional(),
   })
   .refine((given) => (given.launch === undefined) !== (given.remote === undefined), {
     message: 'needs exactly one of launch and remote',
@@ -102,8 +109,8 @@ export async function readSupervisorConfig(path: string): Promise<SupervisorConf
 }
 
 /** The schema has seen to it that exactly one of launch and remote is there. */
-function toDefinition(read: z.infer<typeof definition>): ServerDefinition {
-  return withoutUndefined(read) as unknown as ServerDefinition;
+function toDefinition(read: z.infer<typeof definition>): SupervisedServer {
+  return withoutUndefined(read) as unknown as SupervisedServer;
 }
 
 function withoutUndefined(given: object): object {

@@ -214,9 +214,14 @@ export class HostedServer {
     ]);
   }
 
+  /** Completes what listens here. */
+  endListens(): void {
+    this.#modernProcesses.endListens();
+  }
+
   /** No further sessions, spares go; the sessions that exist finish on their processes, listens are completed. */
   async retire(): Promise<void> {
-    this.#modernProcesses.endListens();
+    this.endListens();
     await this.#source.close();
   }
 

@@ -8,9 +8,10 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
-import { createLinkServer } from '../link/link-server.ts';
+import { createLinkServer, type LinkServer } from '../link/link-server.ts';
 import { listenUnixSocket } from '../link/unix-socket.ts';
 import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
+import { createPodServers, type PodServers } from '../runtimes/pod/pod-servers.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { answerQuestion } from './answer-question.ts';
 import { lockDataFolder } from './data-folder.ts';
@@ -57,22 +58,29 @@ async function serve(
     spawn && ((...[launch, how]: Parameters<StartProcess>) => spawnRemote(launch, { ...how, ...spawn }));
   const remote = createRemotePolicy(config.remote?.allowedHosts ?? []);
   const host = createLocalHost({ owner: lock.owner, table, remote, ...(start && { start }) });
-  const links = createLinkServer(host.supervisor, { answer: (question) => answerQuestion(host, question) });
+  let pod: PodServers | undefined;
+  let links: LinkServer | undefined;
   const end = async (force: boolean): Promise<void> => {
+    pod?.close();
     await host.close({ force });
-    await links.close();
+    await links?.close();
     await lock.close();
   };
   try {
     await sweepOrphans(lock.owner.folder, { table, clock: systemClock });
-    for (const server of servers) host.define(server);
-    const listener = await listenUnixSocket(socket, (stream) => links.serve(stream));
-    health.serving(host);
+    const served = createPodServers({ host, servers, changed: () => health.changed() });
+    pod = served;
+    const link = createLinkServer(served, { answer: (question) => answerQuestion(served, question) });
+    links = link;
+    const listener = await listenUnixSocket(socket, (stream) => link.serve(stream));
+    health.serving(served);
     const killNow = (): void => host.killNow();
     process.once('exit', killNow);
     return {
       close: async ({ force } = { force: false }) => {
         health.draining();
+        served.draining();
+        for (const { id } of servers) host.supervisor.endListens(id);
         if (!force) await drained(host, servers, drain);
         listener.close();
         await end(force);
@@ -86,12 +94,9 @@ async function serve(
   }
 }
 
-/** Gateways may come and go meanwhile; resolves when no session and no call is left, or the time is up. */
+/** Gateways may come and go meanwhile; resolves when no session and no call is left, parked ones included, or the time is up. */
 async function drained(host: LocalHost, servers: SupervisorConfig['servers'], ms: number): Promise<void> {
-  const isUsed = (): boolean =>
-    servers.some(({ id }) =>
-      host.sessions(id).some(({ kind, callsInFlight }) => kind === 'session' || callsInFlight > 0),
-    );
+  const isUsed = (): boolean => servers.some(({ id }) => host.activity(id)?.inUse);
   const end = systemClock.now() + ms;
   while (systemClock.now() < end && isUsed()) await sleep(DRAIN_LOOK);
 }

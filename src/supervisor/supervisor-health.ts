@@ -2,20 +2,26 @@
 import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { SupervisorConfig } from './definition-file.ts';
-import type { PoolStatus } from './process-pool.ts';
 import { holdSpawnPresence, type SpawnPresence } from './spawn-presence.ts';
 import { keepStatusFile, type StatusFile } from './status-file.ts';
-import { isFailing, type ServerStatus, type SupervisorState, statusText } from './supervisor-status.ts';
+import {
+  isFailing,
+  type ServerFare,
+  type ServerStatus,
+  type SupervisorState,
+  statusText,
+} from './supervisor-status.ts';
 
 /** What is asked about the servers. */
 export interface HealthSource {
-  activity(id: string): { readonly sessions: number } | undefined;
-  poolStatus(id: string): PoolStatus | undefined;
+  fares(id: string): ServerFare;
 }
 
 export interface SupervisorHealth {
   /** Gateways are served from now on, by this host. */
   serving(host: HealthSource): void;
+  /** A server may fare otherwise than before. */
+  changed(): void;
   /** No new sessions are wanted; those that exist may finish. */
   draining(): void;
   /** Says for the last time how it is: `failure` is why it could not start. Idempotent. */
@@ -52,6 +58,10 @@ class Health implements SupervisorHealth {
     this.#enter('serving');
   }
 
+  changed(): void {
+    if (this.#phase === 'serving') this.#file?.update();
+  }
+
   draining(): void {
     this.#enter('draining');
   }
@@ -76,21 +86,18 @@ class Health implements SupervisorHealth {
   }
 
   #text(): string {
-    const servers = this.#config.servers.flatMap(({ id, name }) => this.#server(id, name));
+    const host = this.#host;
+    const servers = host ? this.#config.servers.map(({ id, name }) => ({ name, ...host.fares(id) })) : [];
     const failure = this.#failure ?? this.#helperFailure();
     return statusText({ state: this.#state(servers), servers, ...(failure && { failure }) });
-  }
-
-  #server(id: string, name: string): ServerStatus[] {
-    const pool = this.#host?.poolStatus(id);
-    return pool ? [{ name, sessions: this.#host?.activity(id)?.sessions ?? 0, pool }] : [];
   }
 
   #state(servers: readonly ServerStatus[]): SupervisorState {
     if (this.#phase !== 'serving') return this.#phase;
     // A pod's containers start in any order.
     if (this.#presence?.present === false) return this.#wasPresent ? 'failing' : 'starting';
-    return servers.some(isFailing) ? 'failing' : 'ready';
+    if (servers.some(isFailing)) return 'failing';
+    return servers.every(({ open }) => open) ? 'ready' : 'starting';
   }
 
   #helperFailure(): BerthError | undefined {

@@ -5,10 +5,21 @@ import type { PoolStatus } from './process-pool.ts';
 /** The words that `berth-spawn probe` knows (`spawn/files.c`). Ready is only `ready`; all but `stopped` are alive. */
 export type SupervisorState = 'starting' | 'ready' | 'failing' | 'draining' | 'stopped';
 
-export interface ServerStatus {
-  readonly name: string;
+/** How one server fares. */
+export interface ServerFare {
+  /** A handshake with it has come through. */
+  readonly open: boolean;
   readonly sessions: number;
-  readonly pool: PoolStatus;
+  /** Processes or connections that have not ended. */
+  readonly processes: number;
+  /** Absent for a server that is no process here. */
+  readonly pool?: PoolStatus;
+  /** Why its handshake or its checks fail. */
+  readonly failure?: BerthError;
+}
+
+export interface ServerStatus extends ServerFare {
+  readonly name: string;
 }
 
 export interface SupervisorStatus {
@@ -23,16 +34,17 @@ const MAX_BYTES = 1_000;
 const MAX_LINE = 240;
 const MAX_SERVERS = 3;
 
-/** Whether none of a server's processes runs, and the newest start is the reason. */
-export function isFailing({ pool }: ServerStatus): boolean {
-  return pool.state === 'failed' || (pool.reason !== undefined && pool.live === 0);
+/** Whether its handshake or its checks fail, or none of its processes runs and the newest start is the reason. */
+export function isFailing({ failure, pool }: Pick<ServerStatus, 'failure' | 'pool'>): boolean {
+  if (failure) return true;
+  return pool !== undefined && (pool.state === 'failed' || (pool.reason !== undefined && pool.live === 0));
 }
 
 /** The state word and the counts on the first line, then the newest failure, then each server. Ends with a line break. */
 export function statusText({ state, servers, failure }: SupervisorStatus): string {
   const sessions = servers.reduce((sum, one) => sum + one.sessions, 0);
-  const processes = servers.reduce((sum, one) => sum + one.pool.live, 0);
-  const newest = failure ?? (servers.find(isFailing) ?? servers.find(({ pool }) => pool.reason))?.pool.reason;
+  const processes = servers.reduce((sum, one) => sum + one.processes, 0);
+  const newest = failure ?? reasonOf(servers.find(isFailing) ?? servers.find(({ pool }) => pool?.reason));
   const lines = [
     `${state} sessions=${sessions} processes=${processes}`,
     ...(newest ? failureLines(newest) : []),
@@ -51,9 +63,13 @@ function failureLines(failure: BerthError): string[] {
   ];
 }
 
-function serverLine({ name, sessions, pool }: ServerStatus): string {
-  const { state, live, spares } = pool;
-  return `server ${name}: ${state} sessions=${sessions} processes=${live} spares=${spares}`;
+function reasonOf(server: ServerStatus | undefined): BerthError | undefined {
+  return server?.failure ?? server?.pool?.reason;
+}
+
+function serverLine({ name, open, sessions, processes, pool }: ServerStatus): string {
+  const state = open ? (pool?.state ?? 'ready') : 'handshake';
+  return `server ${name}: ${state} sessions=${sessions} processes=${processes} spares=${pool?.spares ?? 0}`;
 }
 
 function toLine(text: string): string {

@@ -25,6 +25,8 @@ export interface SupervisorActivity {
   readonly sessions: number;
   /** Clock reading of the last message; undefined before the first. */
   readonly lastActivity: number | undefined;
+  /** Somebody has a session, or a call, a parked call, a task or a listen without one; on a replaced definition, too. */
+  readonly inUse: boolean;
 }
 
 export class Supervisor {
@@ -66,9 +68,17 @@ export class Supervisor {
     );
   }
 
+  /** Completes the listens of a server: their clients listen again, wherever they are sent then. */
+  endListens(id: string): void {
+    this.#servers.get(id)?.endListens();
+  }
+
   activity(id: string): SupervisorActivity | undefined {
     const server = this.#servers.get(id);
-    return server && { sessions: server.sessionCount, lastActivity: server.lastActivity };
+    if (!server) return undefined;
+    const retired = [...this.#retired].filter(({ definition }) => definition.id === id);
+    const inUse = [server, ...retired].some((one) => one.inUse);
+    return { sessions: server.sessionCount, lastActivity: server.lastActivity, inUse };
   }
 
   /** What was counted of every server since the last time, those included that are no longer defined. */

@@ -7,6 +7,7 @@ const SUPERVISOR_CONTRACTS = [
   'launch',
   'server-definition',
   'server-process',
+  'server-report',
   'session-report',
 ].map((name) => `supervisor/${name}.ts`);
 

@@ -18,9 +18,12 @@ function probeOf(answers: Readonly<Record<string, unknown>>) {
       conversation: () => {
         throw new Error('nothing is called');
       },
-      ask: async () => {
-        if (answers[uid] === undefined) throw new BerthError('busy', 'no answer');
-        return answers[uid];
+      ask: async ({ what }) => {
+        const answer = answers[uid];
+        if (answer === undefined) throw new BerthError('busy', 'no answer');
+        // A supervisor of before has nothing but its list.
+        if (Array.isArray(answer) && what !== 'sessions') throw new BerthError('internal', 'not known');
+        return answer;
       },
       close: async () => void closed.push(uid),
     };
@@ -28,7 +31,48 @@ function probeOf(answers: Readonly<Record<string, unknown>>) {
   return { probe: createLinkProbe({ open, now: () => 10_000 }), opened, closed };
 }
 
-it('counts the clients of a replica, and knows when the last of them spoke', async () => {
+it('tells what a replica says of itself, with times that count here', async () => {
+  const failure = { code: 'start-failed', message: 'no', hint: 'h', phase: 'handshake', stderr: ['x'] };
+  const handshake = {
+    protocolVersion: '2025-11-25',
+    serverInfo: { name: 'search', version: '1' },
+    eras: ['legacy', 'modern'],
+    tools: ['find'],
+    spawnMs: 3,
+    handshakeMs: 4,
+  };
+  const { probe } = probeOf({
+    well: {
+      state: 'ready',
+      sessions: 2,
+      processes: 3,
+      inUse: true,
+      idleMs: 500,
+      handshake,
+      check: { ageMs: 2_000, ms: 40, failures: 1 },
+    },
+    unwell: { state: 'failing', sessions: 0, processes: 0, inUse: false, failure },
+  });
+  expect(await probe.report(pod('well'), signal)).toEqual({
+    sessions: 2,
+    processes: 3,
+    inUse: true,
+    lastActivity: 9_500,
+    eras: ['legacy', 'modern'],
+    protocolVersion: '2025-11-25',
+    serverInfo: { name: 'search', version: '1' },
+    tools: ['find'],
+    check: { at: 8_000, ms: 40, failures: 1 },
+  });
+  expect(await probe.report(pod('unwell'), signal)).toEqual({
+    sessions: 0,
+    processes: 0,
+    inUse: false,
+    failure,
+  });
+});
+
+it('counts the clients of a replica of before, and knows when the last of them spoke', async () => {
   const { probe, opened } = probeOf({
     a: [
       { kind: 'session', idleMs: 4_000 },

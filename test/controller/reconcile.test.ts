@@ -9,6 +9,7 @@ import {
   PODS,
   SECRETS,
 } from '../../src/cluster/resources.ts';
+import type { ReplicaReport } from '../../src/controller/replica-probe.ts';
 import { tree } from '../support/blueprints.ts';
 import { NAME, NAMESPACE, ServerWorld } from '../support/server-world.ts';
 
@@ -126,6 +127,42 @@ describe('stop, start, scale and restart', () => {
     expect(world.deployment.spec.template.metadata.annotations).toEqual({
       [RESTARTED_AT]: '2026-11-25T12:34:56Z',
     });
+  });
+
+  it('shows what its replicas say of themselves, and who fares worst', async () => {
+    const [first, second] = world.replicas.map(({ metadata }) => metadata.name!);
+    const at = Date.parse('2026-11-25T11:59:00Z');
+    const said: Omit<ReplicaReport, 'sessions'> = {
+      ...{ protocolVersion: '2025-11-25', serverInfo: { name: 'acme', version: '1' } },
+      ...{ eras: ['legacy', 'modern'] as const, tools: ['find'], inUse: true },
+    };
+    world.reports.set(first!, { ...said, sessions: 2, processes: 3, check: { at, ms: 4, failures: 0 } });
+    world.reports.set(second!, { ...said, sessions: 1, processes: 1, check: { at, ms: 9, failures: 1 } });
+    expect(await world.look()).toMatchObject({
+      ...{ state: 'running', sessions: 3, processes: 4, era: 'legacy' },
+      ...{ eras: ['legacy', 'modern'], tools: ['find'], protocolVersion: '2025-11-25' },
+      serverInfo: { name: 'acme', version: '1' },
+      lastCheck: { at: '2026-11-25T11:59:00Z', ms: 9, failures: 1 },
+    });
+  });
+
+  it('is degraded, not failed, where what has run before is not well', async () => {
+    const failure = { code: 'start-failed', message: 'locked', hint: 'wait', phase: 'handshake' } as const;
+    const report = { sessions: 1, protocolVersion: '2025-11-25', failure };
+    world.reports.set('*', { ...report, check: { at: world.time, ms: 4, failures: 3 } });
+    world.setDeployment({ replicas: 2, readyReplicas: 0 });
+    expect(await world.look()).toMatchObject({ state: 'degraded', reason: 'HealthChecksFailed' });
+    world.reports.set('*', { ...report, failure: { ...failure, phase: 'run' } });
+    expect(await world.look()).toMatchObject({ state: 'degraded', reason: 'ProcessesFail', phase: 'run' });
+    world.reports.set('*', { sessions: 0, failure });
+    expect(await world.look()).toMatchObject({ state: 'failed', reason: 'StartFailed', message: 'locked' });
+  });
+
+  it('looks again soon while a replica shakes hands, as nothing else tells of it', async () => {
+    world.reports.set('*', { sessions: 0, processes: 0 });
+    world.setDeployment({ replicas: 2, readyReplicas: 0 });
+    const { status, again } = await world.outcome();
+    expect([status.state, again]).toEqual(['starting', 2_000]);
   });
 
   it('tells the cluster which replica may go first', async () => {
@@ -263,7 +300,15 @@ describe('a new version', () => {
     world.putPod('mcp-demo-new', world.deployment, { phase: 'Running' });
     world.reports.set('mcp-demo-new', {
       sessions: 0,
-      failure: { phase: 'handshake', message: 'no answer', hint: 'read its log' },
+      processes: 0,
+      failure: {
+        code: 'start-failed',
+        phase: 'handshake',
+        message: 'no answer',
+        hint: 'read its log',
+        exitCode: 7,
+        stderr: ['KEY is missing'],
+      },
     });
     world.setDeployment({ replicas: 2, readyReplicas: 1, availableReplicas: 1, updatedReplicas: 1 });
     const status = await world.look();
@@ -271,9 +316,13 @@ describe('a new version', () => {
       state: 'degraded',
       message: 'no answer',
       phase: 'handshake',
+      failure: { code: 'start-failed', exitCode: 7, stderr: ['KEY is missing'] },
       readyReplicas: 1,
     });
     expect(status.conditions.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
+    expect(status.conditions.find(({ type }) => type === 'Degraded')?.message).toBe(
+      'no answer: KEY is missing — read its log',
+    );
   });
 
   it('that does not come up in its time is told so', async () => {

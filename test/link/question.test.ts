@@ -109,7 +109,13 @@ it('a supervisor lists and ends what it has', async () => {
       ended.push(how);
       return 2;
     },
+    report: (id: string) =>
+      id === 's' ? ({ state: 'ready', sessions: 0, processes: 0, inUse: false } as const) : undefined,
+    rest: (id: string) => id === 's',
   };
+  expect(await answerQuestion(host, { what: 'report', server: 's' })).toMatchObject({ state: 'ready' });
+  expect(await answerQuestion(host, { what: 'report', server: 'other' })).toBeNull();
+  expect(await answerQuestion(host, { what: 'rest', server: 's' })).toBe(true);
   expect(await answerQuestion(host, QUESTION)).toEqual([]);
   expect(await answerQuestion(host, { what: 'end', server: 's', session: 'x' })).toBe(2);
   expect(await answerQuestion(host, { what: 'end', server: 's' })).toBe(2);

@@ -55,7 +55,7 @@ it('shows the processes, sessions and stderr of a server, and forgets them with 
   open().stderr(server.id, ({ text }) => lines.push(text));
   await expect(host?.probe(server)).rejects.toMatchObject({ details: { phase: 'handshake', exitCode: 3 } });
   host?.define(server);
-  expect(host?.activity(server.id)).toEqual({ sessions: 0, processes: 0 });
+  expect(host?.activity(server.id)).toEqual({ sessions: 0, processes: 0, inUse: false });
   expect(host?.stderrTail(server.id, 10).map(({ text }) => text)).toEqual(lines);
   await host?.undefine(server.id, { force: true });
   expect(host?.activity(server.id)).toBeUndefined();

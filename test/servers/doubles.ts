@@ -163,7 +163,7 @@ export class FakeHost implements ServerHost {
 
   activity(id: string) {
     return this.defined.has(id)
-      ? { sessions: 2, processes: 1, lastActivity: Date.UTC(2026, 10, 21) }
+      ? { sessions: 2, processes: 1, inUse: true, lastActivity: Date.UTC(2026, 10, 21) }
       : undefined;
   }
 

@@ -155,7 +155,7 @@ it('says the last words of a process that ended by itself', async () => {
   await startSupervisor({ launch, limits: { spares: 1 } });
   await saysState(/^failing /);
   expect(statusNow()).toMatch(
-    /failure phase=run start-failed: the process ended by itself, exit code 7 .*\nhint: .*\nstderr: no token given\n/,
+    /failure phase=handshake start-failed: failed in phase handshake, exit code 7 .*\nhint: .*\nstderr: no token given\n/,
   );
 });
 

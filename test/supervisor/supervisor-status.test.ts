@@ -21,8 +21,9 @@ import { isFailing, type ServerStatus, statusText } from '../../src/supervisor/s
 const failure = (message: string, hint = 'do this', stderr: string[] = []): BerthError =>
   new BerthError('start-failed', message, { phase: 'spawn', hint, stderr });
 
-function server(name: string, pool: Partial<PoolStatus> = {}, sessions = 0): ServerStatus {
-  return { name, sessions, pool: { state: 'ready', live: 0, spares: 0, ...pool } };
+function server(name: string, given: Partial<PoolStatus> = {}, sessions = 0): ServerStatus {
+  const pool: PoolStatus = { state: 'ready', live: 0, spares: 0, ...given };
+  return { name, open: true, sessions, processes: pool.live, pool };
 }
 
 describe('the text', () => {
@@ -46,6 +47,18 @@ describe('the text', () => {
     expect(second({ state: 'failing', servers: [runs, fails], failure: own })).toContain('no helper');
   });
 
+  it('names a handshake that failed, of a server that is not open yet or is no process here', () => {
+    const waits = { name: 'a', open: false, sessions: 0, processes: 0 };
+    expect(statusText({ state: 'starting', servers: [waits] })).toBe(
+      'starting sessions=0 processes=0\nserver a: handshake sessions=0 processes=0 spares=0\n',
+    );
+    const fails = { ...waits, failure: failure('refused initialize') };
+    expect(statusText({ state: 'failing', servers: [fails] }).split('\n')[1]).toBe(
+      'failure phase=spawn start-failed: refused initialize',
+    );
+    expect(statusText({ state: 'ready', servers: [{ ...waits, open: true }] })).toContain('server a: ready ');
+  });
+
   it('is never longer than an Event takes, whatever it is made of', () => {
     const long = '🐢'.repeat(2_000);
     const servers = Array.from({ length: 40 }, () => server(long, { reason: failure(long, long, [long]) }));
@@ -64,9 +77,10 @@ describe('the text', () => {
   });
 });
 
-it('a server fails when nothing of it runs and the newest start is why, or when it is closed', () => {
+it('a server fails when its handshake does, or when nothing of it runs and the newest start is why', () => {
   const reason = failure('x');
   expect(isFailing(server('a'))).toBe(false);
+  expect(isFailing({ failure: reason })).toBe(true);
   expect(isFailing(server('a', { reason }))).toBe(true);
   expect(isFailing(server('a', { reason, live: 1 }))).toBe(false);
   expect(isFailing(server('a', { state: 'failed', reason, live: 1 }))).toBe(true);

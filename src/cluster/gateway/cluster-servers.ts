@@ -115,8 +115,13 @@ export class ClusterServers implements Servers {
   /** The controller checks; this says what it found last. */
   async checkHealth(name: string): Promise<HealthView> {
     const { status } = await this.get(name);
-    const { state, health, message, hint, failure } = status;
-    return { state, health, message, ...(hint !== undefined && { hint }), ...(failure && { failure }) };
+    const { state, health, message, hint, failure, lastCheck } = status;
+    return {
+      ...{ state, health, message },
+      ...(hint !== undefined && { hint }),
+      ...(failure && { failure }),
+      ...(lastCheck && { lastCheck }),
+    };
   }
 
   usage(name: string): UsageReport {

@@ -29,8 +29,10 @@ export function stateOf(resource: McpServer): McpServerState {
 export function failureOf(resource: McpServer): BerthError | undefined {
   const { status } = resource;
   if (!status || stateOf(resource) !== 'failed') return undefined;
-  const { message, hint, phase } = status;
-  return new BerthError('start-failed', message, {
+  const { message, hint, phase, failure } = status;
+  const { code = 'start-failed', ...details } = failure ?? {};
+  return new BerthError(code, message, {
+    ...details,
     ...(isPhase(phase) && { phase }),
     ...(hint !== undefined && { hint }),
   });

@@ -36,7 +36,7 @@ function viewStatus(resource: McpServer, endpoints: ServerStatus['endpoints']): 
     reason: told?.reason ?? REASON[state],
     message: told?.message ?? `${metadata.name} is ${state}: the controller has not looked at it yet`,
     ...(told?.hint !== undefined && { hint: told.hint }),
-    ...(told && state === 'failed' && { failure: failureOf(told) }),
+    ...(told && isUnwell(state) && { failure: failureOf(told) }),
     replicas: {
       desired: desiredOf(resource),
       ready: status?.readyReplicas ?? 0,
@@ -45,7 +45,8 @@ function viewStatus(resource: McpServer, endpoints: ServerStatus['endpoints']): 
     },
     health: state === 'running' ? 'healthy' : isUnwell(state) ? 'unhealthy' : 'unknown',
     sessions: status?.sessions ?? 0,
-    processes: 0,
+    processes: status?.processes ?? 0,
+    ...(status?.lastCheck && { lastCheck: { ...status.lastCheck, at: iso(status.lastCheck.at) } }),
     ...(status && viewReport(status)),
     phases: [],
     endpoints,
@@ -80,9 +81,11 @@ function viewReport({
   };
 }
 
-function failureOf({ message, hint, phase }: McpServerStatus): NonNullable<ServerStatus['failure']> {
+function failureOf(status: McpServerStatus): NonNullable<ServerStatus['failure']> {
+  const { message, hint, phase, failure } = status;
   return {
     code: 'start-failed',
+    ...failure,
     message,
     ...(isPhase(phase) && { phase }),
     ...(hint !== undefined && { hint }),

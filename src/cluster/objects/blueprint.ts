@@ -47,6 +47,8 @@ export interface Behavior {
   readonly sessions: 'minted' | 'none';
   readonly era?: 'legacy' | 'modern';
   readonly limits: Partial<ServerLimits>;
+  /** Of its checks; absent where none are to be made. */
+  readonly health?: { readonly interval: number; readonly failures: number };
 }
 
 /** What runs, and where it comes from. */

@@ -52,6 +52,7 @@ function definition(blueprint: Blueprint): object {
     sessions: behavior.sessions,
     ...(behavior.era && { eras: [behavior.era] }),
     limits: behavior.limits,
+    ...(behavior.health && { health: behavior.health }),
     ...(spawns ? { launch: launchOf(blueprint, program) } : { remote: remoteOf(program) }),
     ...(spawns &&
       secrets.length > 0 && {

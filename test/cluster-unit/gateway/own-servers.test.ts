@@ -183,6 +183,27 @@ describe('waiting until it is ready', () => {
     });
   });
 
+  it('tells how its process ended, and what its checks say, as on one machine', async () => {
+    const { servers, cluster } = fixture;
+    await there(RUNNING);
+    const failure = { code: 'start-failed', exitCode: 7, stderr: ['KEY is missing'] };
+    const lastCheck = { at: '2026-11-25T11:59:00Z', ms: 9, failures: 3 };
+    const unwell = { ...RUNNING, state: 'degraded', message: 'locked', phase: 'handshake', processes: 4 };
+    cluster.observe('mcpservers', 'everything', { ...unwell, failure, lastCheck });
+    await seen();
+    const { status } = await servers.get('everything');
+    expect(status).toMatchObject({
+      ...{ state: 'degraded', health: 'unhealthy', processes: 4 },
+      failure: { ...failure, message: 'locked', phase: 'handshake' },
+      lastCheck: { ms: 9, failures: 3, at: '2026-11-25T11:59:00.000Z' },
+    });
+    expect(await servers.checkHealth('everything')).toMatchObject({ failure, lastCheck: { failures: 3 } });
+    cluster.observe('mcpservers', 'everything', { ...unwell, state: 'failed', failure });
+    await expect(servers.start('everything', { wait: true })).rejects.toMatchObject({
+      details: { exitCode: 7, stderr: ['KEY is missing'] },
+    });
+  });
+
   it('ends when it is stopped meanwhile, and after its time', async () => {
     await there(undefined);
     const { servers, cluster, clock } = fixture;
@@ -345,6 +366,7 @@ describe('everything else', () => {
       health: 'unhealthy',
       message: 'one replica fails',
       hint: 'Look at its log.',
+      failure: { code: 'start-failed', message: 'one replica fails', hint: 'Look at its log.' },
     });
   });
 });

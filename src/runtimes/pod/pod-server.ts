@@ -1,0 +1,122 @@
+/**
+ * The life of one server in a supervisor that is its own program: a throw-away handshake, again with backoff until one comes
+ * through; then it is defined, with the eras that it has shown, and checked now and then.
+ */
+import type { Cancel, Clock } from '../../clock.ts';
+import { BerthError, toBerthError } from '../../errors.ts';
+import { type HealthCheck, type HealthLimits, ServerHealth } from '../../servers/server-health.ts';
+import { toFailure } from '../../servers/server-record.ts';
+import type { SupervisedServer } from '../../supervisor/definition-file.ts';
+import type { HandshakeReport } from '../../supervisor/handshake-report.ts';
+import type { ServerDefinition } from '../../supervisor/server-definition.ts';
+import type { LocalHost } from '../local-host.ts';
+
+export interface PodServerOptions {
+  /** Checks are made by themselves only if it says so. */
+  readonly definition: SupervisedServer;
+  readonly host: Pick<LocalHost, 'probe' | 'define' | 'renew'>;
+  readonly clock: Clock;
+  /** Told whenever it may fare otherwise than before. */
+  readonly changed: () => void;
+}
+
+const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 60_000;
+/** Milliseconds for which a server that was told to rest takes nothing, if it is not ended meanwhile. */
+export const REST_LIMIT = 30_000;
+const ON_DEMAND: HealthLimits = { interval: 0, failures: 3 };
+
+export class PodServer {
+  readonly #options: PodServerOptions;
+  readonly #health: ServerHealth;
+  readonly #life = new AbortController();
+  #first: Promise<void>;
+  #report: HandshakeReport | undefined;
+  #failure: BerthError | undefined;
+  #retry: Cancel = () => {};
+  #wait = FIRST_RETRY;
+  #restUntil = Number.NEGATIVE_INFINITY;
+
+  /** Begins at once. */
+  constructor(options: PodServerOptions) {
+    this.#options = options;
+    const { host, clock, definition, changed } = options;
+    this.#health = new ServerHealth({
+      ...{ host, clock, limits: definition.health ?? ON_DEMAND },
+      turn: () => Promise.resolve(() => {}),
+      onCheck: changed,
+    });
+    this.#first = this.#try();
+  }
+
+  /** Of the newest handshake that came through; undefined before the first. */
+  get report(): HandshakeReport | undefined {
+    return this.#report;
+  }
+
+  get check(): HealthCheck | undefined {
+    return this.#health.last;
+  }
+
+  /** Why it is not open yet, or why its checks fail. */
+  get failure(): BerthError | undefined {
+    if (!this.#report) return this.#failure;
+    const failed = this.#health.degraded ? this.#health.last?.failure : undefined;
+    return failed && toFailure(failed);
+  }
+
+  get resting(): boolean {
+    return this.#options.clock.now() < this.#restUntil;
+  }
+
+  /** Undefined while clients are served; else what they are to wait for, or why nothing is taken. */
+  get closed(): Promise<void> | BerthError | undefined {
+    if (this.resting) return resting(this.#options.definition.name);
+    if (this.#report) return undefined;
+    return this.#failure ?? this.#first;
+  }
+
+  /** Takes nothing new for a while: whoever asked is about to end this replica. */
+  rest(): void {
+    this.#restUntil = this.#options.clock.now() + REST_LIMIT;
+    this.#options.changed();
+  }
+
+  /** Gives up what is under way. Idempotent. */
+  close(): void {
+    this.#retry();
+    this.#health.end();
+    this.#life.abort(new BerthError('stopped', 'the supervisor is ending'));
+  }
+
+  /** Never rejects: who waits looks again at {@link closed}. */
+  async #try(): Promise<void> {
+    const { definition, host, clock, changed } = this.#options;
+    const { signal } = this.#life;
+    try {
+      const report = await host.probe(definition, signal);
+      signal.throwIfAborted();
+      const known = { ...definition, ...(report.eras && { eras: report.eras }) };
+      const found = known.remote ? { ...known, remote: reached(known.remote, report) } : known;
+      host.define(found);
+      this.#report = report;
+      this.#failure = undefined;
+      this.#health.begin(found, report);
+    } catch (thrown) {
+      this.#failure = toBerthError(thrown);
+      if (signal.aborted) return;
+      this.#retry = clock.after(this.#wait, () => void this.#try());
+      this.#wait = Math.min(LONGEST_RETRY, this.#wait * 2);
+    }
+    changed();
+  }
+}
+
+function reached(remote: NonNullable<ServerDefinition['remote']>, { transport }: HandshakeReport) {
+  return { ...remote, transport: transport ?? remote.transport };
+}
+
+/** Nothing was taken: another replica serves it, or this one is woken again. */
+function resting(name: string): BerthError {
+  return new BerthError('resting', `${name} is about to rest`);
+}

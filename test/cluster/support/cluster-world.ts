@@ -1,0 +1,189 @@
+/** A controller and gateways in the test's own program, over the cluster under test: servers are MCPServers in real pods. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KeyStore } from '../../../src/auth/keys.ts';
+import { createSealer, type Sealer } from '../../../src/auth/seal.ts';
+import { createExecCarrier, type ExecCarrier } from '../../../src/cluster/exec-carrier.ts';
+import { ClusterServers } from '../../../src/cluster/gateway/cluster-servers.ts';
+import { ClusterView } from '../../../src/cluster/gateway/cluster-view.ts';
+import { ServerDirectory } from '../../../src/cluster/gateway/server-directory.ts';
+import { wakeServer } from '../../../src/cluster/gateway/wake.ts';
+import type { McpServer, McpServerSpec } from '../../../src/cluster/mcp-server.ts';
+import { LINK_SOCKET, SUPERVISOR } from '../../../src/cluster/objects/places.ts';
+import { MCP_SERVERS, PODS } from '../../../src/cluster/resources.ts';
+import { createLinkProbe, openLinks } from '../../../src/controller/link-probe.ts';
+import { type RunningController, runController } from '../../../src/controller/main.ts';
+import { parseControllerSettings } from '../../../src/controller/settings.ts';
+import { createGateway } from '../../../src/gateway.ts';
+import { silentLog } from '../../../src/log/log.ts';
+import { TemplateCatalogue } from '../../../src/templates/catalogue.ts';
+import { TEST_LIMITS } from '../../support/gateway.ts';
+import { StreamableClient } from '../../support/streamable-client.ts';
+import { eventually, openCluster, type TestCluster } from './cluster.ts';
+import { podSettings } from './images.ts';
+import type { PodObject } from './server-pod.ts';
+import { SMALL_SERVER } from './small-server.ts';
+import { applyDefinition } from './tools.ts';
+
+export interface WorldGateway {
+  readonly servers: ClusterServers;
+  readonly view: ClusterView;
+  /** Of the MCP endpoint. */
+  url(name: string): string;
+  close(): Promise<void>;
+}
+
+export interface ClusterWorld extends TestCluster {
+  readonly controller: RunningController;
+  /** One more; all of them have the same sealing keys. */
+  gateway(): Promise<WorldGateway>;
+  /** Makes or changes an MCPServer as a person would. */
+  apply(name: string, spec: McpServerSpec): Promise<void>;
+  server(name: string): Promise<McpServer>;
+  pods(name: string): Promise<PodObject[]>;
+}
+
+/** An MCPServer of the small server. */
+export function smallServer(version: string, more: Partial<McpServerSpec> = {}): McpServerSpec {
+  return { source: { script: { runtime: 'node', code: SMALL_SERVER } }, args: [version], ...more };
+}
+
+/** `settings`: of the controller, beside those that every test needs. */
+export async function openWorld(settings: object = {}): Promise<ClusterWorld> {
+  applyDefinition();
+  const cluster = await openCluster();
+  const { access, client, namespace } = cluster;
+  const carrier = createExecCarrier({ access });
+  const instance = randomUUID();
+  const { images: all, resources } = podSettings(namespace);
+  const images = { supervisor: all.supervisor, runner: all.runner };
+  const controller = runController({
+    settings: parseControllerSettings({
+      ...{ release: 'berth', releaseNamespace: namespace, serversNamespace: namespace },
+      ...{ images, resources, drain: 60_000, publicUrl: 'https://berth.example.com' },
+      ...settings,
+    }),
+    client,
+    templates: new TemplateCatalogue([]),
+    log: silentLog(),
+    instance,
+    probe: () => createLinkProbe({ open: openLinks(carrier, instance), now: Date.now }),
+  });
+  const sealer = createSealer({
+    keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }],
+  });
+  const gateways: WorldGateway[] = [];
+  const target = (name: string) => ({ namespace, name });
+  return {
+    ...cluster,
+    controller,
+    gateway: async () => {
+      const made = await openGateway(cluster, carrier, sealer);
+      gateways.push(made);
+      return made;
+    },
+    apply: async (name, spec) => {
+      await client.apply<McpServer>(
+        MCP_SERVERS,
+        { metadata: target(name), spec },
+        { manager: 'a-person', force: true },
+      );
+    },
+    server: async (name) => {
+      const found = await client.get<McpServer>(MCP_SERVERS, target(name));
+      if (!found) throw new Error(`there is no server ${name}`);
+      return found;
+    },
+    pods: async (name) => {
+      const labelSelector = `berth.dev/server=${name}`;
+      return (await client.list<PodObject>(PODS, { namespace, labelSelector })).items as PodObject[];
+    },
+    close: async () => {
+      await Promise.all(gateways.map((one) => one.close()));
+      await controller.close();
+      await cluster.close();
+    },
+  };
+}
+
+async function openGateway(
+  { client, namespace }: TestCluster,
+  carrier: ExecCarrier,
+  sealer: Sealer,
+): Promise<WorldGateway> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'berth-world-'));
+  const view = new ClusterView({
+    client,
+    namespace,
+    links: {
+      connect: ({ namespace, pod }, signal) =>
+        carrier.connect({ namespace, pod, container: SUPERVISOR, socket: LINK_SOCKET }, signal),
+      instance: randomUUID(),
+    },
+  });
+  await view.synced;
+  const servers = new ClusterServers({
+    ...{ client, view, namespace, maxServers: 50, readyWithin: 120_000 },
+    publicUrl: () => 'https://berth.example.com',
+    check: () => {},
+  });
+  const front = createGateway({
+    settings: { host: '127.0.0.1', allowedHosts: [], allowedOrigins: [], cors: true, limits: TEST_LIMITS },
+    keys: new KeyStore({ dataDir, configured: [] }),
+    sealer,
+    directory: new ServerDirectory({
+      view,
+      behavior: () => undefined,
+      wake: (resource) => wakeServer(client, resource),
+    }),
+    router: view.replicas,
+    control: (_request, response) => response.writeHead(404).end(),
+  });
+  const { port } = await front.listen(0, '127.0.0.1');
+  return {
+    servers,
+    view,
+    url: (name) => `http://127.0.0.1:${port}/servers/${name}/mcp`,
+    close: async () => {
+      await front.close();
+      await view.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the small server says of itself to this client. */
+export interface Whoami {
+  readonly version: string;
+  readonly pid: number;
+  readonly remembered: string;
+}
+
+let ids = 0;
+
+/** Calls a tool of the small server. */
+export async function callSmall(client: StreamableClient, name: string, given: object = {}): Promise<Whoami> {
+  const { message } = await client.request(`"call-${++ids}"`, 'tools/call', { name, arguments: given });
+  const result = message.result as { content: { text: string }[] } | undefined;
+  if (!result) throw new Error(JSON.stringify(message));
+  return JSON.parse(result.content[0]?.text ?? '') as Whoami;
+}
+
+/** An initialized client of one server on one gateway. */
+export async function openSmall(gateway: WorldGateway, name: string): Promise<StreamableClient> {
+  const client = new StreamableClient(gateway.url(name));
+  await client.initialize();
+  return client;
+}
+
+/** Resolves once the server's status has a state. */
+export async function untilState(world: ClusterWorld, name: string, state: string): Promise<McpServer> {
+  let seen: McpServer | undefined;
+  await eventually(`${name} ${state}`, async () => {
+    seen = await world.server(name);
+    return seen.status?.state === state;
+  });
+  return seen as McpServer;
+}

@@ -1,0 +1,253 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../../src/clock.ts';
+import { BerthError } from '../../../src/errors.ts';
+import { PodServer, REST_LIMIT } from '../../../src/runtimes/pod/pod-server.ts';
+import { createWaitingHost } from '../../../src/runtimes/pod/waiting-host.ts';
+import type { Conversation } from '../../../src/sessions/conversation.ts';
+import type { StreamReader } from '../../../src/sessions/reader.ts';
+import type { SupervisedServer } from '../../../src/supervisor/definition-file.ts';
+import type { HandshakeReport } from '../../../src/supervisor/handshake-report.ts';
+import { DEFAULT_LIMITS, type ServerDefinition } from '../../../src/supervisor/server-definition.ts';
+
+const definition: SupervisedServer = {
+  id: 's',
+  name: 'search',
+  launch: { file: '/server', args: [], env: {}, cwd: '/' },
+  isolation: 'session',
+  sessions: 'minted',
+  limits: DEFAULT_LIMITS,
+  secrets: [],
+};
+const report: HandshakeReport = {
+  protocolVersion: '2025-11-25',
+  serverInfo: { name: 'search', version: '1' },
+  capabilities: {},
+  eras: ['legacy', 'modern'],
+  tools: ['find'],
+  spawnMs: 1,
+  handshakeMs: 2,
+};
+const broken = new BerthError('start-failed', 'no key', { phase: 'handshake', stderr: ['KEY is missing'] });
+
+/** Handshakes whose outcomes the test gives, one after another. */
+class Host {
+  readonly defined: ServerDefinition[] = [];
+  renewed = 0;
+  #asked: PromiseWithResolvers<HandshakeReport>[] = [];
+
+  readonly probe = (_definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport> => {
+    const asked = Promise.withResolvers<HandshakeReport>();
+    signal?.addEventListener('abort', () => asked.reject(signal.reason));
+    this.#asked.push(asked);
+    return asked.promise;
+  };
+
+  readonly define = (found: ServerDefinition): void => void this.defined.push(found);
+
+  readonly renew = (): void => void this.renewed++;
+
+  get tries(): number {
+    return this.#asked.length;
+  }
+
+  async answer(outcome: HandshakeReport | BerthError): Promise<void> {
+    // A check begins a moment after its time.
+    await new Promise((resolve) => setImmediate(resolve));
+    const asked = this.#asked.at(-1);
+    if (outcome instanceof BerthError) asked?.reject(outcome);
+    else asked?.resolve(outcome);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+let clock: ManualClock;
+let host: Host;
+let changes: number;
+const begin = (given: Partial<SupervisedServer> = {}): PodServer =>
+  new PodServer({
+    definition: { ...definition, ...given } as SupervisedServer,
+    host,
+    clock,
+    changed: () => void changes++,
+  });
+
+beforeEach(() => {
+  clock = new ManualClock();
+  host = new Host();
+  changes = 0;
+});
+
+describe('a server in a pod', () => {
+  it('is defined, with the eras that it has shown, once a handshake has come through', async () => {
+    const server = begin();
+    expect([server.closed instanceof Promise, host.defined]).toEqual([true, []]);
+    await host.answer(report);
+    expect(host.defined).toEqual([{ ...definition, eras: ['legacy', 'modern'] }]);
+    expect([server.closed, server.report?.tools, server.failure]).toEqual([undefined, ['find'], undefined]);
+    expect(changes).toBe(1);
+    server.close();
+  });
+
+  it('is tried again, later and later, while its handshake fails', async () => {
+    const server = begin();
+    const waits: number[] = [];
+    for (let tries = 1; tries <= 8; tries++) {
+      await host.answer(broken);
+      expect([server.failure, server.closed]).toEqual([broken, broken]);
+      let waited = 0;
+      for (; host.tries === tries && waited < 120; waited++) clock.advance(1_000);
+      waits.push(waited);
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    // Who comes meanwhile is told at once why it does not run.
+    expect(server.closed).toBe(broken);
+    await host.answer(report);
+    expect([server.closed, server.failure]).toEqual([undefined, undefined]);
+    server.close();
+  });
+
+  it('is reached as it has shown to be, when it is elsewhere', async () => {
+    const { launch: _launch, ...rest } = definition;
+    const remote = { url: 'https://mcp.example.com/mcp', transport: 'auto', headers: {} } as const;
+    const server = new PodServer({
+      definition: { ...rest, remote } as SupervisedServer,
+      host,
+      clock,
+      changed: () => {},
+    });
+    await host.answer({ ...report, transport: 'sse' });
+    expect(host.defined[0]?.remote?.transport).toBe('sse');
+    server.close();
+  });
+
+  it('is not well while its checks fail, and well again after one that comes through', async () => {
+    const server = begin({ health: { interval: 5_000, failures: 2 } });
+    await host.answer(report);
+    for (const expected of [undefined, 'no key']) {
+      clock.advance(5_000);
+      await host.answer(broken);
+      expect(server.failure?.message).toBe(expected);
+    }
+    expect([server.check?.failures, host.renewed, server.closed]).toEqual([2, 1, undefined]);
+    clock.advance(5_000);
+    await host.answer(report);
+    expect([server.failure, server.check?.failures]).toEqual([undefined, 0]);
+    server.close();
+  });
+
+  it('rests when it is told to, and no longer than somebody needs to end it', async () => {
+    const server = begin();
+    await host.answer(report);
+    server.rest();
+    expect(server.closed).toMatchObject({ code: 'resting' });
+    clock.advance(REST_LIMIT);
+    expect([server.closed, server.resting]).toEqual([undefined, false]);
+    server.close();
+  });
+
+  it('gives up with its supervisor', async () => {
+    const server = begin();
+    server.close();
+    await host.answer(report);
+    expect([server.closed, host.defined]).toEqual([expect.objectContaining({ code: 'stopped' }), []]);
+    clock.advance(60_000);
+    expect(host.tries).toBe(1);
+  });
+});
+
+describe('what gateways send meanwhile', () => {
+  const reader = () => {
+    const seen: unknown[] = [];
+    const noted = (what: string) => (given: unknown) => void seen.push([what, given]);
+    return {
+      seen,
+      accepted: noted('accepted'),
+      refused: noted('refused'),
+      event: noted('event'),
+      end: noted('end'),
+    } satisfies StreamReader & { seen: unknown[] };
+  };
+  const target = { server: 's', kind: 'session', key: 'k', principal: 'p' } as const;
+  const call = { key: 'c', messages: [], batch: false };
+
+  function waiting(server: PodServer) {
+    const done: string[] = [];
+    const inner: Conversation = {
+      call: (_request, on) => {
+        done.push('call');
+        on.accepted(1);
+        return { credit: (bytes) => void done.push(`credit ${bytes}`), detach: () => void done.push('left') };
+      },
+      attach: () => void done.push('attach'),
+      note: (_key, _message, then) => {
+        done.push('note');
+        then();
+      },
+      end: (then) => {
+        done.push('end');
+        then();
+      },
+    };
+    const gated = createWaitingHost({ conversation: () => inner }, (id) =>
+      id === 's' ? () => server.closed : undefined,
+    );
+    return {
+      done,
+      conversation: gated.conversation(target),
+      other: gated.conversation({ ...target, server: 'x' }),
+    };
+  }
+
+  it('waits for the first handshake, in its order, and goes on', async () => {
+    const server = begin();
+    const { done, conversation } = waiting(server);
+    const first = reader();
+    const attachment = conversation.call(call, first);
+    conversation.note('n', {} as never, () => void done.push('noted'));
+    const gone = reader();
+    conversation.attach({ stream: 0 }, gone)?.detach(true);
+    attachment?.credit(1);
+    expect(done).toEqual([]);
+    await host.answer(report);
+    expect(done).toEqual(['call', 'note', 'noted']);
+    expect(first.seen).toEqual([['accepted', 1]]);
+    attachment?.credit(2);
+    attachment?.detach();
+    conversation.end(() => {});
+    expect(done.slice(3)).toEqual(['credit 2', 'left', 'end']);
+    server.close();
+  });
+
+  it('is refused with why it failed, and while it rests', async () => {
+    const server = begin();
+    const { done, conversation } = waiting(server);
+    const waited = reader();
+    conversation.call(call, waited);
+    await host.answer(broken);
+    expect(waited.seen).toEqual([['refused', broken]]);
+    const late = reader();
+    conversation.attach({ stream: 0 }, late);
+    expect(late.seen).toEqual([['refused', broken]]);
+    let told: unknown;
+    conversation.end((error) => {
+      told = error;
+    });
+    expect(told).toBe(broken);
+    clock.advance(1_000);
+    await host.answer(report);
+    server.rest();
+    const third = reader();
+    conversation.call(call, third);
+    expect(third.seen).toEqual([['refused', expect.objectContaining({ code: 'resting' })]]);
+    expect(done).toEqual([]);
+    server.close();
+  });
+
+  it('of servers that nobody knows is for the supervisor to refuse', async () => {
+    const server = begin();
+    const { done, other } = waiting(server);
+    other.end(() => {});
+    expect(done).toEqual(['end']);
+    server.close();
+  });
+});
