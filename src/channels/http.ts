@@ -1,9 +1,7 @@
 /** The channel to a server that speaks Streamable HTTP, of both eras: which one a message belongs to, it says itself. */
 import type { IncomingMessage } from 'node:http';
-import { systemClock } from '../clock.ts';
 import { toBerthError } from '../errors.ts';
-import { scanMessage } from '../jsonrpc/envelope.ts';
-import type { Channel, ChannelEnd, ChannelHandler, ChannelStats } from './channel.ts';
+import type { Channel, ChannelHandler } from './channel.ts';
 import { EventStream } from './event-stream.ts';
 import { HttpAnswers } from './http-answers.ts';
 import { HttpCall } from './http-call.ts';
@@ -11,9 +9,8 @@ import { brokenOff, noAnswer } from './http-failure.ts';
 import type { HttpOptions } from './http-options.ts';
 import { HttpPosting } from './http-posting.ts';
 import { HttpSession } from './http-session.ts';
-import { HttpTraffic } from './http-traffic.ts';
-import { Inbound } from './inbound.ts';
-import { Outbox, type Outgoing } from './outbox.ts';
+import type { Outgoing } from './outbox.ts';
+import { CLOSE_MS, RemoteChannel } from './remote-channel.ts';
 import { bodyKind } from './response-body.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { ToolHeaders } from './tool-headers.ts';
@@ -25,8 +22,6 @@ export interface HttpChannelOptions extends HttpOptions {
 
 /** Milliseconds that the stream of a call may go on behind its answer. */
 const LINGER_MS = 5_000;
-/** Milliseconds that a close waits for what is still being sent, and then for the end of the session. */
-const CLOSE_MS = 2_000;
 /** Attempts to go on with the stream of a call before it is given up. */
 const RESUME_PATIENCE = 5;
 
@@ -35,101 +30,49 @@ export function createHttpChannel(options: HttpChannelOptions): Channel {
   return new HttpChannel(options);
 }
 
-class HttpChannel implements Channel {
-  readonly #options: HttpChannelOptions;
-  readonly #traffic: HttpTraffic;
-  readonly #inbound = new Inbound();
+class HttpChannel extends RemoteChannel {
   readonly #session = new HttpSession();
   readonly #keeper: SessionKeeper;
   readonly #posting: HttpPosting;
   readonly #answers: HttpAnswers;
-  readonly #outbox: Outbox;
-  #closing: Promise<void> | undefined;
-  #ended = false;
 
   constructor(options: HttpChannelOptions) {
-    this.#options = options;
-    const { endpoint, maxLineBytes, clock = systemClock, scrub = (text) => text } = options;
+    super(options);
+    const { traffic, inbound } = this;
     const tools = options.tools ?? new ToolHeaders();
-    this.#answers = new HttpAnswers({
-      inbound: this.#inbound,
-      session: this.#session,
-      tools,
-      onFailure: options.onFailure,
-    });
-    this.#traffic = new HttpTraffic({ endpoint, clock, maxBytes: maxLineBytes, scrub });
+    this.#answers = new HttpAnswers({ inbound, session: this.#session, tools, onFailure: options.onFailure });
     this.#keeper = new SessionKeeper({
       session: this.#session,
-      traffic: this.#traffic,
-      inbound: this.#inbound,
+      traffic,
+      inbound,
       receiver: this.#answers.receiver(),
       other: (message) => this.#answers.deliver(message),
-      lost: (cause) => this.#end({ reason: 'peer-closed', cause }),
+      lost: (cause) => this.end({ reason: 'peer-closed', cause }),
     });
-    this.#posting = new HttpPosting({ traffic: this.#traffic, keeper: this.#keeper, tools });
-    this.#outbox = new Outbox({
-      send: (message, taken) =>
-        message.envelope.kind === 'request' ? this.#request(message, taken) : this.#note(message, taken),
-      drain: () => this.#inbound.handler?.drain(),
-    });
-  }
-
-  get stats(): ChannelStats {
-    return this.#inbound.stats;
-  }
-
-  get queued(): number {
-    return this.#outbox.queued;
+    this.#posting = new HttpPosting({ traffic, keeper: this.#keeper, tools });
   }
 
   start(handler: ChannelHandler): void {
-    this.#inbound.handler = handler;
-    this.#outbox.release();
+    this.inbound.handler = handler;
+    this.outbox.release();
   }
 
-  send(parts: readonly Uint8Array[]): boolean {
-    if (this.#ended || this.#closing) return true;
-    const bytes = Buffer.concat(parts);
-    const { envelope } = scanMessage(bytes);
-    // What is no message could not be answered: nobody but the sessions sends, and they send none.
-    if (!envelope) return true;
-    this.#inbound.messagesOut++;
-    this.#inbound.bytesOut += bytes.length;
-    return this.#outbox.add({ bytes, envelope });
+  protected carry(message: Outgoing, taken: () => void): Promise<void> {
+    return message.envelope.kind === 'request' ? this.#request(message, taken) : this.#note(message, taken);
   }
 
-  pause(): void {
-    this.#traffic.pause();
-  }
-
-  resume(): void {
-    this.#traffic.resume();
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    if (this.#ended) return;
+  protected async leave(): Promise<void> {
     this.#answers.close();
     this.#keeper.stop();
     for (const call of this.#answers.calls) void call.written.then(() => call.drop());
-    await Promise.race([this.#outbox.idle(), this.#traffic.wait(CLOSE_MS)]);
-    await Promise.race([this.#keeper.leave(), this.#traffic.wait(CLOSE_MS)]);
-    this.#end({ reason: 'closed' });
+    await Promise.race([this.outbox.idle(), this.traffic.wait(CLOSE_MS)]);
+    await Promise.race([this.#keeper.leave(), this.traffic.wait(CLOSE_MS)]);
   }
 
-  #end(end: ChannelEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
+  protected release(): void {
     this.#answers.close();
     this.#keeper.stop();
-    this.#traffic.end();
     for (const call of this.#answers.calls) call.finish();
-    this.#options.onEnd?.();
-    this.#inbound.handler?.end(this.#closing ? { reason: 'closed' } : end);
   }
 
   /** Resolves when the request is over. */
@@ -137,11 +80,11 @@ class HttpChannel implements Channel {
     const call = new HttpCall(message);
     this.#answers.add(call);
     void call.written.then(taken);
-    this.#carry(call).catch((thrown: unknown) => this.#answers.lost(call, toBerthError(thrown)));
+    this.#follow(call).catch((thrown: unknown) => this.#answers.lost(call, toBerthError(thrown)));
     await call.over;
   }
 
-  async #carry(call: HttpCall): Promise<void> {
+  async #follow(call: HttpCall): Promise<void> {
     const { message } = call;
     const { response, refusal } = await this.#posting.post(message, {
       taken: () => call.sent(),
@@ -160,9 +103,9 @@ class HttpChannel implements Channel {
       response.destroy();
       throw noAnswer(response.statusCode, response.headers['content-type']);
     }
-    const body = this.#traffic.read(response, this.#answers.receiver(call));
+    const body = this.traffic.read(response, this.#answers.receiver(call));
     void call.over.then(() => {
-      const late = this.#traffic.after(LINGER_MS, () => response.destroy());
+      const late = this.traffic.after(LINGER_MS, () => response.destroy());
       void body.ended.then(late);
     });
     const how = await body.ended;
@@ -178,7 +121,7 @@ class HttpChannel implements Channel {
     position: { lastEventId?: string | undefined; retryMs?: number | undefined },
   ): Promise<void> {
     const stream = new EventStream({
-      traffic: this.#traffic,
+      traffic: this.traffic,
       headers: () => this.#session.headers(),
       receiver: this.#answers.receiver(call),
       position,
@@ -213,7 +156,7 @@ class HttpChannel implements Channel {
 
   /** What comes in answer to a notification: nothing, but some servers put other messages there. */
   #readRest(response: IncomingMessage): void {
-    if (bodyKind(response) === 'events') this.#traffic.read(response, this.#answers.receiver());
+    if (bodyKind(response) === 'events') this.traffic.read(response, this.#answers.receiver());
     else response.resume();
   }
 }
