@@ -1,21 +1,15 @@
 /** Starts MCP servers as child processes of this program, each with its own process group, mark and stderr ring. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Channel } from '../channels/channel.ts';
-import { createStdioChannel } from '../channels/stdio.ts';
-import type { Clock } from '../clock.ts';
 import { KillSet } from './kill-set.ts';
 import { DEFAULT_GRACES, endKillSet, type Graces, pause } from './kill-set-ladder.ts';
 import type { Launch } from './launch.ts';
-import { NoiseLog } from './noise-log.ts';
 import { createMark, MARK_VARIABLE, type ProcessOwner } from './process-mark.ts';
 import { killGroup, type ProcessRegistry } from './process-registry.ts';
 import { toSpawnError } from './process-start-error.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { ProcessExit, ServerProcess } from './server-process.ts';
-import { readStderr } from './stderr-reader.ts';
-import { type StderrLimits, StderrRing } from './stderr-ring.ts';
-import { createScrubber, type Scrubber } from './stderr-scrub.ts';
+import { type ProcessOptions, StdioProcess } from './stdio-process.ts';
 
 /** A process started by this program. */
 export interface LocalProcess extends ServerProcess {
@@ -31,16 +25,10 @@ export interface LocalProcess extends ServerProcess {
   scrub(text: string): string;
 }
 
-export interface SpawnOptions {
+export interface SpawnOptions extends ProcessOptions {
   readonly owner: ProcessOwner;
   readonly table: ProcessTable;
-  readonly clock: Clock;
-  /** Values to be scrubbed from stderr. */
-  readonly secrets: readonly string[];
-  /** Bytes of one line from the server. */
-  readonly maxLineBytes: number;
   readonly graces?: Graces;
-  readonly stderr?: StderrLimits;
   /** Told of every process started and ended. */
   readonly registry?: ProcessRegistry;
 }
@@ -48,8 +36,8 @@ export interface SpawnOptions {
 /** Starts processes, here or elsewhere. Rejects as {@link spawnProcess} does. */
 export type StartProcess = (launch: Launch, options: SpawnOptions) => Promise<LocalProcess>;
 
-/** How long after its exit a process's last stderr bytes are waited for. */
-const LAST_WORDS_MS = 250;
+/** Of a process that nothing is known of. */
+const NO_EXIT: ProcessExit = { code: null, signal: null };
 const KERNEL_MS = 1_000;
 
 /** Starts a process. Rejects with `start-failed` (phase `spawn`) and a hint when the system cannot start it. */
@@ -72,68 +60,35 @@ export async function spawnProcess(launch: Launch, options: SpawnOptions): Promi
 /** A pipe's error is told by the process's exit. */
 function ignore(): void {}
 
-class ChildServerProcess implements LocalProcess {
-  readonly pid: number;
-  readonly channel: Channel;
-  readonly startedAt: number;
-  readonly spawnMs: number;
+class ChildServerProcess extends StdioProcess implements LocalProcess {
   readonly exited: Promise<ProcessExit>;
   readonly ended: Promise<void>;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #options: SpawnOptions;
   readonly #set: KillSet;
-  readonly #scrubber: Scrubber;
-  readonly #ring: StderrRing;
   /** Made when the end begins: most processes live long before it. */
   #hurry: AbortController | undefined;
   readonly #gone = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
-  #exit: ProcessExit | undefined;
   #stopping = false;
   #ending: Promise<void> | undefined;
 
   constructor(child: ChildProcessWithoutNullStreams, mark: string, startedAt: number, options: SpawnOptions) {
-    const { clock, table } = options;
+    const { pid = 0, stdin: input, stdout: output, stderr } = child;
+    super({ pid, startedAt }, { input, output, stderr }, options);
+    const { table } = options;
     this.#child = child;
     this.#options = options;
-    this.pid = child.pid ?? 0;
-    this.startedAt = startedAt;
-    this.spawnMs = clock.now() - startedAt;
     // The child is not reaped before this turn ends, so this pid is its own.
-    this.#set = new KillSet({ mark, leader: { pid: this.pid, started: table.started(this.pid) } }, table);
-    this.#scrubber = createScrubber(options.secrets);
-    const { stderr } = options;
-    this.#ring = new StderrRing({ scrubber: this.#scrubber, clock, ...(stderr && { limits: stderr }) });
-    const noise = new NoiseLog(clock, (text, cut) => this.#ring.note(text, cut));
-    this.channel = createStdioChannel(child.stdin, child.stdout, {
-      maxLineBytes: options.maxLineBytes,
-      onNoise: (line) => noise.line(line),
-    });
-    const lastWords = readStderr(child.stderr, this.#ring, clock);
-    for (const emitter of [child, child.stdin, child.stdout]) emitter.on('error', ignore);
+    this.#set = new KillSet({ mark, leader: { pid, started: table.started(pid) } }, table);
+    for (const emitter of [child, input, output]) emitter.on('error', ignore);
     child.once('exit', (code, signal) => this.#exitedWith({ code, signal }));
-    this.exited = this.#exitAfter(lastWords);
+    this.exited = this.#exitAfter();
     this.ended = this.#done.promise;
-  }
-
-  get exit(): ProcessExit | undefined {
-    return this.#exit;
   }
 
   get stopping(): boolean {
     return this.#stopping;
-  }
-
-  stderrTail(lines: number): string[] {
-    return this.#ring.tail(lines);
-  }
-
-  onStderr(line: (text: string) => void): () => void {
-    return this.#ring.subscribe(line);
-  }
-
-  scrub(text: string): string {
-    return this.#scrubber.clean(text);
   }
 
   async stop(options: { readonly force?: boolean } = {}): Promise<ProcessExit> {
@@ -144,24 +99,24 @@ class ChildServerProcess implements LocalProcess {
     // What escaped the kill set may hold the pipes open; nobody wants their content any more.
     const { stdin, stdout, stderr } = this.#child;
     for (const stream of [stdin, stdout, stderr]) stream.destroy();
-    return this.#exit ?? { code: null, signal: null };
+    return this.exit ?? NO_EXIT;
   }
 
   killNow(): void {
     // Once its leader has been reaped the number of a group may be another's: the sweep of the next start sees to the rest.
-    if (!this.#exit) killGroup(this.pid);
+    if (!this.exit) killGroup(this.pid);
   }
 
   #exitedWith(exit: ProcessExit): void {
-    this.#exit = exit;
+    this.exit = exit;
     this.#gone.resolve();
     void this.#end();
   }
 
-  async #exitAfter(lastWords: Promise<void>): Promise<ProcessExit> {
+  async #exitAfter(): Promise<ProcessExit> {
     await this.#gone.promise;
-    await Promise.race([lastWords, pause(this.#options.clock, LAST_WORDS_MS)]);
-    return this.#exit ?? { code: null, signal: null };
+    await this.lastWords();
+    return this.exit ?? NO_EXIT;
   }
 
   #end(): Promise<void> {
@@ -175,7 +130,7 @@ class ChildServerProcess implements LocalProcess {
     // The clock's timers do not keep the program open, but it must not end half-way down the ladder.
     const hold = setInterval(() => {}, 2 ** 30);
     try {
-      if (!this.#exit && !hurry.aborted) {
+      if (!this.exit && !hurry.aborted) {
         // Known before it ends: children are handed to another parent then.
         await this.#set.refresh();
         void this.channel.close();
@@ -183,7 +138,7 @@ class ChildServerProcess implements LocalProcess {
       }
       await endKillSet(this.#set, { clock, termMs: graces.term, hurry });
       // The set may be empty because nothing could be read of it.
-      if (!this.#exit) killGroup(this.pid);
+      if (!this.exit) killGroup(this.pid);
       await Promise.race([this.#gone.promise, pause(clock, KERNEL_MS)]);
     } finally {
       clearInterval(hold);

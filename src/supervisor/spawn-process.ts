@@ -1,15 +1,10 @@
 /** Starts MCP servers in another container of the pod, through `berth-spawn`, which ends them by the same ladder. */
-import type { Channel } from '../channels/channel.ts';
-import { createStdioChannel } from '../channels/stdio.ts';
-import { DEFAULT_GRACES, pause } from './kill-set-ladder.ts';
+import { DEFAULT_GRACES } from './kill-set-ladder.ts';
 import type { Launch } from './launch.ts';
-import { NoiseLog } from './noise-log.ts';
 import type { LocalProcess, SpawnOptions } from './process.ts';
 import type { ProcessExit } from './server-process.ts';
 import { type SpawnedStreams, spawnOver } from './spawn-client.ts';
-import { readStderr } from './stderr-reader.ts';
-import { StderrRing } from './stderr-ring.ts';
-import { createScrubber, type Scrubber } from './stderr-scrub.ts';
+import { StdioProcess } from './stdio-process.ts';
 
 export interface RemoteSpawnOptions extends Omit<SpawnOptions, 'owner' | 'table'> {
   /** Path of the helper's socket. */
@@ -18,8 +13,6 @@ export interface RemoteSpawnOptions extends Omit<SpawnOptions, 'owner' | 'table'
   readonly connectMs?: number;
 }
 
-/** How long after its exit a process's last stderr bytes are waited for. */
-const LAST_WORDS_MS = 250;
 /** How much longer than its ladder, SIGKILL for ten seconds included, a helper may take to say that nothing is left. */
 const HELPER_MS = 15_000;
 
@@ -33,65 +26,32 @@ export async function spawnRemote(launch: Launch, options: RemoteSpawnOptions): 
   return started;
 }
 
-class RemoteProcess implements LocalProcess {
-  /** As the workload's container counts: nothing in this one can be found by it. */
-  readonly pid: number;
-  readonly channel: Channel;
-  readonly startedAt: number;
-  readonly spawnMs: number;
+/** Its pid is as the workload's container counts: nothing in this one can be found by it. */
+class RemoteProcess extends StdioProcess implements LocalProcess {
   readonly exited: Promise<ProcessExit>;
   readonly ended: Promise<void>;
   readonly #streams: SpawnedStreams;
   readonly #options: RemoteSpawnOptions;
-  readonly #scrubber: Scrubber;
-  readonly #ring: StderrRing;
-  #exit: ProcessExit | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(streams: SpawnedStreams, startedAt: number, options: RemoteSpawnOptions) {
-    const { clock, stderr } = options;
     const { control, input, output, pid } = streams;
-    this.pid = pid;
+    super({ pid, startedAt }, { input, output, stderr: control.stderr }, options);
     this.#streams = streams;
     this.#options = options;
-    this.startedAt = startedAt;
-    this.spawnMs = clock.now() - startedAt;
-    this.#scrubber = createScrubber(options.secrets);
-    this.#ring = new StderrRing({ scrubber: this.#scrubber, clock, ...(stderr && { limits: stderr }) });
-    const noise = new NoiseLog(clock, (text, cut) => this.#ring.note(text, cut));
-    this.channel = createStdioChannel(input, output, {
-      maxLineBytes: options.maxLineBytes,
-      onNoise: (line) => noise.line(line),
-    });
-    this.exited = this.#exitAfter(readStderr(control.stderr, this.#ring, clock));
+    this.exited = this.#exitAfter();
     this.ended = control.over;
-  }
-
-  get exit(): ProcessExit | undefined {
-    return this.#exit;
   }
 
   get stopping(): boolean {
     return this.#stopping !== undefined;
   }
 
-  stderrTail(lines: number): string[] {
-    return this.#ring.tail(lines);
-  }
-
-  onStderr(line: (text: string) => void): () => void {
-    return this.#ring.subscribe(line);
-  }
-
-  scrub(text: string): string {
-    return this.#scrubber.clean(text);
-  }
-
   async stop(options: { readonly force?: boolean } = {}): Promise<ProcessExit> {
     this.#stopping ??= this.#stop();
     if (options.force) this.#streams.control.send('kill');
     await this.#stopping;
-    return this.#exit ?? { code: null, signal: null };
+    return this.exit ?? { code: null, signal: null };
   }
 
   killNow(): void {
@@ -111,11 +71,12 @@ class RemoteProcess implements LocalProcess {
     for (const stream of [input, output]) stream.destroy();
   }
 
-  async #exitAfter(lastWords: Promise<void>): Promise<ProcessExit> {
-    const exit = await this.#streams.control.exited;
-    if (!exit) this.#ring.note('[berth: the connection to berth-spawn was lost]', false);
-    this.#exit = exit ?? { code: null, signal: null };
-    await Promise.race([lastWords, pause(this.#options.clock, LAST_WORDS_MS)]);
-    return this.#exit;
+  async #exitAfter(): Promise<ProcessExit> {
+    const told = await this.#streams.control.exited;
+    if (!told) this.ring.note('[berth: the connection to berth-spawn was lost]', false);
+    const exit = told ?? { code: null, signal: null };
+    this.exit = exit;
+    await this.lastWords();
+    return exit;
   }
 }
