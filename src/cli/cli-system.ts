@@ -1,4 +1,5 @@
 /** What the command line needs of the machine, so that tests run it without one. */
+import type { Places, ProgramTarget } from '../clients/client.ts';
 import type { Cancel } from '../clock.ts';
 import type { KeyCommands } from './key-commands.ts';
 
@@ -17,6 +18,20 @@ export interface CliSystem {
   err(text: string): void;
   readonly fetch: typeof fetch;
   readFile(path: string): Promise<string>;
+  /** Text of a file; undefined when there is none. */
+  readIfThere(path: string): Promise<string | undefined>;
+  /** Writes a file whole or not at all; resolves with where what it held before is kept. `secret`: for nobody else to read. */
+  replaceFile(
+    path: string,
+    text: string,
+    options?: { readonly secret?: boolean },
+  ): Promise<string | undefined>;
+  /** Where this person's programs keep their settings. */
+  readonly places: Places;
+  /** The folder in which the command was typed. */
+  readonly cwd: string;
+  /** How a program starts this command. */
+  readonly self: ProgramTarget;
   /** Asks a yes-or-no question; an empty answer is yes. */
   confirm(question: string): Promise<boolean>;
   /** Asks for a line; undefined when the input has ended or the person has left. */

@@ -50,8 +50,7 @@ function readUrl(options: SharedOptions, system: CliSystem): string {
 
 /** The key to send, from the key file or the environment. Throws `bad-input`. */
 export async function readKey(command: Command, system: CliSystem): Promise<string | undefined> {
-  const options: SharedOptions = command.optsWithGlobals();
-  const file = options.keyFile ?? system.env.BERTH_KEY_FILE;
+  const file = keyFileOf(command, system);
   if (file === undefined) return system.env.BERTH_KEY || undefined;
   const text = await system.readFile(file).catch((cause: unknown) => {
     throw new BerthError('bad-input', `the key file ${file} cannot be read`, {
@@ -60,4 +59,9 @@ export async function readKey(command: Command, system: CliSystem): Promise<stri
     });
   });
   return text.trim();
+}
+
+/** Path of the key file, where there is one. */
+export function keyFileOf(command: Command, system: CliSystem): string | undefined {
+  return command.optsWithGlobals<SharedOptions>().keyFile ?? system.env.BERTH_KEY_FILE;
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import type { CliSystem } from './cli-system.ts';
+import { placesOf, readIfThere, replaceFile } from './node-files.ts';
 
 export type NodeSystemInput = Pick<CliSystem, 'launchGateway' | 'openKeys'>;
 
@@ -19,6 +20,11 @@ export function createNodeSystem(input: NodeSystemInput): CliSystem {
     err: (line) => void process.stderr.write(line),
     fetch,
     readFile: (path) => readFile(path, 'utf8'),
+    readIfThere,
+    replaceFile,
+    places: placesOf(process.env),
+    cwd: process.cwd(),
+    self: { command: process.execPath, args: [...process.execArgv, process.argv[1] ?? 'berth'] },
     confirm,
     ask,
     readInput: () => text(process.stdin),

@@ -91,8 +91,8 @@ function describeRunning({ name, status }: ServerAnswer, foreground: boolean): s
     ({ transport, url }) => `  ${url.padEnd(width)}${TRANSPORT_NAMES[transport] ?? transport}`,
   );
   const next = foreground
-    ? `Next, in another terminal: berth logs -f ${name} · berth get ${name}. Ctrl-C stops it.`
-    : `Next: berth logs -f ${name} · berth get ${name} · berth stop ${name}`;
+    ? `Next, in another terminal: berth connect claude-code ${name} · berth tools ${name} · berth logs -f ${name}. Ctrl-C stops it.`
+    : `Next: berth connect claude-code ${name} · berth tools ${name} · berth logs -f ${name} · berth stop ${name}`;
   const eras = status.eras ?? (status.era === undefined ? [] : [status.era]);
   const speaks = eras.length > 0 ? `, speaks ${eras.join(' and ')}` : '';
   const how =

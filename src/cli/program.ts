@@ -3,9 +3,11 @@ import { Command, CommanderError, Option } from 'commander';
 import { toBerthError } from '../errors.ts';
 import { addCallCommands } from './call-commands.ts';
 import type { CliSystem } from './cli-system.ts';
+import { addConnectCommand } from './connect-command.ts';
 import { wantsJson } from './context.ts';
 import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
+import { addImportCommand } from './import-command.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { FORMATS } from './output.ts';
 import { addRunCommand } from './run-command.ts';
@@ -65,6 +67,8 @@ const COMMANDS: readonly CommandExtension[] = [
   addServerCommands,
   addSessionCommands,
   addCallCommands,
+  addConnectCommand,
+  addImportCommand,
   addKeyCommands,
   addGatewayCommands,
 ];

@@ -6,6 +6,7 @@ import { ApiClient } from './client.ts';
 import { createContext, readKey } from './context.ts';
 import { EXIT } from './failure.ts';
 import { untilSignal } from './gateway-commands.ts';
+import { collectPairs } from './pairs.ts';
 import { presentStart } from './present-start.ts';
 import type { CommandRunner } from './program.ts';
 import { describeTarget, parseReference, type RunTarget } from './reference.ts';
@@ -32,17 +33,22 @@ export function addRunCommand(program: Command, system: CliSystem, run: CommandR
     .option('--name <name>', 'name of the server, and part of its URLs')
     .option('--use-version <version>', 'instead of the version of the template')
     .option('--bin <program>', 'which program of the package to run')
-    .option('-e, --env <NAME=value>', 'environment variable of the server (repeatable)', collect('env'), {})
+    .option(
+      '-e, --env <NAME=value>',
+      'environment variable of the server (repeatable)',
+      collectPairs('env'),
+      {},
+    )
     .option(
       '--secret <NAME=reference>',
       'secret variable, as env:NAME or file:/path as the gateway sees them (repeatable)',
-      collect('secret'),
+      collectPairs('secret'),
       {},
     )
     .option(
       '--header <Name=reference>',
       'header that a remote server needs, as env:NAME, file:/path or "Bearer env:NAME" (repeatable)',
-      collect('header'),
+      collectPairs('header'),
       {},
     )
     .option('--transport <kind>', 'what a remote server speaks: streamable-http, sse or auto')
@@ -192,17 +198,4 @@ async function inForeground({
     cancel();
     await gateway.close();
   }
-}
-
-/** Gathers `NAME=value` options. A bad one is not repeated: it may be a secret. */
-function collect(option: string): (text: string, previous: Record<string, string>) => Record<string, string> {
-  return (text, previous) => {
-    const at = text.indexOf('=');
-    if (at < 1)
-      throw new Failure(
-        'bad-input',
-        `--${option} needs ${option === 'header' ? 'Name' : 'NAME'}=${option === 'env' ? 'value' : 'env:NAME or …=file:/path'}`,
-      );
-    return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
-  };
 }

@@ -51,7 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   trees: ['log'],
   installer: ['packages', 'log', ...SUPERVISOR_CONTRACTS],
-  cli: ['main.ts', 'gateway.ts', 'auth', 'settings', 'log'],
+  clients: [],
+  cli: ['main.ts', 'gateway.ts', 'auth', 'settings', 'log', 'clients'],
 };
 
 const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts']);
@@ -64,7 +65,8 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^commander$/, ['cli']],
   [/^pino$/, ['log']],
   [/^ws$/, ['transports', 'channels', 'cluster']],
-  [/^yaml$/, ['settings', 'controller', 'cli']],
+  [/^yaml$/, ['settings', 'controller', 'cli', 'clients']],
+  [/^(jsonc-parser|smol-toml)$/, ['clients']],
   [/^node:sqlite$/, ['store']],
   [/^node:child_process$/, ['supervisor', 'packages', 'cli', 'installer']],
   [/^(npm|npm-.*|semver|@renovatebot\/.*|@socketregistry\/.*)(\/|$)/, ['packages']],

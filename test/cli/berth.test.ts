@@ -21,7 +21,7 @@ describe('berth run', () => {
         '  http://127.0.0.1:8053/servers/everything/mcp    Streamable HTTP, old and new clients',
         '  http://127.0.0.1:8053/servers/everything/sse    HTTP+SSE',
         '  ws://127.0.0.1:8053/servers/everything/ws       WebSocket',
-        'Next: berth logs -f everything · berth get everything · berth stop everything',
+        'Next: berth connect claude-code everything · berth tools everything · berth logs -f everything · berth stop everything',
         '',
       ].join('\n'),
     );
@@ -196,7 +196,7 @@ describe('berth run without a gateway', () => {
     expect(machine.state.questions).toEqual([
       'There is no gateway at http://127.0.0.1:8053. Start one here, until Ctrl-C?',
     ]);
-    expect(out).toContain('Next, in another terminal: berth logs -f time');
+    expect(out).toContain('Next, in another terminal: berth connect claude-code time');
     expect([code, machine.state.closed, machine.signals.size]).toEqual([0, 1, 0]);
     expect(machine.manager.get('time').status.state).toBe('stopped');
   });

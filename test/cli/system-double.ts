@@ -56,6 +56,18 @@ export async function createMachine({ gateway = true, interactive = false } = {}
       if (text === undefined) throw new Error('ENOENT');
       return text;
     },
+    async readIfThere(path) {
+      return files[path];
+    },
+    async replaceFile(path, text) {
+      const before = files[path];
+      if (before !== undefined) files[`${path}.before`] = before;
+      files[path] = text;
+      return before === undefined ? undefined : `${path}.before`;
+    },
+    places: { platform: 'linux', home: '/home/ada', config: '/home/ada/.config' },
+    cwd: '/home/ada/project',
+    self: { command: '/bin/node', args: ['/lib/berth.mjs'] },
     async confirm(question) {
       state.questions.push(question);
       return state.answer;

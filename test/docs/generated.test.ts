@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { bridgeCommand } from '../../src/cli/bridge-command.ts';
 import { buildProgram } from '../../src/cli/program.ts';
+import { CLIENTS } from '../../src/clients/table.ts';
 import { ERROR_TABLE } from '../../src/errors.ts';
 import { settingsHelp } from '../../src/settings/help.ts';
 import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
@@ -49,6 +50,24 @@ function errorTable(): string {
   return table(['code', 'HTTP', 'JSON-RPC', 'what to do'], rows);
 }
 
+/** Where the files of the clients are, on Linux. */
+function clients(): string {
+  const places = { platform: 'linux', home: '~', config: '~/.config' } as const;
+  const rows = CLIENTS.map(({ id, title, files, remote, takesReference }) => [
+    code(id),
+    title,
+    [files.user, files.project]
+      .flatMap((parts) => (parts ? [code(parts(places).join('/'))] : []))
+      .join(' or '),
+    remote === undefined
+      ? 'starts a program'
+      : takesReference
+        ? 'by reference'
+        : 'starts a program, for the key',
+  ]);
+  return table(['client', 'name', 'file', 'a key'], rows);
+}
+
 /** Every command with its arguments and options, as the parser itself knows them. */
 function commands(): string {
   const system = { out: () => undefined, err: () => undefined, env: {} } as never;
@@ -90,7 +109,7 @@ function optionTable(command: Command): string {
 }
 
 it.each([
-  ['docs/cli.md', { commands: commands() }],
+  ['docs/cli.md', { clients: clients(), commands: commands() }],
   ['docs/settings.md', { settings: settingsTable(), 'older names': olderNames() }],
   ['docs/api.md', { errors: errorTable() }],
 ] as const)('the tables of %s are current', async (path, sections) => {
