@@ -1,7 +1,9 @@
 /** Entry of the `berth` command. */
+import { BerthError } from '../errors.ts';
 import { bridgeCommand } from './bridge-command.ts';
 import { createNodeSystem } from './node-system.ts';
 import { runCli } from './program.ts';
+import { stdioCommand } from './stdio-command.ts';
 
 const system = createNodeSystem({
   // Loaded only when asked for: most commands need no gateway in this process.
@@ -9,5 +11,14 @@ const system = createNodeSystem({
   openKeys: async () => await (await import('../main.ts')).openKeyStore(),
 });
 const bridge = bridgeCommand(async (request) => await (await import('../bridge/main.ts')).runBridge(request));
+const relay = stdioCommand(async (request) => {
+  const { runRelay } = await import('../relay/main.ts');
+  const { stdin: input, stdout: output } = process;
+  const { reason, error } = await runRelay({ ...request, input, output });
+  // An input that is still open would keep the program alive.
+  input.destroy();
+  if (reason === 'left') return undefined;
+  return error ?? new BerthError('unreachable', 'the session has ended at its server');
+});
 
-process.exitCode = await runCli({ argv: process.argv.slice(2), system, extensions: [bridge] });
+process.exitCode = await runCli({ argv: process.argv.slice(2), system, extensions: [bridge, relay] });

@@ -26,7 +26,7 @@ export function openConversation(plane: DataPlane, http: HttpRequest): SessionRo
 
 /** A session under a fresh nonce, on the replica that has most room; throws `busy` without one. */
 export function newSession(
-  plane: DataPlane,
+  plane: Pick<DataPlane, 'nextNonce' | 'router' | 'sealer'>,
   { server, principal }: Pick<HttpRequest, 'server' | 'principal'>,
   delivery?: SessionClaims['delivery'],
 ): Required<SessionRoute> {

@@ -1,20 +1,14 @@
-/** One WebSocket connection of either era, told apart message by message (data-path.md 5.5): modern calls, and a session from the first `initialize` on. */
+/** One WebSocket connection: frames, pings and back-pressure of a client of either era. */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Cancel } from '../clock.ts';
-import { BerthError, toBerthError } from '../errors.ts';
-import type { ClientMessage } from '../sessions/message.ts';
+import type { BerthError } from '../errors.ts';
 import type { ReaderEnd } from '../sessions/reader.ts';
-import { notOpened } from '../sessions/session.ts';
-import { BodyError, type ClientBody, idOf, parseBody } from './client-body.ts';
 import type { DataPlane } from './context.ts';
-import { hasEnvelope } from './modern/envelope.ts';
+import { DuplexClient } from './duplex-client.ts';
 import type { ModernCaller } from './modern/route.ts';
-import { ModernCalls } from './modern/websocket-calls.ts';
-import { rpcErrorText } from './rpc-error.ts';
-import { newSession } from './session-route.ts';
 import { FrameSender } from './websocket-frames.ts';
-import { type WebSocketHost, WebSocketSession } from './websocket-session.ts';
+import type { WebSocketHost } from './websocket-session.ts';
 
 /** Milliseconds between pings; a connection that is silent from one to the next is dead. */
 export const PING_EVERY = 20_000;
@@ -29,12 +23,10 @@ export const CLOSE = {
 
 export class WebSocketConnection implements WebSocketHost {
   readonly #plane: DataPlane;
-  readonly #caller: ModernCaller;
   readonly #ws: WebSocket;
-  readonly #calls: ModernCalls;
+  readonly #client: DuplexClient;
   readonly #stopPing: Cancel;
   readonly frames: FrameSender;
-  #session: WebSocketSession | undefined;
   #heard = true;
   #untaken = 0;
 
@@ -44,10 +36,9 @@ export class WebSocketConnection implements WebSocketHost {
     { ws, socket }: { readonly ws: WebSocket; readonly socket: Duplex },
   ) {
     this.#plane = plane;
-    this.#caller = caller;
     this.#ws = ws;
     this.frames = new FrameSender(ws, socket);
-    this.#calls = new ModernCalls(plane, caller, this);
+    this.#client = new DuplexClient(plane, caller, this);
     this.#stopPing = plane.clock.every(PING_EVERY, () => this.#ping());
     ws.on('message', (data, isBinary) => this.#message(data as Buffer, isBinary));
     ws.on('pong', () => {
@@ -89,47 +80,9 @@ export class WebSocketConnection implements WebSocketHost {
   #message(data: Buffer, isBinary: boolean): void {
     this.#heard = true;
     if (isBinary) return this.#ws.close(CLOSE.unsupportedData, 'text frames only');
-    let body: ClientBody | undefined;
-    try {
-      body = parseBody(data, this.#plane.limits);
-      this.#take(body);
-    } catch (thrown) {
-      const [first] = body?.messages ?? [];
-      const id = thrown instanceof BodyError ? thrown.id : first && !body?.batch ? idOf(first) : undefined;
-      this.say(rpcErrorText(thrown instanceof BodyError ? thrown.error : toBerthError(thrown), id));
-    }
+    this.#client.take(data);
     // A message that is not taken at once stops the reading of further ones: that is the client's back-pressure.
     if (this.#untaken > 0 && !this.#ws.isPaused) this.#ws.pause();
-  }
-
-  #take(body: ClientBody): void {
-    const [first] = body.messages;
-    if (!first) return;
-    if (body.batch) {
-      if (body.modern) throw new BerthError('invalid-request', 'this protocol revision has no batches');
-      return this.#takeLegacy(body);
-    }
-    const { kind, method } = first.envelope;
-    const cancels = kind === 'notification' && method === 'notifications/cancelled';
-    if (cancels && this.#calls.cancel(first)) return;
-    const isCall = kind === 'request' || kind === 'notification';
-    if (!isCall || !hasEnvelope(first)) return this.#takeLegacy(body, first);
-    // Modern notifications are for calls that are over, or for nobody.
-    if (kind === 'request') this.#calls.start(first);
-  }
-
-  #takeLegacy(body: ClientBody, single?: ClientMessage): void {
-    if (single?.envelope.kind === 'request' && single.envelope.method === 'initialize') this.#open();
-    if (this.#session) this.#session.take(body);
-    else if (body.requests > 0) throw notOpened();
-  }
-
-  /** A client that initializes again starts over: some programs probe a connection before they hand it to their client. */
-  #open(): void {
-    if (this.#session && !this.#session.answered) return;
-    const { conversation } = newSession(this.#plane, this.#caller);
-    this.#session?.close();
-    this.#session = new WebSocketSession(this, conversation);
   }
 
   #ping(): void {
@@ -141,7 +94,6 @@ export class WebSocketConnection implements WebSocketHost {
 
   #closed(): void {
     this.#stopPing();
-    this.#calls.close();
-    this.#session?.close();
+    this.#client.close();
   }
 }

@@ -1,4 +1,4 @@
-/** The legacy session of a WebSocket connection: everything from the server goes out on it, and it ends with it. */
+/** The legacy session of a client on one two-way stream: everything from the server goes out on it, and it ends with it. */
 import type { BerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
@@ -7,11 +7,16 @@ import { STANDALONE } from '../sessions/session.ts';
 import { type ClientBody, idOf } from './client-body.ts';
 import { rpcErrorText } from './rpc-error.ts';
 import { acceptanceReader } from './sse.ts';
-import type { FrameSender } from './websocket-frames.ts';
 
-/** What a conversation on a WebSocket needs of its connection. */
+/** Writes messages to the client, and gives credit as they leave. */
+export interface MessageSender {
+  /** A server's message. */
+  event(event: StreamEvent, attachment: Attachment): void;
+}
+
+/** What a conversation on a two-way stream needs of it. */
 export interface WebSocketHost {
-  readonly frames: FrameSender;
+  readonly frames: MessageSender;
   /** Sends a message of our own. Whoever does not read such is not read any more either. */
   say(text: string): void;
   readonly nextKey: () => string;

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { bridgeCommand } from '../../src/cli/bridge-command.ts';
 import { buildProgram } from '../../src/cli/program.ts';
+import { stdioCommand } from '../../src/cli/stdio-command.ts';
 import { CLIENTS } from '../../src/clients/table.ts';
 import { ERROR_TABLE } from '../../src/errors.ts';
 import { settingsHelp } from '../../src/settings/help.ts';
@@ -71,7 +72,10 @@ function clients(): string {
 /** Every command with its arguments and options, as the parser itself knows them. */
 function commands(): string {
   const system = { out: () => undefined, err: () => undefined, env: {} } as never;
-  const program = buildProgram(system, async () => undefined, [bridgeCommand(() => Promise.reject())]);
+  const program = buildProgram(system, async () => undefined, [
+    bridgeCommand(() => Promise.reject()),
+    stdioCommand(() => Promise.reject()),
+  ]);
   const shared = optionTable(program);
   return [
     `## Options of every command\n${shared}`,

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createApi } from '../../src/api/app.ts';
 import { bridgeCommand } from '../../src/cli/bridge-command.ts';
 import { runCli } from '../../src/cli/program.ts';
+import { stdioCommand } from '../../src/cli/stdio-command.ts';
 import { settingsHelp } from '../../src/settings/help.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { anchorsOf, codeOf, linksOf, pagePaths, ROOT, readPage } from './pages.ts';
@@ -19,7 +20,8 @@ async function helpOf(...argv: string[]): Promise<string> {
   };
   const system = { out: write, err: write, env: {} } as never;
   const bridge = bridgeCommand(() => Promise.reject(new Error('only its help is asked for')));
-  await runCli({ argv: [...argv, '--help'], system, extensions: [bridge] });
+  const relay = stdioCommand(() => Promise.reject(new Error('only its help is asked for')));
+  await runCli({ argv: [...argv, '--help'], system, extensions: [bridge, relay] });
   return written.join('');
 }
 

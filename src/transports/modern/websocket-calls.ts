@@ -1,17 +1,16 @@
-/** The modern calls of a WebSocket connection, which is a stream of messages like a server's standard streams (2026-07-28, stdio). */
+/** The modern calls of a client on a WebSocket or on standard streams, both streams of messages (2026-07-28, stdio). */
 import { BerthError } from '../../errors.ts';
 import { idKey } from '../../jsonrpc/id.ts';
 import { type ClientMessage, rawId } from '../../sessions/message.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../sessions/reader.ts';
-import type { DataPlane } from '../context.ts';
 import { rpcErrorText, unanswered } from '../rpc-error.ts';
 import type { WebSocketHost } from '../websocket-session.ts';
 import { checkModern } from './check.ts';
 
-import { type ModernCaller, type ModernRoute, routeModern } from './route.ts';
+import { type ModernCaller, type ModernRoute, type RoutePlane, routeModern } from './route.ts';
 
 export class ModernCalls {
-  readonly #plane: DataPlane;
+  readonly #plane: RoutePlane;
   readonly #caller: ModernCaller;
   readonly #host: WebSocketHost;
   /** By what their ids mean. */
@@ -19,7 +18,7 @@ export class ModernCalls {
   /** Those whose last message has not left yet, too. */
   readonly #readers = new Set<ModernCallReader>();
 
-  constructor(plane: DataPlane, caller: ModernCaller, host: WebSocketHost) {
+  constructor(plane: RoutePlane, caller: ModernCaller, host: WebSocketHost) {
     this.#plane = plane;
     this.#caller = caller;
     this.#host = host;

@@ -1,0 +1,123 @@
+/** `berth stdio`: a server of Berth, or any MCP URL, for a client that only starts programs. */
+import type { Command } from 'commander';
+import { BerthError } from '../errors.ts';
+import type { CliSystem } from './cli-system.ts';
+import { createContext, readKey } from './context.ts';
+import { EXIT } from './failure.ts';
+import { collectPairs } from './pairs.ts';
+import type { CommandExtension } from './program.ts';
+
+export interface RelayRequest {
+  readonly url: string;
+  readonly transport?: 'streamable-http' | 'sse';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
+  /** A gateway of Berth speaks both eras itself. */
+  readonly both: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Relays standard input and output until the client leaves; resolves with why it could not go on, if it could not. */
+export type OpenRelay = (request: RelayRequest) => Promise<BerthError | undefined>;
+
+interface StdioFlags {
+  readonly header: Readonly<Record<string, string>>;
+  readonly transport?: RelayRequest['transport'];
+}
+
+/** Adds the command. */
+export function stdioCommand(relay: OpenRelay): CommandExtension {
+  return (program, system, run) => {
+    program
+      .command('stdio <server>')
+      .description(
+        'be a stdio MCP server that relays to a server of the gateway (its name) or to any MCP URL: for clients that only start programs',
+      )
+      .option(
+        '--header <Name=reference>',
+        'header that the URL needs, as env:NAME, file:/path or "Bearer env:NAME" (repeatable)',
+        collectPairs('header'),
+        {},
+      )
+      .option('--transport <kind>', 'what the URL speaks, streamable-http or sse; found out unless given')
+      .action((server: string, flags: StdioFlags, command: Command) =>
+        run(command, async () => {
+          const leaving = new AbortController();
+          const cancel = system.onSignal(() => leaving.abort());
+          try {
+            const error = await relay(
+              await toRequest(server, { flags, command, system, signal: leaving.signal }),
+            );
+            if (error) throw error;
+            return EXIT.ok;
+          } finally {
+            cancel();
+          }
+        }),
+      );
+  };
+}
+
+interface RequestInput {
+  readonly flags: StdioFlags;
+  readonly command: Command;
+  readonly system: CliSystem;
+  readonly signal: AbortSignal;
+}
+
+async function toRequest(
+  server: string,
+  { flags, command, system, signal }: RequestInput,
+): Promise<RelayRequest> {
+  const { client } = await createContext(command, system);
+  const { transport } = flags;
+  if (transport !== undefined && transport !== 'streamable-http' && transport !== 'sse')
+    throw new BerthError('bad-input', '--transport must be streamable-http or sse');
+  const url = toUrl(server, client.url);
+  // A key is for the gateway that it belongs to, and for nobody else.
+  const isGateway = url.startsWith(`${client.url}/`);
+  const key = isGateway ? await readKey(command, system) : undefined;
+  const headers = await resolveHeaders(flags.header, system);
+  return {
+    url,
+    both: isGateway,
+    headers: { ...headers, ...(key !== undefined && { Authorization: `Bearer ${key}` }) },
+    secrets: [
+      ...Object.values(headers).map((value) => value.replace(/^\S+ /, '')),
+      ...(key === undefined ? [] : [key]),
+    ],
+    signal,
+    ...(transport !== undefined && { transport }),
+  };
+}
+
+function toUrl(server: string, gateway: string): string {
+  if (/^https?:\/\//i.test(server)) {
+    if (URL.parse(server)) return server;
+    throw new BerthError('bad-input', `${JSON.stringify(server)} is no URL`);
+  }
+  if (/^[a-z0-9-]{1,52}$/.test(server)) return `${gateway}/servers/${server}/mcp`;
+  throw new BerthError('bad-input', `${JSON.stringify(server)} is neither the name of a server nor a URL`);
+}
+
+/** References become values here: nobody else will look them up. Throws `bad-input`, without what may be a secret. */
+async function resolveHeaders(
+  references: Readonly<Record<string, string>>,
+  system: CliSystem,
+): Promise<Record<string, string>> {
+  const entries = Object.entries(references).map(async ([name, text]): Promise<[string, string]> => {
+    const [, scheme = '', kind, place = ''] = /^([A-Za-z][A-Za-z0-9-]* )?(env|file):(.+)$/.exec(text) ?? [];
+    if (kind === undefined)
+      throw new BerthError('bad-input', `the header ${name} must be a reference`, {
+        hint: 'Give it as env:NAME, file:/path or "Bearer env:NAME".',
+      });
+    const value = kind === 'env' ? system.env[place] : await system.readFile(place).catch(() => undefined);
+    if (value === undefined || value.trim() === '')
+      throw new BerthError(
+        'bad-input',
+        `the header ${name} refers to ${kind}:${place}, where there is nothing`,
+      );
+    return [name, `${scheme}${value.trim()}`];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
