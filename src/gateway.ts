@@ -7,7 +7,7 @@ import type { KeyStore } from './auth/keys.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { BerthError } from './errors.ts';
 import { BodyBudget } from './transports/body-budget.ts';
-import type { Directory, Router, Sealer, TransportLimits } from './transports/context.ts';
+import type { BridgePaths, Directory, Router, Sealer, TransportLimits } from './transports/context.ts';
 import { createDataPlane } from './transports/data-plane.ts';
 import { createHttpFront, type HttpFront } from './transports/http-server.ts';
 
@@ -25,6 +25,8 @@ export interface GatewayOptions {
   readonly clock?: Clock;
   /** Serves this one server at `/mcp`, `/sse` and `/ws`. */
   readonly bridge?: string;
+  /** Where, instead of the usual paths. */
+  readonly bridgePaths?: BridgePaths;
   readonly onError?: (error: BerthError) => void;
 }
 
@@ -50,6 +52,7 @@ export function createGateway(options: GatewayOptions): HttpFront {
     nextKey: () => `${instance}.${++count}`,
     nextNonce: () => randomBytes(NONCE_BYTES).toString('base64url'),
     ...(options.bridge !== undefined && { bridge: options.bridge }),
+    ...(options.bridgePaths && { bridgePaths: options.bridgePaths }),
     onError: (error) => options.onError?.(error),
   });
   return createHttpFront({

@@ -13,9 +13,11 @@ import { createGateway } from '../gateway.ts';
 import { createInProcessLink } from '../link/in-process.ts';
 import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
 import { loadSettings } from '../settings/load.ts';
+import type { Settings } from '../settings/schema.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import { createProcessTable } from '../supervisor/process-table.ts';
 import type { Isolation, ServerDefinition } from '../supervisor/server-definition.ts';
+import { BRIDGE_PATHS, type BridgePaths } from '../transports/context.ts';
 
 const NAME = 'bridge';
 const REPLICA = 'local';
@@ -32,6 +34,14 @@ export interface BridgeOptions {
   readonly spares: number;
   /** What the program is spoken to as; without it, it is tried out once. */
   readonly era?: Era;
+  /** Where the endpoints are, instead of the usual paths. */
+  readonly paths?: BridgePaths;
+  /** Instead of the settings. */
+  readonly publicUrl?: string;
+  readonly allowedOrigins?: readonly string[];
+  readonly limits?: Partial<Settings['limits']>;
+  /** Paths that say that the bridge is there, and what they say. */
+  readonly healthPaths?: Readonly<Record<string, string>>;
 }
 
 export interface Bridge {
@@ -46,7 +56,7 @@ export interface Bridge {
 
 /** Starts the bridge; the program itself is started with each session, in the caller's folder and environment. */
 export async function runBridge(options: BridgeOptions): Promise<Bridge> {
-  const settings = { ...loadSettings({ env: process.env }), host: options.host };
+  const settings = settingsOf(options);
   const folder = mkdtempSync(join(tmpdir(), 'berth-bridge-'));
   const started = createProcessTable().started(process.pid) ?? '0';
   const host = createLocalHost({
@@ -68,11 +78,12 @@ export async function runBridge(options: BridgeOptions): Promise<Bridge> {
       replica: (_server, replica) => (replica === REPLICA ? link : undefined),
     },
     control: createControlListener({
-      app: { fetch: () => new Response('a bridge has /mcp, /sse and /ws\n', { status: 404 }) },
+      app: { fetch: (request) => answer(request, options) },
       guard: createGuard(settings, keys),
       ready: () => true,
     }),
     bridge: NAME,
+    ...(options.paths && { bridgePaths: options.paths }),
   });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -90,6 +101,25 @@ export async function runBridge(options: BridgeOptions): Promise<Bridge> {
     await close();
     throw error;
   }
+}
+
+function settingsOf({ host, publicUrl, allowedOrigins, limits }: BridgeOptions): Settings {
+  const settings = loadSettings({ env: process.env });
+  return {
+    ...settings,
+    host,
+    ...(publicUrl !== undefined && { publicUrl }),
+    allowedOrigins: [...settings.allowedOrigins, ...(allowedOrigins ?? [])],
+    limits: { ...settings.limits, ...limits },
+  };
+}
+
+/** Everything that is no endpoint. */
+function answer(request: Request, { healthPaths = {}, paths = BRIDGE_PATHS }: BridgeOptions): Response {
+  const path = new URL(request.url).pathname;
+  const healthy = Object.hasOwn(healthPaths, path) ? healthPaths[path] : undefined;
+  if (healthy !== undefined) return new Response(healthy, { headers: { 'Cache-Control': 'no-store' } });
+  return new Response(`a bridge has ${Object.values(paths).join(', ')}\n`, { status: 404 });
 }
 
 /** Starts the program once for each era. One that cannot be started is served all the same: it may be able to later. */

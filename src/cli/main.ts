@@ -1,17 +1,16 @@
 /** Entry of the `berth` command. */
 import { BerthError } from '../errors.ts';
-import { bridgeCommand } from './bridge-command.ts';
+import { bridgeCommand, withCompat } from './bridge-command.ts';
 import { createNodeSystem } from './node-system.ts';
 import { runCli } from './program.ts';
-import { stdioCommand } from './stdio-command.ts';
+import { type OpenRelay, stdioCommand } from './stdio-command.ts';
 
 const system = createNodeSystem({
   // Loaded only when asked for: most commands need no gateway in this process.
   launchGateway: async () => await (await import('../main.ts')).runGateway(),
   openKeys: async () => await (await import('../main.ts')).openKeyStore(),
 });
-const bridge = bridgeCommand(async (request) => await (await import('../bridge/main.ts')).runBridge(request));
-const relay = stdioCommand(async (request) => {
+const relay: OpenRelay = async (request) => {
   const { runRelay } = await import('../relay/main.ts');
   const { stdin: input, stdout: output } = process;
   const { reason, error } = await runRelay({ ...request, input, output });
@@ -19,6 +18,11 @@ const relay = stdioCommand(async (request) => {
   input.destroy();
   if (reason === 'left') return undefined;
   return error ?? new BerthError('unreachable', 'the session has ended at its server');
-});
+};
+const bridge = bridgeCommand(
+  async (request) => await (await import('../bridge/main.ts')).runBridge(request),
+  relay,
+);
+const extensions = [bridge, stdioCommand(relay)];
 
-process.exitCode = await runCli({ argv: process.argv.slice(2), system, extensions: [bridge, relay] });
+process.exitCode = await runCli({ argv: withCompat(process.argv.slice(2)), system, extensions });

@@ -99,6 +99,17 @@ export interface TransportLimits extends ScanLimits {
   readonly batch: number;
 }
 
+/** Where a bridge has its endpoints; one that is left out is not served. */
+export interface BridgePaths {
+  readonly mcp?: string;
+  readonly sse?: string;
+  readonly messages?: string;
+  readonly ws?: string;
+}
+
+/** The paths that supergateway has, and a WebSocket. */
+export const BRIDGE_PATHS: BridgePaths = { mcp: '/mcp', sse: '/sse', messages: '/message', ws: '/ws' };
+
 export interface DataPlane {
   readonly directory: Directory;
   readonly router: Router;
@@ -111,6 +122,8 @@ export interface DataPlane {
   readonly pathPrefix: string;
   /** Serves this one server at `/mcp`, `/sse` + `/message` and `/ws` instead of under `/servers/{name}`. */
   readonly bridge?: string;
+  /** Instead of {@link BRIDGE_PATHS}. */
+  readonly bridgePaths?: BridgePaths;
   /** Mints keys of exchanges and notes: unique over all gateways and their restarts. */
   readonly nextKey: () => string;
   /** Mints session nonces: at least 128 random bits. */

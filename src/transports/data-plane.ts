@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex, Writable } from 'node:stream';
 import { BerthError, toBerthError } from '../errors.ts';
 import { BodyError } from './client-body.ts';
-import type { Caller, DataPlane, ServedServer } from './context.ts';
+import { BRIDGE_PATHS, type Caller, type DataPlane, type ServedServer } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
 import { rpcErrorText, sendRpcError } from './rpc-error.ts';
 import { serverOf } from './served-server.ts';
@@ -31,11 +31,14 @@ interface Target {
 
 export function createDataPlane(plane: DataPlane): DataPlaneServer {
   const websockets = createWebSocketFront(plane);
-  const { bridge } = plane;
-  const parse = bridge === undefined ? parseTarget : (url: string) => parseBridged(url, bridge);
+  const { bridge, bridgePaths } = plane;
+  const parse = (url: string, kind: Bridged['kind']): Target | undefined =>
+    bridge === undefined
+      ? parseTarget(url)
+      : parseBridged(url, { bridge, kind, ...(bridgePaths && { bridgePaths }) });
   return {
     handle: (request, response) => {
-      const target = parse(request.url ?? '');
+      const target = parse(request.url ?? '', 'request');
       if (!target) return false;
       const fail = (error: unknown): void => refuse(plane, request, response, error);
       enter(plane, target, {
@@ -47,7 +50,7 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
       return true;
     },
     upgrade: (request, socket, head) => {
-      const target = parse(request.url ?? '');
+      const target = parse(request.url ?? '', 'upgrade');
       if (!target) return false;
       enter(plane, target, {
         request,
@@ -164,21 +167,22 @@ function refuse(plane: DataPlane, request: IncomingMessage, response: ServerResp
   sendRpcError(response, error, thrown instanceof BodyError ? thrown.id : undefined);
 }
 
-/** Paths of a bridge, the ones that supergateway has. */
-const BRIDGED: ReadonlyMap<string, string> = new Map([
-  ['/mcp', 'mcp'],
-  ['/sse', 'sse'],
-  ['/message', 'messages'],
-  ['/ws', 'ws'],
-]);
-
-function parseBridged(url: string, name: string): Target | undefined {
+/** A bridge may have its messages and its WebSocket at one path: they are told apart by the upgrade. */
+function parseBridged(
+  url: string,
+  { bridge: name = '', bridgePaths = BRIDGE_PATHS, kind }: Bridged,
+): Target | undefined {
   const queryAt = url.indexOf('?');
-  const action = BRIDGED.get(queryAt < 0 ? url : url.slice(0, queryAt));
-  return action === undefined
-    ? undefined
-    : { name, action, query: queryAt < 0 ? '' : url.slice(queryAt + 1) };
+  const path = queryAt < 0 ? url : url.slice(0, queryAt);
+  const actions = kind === 'upgrade' ? UPGRADES : REQUESTS;
+  const action = actions.find((one) => bridgePaths[one] === path);
+  return action && { name, action, query: queryAt < 0 ? '' : url.slice(queryAt + 1) };
 }
+
+type Bridged = Pick<DataPlane, 'bridge' | 'bridgePaths'> & { readonly kind: 'request' | 'upgrade' };
+
+const REQUESTS = ['mcp', 'sse', 'messages', 'ws'] as const;
+const UPGRADES = ['ws', 'mcp', 'sse', 'messages'] as const;
 
 /** Splits `/servers/{name}/{action}?query`; undefined for any other path. Names are plain (DNS labels), so nothing is decoded. */
 function parseTarget(url: string): Target | undefined {

@@ -6,7 +6,7 @@ import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessio
 import { STANDALONE } from '../sessions/session.ts';
 import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-body.ts';
 import { refuseCoded } from './content-coding.ts';
-import type { DataPlane } from './context.ts';
+import { BRIDGE_PATHS, type DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
 import { type HttpRequest, isJson, notAllowed } from './http-request.ts';
 import { sendRpcError } from './rpc-error.ts';
@@ -17,7 +17,10 @@ const DELIVERY = 'single' as const;
 /** `GET /servers/{name}/sse`: opens a session that ends with this response. */
 export function handleSse(plane: DataPlane, http: HttpRequest): void {
   const { request, response, server } = http;
-  const messagesPath = plane.bridge === undefined ? `/servers/${server.name}/messages` : '/message';
+  const messagesPath =
+    plane.bridge === undefined
+      ? `/servers/${server.name}/messages`
+      : (plane.bridgePaths ?? BRIDGE_PATHS).messages;
   if (request.method !== 'GET') throw notAllowed(response, 'GET');
   const { conversation, sealed } = newSession(plane, http, DELIVERY);
   const endpoint = (): string => `${plane.pathPrefix}${messagesPath}?sessionId=${sealed()}`;

@@ -73,13 +73,18 @@ function clients(): string {
 function commands(): string {
   const system = { out: () => undefined, err: () => undefined, env: {} } as never;
   const program = buildProgram(system, async () => undefined, [
-    bridgeCommand(() => Promise.reject()),
+    bridgeCommand(
+      () => Promise.reject(),
+      () => Promise.reject(),
+    ),
     stdioCommand(() => Promise.reject()),
   ]);
   const shared = optionTable(program);
   return [
     `## Options of every command\n${shared}`,
-    ...program.commands.flatMap((one) => section(one, 'berth')),
+    ...program.commands
+      .filter((one) => one.name() !== 'bridge-compat')
+      .flatMap((one) => section(one, 'berth')),
   ].join('\n\n');
 }
 

@@ -19,9 +19,12 @@ async function helpOf(...argv: string[]): Promise<string> {
     written.push(text);
   };
   const system = { out: write, err: write, env: {} } as never;
-  const bridge = bridgeCommand(() => Promise.reject(new Error('only its help is asked for')));
-  const relay = stdioCommand(() => Promise.reject(new Error('only its help is asked for')));
-  await runCli({ argv: [...argv, '--help'], system, extensions: [bridge, relay] });
+  const never = () => Promise.reject(new Error('only its help is asked for'));
+  await runCli({
+    argv: [...argv, '--help'],
+    system,
+    extensions: [bridgeCommand(never, never), stdioCommand(never)],
+  });
   return written.join('');
 }
 
