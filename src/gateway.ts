@@ -9,7 +9,8 @@ import type { BerthError } from './errors.ts';
 import { BodyBudget } from './transports/body-budget.ts';
 import type { BridgePaths, Directory, Router, Sealer, TransportLimits } from './transports/context.ts';
 import { createDataPlane } from './transports/data-plane.ts';
-import { createHttpFront, type HttpFront } from './transports/http-server.ts';
+import { createHttpFront, type HttpFront, type HttpServerOptions } from './transports/http-server.ts';
+import { Traffic } from './transports/traffic.ts';
 
 export interface GatewayOptions {
   readonly settings: GuardSettings & {
@@ -27,7 +28,13 @@ export interface GatewayOptions {
   readonly bridge?: string;
   /** Where, instead of the usual paths. */
   readonly bridgePaths?: BridgePaths;
-  readonly onError?: (error: BerthError) => void;
+  readonly onError?: (error: BerthError, requestId?: string) => void;
+  /** Counts clients' traffic. */
+  readonly traffic?: Traffic;
+  readonly bodies?: BodyBudget;
+  /** See {@link HttpServerOptions}. */
+  readonly endpoints?: readonly string[];
+  readonly onRequest?: HttpServerOptions['onRequest'];
 }
 
 /** Bytes of a session nonce: more than the 128 bits that guessing must face. */
@@ -35,7 +42,7 @@ const NONCE_BYTES = 18;
 const INSTANCE_BYTES = 9;
 
 export function createGateway(options: GatewayOptions): HttpFront {
-  const { settings, keys } = options;
+  const { settings, keys, traffic = new Traffic(), clock = systemClock } = options;
   const cors = createCors(settings);
   const instance = randomBytes(INSTANCE_BYTES).toString('base64url');
   let count = 0;
@@ -45,15 +52,16 @@ export function createGateway(options: GatewayOptions): HttpFront {
     guard: createGuard(settings, keys),
     sealer: options.sealer,
     limits: settings.limits,
-    bodies: new BodyBudget(settings.limits.openBodyBytes),
-    clock: options.clock ?? systemClock,
+    bodies: options.bodies ?? new BodyBudget(settings.limits.openBodyBytes),
+    traffic,
+    clock,
     pathPrefix:
       settings.publicUrl === undefined ? '' : new URL(settings.publicUrl).pathname.replace(/\/$/, ''),
     nextKey: () => `${instance}.${++count}`,
     nextNonce: () => randomBytes(NONCE_BYTES).toString('base64url'),
     ...(options.bridge !== undefined && { bridge: options.bridge }),
     ...(options.bridgePaths && { bridgePaths: options.bridgePaths }),
-    onError: (error) => options.onError?.(error),
+    onError: (error, requestId) => options.onError?.(error, requestId),
   });
   return createHttpFront({
     dataPlane,
@@ -61,6 +69,10 @@ export function createGateway(options: GatewayOptions): HttpFront {
     before: (request, response) => answerCors(cors, request, response),
     headers: settings.limits.headers,
     connections: settings.limits.connections,
+    traffic,
+    clock,
+    endpoints: options.endpoints ?? [],
+    onRequest: options.onRequest,
   });
 }
 

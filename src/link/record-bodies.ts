@@ -8,7 +8,7 @@ import type { ClientMessage } from '../sessions/message.ts';
 import type { EventKind, ParkRecord, ReaderEnd, StreamEvent } from '../sessions/reader.ts';
 import { RECORD, RECORD_HEAD, type RecordType, startRecord } from './record.ts';
 
-const FLAG = { batch: 1, openStreams: 2, openSingle: 4, again: 8, positioned: 16 } as const;
+const FLAG = { batch: 1, openStreams: 2, openSingle: 4, again: 8, positioned: 16, socket: 32 } as const;
 const KINDS: readonly EventKind[] = ['answer', 'request', 'notification'];
 const ENDS: readonly ReaderEnd[] = ['complete', 'superseded', 'slow', 'ended', 'lost'];
 /** Positions and byte counts are written in this many bytes. */
@@ -174,12 +174,14 @@ export function readEnded(body: Buffer): ReaderEnd {
 
 function flagsOf({ open, again }: ReaderRequest, after: number | undefined): number {
   const opening = open === undefined ? 0 : open.delivery === 'single' ? FLAG.openSingle : FLAG.openStreams;
-  return opening | (again ? FLAG.again : 0) | (after === undefined ? 0 : FLAG.positioned);
+  const socket = open?.transport === 'websocket' ? FLAG.socket : 0;
+  return opening | socket | (again ? FLAG.again : 0) | (after === undefined ? 0 : FLAG.positioned);
 }
 
 function howOf(flags: number): ReaderRequest {
   const again = (flags & FLAG.again) !== 0;
-  if (flags & FLAG.openSingle) return { again, open: { delivery: 'single' } };
+  if (flags & FLAG.openSingle)
+    return { again, open: { delivery: 'single', ...(flags & FLAG.socket && { transport: 'websocket' }) } };
   return flags & FLAG.openStreams ? { again, open: { delivery: 'streams' } } : { again };
 }
 

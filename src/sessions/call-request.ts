@@ -7,6 +7,8 @@ export interface ModernCall {
   readonly params?: Readonly<Record<string, string>>;
   /** The parked call that `requestState` names, as its seal said. */
   readonly resume?: { readonly call: string; readonly round: number };
+  /** Streamable HTTP unless given. */
+  readonly transport?: 'websocket';
 }
 
 /** A request (or batch) from a client: everything in it is taken together. */

@@ -22,6 +22,8 @@ export interface ConversationTarget {
 /** How to make the session if it does not exist yet; without it an unknown session is refused. */
 export interface OpenOptions {
   readonly delivery: 'streams' | 'single';
+  /** Of a session with single delivery that is no SSE session. */
+  readonly transport?: 'websocket';
 }
 
 export interface Conversation {

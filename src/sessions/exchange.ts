@@ -2,6 +2,7 @@
 import { type BerthError, errorData } from '../errors.ts';
 import { applyEdits } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
+import type { CallCount, CallOutcome } from './call-count.ts';
 import type { EventStream } from './event-stream.ts';
 import { type ClientMessage, errorMessage, tokenOf } from './message.ts';
 import type { ParkRecord } from './reader.ts';
@@ -38,6 +39,10 @@ export class Exchange implements UpstreamCall {
   readonly rawToken: string | undefined;
   /** The server answered with an error, or not at all. */
   unsuccessful = false;
+  #dropped = false;
+  /** Clock reading of its coming, and where it is counted. */
+  startedAt = 0;
+  count: CallCount | undefined;
   readonly #owner: ExchangeOwner;
   readonly round: Round;
   #state: ExchangeState = 'running';
@@ -62,6 +67,12 @@ export class Exchange implements UpstreamCall {
 
   get stream(): EventStream {
     return this.round.stream;
+  }
+
+  /** Once it is over. */
+  get outcome(): CallOutcome {
+    if (this.#dropped) return 'cancelled';
+    return this.unsuccessful ? 'error' : 'success';
   }
 
   answered(line: Buffer, envelope: Envelope): void {
@@ -103,6 +114,7 @@ export class Exchange implements UpstreamCall {
   drop(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
+    this.#dropped = true;
     this.upstreamId = undefined;
     this.#owner.settled(this);
   }

@@ -1,5 +1,6 @@
 /** What a session is made with, and what it shows of itself. */
 import type { Clock } from '../clock.ts';
+import type { ClientTransport } from './call-count.ts';
 import type { EventStream } from './event-stream.ts';
 import type { Lane } from './lanes/lane.ts';
 import type { ClientMessage } from './message.ts';
@@ -16,8 +17,9 @@ export interface SessionOptions {
   /** Milliseconds. */
   readonly requestTimeout: number;
   readonly clock: Clock;
-  /** Counts its calls. */
+  /** Counts its calls, under `transport` where delivery does not say it. */
   readonly usage?: UsageCount;
+  readonly transport?: ClientTransport | undefined;
   /** Called once when the session is over, whoever ended it. */
   readonly onEnd: () => void;
   /** Makes the lane for a client's first message; throws BerthError when the message cannot open one. */

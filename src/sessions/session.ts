@@ -10,10 +10,12 @@ import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
 import { type Attachment, READER_WINDOW, refuse, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
+import { SessionCalls } from './session-calls.ts';
 import type { SessionFacts, SessionOptions } from './session-options.ts';
 import { closeStalled, watchLastReaders } from './stall.ts';
 import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
 import { UnreadAnswers } from './unread-answers.ts';
+import { clientGone } from './upstream-failure.ts';
 
 /** Calls that one session may have in flight, those included whose answer nobody has come for. */
 const MOST_CALLS = 1_024;
@@ -47,6 +49,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #over: BerthError | undefined;
   protocolVersion: string | undefined;
   readonly #createdAt: number;
+  readonly #calls: SessionCalls;
   /** Clock reading of the last message either way. */
   lastActivity: number;
   /** Notifications that nobody read in time. */
@@ -62,6 +65,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       this.#streams.forget(stream);
     });
     this.#abandoned = options.cancelsUnread ? new AbandonedStreams() : undefined;
+    this.#calls = new SessionCalls(options);
     this.#createdAt = options.clock.now();
     this.lastActivity = this.#createdAt;
     this.#listenedAt = this.lastActivity;
@@ -173,8 +177,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   settled(exchange: Exchange): void {
-    this.#options.usage?.called(exchange.unsuccessful);
     this.lastActivity = this.#options.clock.now();
+    this.#calls.settled(exchange, this.lastActivity);
     this.#running.delete(exchange);
     this.#deadlines.delete(exchange);
     this.#checkBacklog(exchange.stream);
@@ -253,6 +257,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     { entry, modern }: { readonly entry?: StreamEntry; readonly modern?: ModernCall | undefined } = {},
   ): void {
     const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
+    this.#calls.begun(exchange, this.lastActivity, modern);
     if (this.#options.ownIds) this.#streams.take(exchange, exchange.round, entry);
     this.#running.add(exchange);
     this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
@@ -392,8 +397,4 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 /** What a session answers before its `initialize`. */
 export function notOpened(): BerthError {
   return new BerthError('invalid-request', 'the first message of a session must be initialize');
-}
-
-function clientGone(): BerthError {
-  return new BerthError('unknown-session', 'the client is gone');
 }

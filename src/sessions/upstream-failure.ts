@@ -25,3 +25,8 @@ export function unreadable(cause: unknown): BerthError {
     cause,
   });
 }
+
+/** Of an SSE or WebSocket session whose reader has not come back. */
+export function clientGone(): BerthError {
+  return new BerthError('unknown-session', 'the client is gone');
+}

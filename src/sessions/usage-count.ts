@@ -1,4 +1,5 @@
-/** What is counted of a server's use: additions on the way of a call, and whoever wants the numbers takes them away. */
+/** What is counted of a server's use: additions on the way of a call, read off or taken away by whoever wants the numbers. */
+import { CallCount, type CallOutcome, type ClientEra, type ClientTransport } from './call-count.ts';
 
 export interface CallUsage {
   /** Sessions opened. */
@@ -9,26 +10,53 @@ export interface CallUsage {
   readonly failedCalls: number;
 }
 
+const NONE: CallUsage = { sessions: 0, calls: 0, failedCalls: 0 };
+
 export class UsageCount {
-  #sessions = 0;
-  #calls = 0;
-  #failedCalls = 0;
+  /** Since the beginning; so are {@link calls} and {@link failedCalls}. */
+  sessions = 0;
+  calls = 0;
+  failedCalls = 0;
+  readonly #counts: CallCount[] = [];
+  #taken = NONE;
 
   opened(): void {
-    this.#sessions++;
+    this.sessions++;
   }
 
-  called(failed: boolean): void {
-    this.#calls++;
-    if (failed) this.#failedCalls++;
+  /** A call of {@link countOf} is over, `ms` milliseconds after it came. */
+  called(
+    count: CallCount,
+    call: { readonly method: string; readonly outcome: CallOutcome },
+    ms: number,
+  ): void {
+    this.calls++;
+    if (call.outcome === 'error') this.failedCalls++;
+    count.settled(call.method, call.outcome, ms);
+  }
+
+  /** Where the calls of such clients are counted. */
+  countOf(transport: ClientTransport, era: ClientEra): CallCount {
+    const known = this.#counts.find((one) => one.transport === transport && one.era === era);
+    if (known) return known;
+    const made = new CallCount(transport, era);
+    this.#counts.push(made);
+    return made;
+  }
+
+  get counts(): readonly CallCount[] {
+    return this.#counts;
   }
 
   /** What was counted since the last time. */
   take(): CallUsage {
-    const taken = { sessions: this.#sessions, calls: this.#calls, failedCalls: this.#failedCalls };
-    this.#sessions = 0;
-    this.#calls = 0;
-    this.#failedCalls = 0;
-    return taken;
+    const { sessions, calls, failedCalls } = this;
+    const before = this.#taken;
+    this.#taken = { sessions, calls, failedCalls };
+    return {
+      sessions: sessions - before.sessions,
+      calls: calls - before.calls,
+      failedCalls: failedCalls - before.failedCalls,
+    };
   }
 }

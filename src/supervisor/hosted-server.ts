@@ -104,6 +104,7 @@ export class HostedServer {
       ownIds: true,
       requestTimeout: this.definition.limits.requestTimeout,
       usage: this.usage,
+      transport: options.transport,
       clock: this.#clock,
       openLane: (host, first) => this.#openLane(host, first, principal),
       onEnd: () => this.#sessionEnded(nonce, principal, session),

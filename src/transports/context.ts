@@ -5,6 +5,7 @@ import type { BerthError } from '../errors.ts';
 import type { ScanLimits } from '../jsonrpc/scan-limits.ts';
 import type { Link } from '../link/link.ts';
 import type { BodyBudget } from './body-budget.ts';
+import type { Traffic } from './traffic.ts';
 
 /** A server as the data plane sees it. */
 export interface ServedServer {
@@ -128,5 +129,7 @@ export interface DataPlane {
   readonly nextKey: () => string;
   /** Mints session nonces: at least 128 random bits. */
   readonly nextNonce: () => string;
-  readonly onError: (error: BerthError, request: IncomingMessage) => void;
+  /** Told of requests that were refused. */
+  readonly onError: (error: BerthError, requestId?: string) => void;
+  readonly traffic: Traffic;
 }

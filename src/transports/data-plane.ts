@@ -6,19 +6,20 @@ import { BerthError, toBerthError } from '../errors.ts';
 import { BodyError } from './client-body.ts';
 import { BRIDGE_PATHS, type Caller, type DataPlane, type ServedServer } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
-import { rpcErrorText, sendRpcError } from './rpc-error.ts';
+import { REQUEST_ID, rpcErrorText, sendRpcError } from './rpc-error.ts';
 import { serverOf } from './served-server.ts';
 import { handleSse, handleSseMessage } from './sse.ts';
 import { handleStreamableHttp } from './streamable-http.ts';
+import type { Visit } from './traffic.ts';
 import { createWebSocketFront, type WebSocketFront, type WebSocketUpgrade } from './websocket.ts';
 
 const PREFIX = '/servers/';
 
 export interface DataPlaneServer {
   /** Serves the request if its path is the data plane's; false leaves it to others. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  handle(request: IncomingMessage, response: ServerResponse, visit: Visit): boolean;
   /** The same for WebSocket upgrades. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit): boolean;
   /** Ends WebSocket connections; responses end with the HTTP server. */
   close(): void;
 }
@@ -37,28 +38,31 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
       ? parseTarget(url)
       : parseBridged(url, { bridge, kind, ...(bridgePaths && { bridgePaths }) });
   return {
-    handle: (request, response) => {
+    handle: (request, response, visit) => {
       const target = parse(request.url ?? '', 'request');
       if (!target) return false;
       const fail = (error: unknown): void => refuse(plane, request, response, error);
       enter(plane, target, {
         request,
+        visit,
         client: response,
         serve: (entered) => dispatch(plane, target, { request, response, ...entered }),
         fail,
       });
       return true;
     },
-    upgrade: (request, socket, head) => {
+    upgrade: (request, socket, head, visit) => {
       const target = parse(request.url ?? '', 'upgrade');
       if (!target) return false;
       enter(plane, target, {
         request,
+        visit,
         client: socket,
-        serve: (entered) => upgrade(websockets, target, { request, socket, head, ...entered }),
+        serve: (entered) => upgrade(websockets, target, { request, socket, head, visit, ...entered }),
         fail: (thrown) => {
           const error = toBerthError(thrown);
-          plane.onError(error, request);
+          visit.status = error.status;
+          plane.onError(error);
           refuseUpgrade(socket, error);
         },
       });
@@ -75,6 +79,7 @@ interface Entered {
 
 interface Entrance {
   readonly request: IncomingMessage;
+  readonly visit: Visit;
   /** Closes when the client leaves. */
   readonly client: Writable;
   readonly serve: (entered: Entered) => void;
@@ -82,12 +87,16 @@ interface Entrance {
 }
 
 /** Lets a request in that may come in, at once or when its server is there. */
-function enter(plane: DataPlane, { name }: Target, { request, client, serve, fail }: Entrance): void {
+function enter(plane: DataPlane, { name }: Target, { request, visit, client, serve, fail }: Entrance): void {
   try {
     plane.guard.checkHost(request);
     plane.guard.checkOrigin(request);
     const principal = plane.guard.principalOf(request);
-    const arrived = (): void => serve({ server: serverOf(plane, name), principal });
+    const arrived = (): void => {
+      const server = serverOf(plane, name);
+      visit.enter(name);
+      serve({ server, principal });
+    };
     const awaited = plane.directory.find(name)?.awaited;
     if (!awaited) return arrived();
     awaitServer(awaited, client).then((left) => {
@@ -161,10 +170,10 @@ export function refuseUpgrade(socket: Duplex, error: BerthError): void {
 
 function refuse(plane: DataPlane, request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
   const error = thrown instanceof BodyError ? thrown.error : toBerthError(thrown);
-  plane.onError(error, request);
   // A body that nobody will read is dropped, so that the connection can serve the next request.
   request.resume();
   sendRpcError(response, error, thrown instanceof BodyError ? thrown.id : undefined);
+  plane.onError(error, String(response.getHeader(REQUEST_ID)));
 }
 
 /** A bridge may have its messages and its WebSocket at one path: they are told apart by the upgrade. */

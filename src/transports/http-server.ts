@@ -7,8 +7,13 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
+import { requestIdOf } from '../log/ids.ts';
 import { type DataPlaneServer, refuseUpgrade } from './data-plane.ts';
+import { createEndpointNames } from './endpoint-names.ts';
+import { REQUEST_ID } from './rpc-error.ts';
+import { Traffic, type Visit } from './traffic.ts';
 
 /** Milliseconds; see the threat of slow clients (T-43). Streams are exempt once their head is sent. */
 const HEADERS_TIMEOUT = 10_000;
@@ -23,6 +28,20 @@ const KEEP_ALIVE_TIMEOUT = 65_000;
  */
 const BACKLOG = 4_096;
 
+/** What is recorded of a request whose client left before it had an answer. */
+const CLIENT_GONE = 499;
+
+/** A request that is over, in words that may stand in a log. */
+export interface RequestReport {
+  readonly requestId?: string;
+  readonly method: string;
+  /** The pattern of its path. */
+  readonly endpoint: string;
+  readonly server?: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
 export interface HttpServerOptions {
   readonly dataPlane: DataPlaneServer;
   /** Everything that is not the data plane's. */
@@ -33,6 +52,13 @@ export interface HttpServerOptions {
   readonly headers: number;
   /** Connections at one time. */
   readonly connections: number;
+  /** Counts the requests. */
+  readonly traffic?: Traffic;
+  /** Paths of the control plane that are counted by name; parts in braces are anything. */
+  readonly endpoints?: readonly string[];
+  readonly clock?: Clock;
+  /** Told of every request that is over. */
+  readonly onRequest?: ((report: RequestReport) => void) | undefined;
 }
 
 export interface HttpFront {
@@ -46,6 +72,8 @@ export interface HttpFront {
 
 export function createHttpFront(options: HttpServerOptions): HttpFront {
   const { dataPlane, control, before } = options;
+  const { traffic = new Traffic(), clock = systemClock, onRequest } = options;
+  const endpointOf = createEndpointNames(options.endpoints ?? []);
   const posts = new InFlight();
   const server = createServer(
     {
@@ -60,17 +88,38 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     (request, response) => {
-      if (request.method === 'POST') posts.add(response);
+      const visit = traffic.begin(endpointOf(request.url ?? ''), request.method ?? '', clock.now());
+      const posted = request.method === 'POST';
+      if (posted) posts.add(response);
+      response.once('close', () => {
+        if (posted) posts.delete(response);
+        const status = response.headersSent ? response.statusCode : CLIENT_GONE;
+        const now = clock.now();
+        visit.over(status, now);
+        onRequest?.(reportOf(visit, { status, now, requestId: response.getHeader(REQUEST_ID) }));
+      });
+      const given = request.headers['x-request-id'];
+      if (given !== undefined) response.setHeader(REQUEST_ID, requestIdOf(given));
       if (before?.(request, response) === true) return;
-      if (!dataPlane.handle(request, response)) control(request, response);
+      if (dataPlane.handle(request, response, visit)) return;
+      if (given === undefined) response.setHeader(REQUEST_ID, requestIdOf(undefined));
+      control(request, response);
     },
   );
   server.maxHeadersCount = options.headers;
   server.maxConnections = options.connections;
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    if (!dataPlane.upgrade(request, socket, head))
-      refuseUpgrade(socket, new BerthError('not-found', 'no such path'));
+    const visit = traffic.begin(endpointOf(request.url ?? ''), request.method ?? '', clock.now());
+    socket.once('close', () => {
+      const now = clock.now();
+      visit.over(visit.status, now);
+      onRequest?.(reportOf(visit, { status: visit.status, now, requestId: undefined }));
+    });
+    if (dataPlane.upgrade(request, socket, head, visit)) return;
+    const error = new BerthError('not-found', 'no such path');
+    visit.status = error.status;
+    refuseUpgrade(socket, error);
   });
   // A connection that could not be accepted is that client's loss; an error that nobody listens for would end the program.
   server.on('error', () => {});
@@ -90,6 +139,20 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
   };
 }
 
+function reportOf(
+  { endpoint, method, server, startedAt }: Visit,
+  { status, now, requestId }: { readonly status: number; readonly now: number; readonly requestId: unknown },
+): RequestReport {
+  return {
+    ...(typeof requestId === 'string' && { requestId }),
+    method,
+    endpoint,
+    ...(server !== undefined && { server }),
+    status,
+    ms: Math.round(now - startedAt),
+  };
+}
+
 /** Responses that are not over. */
 class InFlight {
   readonly #responses = new Set<ServerResponse>();
@@ -97,10 +160,11 @@ class InFlight {
 
   add(response: ServerResponse): void {
     this.#responses.add(response);
-    response.once('close', () => {
-      this.#responses.delete(response);
-      if (this.#responses.size === 0) this.#empty();
-    });
+  }
+
+  delete(response: ServerResponse): void {
+    this.#responses.delete(response);
+    if (this.#responses.size === 0) this.#empty();
   }
 
   /** Resolves when there are none, after `ms` at the latest. */

@@ -2,7 +2,10 @@
 import type { ServerResponse } from 'node:http';
 import { BerthError, errorData } from '../errors.ts';
 import type { MessageFault } from '../jsonrpc/envelope.ts';
+import { requestIdOf } from '../log/ids.ts';
 
+/** Names a request to people and logs. */
+export const REQUEST_ID = 'X-Request-ID';
 /** Seconds after which a refused client may try again. */
 const RETRY_AFTER = '1';
 
@@ -25,6 +28,7 @@ export function sendRpcError(response: ServerResponse, error: BerthError, id?: s
   response.statusCode = error.status;
   response.setHeader('Content-Type', 'application/json');
   response.setHeader('Content-Length', body.length);
+  if (!response.hasHeader(REQUEST_ID)) response.setHeader(REQUEST_ID, requestIdOf(undefined));
   if (error.status === 503 || error.status === 429) response.setHeader('Retry-After', RETRY_AFTER);
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="berth"');
   if (response.req.complete) response.end(body);

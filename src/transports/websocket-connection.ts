@@ -37,7 +37,9 @@ export class WebSocketConnection implements WebSocketHost {
   ) {
     this.#plane = plane;
     this.#ws = ws;
-    this.frames = new FrameSender(ws, socket);
+    const { websockets } = plane.traffic;
+    websockets.active++;
+    this.frames = new FrameSender(ws, socket, websockets);
     this.#client = new DuplexClient(plane, caller, this);
     this.#stopPing = plane.clock.every(PING_EVERY, () => this.#ping());
     ws.on('message', (data, isBinary) => this.#message(data as Buffer, isBinary));
@@ -79,6 +81,7 @@ export class WebSocketConnection implements WebSocketHost {
 
   #message(data: Buffer, isBinary: boolean): void {
     this.#heard = true;
+    this.#plane.traffic.websockets.received++;
     if (isBinary) return this.#ws.close(CLOSE.unsupportedData, 'text frames only');
     this.#client.take(data);
     // A message that is not taken at once stops the reading of further ones: that is the client's back-pressure.
@@ -93,6 +96,7 @@ export class WebSocketConnection implements WebSocketHost {
   }
 
   #closed(): void {
+    this.#plane.traffic.websockets.active--;
     this.#stopPing();
     this.#client.close();
   }

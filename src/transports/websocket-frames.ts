@@ -12,19 +12,24 @@ export class FrameSender {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   #corked = false;
+  readonly #count: { sent: number };
 
-  constructor(ws: WebSocket, socket: Duplex) {
+  /** `count`: messages that were sent. */
+  constructor(ws: WebSocket, socket: Duplex, count: { sent: number }) {
     this.#ws = ws;
+    this.#count = count;
     this.#socket = socket;
   }
 
   /** A message of our own; `left` is called when it has left, or never will. */
   text(text: string, left: () => void): void {
+    this.#count.sent++;
     this.#ws.send(text, left);
   }
 
   /** A server's message; what was inserted into it costs no credit. */
   event(event: StreamEvent, attachment: Attachment): void {
+    this.#count.sent++;
     this.#corkForThisTurn();
     const pieces = cut([join(event.parts, byteLength(event.parts))], FRAGMENT);
     let left = event.bytes;

@@ -39,7 +39,10 @@ export class WebSocketSession implements StreamReader {
   constructor(host: WebSocketHost, conversation: Conversation) {
     this.#host = host;
     this.#conversation = conversation;
-    this.#attachment = conversation.attach({ stream: STANDALONE }, this, { delivery: 'single' });
+    this.#attachment = conversation.attach({ stream: STANDALONE }, this, {
+      delivery: 'single',
+      transport: 'websocket',
+    });
   }
 
   /** Its `initialize` has been answered. */

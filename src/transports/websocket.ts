@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { BerthError } from '../errors.ts';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
+import type { Visit } from './traffic.ts';
 import { CLOSE, WebSocketConnection } from './websocket-connection.ts';
 
 /** Fragments of one message (ws's own default is 16 times as much). */
@@ -14,11 +15,13 @@ const MOST_FRAGMENTS = 1_024;
 /** Milliseconds in which a client answers the close of a gateway that goes away. */
 export const CLOSE_WITHIN = 1_000;
 const SUBPROTOCOL = 'mcp';
+const SWITCHING = 101;
 
 export interface WebSocketUpgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
+  readonly visit: Visit;
   readonly server: ServedServer;
   readonly principal: Caller;
 }
@@ -41,15 +44,13 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
     ...({ maxFragments: MOST_FRAGMENTS } as object),
   });
   return {
-    upgrade: ({ request, socket, head, server, principal }) => {
+    upgrade: ({ request, socket, head, visit, server, principal }) => {
       if (!plane.router.route(server.id, principal.id))
         throw new BerthError('busy', 'no replica of this server is ready');
-      sockets.handleUpgrade(
-        request,
-        socket,
-        head,
-        (ws) => void new WebSocketConnection(plane, { server, principal }, { ws, socket }),
-      );
+      sockets.handleUpgrade(request, socket, head, (ws) => {
+        visit.status = SWITCHING;
+        new WebSocketConnection(plane, { server, principal }, { ws, socket });
+      });
     },
     close: () => {
       for (const ws of sockets.clients) ws.close(CLOSE.goingAway, 'the gateway is going away');

@@ -267,7 +267,10 @@ describe('a parked call', () => {
     const delivered = text.length - `"requestState":"${requestState}",`.length;
     await eventually('its credit', () => parked.credited === delivered && parked.acknowledged === 1);
     await client.send(modernText('tools/call', { name: 't', requestState }, '2'));
-    expect((await front.link.call(2)).request.modern).toEqual({ resume: { call: 'the-call', round: 2 } });
+    expect((await front.link.call(2)).request.modern).toEqual({
+      transport: 'websocket',
+      resume: { call: 'the-call', round: 2 },
+    });
     await client.close();
   });
 

@@ -168,6 +168,7 @@ export class RelayLane implements Lane, UpstreamMember {
 
 /** Whose task it is nobody could tell, so a shared process has none for its clients. */
 function refuseTasks(exchange: Exchange): void {
+  exchange.unsuccessful = true;
   const message = `${exchange.method} is not offered on a process that several sessions share`;
   exchange.finish([errorMessage(exchange.round.rawId, { code: -32601, message })]);
 }

@@ -41,7 +41,8 @@ export class ModernCalls {
     this.#unanswered.set(key, reader);
     this.#readers.add(reader);
     const request = { key: this.#host.nextKey(), messages: [message], batch: false };
-    reader.attachment = conversation.call({ ...request, modern: resume ? { resume } : {} }, reader);
+    const modern = { transport: 'websocket', ...(resume && { resume }) } as const;
+    reader.attachment = conversation.call({ ...request, modern }, reader);
   }
 
   /** Cancels the call that a cancellation names; false when it is none of these. No answer follows. */

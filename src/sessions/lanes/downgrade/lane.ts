@@ -249,10 +249,12 @@ function answer(exchange: Exchange): void {
 }
 
 function refuse(exchange: Exchange, code: number, message: string): void {
+  exchange.unsuccessful = true;
   exchange.finish([errorMessage(exchange.round.rawId, { code, message })]);
 }
 
 /** `error`: JSON text. */
 function fail(exchange: Exchange, error: string): void {
+  exchange.unsuccessful = true;
   exchange.finish([Buffer.from(`{"jsonrpc":"2.0","id":${exchange.round.rawId},"error":${error}}`)]);
 }
