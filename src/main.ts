@@ -3,14 +3,19 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createApi } from './api/app.ts';
 import { createControlListener } from './api/control-listener.ts';
+import { endpointsOf } from './api/endpoints.ts';
 import { addHomePage } from './api/home-page.ts';
-import { openProbePort } from './api/probe-port.ts';
+import { createRequestLog } from './api/request-log.ts';
 import { createGuard } from './auth/guard.ts';
 import { KeyStore } from './auth/keys.ts';
 import { createSealer } from './auth/seal.ts';
 import { toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
-import { createLog } from './log/log.ts';
+import { createLog, type Log } from './log/log.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { openProbePort, type Probes } from './metrics/probe-port.ts';
+import { createProcessSource, programVersion } from './metrics/process-metrics.ts';
+import { createTrafficSource } from './metrics/traffic-metrics.ts';
 import type { RuntimeInput } from './runtimes/local/main.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { ServerCalls } from './servers/server-calls.ts';
@@ -18,7 +23,9 @@ import { parseFlags } from './settings/flags.ts';
 import { loadSettings } from './settings/load.ts';
 import type { Settings } from './settings/schema.ts';
 import { loadCatalogue } from './templates/catalogue.ts';
+import { BodyBudget } from './transports/body-budget.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
+import { Traffic } from './transports/traffic.ts';
 
 const TEMPLATES = fileURLToPath(new URL('../registry-templates', import.meta.url));
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
@@ -85,21 +92,34 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     templates,
     calls: new ServerCalls(createOwnCalls({ directory, router, sealer, limits: settings.limits })),
     signal: ending.signal,
+    installation: {
+      version: programVersion(),
+      runtime: isInCluster(settings) ? 'kubernetes' : 'local',
+      ...(runtime.namespace !== undefined && { namespace: runtime.namespace }),
+      startedAt: Date.now(),
+      ready,
+      check: () => runtime.check(),
+    },
     report: (error, requestId) => log.error({ requestId, error, cause: error.cause }, error.message),
   });
   addHomePage(app, runtime.servers);
+  const counted = { traffic: new Traffic(), bodies: new BodyBudget(settings.limits.openBodyBytes) };
+  const metrics = openMetrics({ runtime, log, undo, ...counted });
   const front = createGateway({
     settings,
     keys,
     sealer,
     directory,
     router,
-    control: createControlListener({ app, guard: createGuard(settings, keys), ready }),
-    onError: (error) => {
-      if (error.code === 'internal') log.error({ error, cause: error.cause }, 'a request failed');
+    control: createControlListener({ app, guard: createGuard(settings, keys), ready, metrics }),
+    ...counted,
+    endpoints: endpointsOf(app),
+    onRequest: createRequestLog(log),
+    onError: (error, requestId) => {
+      if (error.code === 'internal') log.error({ requestId, error, cause: error.cause }, 'a request failed');
     },
   });
-  await openProbes(settings, ready, undo);
+  await openProbes(settings, { ready, metrics }, undo);
   undo(async () => {
     ending.abort();
     if (runtime.drain > 0) await front.drain(runtime.drain);
@@ -127,10 +147,27 @@ function isInCluster({ runtime }: Settings): boolean {
   return process.env.KUBERNETES_SERVICE_HOST !== undefined && existsSync(SERVICE_ACCOUNT_TOKEN);
 }
 
+interface Measured {
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly undo: Undo;
+  readonly traffic: Traffic;
+  readonly bodies: BodyBudget;
+}
+
+function openMetrics({ runtime, log, undo, traffic, bodies }: Measured): Metrics {
+  const program = createProcessSource();
+  undo(() => program.close());
+  return createMetrics({
+    sources: [createTrafficSource(traffic, bodies), ...runtime.metrics, program],
+    onFault: (error) => log.error({ error }, 'metrics could not be read'),
+  });
+}
+
 /** Probes are answered until the very end. */
-async function openProbes({ metricsPort: port, host }: Settings, ready: () => boolean, undo: Undo) {
+async function openProbes({ metricsPort: port, host }: Settings, answers: Probes, undo: Undo) {
   if (port === 0) return;
-  const probes = await openProbePort({ port, host, ready });
+  const probes = await openProbePort({ port, host, ...answers });
   undo(() => probes.close());
 }
 

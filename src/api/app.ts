@@ -10,6 +10,7 @@ import type { ServerCalls } from '../servers/server-calls.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { addCallRoutes } from './call-routes.ts';
+import { addHealthRoutes, type Installation } from './health-routes.ts';
 import { problemResponse } from './problem.ts';
 import type { ApiVariables } from './request-checks.ts';
 import { noCodings, noForms, requestIds } from './request-checks.ts';
@@ -23,22 +24,32 @@ export interface ApiInput {
   readonly calls: ServerCalls;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;
+  /** Told at `/api/v1/health`; without it there is no such path. */
+  readonly installation?: Installation;
   /** Ends streams when the gateway stops. */
   readonly signal?: AbortSignal;
 }
 
 /** Serves `/api/…` and answers everything else there with a 404 problem; other paths are not touched when it is mounted with `route('/', …)`. */
-export function createApi({ manager, templates, calls, report, signal }: ApiInput): Hono<ApiVariables> {
+export function createApi({
+  manager,
+  templates,
+  calls,
+  report,
+  signal,
+  installation,
+}: ApiInput): Hono<ApiVariables> {
   const api = new Hono<ApiVariables>();
   api.use('/api/*', requestIds, noCodings, noForms);
   addServerRoutes(api, { manager, signal });
   addSessionRoutes(api, manager);
   addCallRoutes(api, { calls, signal });
   addTemplateRoutes(api, templates);
+  if (installation) addHealthRoutes(api, { manager, installation });
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {
     throw new Failure('not-found', `there is no ${context.req.path}`, {
-      hint: 'The API has /api/v1/servers and /api/v1/templates.',
+      hint: 'The API has /api/v1/servers, /api/v1/templates and /api/v1/health.',
     });
   });
   api.onError((thrown, context) => {

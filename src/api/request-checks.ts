@@ -1,15 +1,21 @@
 /** What every request of the API goes through before a route sees it. */
-import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import type { Principal } from '../auth/principal.ts';
 import { BerthError } from '../errors.ts';
+import { requestIdOf } from '../log/ids.ts';
 import { problemResponse } from './problem.ts';
 
 /** What comes with a request, and what the middlewares leave for the routes. */
 export interface ApiVariables {
-  /** Who calls, as the guard has found. */
-  Bindings: { readonly principal?: Principal };
+  Bindings: ApiBindings;
   Variables: { requestId: string };
+}
+
+/** Both are absent where the app is called without a connection. */
+export interface ApiBindings {
+  /** Who calls, as the guard has found. */
+  readonly principal?: Principal;
+  readonly outgoing?: { getHeader(name: string): unknown };
 }
 
 /** Who calls. */
@@ -26,15 +32,16 @@ export const REQUEST_HEADER = 'X-Berth-Request';
 export const MAX_BODY_BYTES = 512 * 1024;
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+export const REQUEST_ID_HEADER = 'X-Request-ID';
 
 /** Takes a well-formed X-Request-ID over, or makes one, and answers with it. */
 export const requestIds: MiddlewareHandler<ApiVariables> = async (context, next) => {
-  const given = context.req.header('X-Request-ID');
-  const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+  // The front has chosen it already, where there is one.
+  const chosen = context.env?.outgoing?.getHeader(REQUEST_ID_HEADER);
+  const requestId = typeof chosen === 'string' ? chosen : requestIdOf(context.req.header(REQUEST_ID_HEADER));
   context.set('requestId', requestId);
   await next();
-  context.res.headers.set('X-Request-ID', requestId);
+  context.res.headers.set(REQUEST_ID_HEADER, requestId);
 };
 
 /** Refuses a compressed body with 415: it is not unpacked, because what comes out of it has no bound. */

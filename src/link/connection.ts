@@ -24,6 +24,8 @@ export interface ConnectionOptions {
   readonly stream: Duplex;
   readonly hello: Hello;
   readonly clock: Clock;
+  /** Told how long a ping took, in milliseconds. */
+  readonly onRoundTrip?: (ms: number) => void;
 }
 
 export class LinkConnection {
@@ -39,7 +41,10 @@ export class LinkConnection {
   #failure: BerthError | undefined;
   #ponged = true;
 
-  constructor({ stream, hello, clock }: ConnectionOptions) {
+  readonly #onRoundTrip: ConnectionOptions['onRoundTrip'];
+
+  constructor({ stream, hello, clock, onRoundTrip }: ConnectionOptions) {
+    this.#onRoundTrip = onRoundTrip;
     this.#clock = clock;
     this.#stream = stream;
     this.#session = openCarrier(stream);
@@ -57,6 +62,11 @@ export class LinkConnection {
   /** Resolves with the version that both sides speak; rejects when the peer refuses or cannot be reached. */
   get ready(): Promise<number> {
     return this.#greeted.promise;
+  }
+
+  /** It ends because this side wants it to. */
+  get closing(): boolean {
+    return this.#closing;
   }
 
   /** Resolves when the connection is gone; never rejects. */
@@ -130,8 +140,9 @@ export class LinkConnection {
     if (this.#session.destroyed) return;
     if (!this.#ponged) return this.destroy();
     this.#ponged = false;
-    this.#session.ping(() => {
+    this.#session.ping((error, ms) => {
       this.#ponged = true;
+      if (!error) this.#onRoundTrip?.(ms);
     });
   }
 }

@@ -6,6 +6,7 @@ import type { Conversation, ConversationTarget } from '../sessions/conversation.
 import { LinkConnection } from './connection.ts';
 import { LINK_VERSION } from './hello.ts';
 import type { Link } from './link.ts';
+import { LinkCount } from './link-count.ts';
 import { Asking, type LinkQuestion } from './question.ts';
 import type { RecordHandler, RecordStream } from './record-stream.ts';
 import { type ConversationLink, RemoteConversation } from './remote-conversation.ts';
@@ -34,6 +35,7 @@ export interface SocketLinkOptions {
   readonly onState?: (up: boolean, error?: BerthError) => void;
   /** A record could not be read, or a reader threw: a fault of one of the programs. */
   readonly onFault?: (error: BerthError) => void;
+  readonly count?: LinkCount;
   /** Link version to speak, for tests of neighbouring ones. */
   readonly version?: number;
 }
@@ -51,6 +53,7 @@ export function createSocketLink(options: SocketLinkOptions): Link {
 class SocketLink implements Link, ConversationLink {
   readonly #options: SocketLinkOptions;
   readonly #clock: Clock;
+  readonly #count: LinkCount;
   readonly #conversations = new Map<string, RemoteConversation>();
   /** Those that must be told when a connection comes or goes. */
   readonly #inUse = new Set<RemoteConversation>();
@@ -67,6 +70,8 @@ class SocketLink implements Link, ConversationLink {
   constructor(options: SocketLinkOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#count = options.count ?? new LinkCount();
+    this.#count.links++;
     this.#lastUse = this.#clock.now();
   }
 
@@ -105,6 +110,7 @@ class SocketLink implements Link, ConversationLink {
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort();
+      this.#count.links--;
       this.#wake();
       this.#stopSweep();
       for (const conversation of [...this.#inUse]) conversation.close(unreachable());
@@ -145,8 +151,10 @@ class SocketLink implements Link, ConversationLink {
         wait = FIRST_RETRY;
         this.#up(connection);
         await connection.ended;
+        if (!connection.closing) this.#count.breaks++;
       } catch (error) {
         reason = toBerthError(error);
+        if (!this.#closing.signal.aborted) this.#count.breaks++;
       }
       this.#down(reason);
       await this.#pause(wait);
@@ -167,7 +175,12 @@ class SocketLink implements Link, ConversationLink {
     const { signal } = this.#closing;
     const stream = await connect(signal);
     const hello = { instance, epoch: ++lastEpoch, version };
-    const connection = new LinkConnection({ stream, hello, clock: this.#clock });
+    const connection = new LinkConnection({
+      stream,
+      hello,
+      clock: this.#clock,
+      onRoundTrip: (ms) => this.#count.roundTrips.observe(ms / 1_000),
+    });
     const drop = (): void => connection.destroy();
     signal.addEventListener('abort', drop);
     if (signal.aborted) drop();
@@ -182,6 +195,8 @@ class SocketLink implements Link, ConversationLink {
   #up(connection: LinkConnection): void {
     if (this.#closing.signal.aborted) return connection.destroy();
     this.#connection = connection;
+    this.#count.up++;
+    this.#count.connects++;
     for (const conversation of this.#inUse) conversation.connected();
     for (const asking of this.#waiting) void connection.ask(asking);
     this.#waiting.clear();
@@ -191,6 +206,7 @@ class SocketLink implements Link, ConversationLink {
   #down(reason: BerthError | undefined): void {
     const wasUp = this.#connection !== undefined;
     this.#connection = undefined;
+    if (wasUp) this.#count.up--;
     for (const conversation of this.#inUse) conversation.disconnected();
     if (wasUp || reason) this.#options.onState?.(false, reason);
   }

@@ -10,12 +10,14 @@ import { probeEras } from '../supervisor/era-probe.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
 import { type LocalProcess, type StartProcess, spawnProcess } from '../supervisor/process.ts';
+import { ProcessCount } from '../supervisor/process-count.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
 import { createProcessPool, type PoolStatus } from '../supervisor/process-pool.ts';
 import { createProcessRegistry } from '../supervisor/process-registry.ts';
 import { createProcessTable, type ProcessTable } from '../supervisor/process-table.ts';
 import { withSecretFiles } from '../supervisor/secret-files.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
+import type { ServerMeasure } from '../supervisor/server-measure.ts';
 import type { ProcessSource } from '../supervisor/server-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { probeRemote } from './remote-probe.ts';
@@ -35,6 +37,8 @@ export interface LocalHostOptions {
 
 export interface LocalHost extends ServerHost {
   readonly supervisor: Supervisor;
+  /** How much goes on at each server. */
+  measure(): ServerMeasure[];
   /** How the processes of a server fare; undefined for unknown ids and remote servers. */
   poolStatus(id: string): PoolStatus | undefined;
   /** Ends every server and every process that was started. Idempotent. */
@@ -59,6 +63,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
   const sources = new Map<string, LiveSource>();
   const logs = new Map<string, ServerLog>();
   const bytes = new Map<string, ByteCount>();
+  const counts = new Map<string, ProcessCount>();
 
   const logOf = (id: string): ServerLog => {
     const log = logs.get(id) ?? new ServerLog();
@@ -70,21 +75,22 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     bytes.set(id, count);
     return count;
   };
+  const countOf = (id: string): ProcessCount => {
+    const count = counts.get(id) ?? new ProcessCount();
+    counts.set(id, count);
+    return count;
+  };
   const spawn = async (
     definition: ServerDefinition,
     launch: Launch,
     { quiet }: { readonly quiet: boolean } = { quiet: false },
   ): Promise<LocalProcess> => {
     const { limits, id } = definition;
-    const { launch: complete, secrets } = await withSecretFiles(launch, definition);
-    const started = await start(complete, {
-      owner,
-      table,
-      clock,
-      secrets,
-      maxLineBytes: limits.lineBytes,
-      graces: { eof: limits.eofGrace, term: limits.termGrace },
-      registry,
+    const graces = { eof: limits.eofGrace, term: limits.termGrace };
+    const started = await countOf(id).start(clock, async () => {
+      const { launch: complete, secrets } = await withSecretFiles(launch, definition);
+      const maxLineBytes = limits.lineBytes;
+      return await start(complete, { owner, table, clock, secrets, maxLineBytes, graces, registry });
     });
     if (!quiet) started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
     return started;
@@ -97,6 +103,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       const source = definition.remote
         ? createRemoteSource(definition, network, (connection) => {
             bytes.add(connection);
+            void countOf(definition.id).start(clock, () => Promise.resolve(connection));
           })
         : createProcessPool({ definition, spawn: counted, clock });
       sources.set(definition.id, source);
@@ -143,8 +150,16 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       const calls = supervisor.takeUsage();
       const taken = Array.from(calls, ([id, usage]) => [id, { ...usage, ...bytesOf(id).take() }] as const);
       for (const id of bytes.keys()) if (!calls.has(id)) bytes.delete(id);
+      for (const id of counts.keys()) if (!calls.has(id)) counts.delete(id);
       return new Map(taken);
     },
+    measure: () =>
+      Array.from(supervisor.measure(), ([id, conversations]) => {
+        const { live = 0, status } = sources.get(id) ?? {};
+        const spare = status?.spares ?? 0;
+        const processes = { used: live - spare, spare };
+        return { ...conversations, processes, starts: countOf(id), bytes: bytesOf(id).total };
+      }),
     poolStatus: (id) => sources.get(id)?.status,
     activity: (id) => toActivity(supervisor.activity(id), sources.get(id), clock),
     stderr: (id, line) => logOf(id).listen(line),

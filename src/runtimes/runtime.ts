@@ -1,6 +1,8 @@
 /** What a gateway needs of the place where its servers run. */
 import type { BerthError } from '../errors.ts';
 import type { Link } from '../link/link.ts';
+import type { MetricSource } from '../metrics/metrics.ts';
+import type { Component } from '../servers/component.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { Isolation } from '../supervisor/server-definition.ts';
 
@@ -21,6 +23,8 @@ export interface RuntimeRoute {
 }
 
 export interface Runtime {
+  /** Where the servers are, in a cluster. */
+  readonly namespace?: string;
   readonly servers: Servers;
   readonly directory: { find(name: string): RuntimeServer | undefined };
   readonly router: {
@@ -33,4 +37,8 @@ export interface Runtime {
   begin(): Promise<void>;
   /** Milliseconds that calls in flight get when the gateway stops; 0 where they end with it anyway. */
   readonly drain: number;
+  /** What is counted of its servers. */
+  readonly metrics: readonly MetricSource[];
+  /** How the parts are that it needs. */
+  check(): Promise<readonly Component[]>;
 }

@@ -9,6 +9,7 @@ import { type HealthLimits, ServerHealth } from './server-health.ts';
 import type { ServerRecord, ServerStore } from './server-record.ts';
 import { toFailure, toFailureRecord } from './server-record.ts';
 import type { ServerState } from './server-view.ts';
+import type { StartCount } from './start-count.ts';
 import { StartLog } from './start-log.ts';
 import type { StartResult, StartTools } from './start-phases.ts';
 import { isReportOutdated } from './start-remote.ts';
@@ -32,6 +33,7 @@ export interface ManagedServerTools extends StartTools {
   readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
   /** Waits for a place among the parallel starts; the answer gives it back. */
   readonly turn: (signal: AbortSignal) => Promise<() => void>;
+  readonly starts: StartCount;
 }
 
 interface Start {
@@ -184,6 +186,7 @@ export class ManagedServer {
       throw this.#fail(signal.aborted ? signal.reason : error, signal.aborted);
     } finally {
       this.#start = undefined;
+      this.#tools.starts.over(this.#log.events);
       release?.();
     }
   }

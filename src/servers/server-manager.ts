@@ -14,6 +14,7 @@ import type { RemotePolicy } from './remote-policy.ts';
 import { createRemotePolicy } from './remote-policy.ts';
 import type { SecretSource } from './secret-reference.ts';
 import { systemSecrets } from './secret-reference.ts';
+import type { ServerFacts } from './server-census.ts';
 import type { HealthLimits } from './server-health.ts';
 import type { Gates, PlanRules } from './server-plan.ts';
 import { planServer } from './server-plan.ts';
@@ -25,6 +26,7 @@ import { viewHealth, viewServer } from './server-view.ts';
 import type { Servers, WaitOptions } from './servers.ts';
 import type { SessionView } from './session-view.ts';
 import { viewSession } from './session-view.ts';
+import { StartCount } from './start-count.ts';
 import type { StartLog } from './start-log.ts';
 import { Turns } from './turns.ts';
 import type { UsageRecorder, UsageReport } from './usage-recorder.ts';
@@ -66,6 +68,8 @@ export class ServerManager implements Servers {
   readonly #servers = new Map<string, ManagedServer>();
   readonly #stopRefreshing: () => void;
   #closed = false;
+  /** Of all servers since the beginning. */
+  readonly starts = new StartCount();
 
   constructor(options: ServerManagerOptions) {
     this.#options = options;
@@ -81,6 +85,7 @@ export class ServerManager implements Servers {
       homes: options.homes,
       clock,
       turn: (signal) => turns.take(signal),
+      starts: this.starts,
       allow,
       remote,
       health: options.health,
@@ -203,6 +208,11 @@ export class ServerManager implements Servers {
     return this.#servers.get(name)?.entry;
   }
 
+  /** What is known of each server, without building anything. */
+  census(): ServerFacts[] {
+    return Array.from(this.#servers.values(), factsOf);
+  }
+
   /** What happened in the newest start, and what still happens. Throws `not-found`. */
   startLog(name: string): StartLog {
     return this.#get(name).log;
@@ -302,6 +312,20 @@ export class ServerManager implements Servers {
       publicUrl: typeof publicUrl === 'string' ? publicUrl : publicUrl(),
     });
   }
+}
+
+function factsOf({ record, state, health }: ManagedServer): ServerFacts {
+  const { name, report } = record;
+  const { last } = health;
+  return {
+    name,
+    state: viewHealth({ record, state, health }).state,
+    ...(report && {
+      capabilities: Object.keys(report.capabilities).length,
+      tools: report.tools?.length ?? 0,
+    }),
+    ...(last && { check: { passed: last.failures === 0, at: last.at } }),
+  };
 }
 
 function taken(name: string): BerthError {

@@ -1,7 +1,8 @@
 /** What is counted of calls: by transport and era, then by method. Whoever counts has found its place before. */
 import { CALL_BOUNDS, Histogram } from '../histogram.ts';
 
-export type ClientTransport = 'streamable-http' | 'sse' | 'websocket';
+/** `api`: Berth's own client, for callers of its API. */
+export type ClientTransport = 'streamable-http' | 'sse' | 'websocket' | 'api';
 export type ClientEra = 'legacy' | 'modern';
 /** `cancelled`: the client did not want its answer any more. */
 export type CallOutcome = 'success' | 'error' | 'cancelled';

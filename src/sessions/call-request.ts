@@ -8,7 +8,7 @@ export interface ModernCall {
   /** The parked call that `requestState` names, as its seal said. */
   readonly resume?: { readonly call: string; readonly round: number };
   /** Streamable HTTP unless given. */
-  readonly transport?: 'websocket';
+  readonly transport?: 'websocket' | 'api';
 }
 
 /** A request (or batch) from a client: everything in it is taken together. */

@@ -7,20 +7,21 @@ import type { SessionOptions } from './session-options.ts';
 export class SessionCalls {
   readonly #usage: SessionOptions['usage'];
   readonly #count: CallCount | undefined;
-  /** Of modern calls that came over a WebSocket: one conversation has clients of both transports. */
-  readonly #overSocket: CallCount | undefined;
+  /** Of modern calls by other ways: one conversation has clients of all of them. */
+  readonly #others: Readonly<Record<NonNullable<ModernCall['transport']>, CallCount>> | undefined;
 
   constructor({ usage, delivery, transport, cancelsUnread }: SessionOptions) {
     this.#usage = usage;
     const other = delivery === 'single' ? 'sse' : 'streamable-http';
     this.#count = usage?.countOf(transport ?? other, cancelsUnread ? 'modern' : 'legacy');
-    this.#overSocket = cancelsUnread ? usage?.countOf('websocket', 'modern') : undefined;
+    if (usage && cancelsUnread)
+      this.#others = { websocket: usage.countOf('websocket', 'modern'), api: usage.countOf('api', 'modern') };
   }
 
   /** `now`: a reading of the session's clock. */
   begun(exchange: Exchange, now: number, modern: ModernCall | undefined): void {
     exchange.startedAt = now;
-    exchange.count = modern?.transport === 'websocket' ? this.#overSocket : this.#count;
+    exchange.count = modern?.transport === undefined ? this.#count : this.#others?.[modern.transport];
   }
 
   settled(exchange: Exchange, now: number): void {

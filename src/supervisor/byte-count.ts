@@ -9,37 +9,42 @@ export interface ByteUsage {
 const NONE: ByteUsage = { bytesToServer: 0, bytesFromServer: 0 };
 
 export class ByteCount {
-  /** Processes that have not ended, with what was taken of each already. */
-  readonly #live = new Map<LocalProcess, ByteUsage>();
+  readonly #live = new Set<LocalProcess>();
   #ended = NONE;
+  #taken = NONE;
 
   /** Counts a process from its start to its end. */
   add(process: LocalProcess): LocalProcess {
-    this.#live.set(process, NONE);
+    this.#live.add(process);
     void process.ended.then(() => {
-      this.#ended = sum(this.#ended, this.#newOf(process));
+      this.#ended = sum(this.#ended, bytesOf(process));
       this.#live.delete(process);
     });
     return process;
   }
 
-  /** Bytes since the last time. */
-  take(): ByteUsage {
-    let taken = this.#ended;
-    this.#ended = NONE;
-    for (const process of this.#live.keys()) taken = sum(taken, this.#newOf(process));
-    return taken;
+  /** Bytes since the beginning. */
+  get total(): ByteUsage {
+    let total = this.#ended;
+    for (const process of this.#live) total = sum(total, bytesOf(process));
+    return total;
   }
 
-  #newOf(process: LocalProcess): ByteUsage {
-    const before = this.#live.get(process) ?? NONE;
-    const { bytesOut, bytesIn } = process.channel.stats;
-    this.#live.set(process, { bytesToServer: bytesOut, bytesFromServer: bytesIn });
+  /** Bytes since the last time. */
+  take(): ByteUsage {
+    const { total } = this;
+    const before = this.#taken;
+    this.#taken = total;
     return {
-      bytesToServer: bytesOut - before.bytesToServer,
-      bytesFromServer: bytesIn - before.bytesFromServer,
+      bytesToServer: total.bytesToServer - before.bytesToServer,
+      bytesFromServer: total.bytesFromServer - before.bytesFromServer,
     };
   }
+}
+
+function bytesOf({ channel }: LocalProcess): ByteUsage {
+  const { bytesOut, bytesIn } = channel.stats;
+  return { bytesToServer: bytesOut, bytesFromServer: bytesIn };
 }
 
 function sum(a: ByteUsage, b: ByteUsage): ByteUsage {

@@ -8,7 +8,9 @@ import type { Attachment, StreamReader } from '../sessions/reader.ts';
 import type { Session } from '../sessions/session.ts';
 import type { CallUsage, UsageCount } from '../sessions/usage-count.ts';
 import { HostedServer } from './hosted-server.ts';
+import { measureConversations } from './measure-conversations.ts';
 import type { ServerDefinition } from './server-definition.ts';
+import type { ConversationMeasure } from './server-measure.ts';
 import type { ProcessSource } from './server-process.ts';
 import { type ListedSession, listSessions } from './session-list.ts';
 
@@ -86,6 +88,19 @@ export class Supervisor {
     const taken = new Map(Array.from(this.#usage, ([id, count]) => [id, count.take()] as const));
     for (const id of this.#usage.keys()) if (!this.#servers.has(id)) this.#usage.delete(id);
     return taken;
+  }
+
+  /** By server id, of those that are defined. */
+  measure(): Map<string, ConversationMeasure> {
+    const all = [...this.#retired, ...this.#servers.values()];
+    const names = new Map(all.map(({ definition: { id, name } }) => [id, name]));
+    return new Map(
+      Array.from(this.#usage).flatMap(([id, usage]) => {
+        const parts = all.filter(({ definition }) => definition.id === id).map((server) => server.parts);
+        const name = names.get(id);
+        return name === undefined ? [] : [[id, { name, usage, ...measureConversations(parts) }] as const];
+      }),
+    );
   }
 
   /** Its conversations, oldest first, those on a replaced definition included; none for unknown ids. */

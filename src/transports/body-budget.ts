@@ -22,6 +22,10 @@ export class BodyBudget {
     return this.#held;
   }
 
+  get limit(): number {
+    return this.#most;
+  }
+
   open(request: IncomingMessage): OpenBody {
     let own = 0;
     const close = (): void => {

@@ -59,7 +59,12 @@ export function createOwnCalls(plane: OwnCallsPlane): OwnCalls {
       signal?.addEventListener('abort', leave, { once: true });
       reader.onOver = () => signal?.removeEventListener('abort', leave);
       reader.attachment = conversation.call(
-        { key, messages: [message], batch: false, modern: resume ? { resume } : {} },
+        {
+          key,
+          messages: [message],
+          batch: false,
+          modern: { transport: 'api', ...(resume && { resume }) },
+        },
         reader,
       );
       if (signal?.aborted) leave();

@@ -1,26 +1,33 @@
 /** What is counted of clients' traffic: a few additions on its way, read off when somebody asks. */
 import { Histogram, HTTP_BOUNDS } from '../histogram.ts';
 
+const OK = 200;
 const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE', 'HEAD', 'OPTIONS', 'PUT', 'PATCH']);
 
 /** Requests of one method to one endpoint. */
 export class EndpointCount {
   inProgress = 0;
-  /** Of those that are over, by status. */
-  readonly statuses = new Map<number, number>();
+  /** Of those that are over, by status; most are 200, and counted beside. */
+  readonly #statuses = new Map<number, number>();
+  #ok = 0;
   /** Seconds from the head of the request to the end of its response. */
   readonly durations = new Histogram(HTTP_BOUNDS);
 
   over(status: number, ms: number): void {
     this.inProgress--;
-    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+    if (status === OK) this.#ok++;
+    else this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
     this.durations.observe(ms / 1_000);
+  }
+
+  get statuses(): (readonly [status: number, requests: number])[] {
+    return this.#ok > 0 ? [[OK, this.#ok], ...this.#statuses] : [...this.#statuses];
   }
 }
 
 export class Traffic {
   readonly #endpoints = new Map<string, Map<string, EndpointCount>>();
-  readonly #connections = new Map<string, number>();
+  readonly #connections = new Map<string, ConnectionCount>();
   readonly websockets = { active: 0, received: 0, sent: 0 };
 
   /** A request has come, at this reading of the clock in milliseconds. */
@@ -40,8 +47,10 @@ export class Traffic {
   }
 
   /** Open requests, streams and WebSocket connections by the name of the server; none for servers without. */
-  get connections(): ReadonlyMap<string, number> {
-    return this.#connections;
+  get connections(): [server: string, open: number][] {
+    // Where nobody is, the count is dropped here: a server that comes and goes must not leave one behind.
+    for (const [server, { open }] of this.#connections) if (open === 0) this.#connections.delete(server);
+    return Array.from(this.#connections, ([server, { open }]) => [server, open]);
   }
 
   #countOf(endpoint: string, method: string): EndpointCount {
@@ -59,19 +68,24 @@ export class Traffic {
   }
 }
 
+interface ConnectionCount {
+  open: number;
+}
+
 /** One request, from its head to the end of its response. */
 export class Visit {
   readonly endpoint: string;
   readonly method: string;
   readonly startedAt: number;
-  readonly #connections: Map<string, number>;
+  readonly #connections: Map<string, ConnectionCount>;
+  #connection: ConnectionCount | undefined;
   readonly #count: EndpointCount;
   #server: string | undefined;
   /** Of an upgrade, which has no response that would know. */
   status = 400;
 
   constructor(
-    connections: Map<string, number>,
+    connections: Map<string, ConnectionCount>,
     of: {
       readonly endpoint: string;
       readonly method: string;
@@ -96,16 +110,18 @@ export class Visit {
   enter(server: string): void {
     if (this.#server !== undefined) return;
     this.#server = server;
-    this.#connections.set(server, (this.#connections.get(server) ?? 0) + 1);
+    let connection = this.#connections.get(server);
+    if (!connection) {
+      connection = { open: 0 };
+      this.#connections.set(server, connection);
+    }
+    connection.open++;
+    this.#connection = connection;
   }
 
   /** Its response is over, or the client is gone. */
   over(status: number, now: number): void {
     this.#count.over(status, now - this.startedAt);
-    const server = this.#server;
-    if (server === undefined) return;
-    const others = (this.#connections.get(server) ?? 1) - 1;
-    if (others > 0) this.#connections.set(server, others);
-    else this.#connections.delete(server);
+    if (this.#connection) this.#connection.open--;
   }
 }

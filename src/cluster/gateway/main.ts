@@ -3,23 +3,33 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { watchKeyRing } from '../../auth/mounted-key-ring.ts';
 import { systemClock } from '../../clock.ts';
+import { BerthError } from '../../errors.ts';
+import { LinkCount } from '../../link/link-count.ts';
+import { createLinkSource } from '../../metrics/link-metrics.ts';
+import { createServerSource } from '../../metrics/server-metrics.ts';
 import type { RuntimeInput } from '../../runtimes/local/main.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
+import { lookAt } from '../../servers/component.ts';
 import { createRemotePolicy } from '../../servers/remote-policy.ts';
+import type { ServerFacts } from '../../servers/server-census.ts';
 import { checkWorkload } from '../../servers/workload-check.ts';
 import { ApiClient } from '../api-client.ts';
 import { createExecCarrier, type ExecCarrier } from '../exec-carrier.ts';
 import { loadClusterAccess } from '../kube-config.ts';
 import { LINK_SOCKET } from '../objects/places.ts';
+import { MCP_SERVERS } from '../resources.ts';
 import { ClusterServers } from './cluster-servers.ts';
 import { ClusterView, type ClusterViewOptions } from './cluster-view.ts';
 import { SUPERVISOR } from './replica-pod.ts';
+import { stateOf } from './resource-state.ts';
 import { ServerDirectory } from './server-directory.ts';
 import { wakeServer } from './wake.ts';
 
 /** Milliseconds between the end of the drain and the time at which everything must have ended. */
 const STOP_MARGIN = 5_000;
 const INSTANCE_BYTES = 9;
+/** Milliseconds for the API server to show that it is there. */
+const ANSWER_WITHIN = 5_000;
 
 /** Begins to watch the cluster; rejects with `bad-setting` where there is none. */
 export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> {
@@ -30,11 +40,13 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
   undo(() => client.close());
   const ring = await openRing(input);
   const namespace = settings.servers.namespace ?? `${settings.release}-servers`;
+  const links = new LinkCount();
   const view = new ClusterView({
     client,
     namespace,
     links: linkOptions(
       input,
+      links,
       createExecCarrier({
         access,
         onEnd: (target, why, stderr) => log.debug({ pod: target.pod, why, stderr }, 'an exec ended'),
@@ -63,13 +75,35 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
     readyWithin: settings.limits.startTimeout,
   });
   return {
+    namespace,
     servers,
     directory,
     router: view.replicas,
     ready: () => view.isSynced && ring.isThere,
     begin: () => Promise.resolve(),
     drain: Math.max(settings.limits.stopTimeout - STOP_MARGIN, 0),
+    metrics: [createServerSource(() => censusOf(view)), createLinkSource(links)],
+    check: () =>
+      Promise.all([
+        lookAt('kubernetes', () => askCluster(client, namespace)),
+        lookAt('watch', () => {
+          if (!view.isSynced) throw new BerthError('busy', 'the servers have not been listed yet');
+        }),
+        lookAt('seal-keys', () => {
+          if (!ring.isThere) throw new BerthError('busy', `${settings.sealKeys} is not there`);
+        }),
+      ]),
   };
+}
+
+function censusOf(view: ClusterView): ServerFacts[] {
+  if (!view.isSynced) return [];
+  return view.servers.map((server) => ({ name: server.metadata.name ?? '', state: stateOf(server) }));
+}
+
+/** One question that costs little: the answer shows that the API server is there, trusts us and is trusted. */
+async function askCluster(client: ApiClient, namespace: string): Promise<void> {
+  await client.list(MCP_SERVERS, { namespace, limit: 1 }, AbortSignal.timeout(ANSWER_WITHIN));
 }
 
 async function openRing({ settings, log, sealer, undo }: RuntimeInput) {
@@ -84,10 +118,15 @@ async function openRing({ settings, log, sealer, undo }: RuntimeInput) {
   return ring;
 }
 
-function linkOptions({ log }: RuntimeInput, carrier: ExecCarrier): ClusterViewOptions['links'] {
+function linkOptions(
+  { log }: RuntimeInput,
+  count: LinkCount,
+  carrier: ExecCarrier,
+): ClusterViewOptions['links'] {
   return {
     connect: ({ namespace, pod }, signal) =>
       carrier.connect({ namespace, pod, container: SUPERVISOR, socket: LINK_SOCKET }, signal),
+    count,
     instance: randomBytes(INSTANCE_BYTES).toString('base64url'),
     onDown: ({ pod }, error) => log.warn({ pod, error }, 'a link is down'),
     onFault: (error) => log.error({ error }, 'a link does not follow the protocol'),

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import type { BerthError } from '../../errors.ts';
 import type { Link } from '../../link/link.ts';
+import type { LinkCount } from '../../link/link-count.ts';
 import { createSocketLink } from '../../link/socket-link.ts';
 import type { ReplicaPod } from './replica-pod.ts';
 
@@ -15,6 +16,7 @@ export interface ReplicaLinksOptions {
   /** A link broke or could not be made; it is tried again for as long as somebody waits. */
   readonly onDown?: (pod: ReplicaPod, error: BerthError) => void;
   readonly onFault?: (error: BerthError) => void;
+  readonly count?: LinkCount;
 }
 
 export class ReplicaLinks {
@@ -30,13 +32,14 @@ export class ReplicaLinks {
   of(pod: ReplicaPod): Link {
     const known = this.#links.get(pod.name);
     if (known) return known;
-    const { connect, instance, clock, onDown, onFault } = this.#options;
+    const { connect, instance, clock, onDown, onFault, count } = this.#options;
     const link = createSocketLink({
       connect: (signal) => connect(pod, signal),
       instance,
       lazy: true,
       ...(clock && { clock }),
       ...(onFault && { onFault }),
+      ...(count && { count }),
       onState: (up, error) => {
         if (!up && error) onDown?.(pod, error);
       },

@@ -1,12 +1,17 @@
 /** Composition of one machine: its data folder, the host of its processes, its packages, and what manages servers there. */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openKeyRing } from '../../auth/key-ring.ts';
 import type { Sealer } from '../../auth/seal.ts';
 import { systemClock } from '../../clock.ts';
 import { createInProcessLink } from '../../link/in-process.ts';
 import type { Log } from '../../log/log.ts';
+import { createHostSource } from '../../metrics/host-metrics.ts';
+import { createServerSource, createStartSource } from '../../metrics/server-metrics.ts';
 import type { Packages } from '../../packages/package.ts';
 import { createPackages } from '../../packages/packages.ts';
+import { lookAt } from '../../servers/component.ts';
 import { createRemotePolicy } from '../../servers/remote-policy.ts';
 import { ServerManager } from '../../servers/server-manager.ts';
 import { UsageRecorder } from '../../servers/usage-recorder.ts';
@@ -82,6 +87,16 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
       undo(collectTrees(packages, manager, { settings, log }));
     },
     drain: 0,
+    metrics: [
+      createHostSource(host),
+      createServerSource(() => manager.census()),
+      createStartSource(manager.starts),
+    ],
+    check: () =>
+      Promise.all([
+        lookAt('store', () => store.list()),
+        lookAt('data-folder', () => access(settings.dataDir, constants.R_OK | constants.W_OK)),
+      ]),
   };
 }
 

@@ -38,6 +38,8 @@ export interface Lane {
   resume(): void;
   /** Something waits here for a client although no call of it is in flight; absent means never. */
   readonly holds?: boolean;
+  /** How many calls wait here for their client's answers; absent where none can. */
+  readonly parkedCalls?: number;
   /** Time passes; `now` is a clock reading. */
   sweep?(now: number): void;
   /** False where others read the same channel. */

@@ -42,6 +42,10 @@ export class ModernLane implements Lane {
     return this.#parked.size > 0;
   }
 
+  get parkedCalls(): number {
+    return this.#parked.size;
+  }
+
   /** Whether a parked call of that name waits here. */
   hasParked(name: string): boolean {
     return this.#parked.get(name) !== undefined;

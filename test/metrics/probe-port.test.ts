@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { openProbePort } from '../../src/api/probe-port.ts';
+import { openProbePort } from '../../src/metrics/probe-port.ts';
 
 it('probes are answered on a port of their own, without a key', async () => {
   let ready = false;
