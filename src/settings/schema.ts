@@ -175,7 +175,7 @@ export const settingsSchema = z.strictObject({
   release: nameSchema.default('berth').describe('In a cluster: the name of the installation.'),
   servers: serversSchema.prefault({}),
   metricsPort: integer(0, 0, 65_535).describe(
-    'Second TCP port, for probes of the platform without a key (/livez, /readyz); 0 for none.',
+    'Second TCP port, for probes and metrics without a key (/livez, /readyz, /health, /metrics); 0 for none.',
   ),
   dataDir: z
     .string('a path')

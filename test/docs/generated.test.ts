@@ -7,6 +7,7 @@ import { buildProgram } from '../../src/cli/program.ts';
 import { stdioCommand } from '../../src/cli/stdio-command.ts';
 import { CLIENTS } from '../../src/clients/table.ts';
 import { ERROR_TABLE } from '../../src/errors.ts';
+import { METRICS } from '../../src/metrics/definitions.ts';
 import { settingsHelp } from '../../src/settings/help.ts';
 import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
 import { ROOT, readPage, table, withSection } from './pages.ts';
@@ -39,6 +40,17 @@ function olderNames(): string {
   const rows = [...OLDER_NAMES].map(([name, key]) => [code(name), code(key)]);
   const others = [...WITHOUT_EFFECT].map(code).join(', ');
   return `${table(['older variable', 'setting'], rows)}\n\nAccepted, and reported as without effect: ${others}.`;
+}
+
+function metricsTable(): string {
+  const rows = Object.entries(METRICS).map(([name, { type, labels, programs, help }]) => [
+    code(name),
+    type,
+    labels.map(code).join(', '),
+    programs.join(', '),
+    help,
+  ]);
+  return table(['metric', 'type', 'labels', 'of', 'what it means'], rows);
 }
 
 function errorTable(): string {
@@ -121,6 +133,7 @@ it.each([
   ['docs/cli.md', { clients: clients(), commands: commands() }],
   ['docs/settings.md', { settings: settingsTable(), 'older names': olderNames() }],
   ['docs/api.md', { errors: errorTable() }],
+  ['docs/metrics.md', { metrics: metricsTable() }],
 ] as const)('the tables of %s are current', async (path, sections) => {
   const page = Object.entries(sections).reduce(
     (text, [name, content]) => withSection(text, name, content),

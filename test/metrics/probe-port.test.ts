@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { openProbePort } from '../../src/metrics/probe-port.ts';
+import { readExposition, seriesValue } from '../support/exposition.ts';
 
 it('probes are answered on a port of their own, without a key', async () => {
   let ready = false;
@@ -16,4 +18,32 @@ it('probes are answered on a port of their own, without a key', async () => {
     code: 'bad-setting',
   });
   await probes.close();
+});
+
+it('metrics are there where the program has any, and nowhere else', async () => {
+  const metrics = createMetrics({ sources: [(emit) => emit('active_deployments', {}, 3)] });
+  const probes = await openProbePort({ port: 0, host: '127.0.0.1', ready: () => true, metrics });
+  const text = await (await fetch(`http://127.0.0.1:${probes.port}/metrics`)).text();
+  expect(seriesValue(readExposition(text, 'prometheus'), 'active_deployments')).toBe(3);
+  await probes.close();
+  const without = await openProbePort({ port: 0, host: '127.0.0.1', ready: () => true });
+  expect((await fetch(`http://127.0.0.1:${without.port}/metrics`)).status).toBe(404);
+  await without.close();
+});
+
+it('a source that throws is left out and counted', () => {
+  const faults: unknown[] = [];
+  const metrics = createMetrics({
+    sources: [
+      () => {
+        throw new Error('broken');
+      },
+      (emit) => emit('active_deployments', {}, 1),
+    ],
+    onFault: (thrown) => faults.push(thrown),
+  });
+  const read = readExposition(metrics.expose(undefined).body, 'prometheus');
+  expect(seriesValue(read, 'active_deployments')).toBe(1);
+  expect(seriesValue(read, 'berth_scrape_failures_total')).toBe(1);
+  expect(faults).toHaveLength(1);
 });
