@@ -34,8 +34,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   servers: ['packages', 'templates', 'log', ...SUPERVISOR_CONTRACTS],
   store: ['servers', 'log'],
   runtimes: ['metrics', 'servers', 'supervisor', 'channels', 'sessions', 'link', 'log'],
-  metrics: ['transports', 'sessions', 'servers', 'log', ...SUPERVISOR_CONTRACTS],
-  api: ['metrics', 'servers', 'templates', 'packages', 'auth', 'log'],
+  metrics: ['transports', 'sessions', 'link', 'servers', 'log', ...SUPERVISOR_CONTRACTS],
+  api: ['metrics', 'transports/http-server.ts', 'servers', 'templates', 'packages', 'auth', 'log'],
   control: ['servers', 'templates', 'packages', 'log'],
   cluster: [
     'metrics',
