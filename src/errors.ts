@@ -95,6 +95,11 @@ export const ERROR_TABLE = {
     rpc: -32603,
     hint: 'Check the package name, the version and the registry settings.',
   },
+  'registry-failed': {
+    status: 502,
+    rpc: -32603,
+    hint: 'Check the registry settings of npm, pip or uv, and whether the registry is up; then search again.',
+  },
   'install-failed': {
     status: 502,
     rpc: -32603,

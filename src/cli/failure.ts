@@ -18,6 +18,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   forbidden: EXIT.auth,
   unreachable: EXIT.unreachable,
   'resolve-failed': EXIT.serverFailed,
+  'registry-failed': EXIT.serverFailed,
   'install-failed': EXIT.serverFailed,
   'start-failed': EXIT.serverFailed,
   'process-exited': EXIT.serverFailed,

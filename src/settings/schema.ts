@@ -139,6 +139,20 @@ const treesSchema = z.strictObject({
   ),
 });
 
+const REGISTRY_EXPECTED = 'http or https URLs without credentials, query or fragment';
+const searchSchema = z.strictObject({
+  registries: list(publicUrlSchema, REGISTRY_EXPECTED).describe(
+    'Addresses of MCP registries to search beside the catalogue, npm and PyPI.',
+  ),
+  pypiNames: flag(false).describe(
+    'Keep the list of all names of the Python index, fetched once a day (some ten megabytes), so that it can be searched.',
+  ),
+  downloadsUrl: publicUrlSchema
+    .optional()
+    .describe('Where download numbers of npm packages are, when they are not at the registry itself.'),
+  timeout: duration('10s').describe('Time in which a place that is searched must answer.'),
+});
+
 const healthSchema = z.strictObject({
   interval: interval('off').describe(
     'Time between health checks of a running server: each starts a process, shakes hands and ends it.',
@@ -205,6 +219,7 @@ export const settingsSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   trees: treesSchema.prefault({}),
   health: healthSchema.prefault({}),
+  search: searchSchema.prefault({}),
   usage: usageSchema.prefault({}),
 });
 

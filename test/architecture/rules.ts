@@ -31,12 +31,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ['log'],
   packages: ['log', ...SUPERVISOR_CONTRACTS],
   templates: ['packages', 'log'],
+  discovery: ['packages', 'templates', 'log'],
   servers: ['packages', 'templates', 'log', ...SUPERVISOR_CONTRACTS],
   store: ['servers', 'log'],
   runtimes: ['metrics', 'servers', 'supervisor', 'channels', 'sessions', 'link', 'log'],
   metrics: ['transports', 'sessions', 'link', 'servers', 'log', ...SUPERVISOR_CONTRACTS],
-  api: ['metrics', 'transports/http-server.ts', 'servers', 'templates', 'packages', 'auth', 'log'],
-  control: ['servers', 'templates', 'packages', 'log'],
+  api: [
+    'metrics',
+    'transports/http-server.ts',
+    'servers',
+    'templates',
+    'packages',
+    'discovery',
+    'auth',
+    'log',
+  ],
+  control: ['servers', 'templates', 'packages', 'discovery', 'log'],
   cluster: [
     'metrics',
     'runtimes',
@@ -80,7 +90,9 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(jsonc-parser|smol-toml)$/, ['clients']],
   [/^node:sqlite$/, ['store']],
   [/^node:child_process$/, ['supervisor', 'packages', 'cli', 'installer']],
-  [/^(npm|npm-.*|semver|@renovatebot\/.*|@socketregistry\/.*)(\/|$)/, ['packages']],
+  [/^(npm|npm-.*|make-fetch-happen|@socketregistry\/.*)(\/|$)/, ['packages']],
+  [/^(semver|@renovatebot\/.*)(\/|$)/, ['packages', 'discovery']],
+  [/^@leeoniya\/ufuzzy$/, ['discovery']],
 ];
 const DATA_PLANE: ReadonlySet<string> = new Set(['jsonrpc', 'channels', 'sessions', 'link', 'transports']);
 const DATA_PLANE_LIBRARIES = /^(node:.*|ws)$/;
