@@ -24,7 +24,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run --silent build -- --sourceMap false
 COPY scripts/copy-program.mjs ./scripts/
-RUN node scripts/copy-program.mjs . /out/gateway dist/main.js dist/*/main.js \
+RUN node scripts/copy-program.mjs . /out/gateway dist/main.js dist/*/main.js --package npm \
   && node scripts/copy-program.mjs . /out/supervisor dist/supervisor/main.js \
   && node scripts/copy-program.mjs . /out/runner dist/installer/*.js --package npm
 

@@ -9,6 +9,7 @@ import { createRequestLog } from './api/request-log.ts';
 import { createGuard } from './auth/guard.ts';
 import { KeyStore } from './auth/keys.ts';
 import { createSealer } from './auth/seal.ts';
+import { Discovery } from './discovery/discovery.ts';
 import { toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
 import { createLog, type Log } from './log/log.ts';
@@ -22,7 +23,7 @@ import { ServerCalls } from './servers/server-calls.ts';
 import { parseFlags } from './settings/flags.ts';
 import { loadSettings } from './settings/load.ts';
 import type { Settings } from './settings/schema.ts';
-import { loadCatalogue } from './templates/catalogue.ts';
+import { loadCatalogue, type TemplateCatalogue } from './templates/catalogue.ts';
 import { BodyBudget } from './transports/body-budget.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
 import { Traffic } from './transports/traffic.ts';
@@ -84,12 +85,16 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   keys.watch((error: unknown) => log.error({ error }, 'the key file cannot be read'));
   undo(() => keys.close());
 
+  const discovery = openDiscovery(settings, templates);
+  undo(() => discovery.close());
+
   const ending = new AbortController();
   const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
   const { directory, router } = runtime;
   const app = createApi({
     manager: runtime.servers,
     templates,
+    discovery,
     calls: new ServerCalls(createOwnCalls({ directory, router, sealer, limits: settings.limits })),
     signal: ending.signal,
     installation: {
@@ -130,6 +135,19 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   await runtime.begin();
   log.debug({ url }, 'the gateway serves');
   return { url, stopTimeout: settings.limits.stopTimeout };
+}
+
+function openDiscovery({ dataDir, search }: Settings, templates: TemplateCatalogue): Discovery {
+  const { timeout: deadline, registries, pypiNames, downloadsUrl } = search;
+  return new Discovery({
+    dataDir,
+    env: process.env,
+    templates,
+    registries,
+    pypiNames,
+    downloadsUrl,
+    deadline,
+  });
 }
 
 /** What only one of them needs is loaded only for it. */

@@ -4,12 +4,14 @@
  * Who may call is settled before a request gets here; what no web page may send is refused here as well.
  */
 import { Hono } from 'hono';
+import type { Discovery } from '../discovery/discovery.ts';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { ServerCalls } from '../servers/server-calls.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { addCallRoutes } from './call-routes.ts';
+import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { addHealthRoutes, type Installation } from './health-routes.ts';
 import { problemResponse } from './problem.ts';
 import type { ApiVariables } from './request-checks.ts';
@@ -22,6 +24,7 @@ export interface ApiInput {
   readonly manager: Servers;
   readonly templates: TemplateCatalogue;
   readonly calls: ServerCalls;
+  readonly discovery: Discovery;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;
   /** Told at `/api/v1/health`; without it there is no such path. */
@@ -35,6 +38,7 @@ export function createApi({
   manager,
   templates,
   calls,
+  discovery,
   report,
   signal,
   installation,
@@ -45,11 +49,12 @@ export function createApi({
   addSessionRoutes(api, manager);
   addCallRoutes(api, { calls, signal });
   addTemplateRoutes(api, templates);
+  addDiscoveryRoutes(api, discovery);
   if (installation) addHealthRoutes(api, { manager, installation });
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {
     throw new Failure('not-found', `there is no ${context.req.path}`, {
-      hint: 'The API has /api/v1/servers, /api/v1/templates and /api/v1/health.',
+      hint: 'The API has servers, templates, search, packages and health below /api/v1.',
     });
   });
   api.onError((thrown, context) => {

@@ -5,6 +5,7 @@ import { addCallCommands } from './call-commands.ts';
 import type { CliSystem } from './cli-system.ts';
 import { addConnectCommand } from './connect-command.ts';
 import { wantsJson } from './context.ts';
+import { addDiscoveryCommands } from './discovery-commands.ts';
 import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { addImportCommand } from './import-command.ts';
@@ -69,6 +70,7 @@ const COMMANDS: readonly CommandExtension[] = [
   addCallCommands,
   addConnectCommand,
   addImportCommand,
+  addDiscoveryCommands,
   addKeyCommands,
   addGatewayCommands,
 ];

@@ -18,6 +18,7 @@ async function createClient() {
     manager: fixture.manager,
     templates: fixture.templates,
     calls: fixture.calls,
+    discovery: fixture.discovery,
     report: (error) => reported.push(error.code),
     signal: stop.signal,
   });

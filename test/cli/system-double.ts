@@ -3,6 +3,7 @@ import { createApi } from '../../src/api/app.ts';
 import { LOCAL_PRINCIPAL } from '../../src/auth/principal.ts';
 import type { CliSystem } from '../../src/cli/cli-system.ts';
 import { runCli } from '../../src/cli/program.ts';
+import type { Discovery } from '../../src/discovery/discovery.ts';
 import { createFixture } from '../servers/doubles.ts';
 
 export interface Screen {
@@ -10,9 +11,16 @@ export interface Screen {
   err: string;
 }
 
-export async function createMachine({ gateway = true, interactive = false } = {}) {
+interface MachineOptions {
+  readonly gateway?: boolean;
+  readonly interactive?: boolean;
+  /** Instead of one whose registries cannot be reached. */
+  readonly discovery?: Discovery;
+}
+
+export async function createMachine({ gateway = true, interactive = false, discovery }: MachineOptions = {}) {
   const fixture = await createFixture();
-  const api = createApi(fixture);
+  const api = createApi({ ...fixture, ...(discovery && { discovery }) });
   const state = {
     up: gateway,
     closed: 0,

@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '../../src/clock.ts';
+import { Discovery } from '../../src/discovery/discovery.ts';
 import type { BerthError } from '../../src/errors.ts';
 import type { PackageSource, Packages, ResolvedPackage } from '../../src/packages/package.ts';
 import type { ServerHost, StderrLine } from '../../src/servers/host.ts';
@@ -15,7 +16,7 @@ import { UsageRecorder } from '../../src/servers/usage-recorder.ts';
 import type { HandshakeReport } from '../../src/supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../../src/supervisor/server-definition.ts';
 import type { SessionReport } from '../../src/supervisor/session-report.ts';
-import { loadCatalogue } from '../../src/templates/catalogue.ts';
+import { loadCatalogue, type TemplateCatalogue } from '../../src/templates/catalogue.ts';
 
 export const TEMPLATES = new URL('../../registry-templates/', import.meta.url).pathname;
 
@@ -246,6 +247,24 @@ export class MemoryUsageStore implements UsageStore {
 }
 
 /** A manager over doubles; `again` makes the next gateway over the same store. */
+/** Its registries are on a port of this machine where nobody listens. */
+function createDiscovery(templates: TemplateCatalogue, folder: string): Discovery {
+  const env = {
+    HOME: folder,
+    NPM_CONFIG_REGISTRY: 'http://127.0.0.1:1/',
+    PIP_INDEX_URL: 'http://127.0.0.1:1/simple/',
+    PIP_CONFIG_FILE: '/dev/null',
+  };
+  return new Discovery({
+    dataDir: folder,
+    env,
+    templates,
+    registries: [],
+    pypiNames: false,
+    deadline: 5_000,
+  });
+}
+
 export async function createFixture(options: Partial<ServerManagerOptions> = {}) {
   const packages = new FakePackages();
   const host = new FakeHost();
@@ -286,6 +305,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
     manager: build(),
     again: build,
     calls: new ServerCalls(peer.ask),
+    discovery: createDiscovery(templates, homes),
     ...{ peer, packages, host, store, templates, homes, secrets, files },
   };
 }
