@@ -123,6 +123,8 @@ export interface McpServerLimits {
   readonly eofGrace?: number;
   readonly termGrace?: number;
   readonly drain?: number;
+  /** Without use, after which replicas are taken away until the next request; 0 for never. */
+  readonly sleep?: number;
 }
 
 export type McpServerState =

@@ -57,6 +57,15 @@ export function createLinkProbe({ open, now }: LinkProbeOptions): LinkProbe {
         return undefined;
       }
     },
+    rest: async (pod) => {
+      const server = pod.metadata.labels?.[UID_LABEL];
+      if (server === undefined) return false;
+      try {
+        return (await linkTo(pod).ask?.({ what: 'rest', server })) === true;
+      } catch {
+        return false;
+      }
+    },
     keepOnly: (pods) => {
       const there = new Set(pods.map(({ metadata }) => metadata.uid));
       for (const uid of [...links.keys()]) if (!there.has(uid)) void drop(uid);

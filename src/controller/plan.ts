@@ -1,4 +1,5 @@
 /** From an MCPServer to what is to be there: gates checked, templates filled in, nothing asked of anybody. */
+import { isAsleep } from '../cluster/asleep.ts';
 import type { McpServer, McpServerSpec, Placement } from '../cluster/mcp-server.ts';
 import type { Behavior, Blueprint, Owner, Program, Tree } from '../cluster/objects/blueprint.ts';
 import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
@@ -20,6 +21,8 @@ export interface PlanInput {
 /** What a server comes to: a blueprint, or a package that has to be installed before there can be one. */
 export interface Plan {
   readonly owner: Owner;
+  /** Milliseconds without use after which its replicas are taken away; 0 for never. */
+  readonly sleep: number;
   /** Replicas that are wanted now. */
   readonly replicas: number;
   /** To be installed; absent for what needs no tree. */
@@ -34,22 +37,26 @@ export function planMcpServer(server: McpServer, input: PlanInput): Plan {
   const spec = toServerSpec(owner.name, server.spec);
   checkSecrets(server.spec);
   const restartedAt = server.metadata.annotations?.[RESTARTED_AT];
-  const common = commonOf(owner, spec, input.settings);
+  const common = commonOf({ owner, asleep: isAsleep(server) }, spec, input.settings);
   const base = { ...common, ...(restartedAt !== undefined && { restartedAt }) };
   const { source = {} } = spec;
+  const sleep = spec.limits.sleep ?? input.settings.sleep;
   if (source.image || source.archon || source.script || source.remote) {
     const { program, env } = planProgram(server.spec, spec, input.settings);
-    return planOf(base, { program, env: [...env, ...entriesOf(spec.env)] });
+    return { ...planOf(base, { program, env: [...env, ...entriesOf(spec.env)] }), sleep };
   }
-  return packagePlan(base, planPackage(spec, input));
+  return { ...packagePlan(base, planPackage(spec, input)), sleep };
 }
 
-function planOf(base: Base, rest: { readonly program: Program } & Pick<Blueprint, 'env'>): Plan {
+function planOf(
+  base: Base,
+  rest: { readonly program: Program } & Pick<Blueprint, 'env'>,
+): Omit<Plan, 'sleep'> {
   const blueprint = { ...base, ...rest };
   return { owner: base.owner, replicas: base.replicas, blueprint: () => blueprint };
 }
 
-function packagePlan(base: Base, plan: PackagePlan): Plan {
+function packagePlan(base: Base, plan: PackagePlan): Omit<Plan, 'sleep'> {
   const blueprint = (tree: Tree = NO_TREE): Blueprint => ({
     ...base,
     program: { kind: 'package', tree },
@@ -71,7 +78,7 @@ type Base = Omit<Blueprint, 'program' | 'env'>;
 
 /** The API's planner knows packages and templates; what only pods have is not for it. */
 function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): PackagePlan {
-  const { drain: _drain, ...limits } = spec.limits;
+  const { drain: _drain, sleep: _sleep, ...limits } = spec.limits;
   const {
     transport,
     port: _port,
@@ -94,11 +101,15 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
   return plan;
 }
 
-function commonOf(owner: Owner, spec: ServerSpec, settings: ControllerSettings): Base {
+function commonOf(
+  { owner, asleep }: { readonly owner: Owner; readonly asleep: boolean },
+  spec: ServerSpec,
+  settings: ControllerSettings,
+): Base {
   const { placement = {}, resources = {}, network, limits } = spec;
   return {
     owner,
-    replicas: spec.suspend ? 0 : Math.min(spec.replicas ?? 1, settings.maxReplicas),
+    replicas: spec.suspend || asleep ? 0 : Math.min(spec.replicas ?? 1, settings.maxReplicas),
     behavior: behaviorOf(spec, settings),
     args: spec.args,
     secrets: fromServerSpec(spec).secrets ?? [],
@@ -115,7 +126,7 @@ const FAILURES = 3;
 
 function behaviorOf(spec: ServerSpec, settings: ControllerSettings): Behavior {
   const { isolation, sessions, era, health } = spec;
-  const { drain: _drain, ...limits } = spec.limits;
+  const { drain: _drain, sleep: _sleep, ...limits } = spec.limits;
   const { interval = 0, failures = FAILURES } = health ?? {};
   return {
     isolation: isolation ?? 'session',

@@ -27,6 +27,7 @@ import { type Problem, refusalProblem } from './problem.ts';
 import { askReplicas, type Replica, type ReplicaProbe, sessionsOf } from './replica-probe.ts';
 import { keepsPods, SETTINGS_ANNOTATION, SPEC_ANNOTATION, settingsHash, specHash } from './rollout.ts';
 import { SecretLedger } from './secrets.ts';
+import { sleepIfUnused } from './sleep.ts';
 import { statusOf } from './status.ts';
 
 /** Milliseconds between looks at a replica whose first handshake is under way. */
@@ -59,7 +60,14 @@ export async function reconcile(
     if (!(thrown instanceof BerthError) || thrown.code === 'internal') throw thrown;
     return outcome({ server, observed, replicas }, tools, { problem: refusalProblem(thrown) });
   }
-  return await converge({ server, observed, replicas }, plan, tools);
+  const look = { server, observed, replicas };
+  const asleep = await sleepIfUnused(
+    { ...look, deployment: observed.deployment, after: plan.replicas > 0 ? plan.sleep : 0 },
+    tools,
+    signal,
+  );
+  // The watch brings the server back as it is then.
+  return asleep ? outcome(look, tools, { wanted: plan.replicas }) : await converge(look, plan, tools);
 }
 
 interface Look {

@@ -26,6 +26,8 @@ export interface ReplicaReport {
 export interface ReplicaProbe {
   /** Undefined when the replica cannot be asked just now; never rejects. */
   report(pod: Pod, signal: AbortSignal): Promise<ReplicaReport | undefined>;
+  /** Closes a replica that nobody uses, for a while; false when somebody does, or it cannot be asked. Never rejects. */
+  rest?(pod: Pod, signal: AbortSignal): Promise<boolean>;
 }
 
 /** A pod with what it said. */

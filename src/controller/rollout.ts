@@ -8,9 +8,11 @@ import { shortHash } from '../cluster/objects/naming.ts';
 export const SPEC_ANNOTATION = 'berth.dev/spec-hash';
 export const SETTINGS_ANNOTATION = 'berth.dev/settings-hash';
 
-/** Of what makes other pods: how many there are, and what they may reach, does not. */
+/** Of what makes other pods: how many there are and when there are none, and what they may reach, does not. */
 export function specHash({ spec, metadata }: McpServer): string {
-  const { replicas: _replicas, suspend: _suspend, network: _network, ...rest } = spec;
+  const { replicas: _replicas, suspend: _suspend, network: _network, limits, ...others } = spec;
+  const { sleep: _sleep, ...kept } = limits ?? {};
+  const rest = { ...others, ...(Object.keys(kept).length > 0 && { limits: kept }) };
   return shortHash([rest, metadata.annotations?.[RESTARTED_AT] ?? '']);
 }
 

@@ -49,6 +49,11 @@ const schema = z.strictObject({
   maxReplicas: z.int().min(1).max(1_000).default(10),
   /** Milliseconds; what a server says itself wins. */
   drain: z.int().min(1_000).default(300_000),
+  /** Milliseconds without use after which a server's replicas are taken away until its next request; 0 for never. */
+  sleep: z
+    .int()
+    .refine((ms) => ms === 0 || ms >= 1_000, 'must be 0 or at least 1000')
+    .default(1_800_000),
   allow: z
     .strictObject({
       npm: gate.default(true),
@@ -96,6 +101,7 @@ export interface ControllerSettings {
   readonly archonImage?: string;
   readonly maxReplicas: number;
   readonly drain: number;
+  readonly sleep: number;
   readonly allow: Readonly<Record<'npm' | 'pypi' | 'images' | 'archon' | 'scripts' | 'remote', boolean>>;
   readonly rotateKeysDays: number;
   readonly allowedImages: readonly string[];

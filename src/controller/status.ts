@@ -1,4 +1,5 @@
 /** The status of a server, derived from what was seen and from nothing else. */
+import { isAsleep } from '../cluster/asleep.ts';
 import type { McpServer, McpServerState, McpServerStatus } from '../cluster/mcp-server.ts';
 import { replicaSelector } from '../cluster/objects/naming.ts';
 import { endpointsOf } from '../servers/server-view.ts';
@@ -114,7 +115,7 @@ function summarise(input: StatusInput, counts: Counts): Summary {
   const name = server.metadata.name ?? '';
   const { wanted, ready, existing, updated } = counts;
   const problem = problemIn(input);
-  if (wanted === 0 && !input.problem) return stopped(name, existing, server.spec.suspend === true);
+  if (wanted === 0 && !input.problem) return stopped(server, existing);
   if (problem) return troubled(problem, ready > 0);
   if (install?.state === 'running')
     return ready > 0
@@ -142,7 +143,10 @@ function summarise(input: StatusInput, counts: Counts): Summary {
   return { state: 'running', reason: 'Ready', message: `${name} is running` };
 }
 
-function stopped(name: string, existing: number, suspended: boolean): Summary {
+function stopped(server: McpServer, existing: number): Summary {
+  const { name = '' } = server.metadata;
+  const suspended = server.spec.suspend === true;
+  const asleep = !suspended && isAsleep(server);
   if (existing > 0)
     return {
       state: 'scaling',
@@ -151,8 +155,10 @@ function stopped(name: string, existing: number, suspended: boolean): Summary {
     };
   return {
     state: 'stopped',
-    reason: suspended ? 'Suspended' : 'ScaledToZero',
-    message: `${name} is stopped`,
+    reason: suspended ? 'Suspended' : asleep ? 'Asleep' : 'ScaledToZero',
+    message: asleep
+      ? `${name} sleeps, as nobody has used it; its next request wakes it`
+      : `${name} is stopped`,
   };
 }
 

@@ -19,7 +19,7 @@ export interface RuntimeServer {
 export interface RuntimeRoute {
   readonly replica: string;
   readonly link: Link;
-  readonly next?: () => RuntimeRoute | undefined;
+  readonly next?: (refusal: BerthError) => RuntimeRoute | Promise<RuntimeRoute> | undefined;
 }
 
 export interface Runtime {

@@ -92,7 +92,9 @@ function refuseWorkload(spec: ServerSpec): void {
       given ? [`source/${name}`] : [],
     ),
     ...CLUSTER_ONLY.filter((name) => spec[name] !== undefined),
-    ...(spec.limits.drain === undefined ? [] : ['limits/drain']),
+    ...(['drain', 'sleep'] as const)
+      .filter((name) => spec.limits[name] !== undefined)
+      .map((name) => `limits/${name}`),
   ];
   if (asked.length === 0) return;
   throw new BerthError('not-allowed', `${asked.join(', ')}: only a gateway in a cluster can do that`, {

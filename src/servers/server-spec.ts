@@ -101,6 +101,8 @@ const limits = z.strictObject({
   termGrace: grace.optional(),
   /** In a cluster: how long a replica that is to go waits for its sessions to end. */
   drain: milliseconds.optional(),
+  /** In a cluster: how long nobody uses it before its replicas are taken away until the next request; 0 for never. */
+  sleep: z.union([z.literal(0), milliseconds]).optional(),
 });
 
 const health = z.strictObject({

@@ -18,7 +18,7 @@ export function checkWorkload(spec: ServerSpec, rules: WorkloadRules): void {
 /** As one machine would be asked for it. */
 function withoutWorkload(spec: ServerSpec): ServerSpec {
   const { transport, port, replicas, suspend, resources, network, placement, ...rest } = spec;
-  const { drain: _drain, ...limits } = rest.limits;
+  const { drain: _drain, sleep: _sleep, ...limits } = rest.limits;
   return { ...rest, limits };
 }
 

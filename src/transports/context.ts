@@ -30,8 +30,8 @@ export interface Directory {
 export interface Route {
   readonly replica: string;
   readonly link: Link;
-  /** The next best choice, for when this one takes no more sessions; absent where there is only one. */
-  readonly next?: () => Route | undefined;
+  /** The next best choice after a refusal with which nothing was taken; absent where there never is one. */
+  readonly next?: (refusal: BerthError) => Route | Promise<Route> | undefined;
 }
 
 /** Chooses the replica that serves a conversation. */

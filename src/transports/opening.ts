@@ -1,31 +1,31 @@
-/** A session that is about to be opened: on the replica that was chosen, or on the next one when that takes no more. */
-import type { BerthError } from '../errors.ts';
+/** A conversation whose replica may still refuse it: then it goes to the next one, or waits for one that comes. */
+import { type BerthError, toBerthError } from '../errors.ts';
 import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import type { Route } from './context.ts';
 
-export interface OpeningSession {
+export interface OpeningConversation {
   readonly conversation: Conversation;
-  /** Final once the session was accepted. */
+  /** Final once a call was accepted. */
   readonly replica: string;
 }
 
-/** Where there is only one replica nothing stands between. */
-export function openOn(route: Route, target: ConversationTarget): OpeningSession {
+/** Where there is only one replica, which never goes, nothing stands between. */
+export function openOn(route: Route, target: ConversationTarget): OpeningConversation {
   if (!route.next) return { conversation: route.link.conversation(target), replica: route.replica };
   return new Opening(route, target);
 }
 
-class Opening implements OpeningSession, Conversation {
+class Opening implements OpeningConversation, Conversation {
   readonly #target: ConversationTarget;
   #route: Route;
   #current: Conversation;
 
   constructor(route: Route, target: ConversationTarget) {
-    this.#route = route;
     this.#target = target;
+    this.#route = route;
     this.#current = route.link.conversation(target);
   }
 
@@ -62,14 +62,24 @@ class Opening implements OpeningSession, Conversation {
     open: OpenOptions | undefined,
     ask: (reader: StreamReader) => Attachment | undefined,
   ): Attachment | undefined {
-    if (!open) return ask(reader);
+    // A session that is there is nowhere else.
+    if (this.#target.kind === 'session' && !open) return ask(reader);
     let attachment: Attachment | undefined;
     let left = false;
+    const goOn = (route: Route): void => {
+      this.#route = route;
+      this.#current = route.link.conversation(this.#target);
+      attempt();
+    };
+    const refused = (error: BerthError): void => {
+      const next = !left && this.#mayMove(error) ? this.#route.next?.(error) : undefined;
+      if (!next) return reader.refused(error);
+      if (!(next instanceof Promise)) return goOn(next);
+      next
+        .then((route) => left || goOn(route))
+        .catch((thrown: unknown) => left || reader.refused(toBerthError(thrown)));
+    };
     const attempt = (): void => {
-      const refused = (error: BerthError): void => {
-        if (!left && isFull(error) && this.#moved()) attempt();
-        else reader.refused(error);
-      };
       // A refusal may come before the call returns, and the next attempt with it.
       attachment = ask(new OpeningReader(reader, refused)) ?? attachment;
     };
@@ -83,12 +93,10 @@ class Opening implements OpeningSession, Conversation {
     };
   }
 
-  #moved(): boolean {
-    const next = this.#route.next?.();
-    if (!next) return false;
-    this.#route = next;
-    this.#current = next.link.conversation(this.#target);
-    return true;
+  /** Of sessions any replica may take a new one; what has none goes elsewhere only when its replica takes nothing at all. */
+  #mayMove({ code }: BerthError): boolean {
+    if (code === 'resting') return true;
+    return this.#target.kind === 'session' && (code === 'busy' || code === 'limit-reached');
   }
 }
 
@@ -116,8 +124,4 @@ class OpeningReader implements StreamReader {
   end(reason: Parameters<StreamReader['end']>[0]): void {
     this.#reader.end(reason);
   }
-}
-
-function isFull({ code }: BerthError): boolean {
-  return code === 'busy' || code === 'limit-reached';
 }

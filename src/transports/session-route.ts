@@ -78,5 +78,6 @@ export function openSealed(
 function pooledConversation(plane: DataPlane, { server, principal }: HttpRequest): Conversation {
   const route = plane.router.route(server.id, principal.id);
   if (!route) throw new BerthError('busy', 'no replica of this server is ready');
-  return route.link.conversation({ server: server.id, kind: 'affinity', key: '', principal: principal.id });
+  const target = { server: server.id, kind: 'affinity', key: '', principal: principal.id } as const;
+  return openOn(route, target).conversation;
 }

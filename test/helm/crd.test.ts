@@ -131,6 +131,7 @@ describe('its schema', () => {
         eofGrace: true,
         termGrace: true,
         drain: true,
+        sleep: true,
       }),
     );
   });

@@ -56,6 +56,9 @@ export class FakeCluster implements ClusterApi {
     return this.#change('patch', kind, target, (key) => {
       const before = this.#objects.get(key);
       if (!before) throw refused('patch', 404, 'NotFound');
+      const { resourceVersion } = (patch as KubeObject).metadata ?? {};
+      if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion)
+        throw refused('patch', 409, 'Conflict');
       return this.#store(key, merge(before, patch) as KubeObject);
     });
   }

@@ -35,6 +35,10 @@ export class ServerWorld {
   readonly trees = new Set<string>([tree.digest]);
   /** By pod; `*` for all others. */
   readonly reports = new Map<string, ReplicaReport>();
+  /** Pods that were closed, in order. */
+  readonly rested: string[] = [];
+  /** Whether a pod lets itself be closed. */
+  rests: () => boolean = () => true;
   #tools = this.#freshTools();
   #pods = 0;
 
@@ -184,6 +188,11 @@ export class ServerWorld {
       now: () => this.time,
       probe: {
         report: async ({ metadata }) => this.reports.get(metadata.name ?? '') ?? this.reports.get('*'),
+        rest: async ({ metadata }) => {
+          const rests = this.rests();
+          if (rests) this.rested.push(metadata.name ?? '');
+          return rests;
+        },
       },
     };
   }

@@ -4,6 +4,7 @@ import { isSameSpec, type ServerSpec } from '../../servers/server-spec.ts';
 import type { WaitOptions } from '../../servers/servers.ts';
 import type { ApiClient } from '../api-client.ts';
 import { apiStatusOf } from '../api-status.ts';
+import { isAsleep } from '../asleep.ts';
 import type { McpServer } from '../mcp-server.ts';
 import { RESTARTED_AT } from '../objects/deployment.ts';
 import { childName } from '../objects/naming.ts';
@@ -14,7 +15,7 @@ import { killPods } from './forced-stop.ts';
 import { isSettled } from './foreign-deployment.ts';
 import { late } from './foreign-servers.ts';
 import { desiredOf, failureOf, isObserved, stateOf } from './resource-state.ts';
-import { annotate, scaleServer, targetOf } from './wake.ts';
+import { annotate, scaleServer, targetOf, wakeServer } from './wake.ts';
 
 /** Owns what the API says of a server. */
 const MANAGER = 'berth-gateway';
@@ -58,8 +59,14 @@ export class OwnServers {
   }
 
   async start(resource: McpServer, options: WaitOptions): Promise<McpServer> {
+    const { name, namespace } = targetOf(resource);
+    const asleep = isAsleep(resource);
+    if (asleep) await wakeServer(this.#options.client, resource);
     const woken = resource.spec.suspend === true ? await this.#suspend(resource, false) : resource;
-    return this.#settled(woken, options);
+    const newest = asleep
+      ? await this.#options.client.get<McpServer>(MCP_SERVERS, { name, namespace })
+      : woken;
+    return this.#settled(newest ?? woken, options);
   }
 
   async stop(resource: McpServer, { force = false }: { force?: boolean }): Promise<McpServer> {
@@ -72,6 +79,7 @@ export class OwnServers {
   async scale(resource: McpServer, replicas: number, options: WaitOptions): Promise<McpServer> {
     const { client, namespace } = this.#options;
     const same = (resource.spec.replicas ?? 1) === replicas;
+    if (same && replicas > 0 && isAsleep(resource)) return this.start(resource, options);
     if (!same) await scaleServer(client, resource, replicas);
     if (replicas > 0 && resource.spec.suspend === true) await this.#suspend(resource, false);
     const target = { namespace, name: resource.metadata.name ?? '' };
@@ -80,7 +88,7 @@ export class OwnServers {
   }
 
   async restart(resource: McpServer, options: WaitOptions): Promise<McpServer> {
-    if (resource.spec.suspend === true) return this.start(resource, options);
+    if (resource.spec.suspend === true || isAsleep(resource)) return this.start(resource, options);
     const at = new Date().toISOString();
     const written = await annotate(this.#options.client, resource, { [RESTARTED_AT]: at });
     if (options.wait) await this.#rolledOut(written, at, options.signal);
@@ -188,6 +196,8 @@ export class OwnServers {
 function isWritten(seen: McpServer, written: McpServer): boolean {
   if (seen.metadata.uid !== written.metadata.uid)
     throw new BerthError('not-found', `${written.metadata.name} was removed meanwhile`);
+  // Being woken makes no new generation.
+  if (isAsleep(seen) && !isAsleep(written)) return false;
   return (seen.metadata.generation ?? 0) >= (written.metadata.generation ?? 0);
 }
 

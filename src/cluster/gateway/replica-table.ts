@@ -1,18 +1,30 @@
 /** The replicas of every server, and which of them serves what (data-path.md 5.4). */
 import type { Clock } from '../../clock.ts';
+import { BerthError } from '../../errors.ts';
 import type { Link } from '../../link/link.ts';
 import { rendezvous } from '../../link/router.ts';
 import type { ReplicaPod } from './replica-pod.ts';
 
 /** Milliseconds for which a replica that took no more sessions comes last. */
 const FULL_FOR = 5_000;
+/** Milliseconds for which one that is about to rest is not tried again. */
+const REST_FOR = 5_000;
+/** Milliseconds in which a request that was sent back finds another replica. */
+const MOVE_WITHIN = 60_000;
 /** Callers whose replica is remembered. */
 const MOST_CALLERS = 10_000;
 
 export interface ReplicaRoute {
   readonly replica: string;
   readonly link: Link;
-  readonly next?: () => ReplicaRoute | undefined;
+  readonly next?: (refusal: BerthError) => ReplicaRoute | Promise<ReplicaRoute> | undefined;
+}
+
+/** What is to be placed, and until when (a clock reading) it may be moved. */
+interface Placing {
+  readonly server: string;
+  readonly key: string;
+  readonly until: number;
 }
 
 export interface ReplicaTableOptions {
@@ -25,11 +37,13 @@ interface Entry {
   /** Sessions that this gateway put there since they were last counted. */
   placed: number;
   fullUntil: number;
+  restsUntil: number;
 }
 
 export class ReplicaTable {
   readonly #options: ReplicaTableOptions;
   readonly #servers = new Map<string, Map<string, Entry>>();
+  #away: (server: string) => Promise<void> = () => Promise.resolve();
   /** Where callers without a session went: they stay there when replicas are added. */
   readonly #callers = new Map<string, string>();
 
@@ -46,6 +60,7 @@ export class ReplicaTable {
       pod,
       placed: counted ? 0 : (known?.placed ?? 0),
       fullUntil: known?.fullUntil ?? Number.NEGATIVE_INFINITY,
+      restsUntil: known?.restsUntil ?? Number.NEGATIVE_INFINITY,
     });
   }
 
@@ -64,12 +79,44 @@ export class ReplicaTable {
     return this.#usable(server).length > 0;
   }
 
+  /** `bring`: resolves when something new can begin on a server whose replicas all rest. */
+  whenAway(bring: (server: string) => Promise<void>): void {
+    this.#away = bring;
+  }
+
   /** New sessions go where there is most room; everything else to the replica of its key. */
   route(server: string, affinity: string, kind?: 'session'): ReplicaRoute | undefined {
+    return this.#route({ server, key: affinity, until: this.#options.clock.now() + MOVE_WITHIN }, kind);
+  }
+
+  #route(placing: Placing, kind?: 'session'): ReplicaRoute | undefined {
+    const { server, key } = placing;
     const usable = this.#usable(server);
-    if (kind === 'session') return this.#place(this.#byRoom(usable, server, affinity), 0);
-    const chosen = this.#sticky(usable, server, affinity);
-    return chosen && { replica: chosen.pod.name, link: this.#options.link(chosen.pod) };
+    if (kind === 'session') return this.#place(placing, this.#byRoom(usable, server, key), 0);
+    const chosen = this.#sticky(usable, server, key);
+    if (!chosen) return undefined;
+    const next = (refusal: BerthError) => (this.#rests(chosen, refusal) ? this.#moved(placing) : undefined);
+    return { replica: chosen.pod.name, link: this.#options.link(chosen.pod), next };
+  }
+
+  /** Whether a replica refused because it is about to go. */
+  #rests(entry: Entry, { code }: BerthError): boolean {
+    if (code !== 'resting') return false;
+    entry.restsUntil = this.#options.clock.now() + REST_FOR;
+    return true;
+  }
+
+  /** To another replica, or to the one that comes when the server is woken. */
+  #moved(placing: Placing, kind?: 'session'): ReplicaRoute | Promise<ReplicaRoute> | undefined {
+    if (this.#options.clock.now() >= placing.until) return undefined;
+    return this.#route(placing, kind) ?? this.#woken(placing, kind);
+  }
+
+  async #woken(placing: Placing, kind?: 'session'): Promise<ReplicaRoute> {
+    await this.#away(placing.server);
+    const route = this.#route(placing, kind);
+    if (!route) throw new BerthError('busy', 'no replica of this server is ready');
+    return route;
   }
 
   /** Replicas that are about to go included. */
@@ -80,8 +127,9 @@ export class ReplicaTable {
 
   /** Those that pass their probes; where none does, those that run: the link knows first. */
   #usable(server: string): Entry[] {
+    const now = this.#options.clock.now();
     const running = [...(this.#servers.get(server)?.values() ?? [])].filter(
-      ({ pod }) => pod.running && !pod.leaving,
+      ({ pod, restsUntil }) => pod.running && !pod.leaving && restsUntil <= now,
     );
     const ready = running.filter(({ pod }) => pod.ready);
     return ready.length > 0 ? ready : running;
@@ -102,18 +150,17 @@ export class ReplicaTable {
     return [...usable].sort((a, b) => load(a) - load(b) || rank(a) - rank(b));
   }
 
-  #place(order: readonly Entry[], at: number): ReplicaRoute | undefined {
+  #place(placing: Placing, order: readonly Entry[], at: number): ReplicaRoute | undefined {
     const entry = order[at];
     if (!entry) return undefined;
     entry.placed++;
-    const route = { replica: entry.pod.name, link: this.#options.link(entry.pod) };
-    if (order.length === 1) return route;
-    const next = (): ReplicaRoute | undefined => {
+    const next = (refusal: BerthError): ReturnType<NonNullable<ReplicaRoute['next']>> => {
       entry.placed--;
-      entry.fullUntil = this.#options.clock.now() + FULL_FOR;
-      return this.#place(order, at + 1);
+      const rests = this.#rests(entry, refusal);
+      if (!rests) entry.fullUntil = this.#options.clock.now() + FULL_FOR;
+      return this.#place(placing, order, at + 1) ?? (rests ? this.#moved(placing, 'session') : undefined);
     };
-    return { ...route, next };
+    return { replica: entry.pod.name, link: this.#options.link(entry.pod), next };
   }
 
   #sticky(usable: readonly Entry[], server: string, affinity: string): Entry | undefined {

@@ -1,13 +1,15 @@
 /** What an MCPServer and its replicas say together: the state that clients and operators are told. */
 import { BerthError, type StartPhase } from '../../errors.ts';
+import { isAsleep } from '../asleep.ts';
 import type { McpServer, McpServerState } from '../mcp-server.ts';
 
 const PHASES: ReadonlySet<string> = new Set<StartPhase>(['resolve', 'install', 'spawn', 'handshake', 'run']);
 const DEFAULT_REPLICAS = 1;
 
 /** How many replicas are wanted just now. */
-export function desiredOf({ metadata, spec }: McpServer): number {
-  if (metadata.deletionTimestamp !== undefined || spec.suspend === true) return 0;
+export function desiredOf(resource: McpServer): number {
+  const { metadata, spec } = resource;
+  if (metadata.deletionTimestamp !== undefined || spec.suspend === true || isAsleep(resource)) return 0;
   return spec.replicas ?? DEFAULT_REPLICAS;
 }
 

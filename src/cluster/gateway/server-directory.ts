@@ -1,12 +1,16 @@
 /** What the data plane is told of the cluster's servers; a request for one that is away brings it back. */
+import { type Clock, systemClock } from '../../clock.ts';
 import { BerthError } from '../../errors.ts';
 import type { Isolation } from '../../supervisor/server-definition.ts';
+import { isAsleep } from '../asleep.ts';
 import type { McpServer } from '../mcp-server.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { desiredOf, failureOf, stateOf } from './resource-state.ts';
+import { WOKEN_AT } from './wake.ts';
 
 /** Milliseconds that a request waits for a replica. */
 export const ARRIVAL_LIMIT = 60_000;
+const LOOK_EVERY = 1_000;
 
 export interface DirectoryEntry {
   readonly id: string;
@@ -25,19 +29,21 @@ export interface Behavior {
 }
 
 export interface ServerDirectoryOptions {
-  readonly view: Pick<ClusterView, 'server' | 'replicas' | 'changes'>;
+  readonly view: Pick<ClusterView, 'server' | 'servers' | 'replicas' | 'changes'>;
   readonly behavior: (template: string) => Behavior | undefined;
-  /** Brings a server back that was scaled to 0. */
+  /** Brings a server back that sleeps, or was scaled to 0. */
   readonly wake: (resource: McpServer) => Promise<void>;
+  readonly clock?: Clock;
 }
 
 export class ServerDirectory {
-  readonly #options: ServerDirectoryOptions;
+  readonly #options: ServerDirectoryOptions & { readonly clock: Clock };
   /** By uid: one request to the API server, however many clients wait. */
-  readonly #waking = new Map<string, Promise<void>>();
+  readonly #waking = new Map<string, Waking>();
 
   constructor(options: ServerDirectoryOptions) {
-    this.#options = options;
+    this.#options = { ...options, clock: options.clock ?? systemClock };
+    options.view.replicas.whenAway((server) => this.#awake(server));
   }
 
   find(name: string): DirectoryEntry | undefined {
@@ -68,26 +74,68 @@ export class ServerDirectory {
     };
   }
 
-  async #arrival(name: string, signal: AbortSignal): Promise<void> {
-    const { view } = this.#options;
-    const resource = view.server(name);
-    if (resource && desiredOf(resource) === 0 && !isStopped(resource)) await this.#wake(resource);
-    const look = (): true | undefined => (this.find(name)?.awaited ? undefined : true);
-    await view.changes.until(name, look, {
-      signal,
-      ms: ARRIVAL_LIMIT,
-      late: () => stillAway(name, view.server(name)),
-    });
+  /** Resolves when something new can begin on a server whose replicas take nothing just now; wakes it if it sleeps. */
+  async #awake(id: string, signal?: AbortSignal): Promise<void> {
+    const name = this.#options.view.servers.find(({ metadata }) => metadata.uid === id)?.metadata.name;
+    if (name !== undefined) await this.#arrival(name, signal);
   }
 
+  async #arrival(name: string, signal?: AbortSignal): Promise<void> {
+    const { view, clock } = this.#options;
+    let failed: { readonly why: unknown } | undefined;
+    const wake = (resource: McpServer): void => {
+      this.#wake(resource).catch((why: unknown) => {
+        failed = { why };
+        view.changes.tell(name);
+      });
+    };
+    const look = (): true | undefined => {
+      if (failed) throw failed.why;
+      const resource = view.server(name);
+      // It may fall asleep while somebody waits for it already.
+      if (resource && desiredOf(resource) === 0 && !isStopped(resource)) wake(resource);
+      return this.find(name)?.awaited ? undefined : true;
+    };
+    // Time alone brings back a replica that was closed, and was not ended.
+    const stop = clock.every(LOOK_EVERY, () => view.changes.tell(name));
+    try {
+      await view.changes.until(name, look, {
+        signal,
+        ms: ARRIVAL_LIMIT,
+        late: () => stillAway(name, view.server(name)),
+      });
+    } finally {
+      stop();
+    }
+  }
+
+  /** Once for each time that it sleeps, however often it is seen so. */
   #wake(resource: McpServer): Promise<void> {
     const { uid = '' } = resource.metadata;
+    const sleep = sleepOf(resource);
     const known = this.#waking.get(uid);
-    if (known) return known;
-    const waking = this.#options.wake(resource).finally(() => this.#waking.delete(uid));
+    if (known && (known.under || known.sleep === sleep)) return known.done;
+    const done = this.#options.wake(resource);
+    const waking: Waking = { sleep, under: true, done };
     this.#waking.set(uid, waking);
-    return waking;
+    const over = (): void => {
+      waking.under = false;
+    };
+    done.then(over, () => this.#waking.delete(uid));
+    return done;
   }
+}
+
+interface Waking {
+  readonly sleep: string;
+  readonly done: Promise<void>;
+  under: boolean;
+}
+
+/** Tells one time of being without replicas from the next: waking leaves its time behind, scaling makes a new generation. */
+function sleepOf(resource: McpServer): string {
+  const { generation, annotations } = resource.metadata;
+  return isAsleep(resource) ? `${generation} ${annotations?.[WOKEN_AT] ?? ''}` : `${generation}`;
 }
 
 function isStopped({ metadata, spec }: McpServer): boolean {

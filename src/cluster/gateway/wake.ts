@@ -1,5 +1,6 @@
 /** Scaling by the scale subresource, and waking what was scaled to 0. */
 import type { ApiClient } from '../api-client.ts';
+import { ASLEEP } from '../asleep.ts';
 import type { McpServer } from '../mcp-server.ts';
 import { MCP_SERVERS } from '../resources.ts';
 
@@ -18,19 +19,20 @@ export async function scaleServer(client: Patcher, resource: McpServer, replicas
   await client.patch(MCP_SERVERS, target, { subresource: 'scale', patch: { spec: { replicas } } });
 }
 
-/** Sets it to as many replicas as it had. */
+/** Gives it as many replicas as it had. */
 export async function wakeServer(client: Patcher, resource: McpServer): Promise<void> {
+  await annotate(client, resource, { [WOKEN_AT]: new Date().toISOString(), [ASLEEP]: null });
+  if ((resource.spec.replicas ?? 1) > 0) return;
   const before = Number(resource.metadata.annotations?.[REPLICAS_BEFORE]);
   const replicas = Number.isInteger(before) && before >= 1 && before <= 10 ? before : 1;
-  await annotate(client, resource, { [WOKEN_AT]: new Date().toISOString() });
   await scaleServer(client, resource, replicas);
 }
 
-/** Merges annotations into an MCPServer. */
+/** Merges annotations into an MCPServer; null takes one away. */
 export async function annotate(
   client: Patcher,
   resource: McpServer,
-  annotations: Readonly<Record<string, string>>,
+  annotations: Readonly<Record<string, string | null>>,
 ): Promise<McpServer> {
   return client.patch<McpServer>(MCP_SERVERS, targetOf(resource), { patch: { metadata: { annotations } } });
 }

@@ -6,6 +6,7 @@ import type { Conversation } from '../../sessions/conversation.ts';
 import type { ClientMessage } from '../../sessions/message.ts';
 import type { ParkRecord, StreamEvent } from '../../sessions/reader.ts';
 import type { Caller, DataPlane, ServedServer, StateClaims } from '../context.ts';
+import { openOn } from '../opening.ts';
 
 export interface ModernCaller {
   readonly server: ServedServer;
@@ -32,8 +33,9 @@ export function routeModern(plane: RoutePlane, caller: ModernCaller, message: Cl
   const route = claims ? routeParked(plane, server, claims) : plane.router.route(server.id, principal.id);
   if (!route) throw new BerthError('busy', 'no replica of this server is ready');
   const target = { server: server.id, kind: 'modern', key: '', principal: principal.id } as const;
+  const opening = openOn(route, target);
   const seal = ({ call, round, expiresAt }: ParkRecord): string => {
-    const { replica } = route;
+    const { replica } = opening;
     return plane.sealer.sealState(server.id, {
       replica,
       principal: principal.digest,
@@ -43,7 +45,7 @@ export function routeModern(plane: RoutePlane, caller: ModernCaller, message: Cl
     });
   };
   return {
-    conversation: route.link.conversation(target),
+    conversation: opening.conversation,
     ...(claims && { resume: { call: claims.call, round: claims.round } }),
     sealed: (event) => (event.park ? withState(event, event.park.at, seal(event.park)) : event),
   };

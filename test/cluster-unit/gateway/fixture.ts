@@ -37,6 +37,7 @@ export async function createFixture(options: FixtureOptions = {}) {
     view,
     behavior: (template) => (template === 'memory' ? { isolation: 'shared' } : undefined),
     wake: (resource) => wakeServer(client, resource),
+    clock,
   });
   const servers = new ClusterServers({
     client,

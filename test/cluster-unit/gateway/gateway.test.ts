@@ -13,8 +13,10 @@ import { ClusterView } from '../../../src/cluster/gateway/cluster-view.ts';
 import { ARRIVAL_LIMIT, ServerDirectory } from '../../../src/cluster/gateway/server-directory.ts';
 import { BerthError } from '../../../src/errors.ts';
 import { createGateway } from '../../../src/gateway.ts';
+import type { ConversationHost } from '../../../src/link/in-process.ts';
 import { createLinkServer, type LinkServer } from '../../../src/link/link-server.ts';
 import { listenUnixSocket } from '../../../src/link/unix-socket.ts';
+import type { StreamReader } from '../../../src/sessions/reader.ts';
 import type { HttpFront } from '../../../src/transports/http-server.ts';
 import { calm, until } from '../../link/waiting.ts';
 import { Harness } from '../../sessions/harness.ts';
@@ -30,6 +32,8 @@ let listener: Server;
 let fixture: Fixture;
 let front: HttpFront;
 let base: string;
+/** The supervisor takes nothing new. */
+let rests: boolean;
 
 const owner = { name: 'memory', uid: '' };
 const STATUS = { state: 'running', reason: 'Ready', message: '', conditions: [], selector: '', replicas: 1 };
@@ -39,7 +43,22 @@ beforeEach(async () => {
   const path = join(folder, 'link.sock');
   harness = new Harness();
   owner.uid = harness.definition.id;
-  supervisor = createLinkServer(harness.supervisor, {
+  rests = false;
+  const refused = (reader: StreamReader): undefined => {
+    reader.refused(new BerthError('resting', 'about to rest'));
+  };
+  const host: ConversationHost = {
+    conversation: (target) => {
+      const conversation = harness.supervisor.conversation(target);
+      return {
+        call: (...how) => (rests ? refused(how[1]) : conversation.call(...how)),
+        attach: (...how) => (rests ? refused(how[1]) : conversation.attach(...how)),
+        note: (...how) => conversation.note(...how),
+        end: (...how) => conversation.end(...how),
+      };
+    },
+  };
+  supervisor = createLinkServer(host, {
     answer: ({ what, server, session }) => {
       const found = harness.supervisor
         .sessions(server)
@@ -166,6 +185,75 @@ describe('a server without one', () => {
     fixture.cluster.put('pods', serverPod(owner, 'memory-1'));
     await Promise.all(calls);
     expect(harness.servers).toHaveLength(3);
+  });
+
+  it('that sleeps is woken by a request, once, and keeps its number of replicas', async () => {
+    put({ replicas: 2 }, { 'berth.dev/asleep': '1' });
+    fixture.cluster.observe('mcpservers', 'memory', { ...STATUS, state: 'stopped', replicas: 0 });
+    await until('it', () => fixture.view.server('memory')?.status !== undefined);
+    expect((await fixture.servers.get('memory')).status.replicas.desired).toBe(0);
+    const calls = [1, 2].map(() => new StreamableClient(`${base}/mcp`).initialize());
+    await until('the wake', () => fixture.cluster.written.length > 0);
+    await calm();
+    expect(fixture.cluster.written).toEqual(['PATCH mcpservers/memory']);
+    const { metadata, spec } = fixture.cluster.get('mcpservers', 'memory') ?? {};
+    expect([metadata?.annotations?.['berth.dev/asleep'], spec?.replicas]).toEqual([undefined, 2]);
+    fixture.cluster.put('pods', serverPod(owner, 'memory-1'));
+    await Promise.all(calls);
+    expect(harness.servers).toHaveLength(2);
+  });
+
+  it('that was put to sleep under a request gets it all the same', async () => {
+    await running();
+    rests = true;
+    const call = new StreamableClient(`${base}/mcp`).initialize();
+    await until('its return', () => fixture.directory.find('memory')?.awaited !== undefined);
+    // The note that it sleeps comes after the request has been sent back.
+    put({}, { 'berth.dev/asleep': '1' });
+    await until('the wake', () => fixture.cluster.written.length > 0);
+    fixture.cluster.put('pods', serverPod(owner, 'memory-1', { leaving: true }));
+    rests = false;
+    fixture.cluster.put('pods', serverPod(owner, 'memory-2'));
+    expect((await call).message.result).toMatchObject({ serverInfo: expect.any(Object) });
+    expect(fixture.cluster.written).toEqual(['PATCH mcpservers/memory']);
+  });
+
+  it('that was not put to sleep after all serves who was sent back', async () => {
+    await running();
+    rests = true;
+    const call = new StreamableClient(`${base}/mcp`).initialize();
+    await until('its return', () => fixture.directory.find('memory')?.awaited !== undefined);
+    rests = false;
+    fixture.clock.advance(5_000);
+    expect((await call).message.result).toBeDefined();
+    expect(fixture.cluster.written).toEqual([]);
+  });
+
+  it('is started, restarted and scaled out of its sleep, and by a change of what it is', async () => {
+    const { servers, cluster } = fixture;
+    const asleep = async (): Promise<void> => {
+      put({ replicas: 2 }, { 'berth.dev/asleep': '1' });
+      await until(
+        'it',
+        () => fixture.view.server('memory')?.metadata.annotations?.['berth.dev/asleep'] === '1',
+      );
+    };
+    const wakes = [
+      () => servers.start('memory'),
+      () => servers.restart('memory'),
+      () => servers.scale('memory', 2),
+    ];
+    for (const wake of wakes) {
+      await asleep();
+      expect((await wake()).status.replicas.desired).toBe(2);
+      expect(cluster.get('mcpservers', 'memory')?.metadata.annotations).not.toHaveProperty([
+        'berth.dev/asleep',
+      ]);
+    }
+    await asleep();
+    put({ replicas: 2, args: ['--new'] }, { 'berth.dev/asleep': '1' });
+    await until('its new generation', () => fixture.view.server('memory')?.metadata.generation === 2);
+    expect((await servers.get('memory')).status.replicas.desired).toBe(2);
   });
 
   it('that does not come in time is 503 with Retry-After, and with what it waits for', async () => {

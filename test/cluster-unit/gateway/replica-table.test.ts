@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../../src/clock.ts';
 import { type ReplicaPod, toReplicaPod } from '../../../src/cluster/gateway/replica-pod.ts';
 import { ReplicaTable } from '../../../src/cluster/gateway/replica-table.ts';
+import { BerthError } from '../../../src/errors.ts';
 import type { Link } from '../../../src/link/link.ts';
 import { serverPod } from './fixture.ts';
 
@@ -15,6 +16,8 @@ const pod = (name: string, state: Parameters<typeof serverPod>[2] = {}): Replica
   if (!found) throw new Error('no replica');
   return found;
 };
+const full = new BerthError('limit-reached', 'full');
+const resting = new BerthError('resting', 'about to rest');
 const session = (nonce = 'n') => table.route('S', nonce, 'session');
 
 beforeEach(() => {
@@ -63,16 +66,16 @@ describe('new sessions', () => {
     expect(session()?.replica).toBe('uid-b');
   });
 
-  it('go to the next one when the first takes no more, and leave that alone for a while', () => {
+  it('go to the next one when the first takes no more, and leave that alone for a while', async () => {
     table.put(pod('a', { sessions: 0 }));
     table.put(pod('b', { sessions: 9 }));
     const first = session();
-    const second = first?.next?.();
+    const second = await first?.next?.(full);
     expect([first?.replica, second?.replica]).toEqual(['uid-a', 'uid-b']);
     expect(session()?.replica).toBe('uid-b');
     clock.advance(5_000);
     expect(session()?.replica).toBe('uid-a');
-    expect(second?.next?.()).toBeUndefined();
+    expect(second?.next?.(full)).toBeUndefined();
   });
 
   it('spread by hash over those that are equal', () => {
@@ -99,7 +102,36 @@ describe('new sessions', () => {
 
   it('have nowhere else to go where there is one replica', () => {
     table.put(pod('a'));
-    expect(session()?.next).toBeUndefined();
+    expect(session()?.next?.(full)).toBeUndefined();
+  });
+
+  it('wait for a replica when the last one is about to rest, and go to it', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    table.whenAway((server) => {
+      asked.push(server);
+      return promise;
+    });
+    table.put(pod('a', { sessions: 0 }));
+    table.put(pod('b', { sessions: 9 }));
+    const second = await session()?.next?.(resting);
+    expect([second?.replica, asked]).toEqual(['uid-b', []]);
+    const third = second?.next?.(resting);
+    expect([session(), table.isCallable('S')]).toEqual([undefined, false]);
+    table.put(pod('c'));
+    resolve();
+    expect([(await third)?.replica, asked]).toEqual(['uid-c', ['S']]);
+    // One that was not ended after all is there again.
+    clock.advance(5_000);
+    table.remove(pod('c'));
+    expect(session()?.replica).toBe('uid-a');
+  });
+
+  it('are moved for a minute and no longer', async () => {
+    table.put(pod('a'));
+    const first = session();
+    clock.advance(60_000);
+    expect(first?.next?.(resting)).toBeUndefined();
   });
 });
 
@@ -124,6 +156,16 @@ describe('callers without a session', () => {
       if (before[at] === 'uid-b') expect(replica).toBe('uid-b');
       else expect(replica).not.toBe('uid-a');
   });
+});
+
+it('a caller without a session leaves its replica only when that is about to rest', async () => {
+  for (const name of ['a', 'b']) table.put(pod(name));
+  const first = table.route('S', 'p');
+  expect(first?.next?.(full)).toBeUndefined();
+  const second = await first?.next?.(resting);
+  expect(new Set([first?.replica, second?.replica])).toEqual(new Set(['uid-a', 'uid-b']));
+  table.whenAway(() => Promise.reject(new BerthError('busy', 'nothing came')));
+  await expect(second?.next?.(resting)).rejects.toMatchObject({ code: 'busy' });
 });
 
 describe('a named replica', () => {

@@ -23,6 +23,7 @@
   "registries" .Values.servers.installer.registries
   "maxReplicas" .Values.servers.maxReplicas
   "drain" (mul 1000 $defaults.drainSeconds)
+  "sleep" (mul 1000 $defaults.sleepSeconds)
   "allow" (include "berth.allow" . | fromYaml)
   "limits" (omit (default dict .Values.settings.limits) "stopTimeout")
   "remote" (default dict .Values.settings.remote)

@@ -1,0 +1,75 @@
+/** A server that nobody uses sleeps, and the next request wakes it, through whichever gateway. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from './support/cluster.ts';
+import {
+  type ClusterWorld,
+  callSmall,
+  openSmall,
+  openWorld,
+  smallServer,
+  untilState,
+  type WorldGateway,
+} from './support/cluster-world.ts';
+
+const SLEEP = 4_000;
+
+let world: ClusterWorld;
+let gateways: [WorldGateway, WorldGateway];
+
+beforeAll(async () => {
+  world = await openWorld();
+  gateways = [await world.gateway(), await world.gateway()];
+});
+afterAll(() => world?.close());
+
+it('sleeps when nobody uses it, not before; two requests at two gateways wake it once', async () => {
+  const [one, other] = gateways;
+  await world.apply('sleeper', smallServer('1', { replicas: 2, limits: { sleep: SLEEP } }));
+  await untilState(world, 'sleeper', 'running');
+  // As long as its client has a session it stays, used or not.
+  const client = await openSmall(one, 'sleeper');
+  const { pid } = await callSmall(client, 'whoami');
+  await eventually('time without a call', async () => {
+    const { status } = await world.server('sleeper');
+    return Date.now() - Date.parse(status?.lastActivity ?? '') > 3 * SLEEP;
+  });
+  expect(await callSmall(client, 'whoami')).toMatchObject({ pid });
+  await client.close();
+  const { status, metadata, spec } = await untilState(world, 'sleeper', 'stopped');
+  expect([status?.reason, status?.ready, spec.replicas]).toEqual(['Asleep', '0/0', 2]);
+  await eventually('the end of its pods', async () => (await world.pods('sleeper')).length === 0);
+  expect((await other.servers.get('sleeper')).status).toMatchObject({
+    state: 'stopped',
+    reason: 'Asleep',
+    replicas: { desired: 0 },
+  });
+
+  const [first, second] = await Promise.all([openSmall(one, 'sleeper'), openSmall(other, 'sleeper')]);
+  expect((await callSmall(first, 'whoami')).pid).toBeGreaterThan(0);
+  expect((await callSmall(second, 'whoami')).pid).toBeGreaterThan(0);
+  const { status: woken, metadata: after } = await untilState(world, 'sleeper', 'running');
+  expect([woken?.ready, after.generation]).toEqual(['2/2', metadata.generation]);
+  await Promise.all([first.close(), second.close()]);
+});
+
+it('no call is lost while it goes to sleep again and again', async () => {
+  await world.apply('restless', smallServer('1', { limits: { sleep: 1_000, drain: 10_000 } }));
+  await untilState(world, 'restless', 'running');
+  // Requests come at all moments of falling asleep; each one opens a session, is answered, and leaves.
+  let slept = 0;
+  for (let round = 0; round < 40 && slept < 2; round++) {
+    const client = await openSmall(gateways[round % 2] as WorldGateway, 'restless');
+    expect((await callSmall(client, 'whoami')).version).toBe('1');
+    await client.delete();
+    const started = Date.now();
+    let asleep = false;
+    // The next one comes a little later each time, or when it has just been seen to sleep.
+    while (!asleep && Date.now() - started < 900 + round * 400) {
+      const { metadata } = await world.server('restless');
+      asleep = metadata.annotations?.['berth.dev/asleep'] !== undefined;
+      if (!asleep) await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    if (asleep) slept++;
+  }
+  expect(slept).toBe(2);
+});
