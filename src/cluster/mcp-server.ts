@@ -1,5 +1,6 @@
 /** MCPServer, the custom resource that says what server is wanted and how it is: its shape in the API server. */
 import type { ErrorCode } from '../errors.ts';
+import type { Usage, UsageDay } from '../servers/usage.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { KubeObject, ObjectMeta } from './resources.ts';
 
@@ -179,11 +180,19 @@ export interface McpServerStatus {
     readonly transport: 'streamable-http' | 'sse' | 'websocket';
     readonly url: string;
   }[];
+  readonly usage?: StatusUsage;
   readonly conditions: readonly Condition[];
   /** RFC 3339 texts. */
   readonly lastActivity?: string;
   readonly createdAt?: string;
   readonly startedAt?: string;
+}
+
+export interface StatusUsage {
+  /** UTC, newest first; days without use are left out. */
+  readonly days: readonly UsageDay[];
+  /** What of each replica is in the days already: `run` names one life of its supervisor. */
+  readonly replicas: readonly (Usage & { readonly pod: string; readonly run: string })[];
 }
 
 /** How a process of the server ended, or what its other side said. */

@@ -1,7 +1,7 @@
 /** The leader's work: watches servers and their children, and sees to each server whenever something about it has changed. */
 import type { Cancel, Clock } from '../clock.ts';
 import type { McpServer } from '../cluster/mcp-server.ts';
-import { SERVER_LABEL } from '../cluster/objects/naming.ts';
+import { SERVER_LABEL, UID_LABEL } from '../cluster/objects/naming.ts';
 import type { KubeObject } from '../cluster/resources.ts';
 import { toBerthError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
@@ -74,8 +74,10 @@ export class Controller {
   }
 
   #askReplicas(): void {
-    for (const { metadata, status } of this.#options.picture.servers)
-      if ((status?.replicas ?? 0) > 0) this.#queue.add(metadata.name ?? '');
+    const { servers, pods } = this.#options.picture;
+    const there = new Set(pods.map(({ metadata }) => metadata.labels?.[UID_LABEL]));
+    // Those that are being ended still have something to tell.
+    for (const { metadata } of servers) if (there.has(metadata.uid)) this.#queue.add(metadata.name ?? '');
   }
 
   async #look(name: string, signal: AbortSignal): Promise<number | undefined> {

@@ -89,13 +89,14 @@ async function reportOf(link: Link, server: string, now: () => number): Promise<
 }
 
 function toReport(report: ServerReport, now: number): ReplicaReport {
-  const { sessions, processes, inUse, idleMs, handshake, check, failure } = report;
+  const { sessions, processes, inUse, idleMs, handshake, check, failure, usage } = report;
   return {
     ...{ sessions, processes, inUse },
     ...(idleMs !== undefined && { lastActivity: now - idleMs }),
     ...(handshake && handshakeOf(handshake)),
     ...(check && { check: { at: now - check.ageMs, ms: check.ms, failures: check.failures } }),
     ...(failure && { failure }),
+    ...(usage && { usage }),
   };
 }
 

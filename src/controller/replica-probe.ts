@@ -2,7 +2,7 @@
 import { SUPERVISOR } from '../cluster/objects/places.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
-import type { FailureReport } from '../supervisor/server-report.ts';
+import type { FailureReport, UsageTotals } from '../supervisor/server-report.ts';
 
 export interface ReplicaReport {
   readonly sessions: number;
@@ -18,6 +18,8 @@ export interface ReplicaReport {
   readonly lastActivity?: number;
   /** The newest health check, which began at `at`, milliseconds since 1970. */
   readonly check?: { readonly at: number; readonly ms: number; readonly failures: number };
+  /** Of one life of its supervisor, since that began. */
+  readonly usage?: UsageTotals;
   /** The newest one, while it has not run well since. */
   readonly failure?: FailureReport;
 }

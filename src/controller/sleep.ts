@@ -57,10 +57,12 @@ export async function sleepIfUnused(
 function isUnused({ server, deployment, replicas, after }: SleepQuestion, now: number): boolean {
   if (after === 0 || !deployment || !isSettled(deployment)) return false;
   if (replicas.length !== deployment.spec.replicas || replicas.length === 0) return false;
+  // One that has just come up has had no time to be used.
+  if (server.status?.startedAt === undefined) return false;
   if (replicas.some(({ report }) => report?.inUse !== false)) return false;
   const used = [
     ...replicas.map(({ report }) => report?.lastActivity ?? 0),
-    ...[server.status?.lastActivity, server.status?.startedAt, server.metadata.creationTimestamp],
+    ...[server.status.lastActivity, server.status.startedAt, server.metadata.creationTimestamp],
     server.metadata.annotations?.[WOKEN_AT],
   ].map((at) => (typeof at === 'number' ? at : Date.parse(at ?? '') || 0));
   // A clock that goes ahead must not keep a server awake for good.

@@ -42,7 +42,14 @@ export class StatusWriter {
 
 /** What is told at once: counts, times of activity and checks that came through can wait. */
 function essence(status: McpServerStatus): string {
-  const { sessions: _sessions, processes: _processes, lastActivity: _active, lastCheck, ...rest } = status;
+  const { lastCheck, ...others } = status;
+  const {
+    sessions: _sessions,
+    processes: _processes,
+    lastActivity: _active,
+    usage: _usage,
+    ...rest
+  } = others;
   return canonical({ ...rest, failures: lastCheck?.failures ?? 0 });
 }
 

@@ -10,6 +10,7 @@ import { recordedTree } from './installation.ts';
 import { deploymentProblem, type Problem, podProblem, reportProblem, rolloutProblem } from './problem.ts';
 import type { Replica } from './replica-probe.ts';
 import { reportedStatus } from './reported-status.ts';
+import { usageOf } from './usage.ts';
 
 export interface StatusInput {
   readonly server: McpServer;
@@ -48,6 +49,7 @@ export function statusOf(input: StatusInput): McpServerStatus {
   const { name = '', uid = '', generation = 0, creationTimestamp } = server.metadata;
   const tree = recordedTree(observed.deployment)?.tree;
   const before = server.status?.conditions ?? [];
+  const usage = usageOf(input.replicas, server.status?.usage, now);
   return {
     state,
     reason,
@@ -63,6 +65,7 @@ export function statusOf(input: StatusInput): McpServerStatus {
     updatedReplicas: counts.updated,
     selector: replicaSelector({ uid }),
     ...reportedStatus(input.replicas, server.status),
+    ...(usage && { usage }),
     ...(tree && { package: tree.package, tree: { digest: tree.digest } }),
     ...(publicUrl !== undefined && { endpoints: endpointsOf(name, publicUrl) }),
     conditions: toConditions(factsOf(input, summary, counts), { before, generation, now }),

@@ -2,18 +2,21 @@
 import type { Cancel, Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 
-const QUESTIONS = ['sessions', 'end', 'report', 'rest'] as const;
+const QUESTIONS = ['sessions', 'end', 'report', 'rest', 'holds'] as const;
 
 export interface LinkQuestion {
   /**
    * `sessions`: the list of a server's conversations. `end`: ends one of them, or all. `report`: how it fares. `rest`: takes nothing
-   * new for a while if nobody uses it, and whether that is so.
+   * new for a while if nobody uses it, and whether that is so. `holds`: whether it has a process or a call of that principal's clients
+   * without a session.
    */
   readonly what: (typeof QUESTIONS)[number];
   /** UUID of the server. */
   readonly server: string;
   /** With `end`: this one only. */
   readonly session?: string;
+  /** With `holds`. */
+  readonly principal?: string;
 }
 
 /** Milliseconds for a question, from its asking to its answer. */
@@ -21,11 +24,15 @@ export const ANSWER_LIMIT = 10_000;
 
 /** Throws BerthError `internal` for what is no question of this version. */
 export function readQuestion(body: Buffer): LinkQuestion {
-  const { what, server, session } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  const { what, server, session, principal } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
   const known = QUESTIONS.find((one) => one === what);
   if (!known || typeof server !== 'string')
     throw new BerthError('internal', 'a question that this supervisor does not know');
-  return { what: known, server, ...(typeof session === 'string' && { session }) };
+  return {
+    ...{ what: known, server },
+    ...(typeof session === 'string' && { session }),
+    ...(typeof principal === 'string' && { principal }),
+  };
 }
 
 /** One question on its way: settled once, by its answer, by the end of its connection or by time. */

@@ -19,6 +19,8 @@ export interface RuntimeServer {
 export interface RuntimeRoute {
   readonly replica: string;
   readonly link: Link;
+  /** Which replica it really is, where that has to be asked first. */
+  readonly settled?: Promise<RuntimeRoute>;
   readonly next?: (refusal: BerthError) => RuntimeRoute | Promise<RuntimeRoute> | undefined;
 }
 

@@ -11,12 +11,14 @@ export interface QuestionedHost {
   report(id: string): ServerReport | undefined;
   /** Closes a server that nobody uses, for a while; false when somebody does. */
   rest(id: string): boolean;
+  /** Something of a principal's clients without a session lives here. */
+  holds(id: string, principal: string): boolean;
 }
 
 /** JSON, or undefined where there is nothing to tell. */
 export async function answerQuestion(
   host: QuestionedHost,
-  { what, server, session }: LinkQuestion,
+  { what, server, session, principal = '' }: LinkQuestion,
 ): Promise<unknown> {
   switch (what) {
     case 'sessions':
@@ -27,5 +29,7 @@ export async function answerQuestion(
       return host.report(server) ?? null;
     case 'rest':
       return host.rest(server);
+    case 'holds':
+      return host.holds(server, principal);
   }
 }

@@ -167,6 +167,14 @@ export class HostedServer {
     return open?.session;
   }
 
+  /** Whether clients of that principal who have no session have a process or a call here. */
+  holds(principal: string): boolean {
+    const modern = this.#moderns.get(principal);
+    if (modern?.lane?.holds || (modern?.session.exchanges.size ?? 0) > 0) return true;
+    if (this.#modernProcesses.upstreamsOf(principal).length > 0) return true;
+    return [...this.#affinities.values()].some((open) => open.principal === principal);
+  }
+
   /** Whether a call of that principal waits here under that name. */
   hasParked(principal: string, call: string): boolean {
     return this.#moderns.get(principal)?.lane?.hasParked(call) === true;

@@ -22,8 +22,22 @@ export interface ServerReport {
     /** Failed ones in a row. */
     readonly failures: number;
   };
+  /** Since the supervisor began. */
+  readonly usage?: UsageTotals;
   /** Why it is not well: its first handshake, its health checks, or its processes. */
   readonly failure?: FailureReport;
+}
+
+/** What was counted of a server's use in one life of a supervisor. */
+export interface UsageTotals {
+  /** Names that life. */
+  readonly run: string;
+  /** Sessions opened. */
+  readonly sessions: number;
+  readonly calls: number;
+  readonly failedCalls: number;
+  readonly bytesToServer: number;
+  readonly bytesFromServer: number;
 }
 
 /** A failure as data, scrubbed of secrets. */

@@ -83,6 +83,12 @@ export class Supervisor {
     return { sessions: server.sessionCount, lastActivity: server.lastActivity, inUse };
   }
 
+  /** Whether something of a principal's clients without a session lives here, on a replaced definition or not. */
+  holds(id: string, principal: string): boolean {
+    const all = [...this.#servers.values(), ...this.#retired];
+    return all.some((server) => server.definition.id === id && server.holds(principal));
+  }
+
   /** What was counted of every server since the last time, those included that are no longer defined. */
   takeUsage(): Map<string, CallUsage> {
     const taken = new Map(Array.from(this.#usage, ([id, count]) => [id, count.take()] as const));

@@ -14,7 +14,8 @@ export interface OpeningConversation {
 
 /** Where there is only one replica, which never goes, nothing stands between. */
 export function openOn(route: Route, target: ConversationTarget): OpeningConversation {
-  if (!route.next) return { conversation: route.link.conversation(target), replica: route.replica };
+  if (!route.next && !route.settled)
+    return { conversation: route.link.conversation(target), replica: route.replica };
   return new Opening(route, target);
 }
 
@@ -71,15 +72,20 @@ class Opening implements OpeningConversation, Conversation {
       this.#current = route.link.conversation(this.#target);
       attempt();
     };
-    const refused = (error: BerthError): void => {
-      const next = !left && this.#mayMove(error) ? this.#route.next?.(error) : undefined;
-      if (!next) return reader.refused(error);
-      if (!(next instanceof Promise)) return goOn(next);
-      next
+    const later = (coming: Promise<Route>): void => {
+      coming
         .then((route) => left || goOn(route))
         .catch((thrown: unknown) => left || reader.refused(toBerthError(thrown)));
     };
+    const refused = (error: BerthError): void => {
+      const next = !left && this.#mayMove(error) ? this.#route.next?.(error) : undefined;
+      if (!next) return reader.refused(error);
+      if (next instanceof Promise) later(next);
+      else goOn(next);
+    };
     const attempt = (): void => {
+      const { settled } = this.#route;
+      if (settled) return later(settled);
       // A refusal may come before the call returns, and the next attempt with it.
       attachment = ask(new OpeningReader(reader, refused)) ?? attachment;
     };

@@ -11,20 +11,21 @@ import {
   type WorldGateway,
 } from './support/cluster-world.ts';
 
-const SLEEP = 4_000;
+/** Milliseconds without use. */
+const SLEEP = 3_000;
 
 let world: ClusterWorld;
 let gateways: [WorldGateway, WorldGateway];
 
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ sleep: SLEEP, drain: 10_000 });
   gateways = [await world.gateway(), await world.gateway()];
 });
 afterAll(() => world?.close());
 
 it('sleeps when nobody uses it, not before; two requests at two gateways wake it once', async () => {
   const [one, other] = gateways;
-  await world.apply('sleeper', smallServer('1', { replicas: 2, limits: { sleep: SLEEP } }));
+  await world.apply('sleeper', smallServer('1', { replicas: 2 }));
   await untilState(world, 'sleeper', 'running');
   // As long as its client has a session it stays, used or not.
   const client = await openSmall(one, 'sleeper');
@@ -53,7 +54,7 @@ it('sleeps when nobody uses it, not before; two requests at two gateways wake it
 });
 
 it('no call is lost while it goes to sleep again and again', async () => {
-  await world.apply('restless', smallServer('1', { limits: { sleep: 1_000, drain: 10_000 } }));
+  await world.apply('restless', smallServer('1'));
   await untilState(world, 'restless', 'running');
   // Requests come at all moments of falling asleep; each one opens a session, is answered, and leaves.
   let slept = 0;
@@ -64,7 +65,7 @@ it('no call is lost while it goes to sleep again and again', async () => {
     const started = Date.now();
     let asleep = false;
     // The next one comes a little later each time, or when it has just been seen to sleep.
-    while (!asleep && Date.now() - started < 900 + round * 400) {
+    while (!asleep && Date.now() - started < SLEEP - 500 + round * 400) {
       const { metadata } = await world.server('restless');
       asleep = metadata.annotations?.['berth.dev/asleep'] !== undefined;
       if (!asleep) await new Promise((resolve) => setTimeout(resolve, 100));

@@ -154,6 +154,7 @@ describe('its schema', () => {
       processes: true,
       failure: true,
       lastCheck: true,
+      usage: true,
       eras: true,
       era: true,
       protocolVersion: true,

@@ -6,6 +6,7 @@ import type { HealthView, ServerView } from '../../servers/server-view.ts';
 import type { Servers, WaitOptions } from '../../servers/servers.ts';
 import type { SessionView } from '../../servers/session-view.ts';
 import type { StartLog } from '../../servers/start-log.ts';
+import { addUsage, NO_USAGE } from '../../servers/usage.ts';
 import type { UsageReport } from '../../servers/usage-recorder.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { McpServer } from '../mcp-server.ts';
@@ -35,6 +36,7 @@ type Found =
   | { readonly ours: McpServer; readonly foreign?: never }
   | { readonly ours?: never; readonly foreign: DeploymentObject };
 
+const DAY_MS = 24 * 3_600_000;
 /** Names of objects in a cluster; those that Berth makes are shorter. */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
@@ -124,11 +126,13 @@ export class ClusterServers implements Servers {
     };
   }
 
-  usage(name: string): UsageReport {
-    this.#find(name);
-    throw new BerthError('not-allowed', 'the use of servers is not recorded in a cluster', {
-      hint: 'The list of sessions says what is going on now.',
-    });
+  /** As the controller's leader heard last from the replicas. */
+  usage(name: string, days: number): UsageReport {
+    const { ours } = this.#find(name);
+    if (!ours) throw notOurs(name, 'asked for its use');
+    const since = new Date(Date.now() - (days - 1) * DAY_MS).toISOString().slice(0, 10);
+    const found = (ours.status?.usage?.days ?? []).filter(({ day }) => day >= since);
+    return { days: found, sum: found.map(({ day: _day, ...counts }) => counts).reduce(addUsage, NO_USAGE) };
   }
 
   startLog(name: string): StartLog {

@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { BerthError } from '../../errors.ts';
 import type { Link } from '../../link/link.ts';
+import type { LinkQuestion } from '../../link/question.ts';
 import { rendezvous } from '../../link/router.ts';
 import type { ReplicaPod } from './replica-pod.ts';
 
@@ -11,12 +12,16 @@ const FULL_FOR = 5_000;
 const REST_FOR = 5_000;
 /** Milliseconds in which a request that was sent back finds another replica. */
 const MOVE_WITHIN = 60_000;
+/** Milliseconds in which replicas say whether they know a caller. */
+const ASK_WITHIN = 2_000;
 /** Callers whose replica is remembered. */
 const MOST_CALLERS = 10_000;
 
 export interface ReplicaRoute {
   readonly replica: string;
   readonly link: Link;
+  /** Which one it really is, where that has to be asked first. */
+  readonly settled?: Promise<ReplicaRoute>;
   readonly next?: (refusal: BerthError) => ReplicaRoute | Promise<ReplicaRoute> | undefined;
 }
 
@@ -46,6 +51,8 @@ export class ReplicaTable {
   #away: (server: string) => Promise<void> = () => Promise.resolve();
   /** Where callers without a session went: they stay there when replicas are added. */
   readonly #callers = new Map<string, string>();
+  /** Callers of whom replicas are asked just now. */
+  readonly #asking = new Map<string, Promise<Entry>>();
 
   constructor(options: ReplicaTableOptions) {
     this.#options = options;
@@ -93,10 +100,52 @@ export class ReplicaTable {
     const { server, key } = placing;
     const usable = this.#usable(server);
     if (kind === 'session') return this.#place(placing, this.#byRoom(usable, server, key), 0);
-    const chosen = this.#sticky(usable, server, key);
+    const known = usable.find(({ pod }) => pod.name === this.#callers.get(`${server} ${key}`));
+    const chosen = known ?? byHash(usable, server, key);
     if (!chosen) return undefined;
-    const next = (refusal: BerthError) => (this.#rests(chosen, refusal) ? this.#moved(placing) : undefined);
-    return { replica: chosen.pod.name, link: this.#options.link(chosen.pod), next };
+    if (known || usable.length < 2) return this.#toEntry(placing, chosen);
+    const settled = this.#holderOf(placing, usable, chosen).then((entry) => this.#toEntry(placing, entry));
+    return { ...this.#toEntry(placing, chosen), settled };
+  }
+
+  #toEntry(placing: Placing, entry: Entry): ReplicaRoute {
+    const next = (refusal: BerthError) => (this.#rests(entry, refusal) ? this.#moved(placing) : undefined);
+    return { replica: entry.pod.name, link: this.#options.link(entry.pod), next };
+  }
+
+  /**
+   * The replica that has something of a caller already, whom this gateway does not know: it may have been sent there by another
+   * gateway, or before there were as many replicas. Else the one that every gateway would choose.
+   */
+  #holderOf({ server, key }: Placing, usable: readonly Entry[], chosen: Entry): Promise<Entry> {
+    const caller = `${server} ${key}`;
+    const asked = this.#asking.get(caller);
+    if (asked) return asked;
+    const others = usable.filter((entry) => entry !== chosen);
+    const asking = this.#askAll([chosen, ...others], { what: 'holds', server, principal: key })
+      .then((holder = chosen) => {
+        this.#remember(caller, holder);
+        return holder;
+      })
+      .finally(() => this.#asking.delete(caller));
+    this.#asking.set(caller, asking);
+    return asking;
+  }
+
+  /** The first that says yes; undefined when none does in time. Those that cannot be asked hold nothing that could be served. */
+  async #askAll(entries: readonly Entry[], question: LinkQuestion): Promise<Entry | undefined> {
+    const late = Promise.withResolvers<undefined>();
+    const cancel = this.#options.clock.after(ASK_WITHIN, () => late.resolve(undefined));
+    const answers = entries.map(async (entry) => {
+      const answer = await this.#options.link(entry.pod).ask?.(question);
+      if (answer !== true) throw new Error('it holds nothing');
+      return entry;
+    });
+    try {
+      return await Promise.race([Promise.any(answers).catch(() => undefined), late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   /** Whether a replica refused because it is about to go. */
@@ -141,12 +190,8 @@ export class ReplicaTable {
     const now = this.#options.clock.now();
     const load = ({ pod, placed, fullUntil }: Entry): number =>
       fullUntil > now ? Number.MAX_VALUE : pod.sessions + placed;
-    const favourite = rendezvous(
-      usable.map(({ pod }) => pod),
-      server,
-      key,
-    );
-    const rank = ({ pod }: Entry): number => (pod === favourite ? 0 : 1);
+    const favourite = byHash(usable, server, key);
+    const rank = (entry: Entry): number => (entry === favourite ? 0 : 1);
     return [...usable].sort((a, b) => load(a) - load(b) || rank(a) - rank(b));
   }
 
@@ -163,24 +208,10 @@ export class ReplicaTable {
     return { replica: entry.pod.name, link: this.#options.link(entry.pod), next };
   }
 
-  #sticky(usable: readonly Entry[], server: string, affinity: string): Entry | undefined {
-    const caller = `${server} ${affinity}`;
-    const last = this.#callers.get(caller);
-    const chosen =
-      usable.find(({ pod }) => pod.name === last) ??
-      byName(
-        usable,
-        rendezvous(
-          usable.map(({ pod }) => pod),
-          server,
-          affinity,
-        )?.name,
-      );
-    if (!chosen || usable.length < 2) return chosen;
+  #remember(caller: string, { pod }: Entry): void {
     this.#callers.delete(caller);
-    this.#callers.set(caller, chosen.pod.name);
+    this.#callers.set(caller, pod.name);
     if (this.#callers.size > MOST_CALLERS) this.#forgetOldest();
-    return chosen;
   }
 
   #forgetOldest(): void {
@@ -191,6 +222,8 @@ export class ReplicaTable {
   }
 }
 
-function byName(entries: readonly Entry[], name: string | undefined): Entry | undefined {
-  return entries.find(({ pod }) => pod.name === name);
+function byHash(usable: readonly Entry[], server: string, key: string): Entry | undefined {
+  const pods = usable.map(({ pod }) => pod);
+  const chosen = rendezvous(pods, server, key);
+  return usable.find(({ pod }) => pod === chosen);
 }

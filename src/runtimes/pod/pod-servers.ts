@@ -1,7 +1,9 @@
 /** All servers of a supervisor that is its own program: what gateways reach of them, and what those who ask are told. */
+import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock.ts';
 import type { BerthError } from '../../errors.ts';
 import type { ConversationHost } from '../../link/in-process.ts';
+import { addUsage, NO_USAGE, type Usage } from '../../servers/usage.ts';
 import type { QuestionedHost } from '../../supervisor/answer-question.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
 import type { FailureReport, ServerReport } from '../../supervisor/server-report.ts';
@@ -26,6 +28,8 @@ export interface PodServers extends ConversationHost, QuestionedHost, HealthSour
   close(): void;
 }
 
+const RUN_BYTES = 9;
+
 /** Begins with a handshake of each server. */
 export function createPodServers(options: PodServersOptions): PodServers {
   const { host, clock = systemClock, changed } = options;
@@ -33,6 +37,12 @@ export function createPodServers(options: PodServersOptions): PodServers {
   let isDraining = false;
   for (const definition of options.servers)
     servers.set(definition.id, new PodServer({ definition, host, clock, changed }));
+  const run = randomBytes(RUN_BYTES).toString('base64url');
+  const usage = new Map<string, Usage>();
+  const usageOf = (id: string): Usage => {
+    for (const [one, taken] of host.takeUsage()) usage.set(one, addUsage(usage.get(one) ?? NO_USAGE, taken));
+    return usage.get(id) ?? NO_USAGE;
+  };
   const failureOf = (id: string): BerthError | undefined => {
     const own = servers.get(id)?.failure;
     if (own) return own;
@@ -58,6 +68,7 @@ export function createPodServers(options: PodServersOptions): PodServers {
       server.rest();
       return true;
     },
+    holds: (id, principal) => host.supervisor.holds(id, principal),
     report: (id) => {
       const server = servers.get(id);
       if (!server) return undefined;
@@ -73,6 +84,7 @@ export function createPodServers(options: PodServersOptions): PodServers {
         ...(lastActivity !== undefined && { idleMs: Math.max(0, Date.now() - lastActivity) }),
         ...('protocolVersion' in handshake && { handshake }),
         ...checkOf(server),
+        usage: { run, ...usageOf(id) },
         ...(failure && { failure: toFailureReport(failure) }),
       };
     },

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BerthError } from '../../../src/errors.ts';
 import { parseServerSpec } from '../../../src/servers/server-spec.ts';
+import { NO_USAGE } from '../../../src/servers/usage.ts';
 import { until } from '../../link/waiting.ts';
 import { status } from '../stand-in-api.ts';
 import { createFixture, type Fixture, READY_WITHIN, serverPod, settled } from './fixture.ts';
@@ -357,6 +358,18 @@ describe('everything else', () => {
       { type: 'running' },
     ]);
     expect(servers.startLog('everything')).not.toBe(log);
+  });
+
+  it('tells how much it was used in the last days', async () => {
+    const counts = { sessions: 1, calls: 2, failedCalls: 1, bytesToServer: 10, bytesFromServer: 20 };
+    const day = (ago: number): string =>
+      new Date(Date.now() - ago * 24 * 3_600_000).toISOString().slice(0, 10);
+    const days = [0, 1, 9].map((ago) => ({ day: day(ago), ...counts }));
+    await there({ ...RUNNING, usage: { days, replicas: [] } });
+    const twice = { sessions: 2, calls: 4, failedCalls: 2, bytesToServer: 20, bytesFromServer: 40 };
+    expect(fixture.servers.usage('everything', 7)).toEqual({ days: days.slice(0, 2), sum: twice });
+    await there(RUNNING);
+    expect(fixture.servers.usage('everything', 7)).toEqual({ days: [], sum: { ...twice, ...NO_USAGE } });
   });
 
   it('says how healthy it is', async () => {

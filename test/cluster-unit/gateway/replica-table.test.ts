@@ -135,32 +135,71 @@ describe('new sessions', () => {
   });
 });
 
+/** Where a caller is sent, once it has been asked. */
+const placeOf = async (caller: string, at = table): Promise<string | undefined> => {
+  const route = at.route('S', caller);
+  return ((await route?.settled) ?? route)?.replica;
+};
+
 describe('callers without a session', () => {
-  it('go to the same replica on every gateway', () => {
+  it('go to the same replica on every gateway', async () => {
     const other = new ReplicaTable({ clock, link: () => ({}) as Link });
     for (const name of ['a', 'b', 'c']) table.put(pod(name));
     for (const name of ['c', 'a', 'b']) other.put(pod(name));
-    for (let at = 0; at < 20; at++)
-      expect(table.route('S', `p${at}`)?.replica).toBe(other.route('S', `p${at}`)?.replica);
+    for (let at = 0; at < 20; at++) expect(await placeOf(`p${at}`)).toBe(await placeOf(`p${at}`, other));
   });
 
-  it('stay where they are when replicas are added, and move when theirs goes', () => {
+  it('stay where they are when replicas are added, and move when theirs goes', async () => {
     for (const name of ['a', 'b']) table.put(pod(name));
     const callers = Array.from({ length: 40 }, (_, at) => `p${at}`);
-    const before = callers.map((caller) => table.route('S', caller)?.replica);
+    const places = () => Promise.all(callers.map((caller) => placeOf(caller)));
+    const before = await places();
     for (const name of ['c', 'd', 'e']) table.put(pod(name));
-    expect(callers.map((caller) => table.route('S', caller)?.replica)).toEqual(before);
+    expect(await places()).toEqual(before);
     table.remove(pod('a'));
-    const after = callers.map((caller) => table.route('S', caller)?.replica);
-    for (const [at, replica] of after.entries())
+    for (const [at, replica] of (await places()).entries())
       if (before[at] === 'uid-b') expect(replica).toBe('uid-b');
       else expect(replica).not.toBe('uid-a');
+  });
+
+  it('go where something of theirs lives already, as its replica says, and are asked for once', async () => {
+    const asked: unknown[] = [];
+    const says: Record<string, Promise<unknown>> = { 'uid-a': Promise.resolve(false) };
+    table = new ReplicaTable({
+      clock,
+      link: ({ name }) => ({
+        conversation: () => {
+          throw new Error('nothing is called');
+        },
+        ask: (question) => {
+          asked.push(question);
+          return says[name] ?? Promise.reject(new BerthError('busy', 'no answer'));
+        },
+        close: () => Promise.resolve(),
+      }),
+    });
+    for (const name of ['a', 'b', 'c']) table.put(pod(name));
+    for (const holder of ['uid-a', 'uid-b', 'uid-c']) {
+      says[holder] = Promise.resolve(true);
+      asked.length = 0;
+      const caller = `of-${holder}`;
+      expect(await Promise.all([placeOf(caller), placeOf(caller)])).toEqual([holder, holder]);
+      expect(asked).toEqual(Array(3).fill({ what: 'holds', server: 'S', principal: caller }));
+      expect(await placeOf(caller)).toBe(holder);
+      expect(asked).toHaveLength(3);
+      says[holder] = Promise.resolve(false);
+    }
+    // Replicas that do not answer hold nobody up for long.
+    for (const name of ['uid-a', 'uid-b', 'uid-c']) says[name] = new Promise(() => {});
+    const waiting = placeOf('stranger');
+    clock.advance(2_000);
+    expect(await waiting).toBe(table.route('S', 'stranger')?.replica);
   });
 });
 
 it('a caller without a session leaves its replica only when that is about to rest', async () => {
   for (const name of ['a', 'b']) table.put(pod(name));
-  const first = table.route('S', 'p');
+  const first = await table.route('S', 'p')?.settled;
   expect(first?.next?.(full)).toBeUndefined();
   const second = await first?.next?.(resting);
   expect(new Set([first?.replica, second?.replica])).toEqual(new Set(['uid-a', 'uid-b']));

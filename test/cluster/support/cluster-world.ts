@@ -171,10 +171,11 @@ export async function callSmall(client: StreamableClient, name: string, given: o
   return JSON.parse(result.content[0]?.text ?? '') as Whoami;
 }
 
-/** An initialized client of one server on one gateway. */
+/** An initialized client of one server on one gateway; rejects when it is refused. */
 export async function openSmall(gateway: WorldGateway, name: string): Promise<StreamableClient> {
   const client = new StreamableClient(gateway.url(name));
-  await client.initialize();
+  const { message } = await client.initialize();
+  if (message.error) throw new Error(JSON.stringify(message.error));
   return client;
 }
 
