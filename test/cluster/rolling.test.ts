@@ -1,5 +1,5 @@
 /** Several replicas and several versions of a server under live sessions: placed, rolled, scaled, stopped and restarted. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { DEPLOYMENTS, type KubeObject } from '../../src/cluster/resources.ts';
 import type { StreamableClient } from '../support/streamable-client.ts';
 import { eventually } from './support/cluster.ts';
@@ -12,6 +12,9 @@ import {
   untilState,
   type WorldGateway,
 } from './support/cluster-world.ts';
+
+// Pods come and go slowly on a busy node.
+vi.setConfig({ testTimeout: 300_000 });
 
 let world: ClusterWorld;
 let gateway: WorldGateway;

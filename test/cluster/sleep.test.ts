@@ -1,5 +1,5 @@
 /** A server that nobody uses sleeps, and the next request wakes it, through whichever gateway. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { eventually } from './support/cluster.ts';
 import {
   type ClusterWorld,
@@ -13,6 +13,9 @@ import {
 
 /** Milliseconds without use. */
 const SLEEP = 3_000;
+
+// Pods come and go slowly on a busy node.
+vi.setConfig({ testTimeout: 300_000 });
 
 let world: ClusterWorld;
 let gateways: [WorldGateway, WorldGateway];

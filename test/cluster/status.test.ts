@@ -1,5 +1,5 @@
 /** What is told of a server in a cluster: what one on a single machine tells, and why one does not start. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { MCP_SERVERS } from '../../src/cluster/resources.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
 import { eventually } from './support/cluster.ts';
@@ -13,6 +13,9 @@ import {
   type WorldGateway,
 } from './support/cluster-world.ts';
 import { attempt, run } from './support/tools.ts';
+
+// Pods come and go slowly on a busy node.
+vi.setConfig({ testTimeout: 300_000 });
 
 let world: ClusterWorld;
 let gateway: WorldGateway;
