@@ -9,6 +9,8 @@ import { createRequestLog } from './api/request-log.ts';
 import { createGuard } from './auth/guard.ts';
 import { KeyStore } from './auth/keys.ts';
 import { createSealer } from './auth/seal.ts';
+import { Confirmation } from './control/confirmation.ts';
+import { createControlEndpoint } from './control/endpoint.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
@@ -91,11 +93,19 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const ending = new AbortController();
   const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
   const { directory, router } = runtime;
+  const calls = new ServerCalls(createOwnCalls({ directory, router, sealer, limits: settings.limits }));
+  const mcp = createControlEndpoint({
+    servers: runtime.servers,
+    calls,
+    discovery,
+    confirmation: new Confirmation(settings.control.packages),
+  });
+  undo(() => mcp.close());
   const app = createApi({
     manager: runtime.servers,
     templates,
     discovery,
-    calls: new ServerCalls(createOwnCalls({ directory, router, sealer, limits: settings.limits })),
+    calls,
     signal: ending.signal,
     installation: {
       version: programVersion(),
@@ -116,7 +126,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     sealer,
     directory,
     router,
-    control: createControlListener({ app, guard: createGuard(settings, keys), ready, metrics }),
+    control: createControlListener({ app, mcp, guard: createGuard(settings, keys), ready, metrics }),
     ...counted,
     endpoints: endpointsOf(app),
     onRequest: createRequestLog(log),

@@ -15,7 +15,7 @@ import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { addHealthRoutes, type Installation } from './health-routes.ts';
 import { problemResponse } from './problem.ts';
 import type { ApiVariables } from './request-checks.ts';
-import { noCodings, noForms, requestIds } from './request-checks.ts';
+import { managersOnly, noCodings, noForms, requestIds } from './request-checks.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addSessionRoutes } from './session-routes.ts';
 import { addTemplateRoutes } from './template-routes.ts';
@@ -44,7 +44,7 @@ export function createApi({
   installation,
 }: ApiInput): Hono<ApiVariables> {
   const api = new Hono<ApiVariables>();
-  api.use('/api/*', requestIds, noCodings, noForms);
+  api.use('/api/*', requestIds, noCodings, noForms, managersOnly);
   addServerRoutes(api, { manager, signal });
   addSessionRoutes(api, manager);
   addCallRoutes(api, { calls, signal });

@@ -16,6 +16,8 @@ export interface ControlOptions {
   readonly app: {
     fetch(request: Request, bindings: ApiBindings): Response | Promise<Response>;
   };
+  /** The control endpoint, at `/mcp`. */
+  readonly mcp?: { fetch(request: Request, caller: Principal): Promise<Response> };
   readonly guard: Guard;
   /** False until the gateway serves, and again while it stops: what `/readyz` answers. */
   readonly ready: () => boolean;
@@ -23,14 +25,18 @@ export interface ControlOptions {
   readonly metrics?: Metrics;
 }
 
+const MCP_PATH = '/mcp';
+
 /** Builds the listener for every path that is not the data plane's. */
-export function createControlListener({ app, guard, ready, metrics }: ControlOptions): RequestListener {
+export function createControlListener({ app, mcp, guard, ready, metrics }: ControlOptions): RequestListener {
   const callers = new WeakMap<object, Principal>();
   const listener = getRequestListener(
     (request, { incoming, outgoing }) => {
       const principal = callers.get(incoming);
       if (!principal) throw new Error('a request has come past the guard');
-      return app.fetch(request, { principal, outgoing });
+      return mcp && pathOf(incoming.url) === MCP_PATH
+        ? mcp.fetch(request, principal)
+        : app.fetch(request, { principal, outgoing });
     },
     { overrideGlobalObjects: false },
   );
@@ -44,6 +50,11 @@ export function createControlListener({ app, guard, ready, metrics }: ControlOpt
     if (metrics && request.url === '/metrics') return answerMetrics(metrics, request, response);
     void listener(request, response);
   };
+}
+
+function pathOf(url = ''): string {
+  const queryAt = url.indexOf('?');
+  return queryAt < 0 ? url : url.slice(0, queryAt);
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {

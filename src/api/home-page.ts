@@ -16,7 +16,7 @@ export function addHomePage(app: Hono<ApiVariables>, manager: Servers): void {
       servers.length > 0 ? 'Servers:' : 'No servers yet. In another terminal:',
       ...(servers.length > 0 ? servers : ['  npm run berth -- run everything']),
       '',
-      'API: /api/v1/servers, /api/v1/templates',
+      'API: /api/v1/servers, /api/v1/templates. For agents: /mcp',
       '',
     ];
     return context.text(lines.join('\n'));

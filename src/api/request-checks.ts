@@ -73,6 +73,19 @@ export const noForms: MiddlewareHandler<ApiVariables> = async (context, next) =>
   await next();
 };
 
+/** Calls of what is there; they change nothing of it. */
+const USING = /\/(call|prompt|read)$/;
+
+/** Refuses changes to callers who may only use servers. */
+export const managersOnly: MiddlewareHandler<ApiVariables> = async (context, next) => {
+  const { method, path } = context.req;
+  if (!READING.has(method) && !USING.test(path) && context.env?.principal?.scope === 'use')
+    throw new BerthError('forbidden', 'this key may use servers, not change them', {
+      hint: 'Make a key with: berth key add NAME --scope manage.',
+    });
+  await next();
+};
+
 /** Throws `too-large`, `parse-error`, or `bad-input` for a member that would be lost on the way (`__proto__`). */
 export async function readJson(request: Request): Promise<unknown> {
   const text = await readText(request);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Cancel, type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
-import { createPrincipal, type Principal } from './principal.ts';
+import { createPrincipal, type Principal, SCOPES, type Scope } from './principal.ts';
 import { readPrivateJson, writePrivateJson } from './private-file.ts';
 
 export interface KeyInfo {
@@ -14,6 +14,7 @@ export interface KeyInfo {
   readonly source: 'settings' | 'file';
   /** ISO time; absent for keys of the settings. */
   readonly createdAt?: string;
+  readonly scope: Scope;
 }
 
 export interface KeyStoreOptions {
@@ -42,6 +43,8 @@ const fileSchema = z.object({
       name: z.string().regex(NAME),
       hash: z.string().regex(/^[0-9a-f]{64}$/),
       createdAt: z.string(),
+      /** Keys that were made before there were scopes may do everything. */
+      scope: z.enum(SCOPES).default('manage'),
     }),
   ),
 });
@@ -62,7 +65,9 @@ export class KeyStore {
   constructor({ dataDir, configured = [], clock = systemClock }: KeyStoreOptions) {
     this.#path = join(dataDir, 'keys.json');
     this.#clock = clock;
-    this.#configured = configured.map(({ name, hash }) => toStored(hash, { name, source: 'settings' }));
+    this.#configured = configured.map(({ name, hash }) =>
+      toStored(hash, { name, source: 'settings', scope: 'manage' }),
+    );
     this.refresh();
   }
 
@@ -80,7 +85,7 @@ export class KeyStore {
   }
 
   /** Makes a key and returns its text, which is stored nowhere. Throws `bad-input` for a bad name, `conflict` for a taken one. */
-  add(name: string): string {
+  add(name: string, scope: Scope = 'manage'): string {
     if (!NAME.test(name))
       throw new BerthError(
         'bad-input',
@@ -92,7 +97,7 @@ export class KeyStore {
     const key = `${KEY_PREFIX}${randomBytes(KEY_BYTES).toString('base64url')}`;
     this.#write([
       ...this.#fileKeys,
-      { name, hash: hashKey(key).toString('hex'), createdAt: new Date().toISOString() },
+      { name, hash: hashKey(key).toString('hex'), createdAt: new Date().toISOString(), scope },
     ]);
     return key;
   }
@@ -124,8 +129,8 @@ export class KeyStore {
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     this.#fileKeys = this.#read();
-    const fromFile = this.#fileKeys.map(({ name, hash, createdAt }) =>
-      toStored(hash, { name, source: 'file', createdAt }),
+    const fromFile = this.#fileKeys.map(({ name, hash, createdAt, scope }) =>
+      toStored(hash, { name, source: 'file', createdAt, scope }),
     );
     this.#keys = [...this.#configured, ...fromFile];
     this.#version++;
@@ -183,5 +188,5 @@ function hashKey(key: string): Buffer {
 }
 
 function toStored(hash: string, info: KeyInfo): StoredKey {
-  return { hash: Buffer.from(hash, 'hex'), info, principal: createPrincipal(`key:${info.name}`) };
+  return { hash: Buffer.from(hash, 'hex'), info, principal: createPrincipal(`key:${info.name}`, info.scope) };
 }

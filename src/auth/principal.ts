@@ -6,13 +6,18 @@ export interface Principal {
   readonly id: string;
   /** 128 bits of a hash of the id, base64url: what a sealed session id carries. */
   readonly digest: string;
+  readonly scope: Scope;
 }
+
+/** What a caller may do: `use` servers that are there, or `manage` them as well. */
+export const SCOPES = ['use', 'manage'] as const;
+export type Scope = (typeof SCOPES)[number];
 
 const DIGEST_BYTES = 16;
 
 /** The principal of an id, with its digest worked out once. */
-export function createPrincipal(id: string): Principal {
-  return Object.freeze({ id, digest: principalDigest(id) });
+export function createPrincipal(id: string, scope: Scope = 'manage'): Principal {
+  return Object.freeze({ id, digest: principalDigest(id), scope });
 }
 
 /** The digest of {@link Principal} for an id. */

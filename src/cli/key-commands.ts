@@ -1,6 +1,7 @@
 /** `berth key`: the API keys of the gateway on this machine. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { KeyInfo, KeyStore } from '../auth/keys.ts';
+import { SCOPES, type Scope } from '../auth/principal.ts';
 import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
 import { formatOf, wantsJson } from './context.ts';
@@ -16,8 +17,13 @@ export function addKeyCommands(program: Command, system: CliSystem, run: Command
   key
     .command('add <name>')
     .description('make a key for a person or an agent; it is shown this once')
-    .action((name: string, _options: unknown, command: Command) =>
-      run(command, () => add(name, command, system)),
+    .addOption(
+      new Option('--scope <scope>', 'what it may do: use servers, or manage them as well')
+        .choices(SCOPES)
+        .default('manage'),
+    )
+    .action((name: string, { scope }: { readonly scope: Scope }, command: Command) =>
+      run(command, () => add({ name, scope }, command, system)),
     );
   key
     .command('ls')
@@ -29,8 +35,12 @@ export function addKeyCommands(program: Command, system: CliSystem, run: Command
     .action((name: string, _options: unknown, command: Command) => run(command, () => remove(name, system)));
 }
 
-async function add(name: string, command: Command, system: CliSystem): Promise<number> {
-  const key = (await system.openKeys()).add(name);
+async function add(
+  { name, scope }: { readonly name: string; readonly scope: Scope },
+  command: Command,
+  system: CliSystem,
+): Promise<number> {
+  const key = (await system.openKeys()).add(name, scope);
   if (wantsJson(command)) system.out(`${JSON.stringify({ name, key })}\n`);
   else {
     system.out(`${key}\n`);
@@ -45,6 +55,7 @@ const KEYS: ListShape<KeyInfo> = {
   name: ({ name }) => name,
   columns: [
     { head: 'NAME', of: ({ name }) => name },
+    { head: 'SCOPE', of: ({ scope }) => scope },
     { head: 'FROM', of: ({ source }) => source },
     { head: 'CREATED', of: ({ createdAt }) => createdAt ?? '-' },
   ],

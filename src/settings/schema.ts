@@ -74,6 +74,12 @@ function defaultDataDir(): string {
   return envPaths('berth', { suffix: '' }).data;
 }
 
+const controlSchema = z.strictObject({
+  packages: oneOf(['ask', 'allow', 'deny'], 'ask').describe(
+    'What an agent on /mcp may start that is not in the catalogue: nothing (deny), what its person agrees to (ask), or everything (allow).',
+  ),
+});
+
 const allowSchema = z.strictObject({
   npm: flag(true).describe('Servers may come from npm packages.'),
   pypi: flag(true).describe('Servers may come from PyPI packages.'),
@@ -211,6 +217,7 @@ export const settingsSchema = z.strictObject({
     .min(1, 'a path')
     .default('/etc/berth/keys/seal-keys.json')
     .describe('In a cluster: file of the keys that seal session ids, the same for every gateway.'),
+  control: controlSchema.prefault({}),
   keys: list(keySchema, KEY_EXPECTED).describe(
     'API keys as name and SHA-256 hash, beside those of: berth key add.',
   ),

@@ -1,6 +1,6 @@
 /** A machine for the command line: its gateway is an API over doubles, its screen two strings. */
 import { createApi } from '../../src/api/app.ts';
-import { LOCAL_PRINCIPAL } from '../../src/auth/principal.ts';
+import { LOCAL_PRINCIPAL, type Scope } from '../../src/auth/principal.ts';
 import type { CliSystem } from '../../src/cli/cli-system.ts';
 import { runCli } from '../../src/cli/program.ts';
 import type { Discovery } from '../../src/discovery/discovery.ts';
@@ -34,7 +34,7 @@ export async function createMachine({ gateway = true, interactive = false, disco
   const files: Record<string, string> = {};
   const signals = new Set<() => void>();
   const sent: { url: string; headers: Headers }[] = [];
-  const keys = new Map<string, string>();
+  const keys = new Map<string, { createdAt: string; scope: Scope }>();
   const screen: Screen = { out: '', err: '' };
   const system: CliSystem = {
     get env() {
@@ -104,11 +104,11 @@ export async function createMachine({ gateway = true, interactive = false, disco
     },
     async openKeys() {
       return {
-        add(name) {
-          keys.set(name, '2026-11-21T00:00:00.000Z');
+        add(name, scope = 'manage') {
+          keys.set(name, { createdAt: '2026-11-21T00:00:00.000Z', scope });
           return `berth_${name}`;
         },
-        list: () => [...keys].map(([name, createdAt]) => ({ name, source: 'file', createdAt })),
+        list: () => [...keys].map(([name, key]) => ({ name, source: 'file', ...key })),
         remove: (name) => keys.delete(name),
       };
     },

@@ -2,14 +2,18 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expect, it } from 'vitest';
+import { LOCAL_PRINCIPAL } from '../../src/auth/principal.ts';
 import { bridgeCommand } from '../../src/cli/bridge-command.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { stdioCommand } from '../../src/cli/stdio-command.ts';
 import { CLIENTS } from '../../src/clients/table.ts';
+import { Confirmation } from '../../src/control/confirmation.ts';
+import { createControlEndpoint } from '../../src/control/endpoint.ts';
 import { ERROR_TABLE } from '../../src/errors.ts';
 import { METRICS } from '../../src/metrics/definitions.ts';
 import { settingsHelp } from '../../src/settings/help.ts';
 import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
+import { createFixture } from '../servers/doubles.ts';
 import { ROOT, readPage, table, withSection } from './pages.ts';
 
 const DURATIONS = /(?:idle|Timeout|Grace|interval)$/;
@@ -128,6 +132,47 @@ function optionTable(command: Command): string {
   });
   return table(['option', 'default', 'what it means'], rows);
 }
+
+/** What the control endpoint itself answers to `tools/list`. */
+async function controlTools(): Promise<string> {
+  const { manager, calls, discovery } = await createFixture();
+  const confirmation = new Confirmation('ask');
+  const mcp = createControlEndpoint({ servers: manager, calls, discovery, confirmation });
+  const meta = 'io.modelcontextprotocol';
+  const _meta = { [`${meta}/protocolVersion`]: '2026-07-28', [`${meta}/clientCapabilities`]: {} };
+  const request = new Request('http://127.0.0.1/mcp', {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      Accept: 'application/json, text/event-stream',
+      'MCP-Protocol-Version': '2026-07-28',
+      'Mcp-Method': 'tools/list',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta } }),
+  });
+  const response = await mcp.fetch(request, LOCAL_PRINCIPAL);
+  await mcp.close();
+  const { result } = (await response.json()) as { result: { tools: ControlTool[] } };
+  const rows = result.tools.map(({ name, description, inputSchema: { properties = {}, required = [] } }) => [
+    code(name),
+    Object.keys(properties)
+      .map((one) => (required.includes(one) ? code(one) : `[${code(one)}]`))
+      .join(' '),
+    description,
+  ]);
+  return table(['tool', 'arguments', 'what it does'], rows);
+}
+
+interface ControlTool {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: { readonly properties?: object; readonly required?: readonly string[] };
+}
+
+it('the tools of docs/control.md are current', async () => {
+  const page = withSection(readPage('docs/control.md'), 'tools', await controlTools());
+  await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/control.md'));
+});
 
 it.each([
   ['docs/cli.md', { clients: clients(), commands: commands() }],
