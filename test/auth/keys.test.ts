@@ -35,10 +35,23 @@ describe('API keys', () => {
   it('are listed without hash', () => {
     const keys = new KeyStore({ dataDir, configured: [{ name: 'helm', hash: 'a'.repeat(64) }] });
     keys.add('ci');
+    const user = keys.add('user', 'use');
+    const createdAt = expect.stringMatching(/^\d{4}-/);
     expect(keys.list()).toEqual([
-      { name: 'helm', source: 'settings' },
-      { name: 'ci', source: 'file', createdAt: expect.stringMatching(/^\d{4}-/) },
+      { name: 'helm', source: 'settings', scope: 'manage' },
+      { name: 'ci', source: 'file', createdAt, scope: 'manage' },
+      { name: 'user', source: 'file', createdAt, scope: 'use' },
     ]);
+    expect(new KeyStore({ dataDir }).verify(user)).toMatchObject({ id: 'key:user', scope: 'use' });
+  });
+
+  it('of before there were scopes may do everything', () => {
+    const key = new KeyStore({ dataDir }).add('old');
+    const path = join(dataDir, 'keys.json');
+    const text = readFileSync(path, 'utf8');
+    expect(text).toContain('"scope"');
+    writeFileSync(path, text.replace(/,\s*"scope":\s*"manage"/, ''), { mode: 0o600 });
+    expect(new KeyStore({ dataDir }).verify(key)).toMatchObject({ scope: 'manage' });
   });
 
   it('are refused after removal', () => {

@@ -333,7 +333,9 @@ describe('the other commands', () => {
   it('manage keys without a gateway', async () => {
     const { berth } = await createMachine({ gateway: false });
     expect(await berth('key', 'add', 'alice')).toMatchObject({ code: 0, out: 'berth_alice\n' });
-    expect((await berth('key', 'ls')).out).toContain('alice   file   2026-11-21T00:00:00.000Z');
+    expect((await berth('key', 'ls')).out).toContain('alice   manage   file   2026-11-21T00:00:00.000Z');
+    expect((await berth('key', 'add', 'bob', '--scope', 'use')).code).toBe(0);
+    expect((await berth('key', 'ls')).out).toContain('bob     use      file');
     expect((await berth('key', 'rm', 'alice')).code).toBe(0);
     expect((await berth('key', 'rm', 'alice')).code).toBe(1);
   });
