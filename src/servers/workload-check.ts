@@ -2,6 +2,7 @@
 import { BerthError } from '../errors.ts';
 import { type PlanRules, planServer } from './server-plan.ts';
 import type { ServerSpec } from './server-spec.ts';
+import { workloadFaults } from './workload-rules.ts';
 
 export interface WorkloadRules extends PlanRules {
   readonly allow: PlanRules['allow'] & { readonly images: boolean };
@@ -11,6 +12,9 @@ export interface WorkloadRules extends PlanRules {
 export function checkWorkload(spec: ServerSpec, rules: WorkloadRules): void {
   const { image, archon, script } = spec.source ?? {};
   if (image && !rules.allow.images) throw imagesForbidden();
+  const faults = workloadFaults(spec);
+  const [first] = faults;
+  if (first) throw new BerthError('bad-input', `${first.pointer} ${first.detail}`, { fields: faults });
   if (image || archon || script) return;
   planServer(withoutWorkload(spec), rules);
 }

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { UID } from '../../src/cluster/objects/places.ts';
+import type { BerthError } from '../../src/errors.ts';
+import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
+import { parseServerSpec } from '../../src/servers/server-spec.ts';
+import { checkWorkload } from '../../src/servers/workload-check.ts';
+import { TemplateCatalogue } from '../../src/templates/catalogue.ts';
+
+const rules = {
+  templates: new TemplateCatalogue([]),
+  allow: { npm: true, pypi: true, remote: true, images: true },
+  remote: createRemotePolicy([]),
+};
+const npm = { source: { npm: { name: 'some-package' } } };
+const image = (given: object, more: object = {}): object => ({
+  source: { image: { image: 'ghcr.io/acme/mcp-files:1', entrypoint: ['/bin/mcp'], ...given } },
+  ...more,
+});
+const check = (spec: object, allow: object = {}): void =>
+  checkWorkload(parseServerSpec(spec), { ...rules, allow: { ...rules.allow, ...allow } });
+const refusal = (spec: object): BerthError => {
+  try {
+    check(spec);
+  } catch (error) {
+    return error as BerthError;
+  }
+  throw new Error('it was taken');
+};
+
+describe('a specification for a cluster', () => {
+  it.each([
+    ['a package', npm],
+    ['an image with its program', image({})],
+    ['an image that speaks HTTP', image({ entrypoint: undefined }, { transport: 'http', port: 8080 })],
+    ['a range of addresses', { ...npm, network: { egress: 'allow', allow: [{ cidr: '10.1.0.0/16' }] } }],
+    ['a server without network', { ...npm, network: { egress: 'none' } }],
+    ["Archon's server", { source: { archon: { image: 'archon-mcp:1' } }, transport: 'sse' }],
+    ['a script', { name: 'x', source: { script: { runtime: 'node', code: '1' } } }],
+    ['a folder to write to', image({ writablePaths: ['/var/cache/mcp', '/system'], runAsUser: 1_000 })],
+  ])('may be %s', (_what, spec) => {
+    check(spec);
+  });
+
+  const cidrs = [{ cidr: '10.1.0.0/16' }];
+  it.each([
+    ['ranges without egress', { ...npm, network: { allow: cidrs } }, '/network/allow', 'egress allow'],
+    [
+      'ranges beside public egress',
+      { ...npm, network: { egress: 'public', allow: cidrs } },
+      '/network/allow',
+      'egress allow',
+    ],
+    [
+      "the supervisor's user",
+      image({ runAsUser: UID.supervisor }),
+      '/source/image/runAsUser',
+      'is the user id of the supervisor',
+    ],
+    ['an HTTP image without its port', image({}, { transport: 'http' }), '/port', 'is required'],
+    ['an SSE image without its port', image({}, { transport: 'sse' }), '/port', 'is required'],
+    [
+      'a stdio image without its program',
+      image({ entrypoint: undefined }),
+      '/source/image/entrypoint',
+      'is required',
+    ],
+    [
+      'a program that must be looked for',
+      image({ entrypoint: ['mcp'] }),
+      '/source/image/entrypoint',
+      'absolute path',
+    ],
+    ['a package that speaks HTTP', { ...npm, transport: 'http' }, '/transport', 'stdio'],
+    [
+      'a script that speaks SSE',
+      { name: 'x', source: { script: { runtime: 'node', code: '1' } }, transport: 'sse' },
+      '/transport',
+      'stdio',
+    ],
+    [
+      'the kernel's folders',
+      image({ writablePaths: ['/tmp', '/proc/self'] }),
+      '/source/image/writablePaths/1',
+      'may not be written',
+    ],
+    [
+      "Berth's own folders",
+      image({ writablePaths: ['/run/berth/link'] }),
+      '/source/image/writablePaths/0',
+      'may not be written',
+    ],
+  ])('may not have %s', (_what, spec, pointer, detail) => {
+    const { code, message, details } = refusal(spec);
+    expect(code).toBe('bad-input');
+    expect(details.fields).toEqual([{ pointer, detail: expect.stringContaining(detail) }]);
+    expect(message).toContain(detail);
+  });
+
+  it('names every fault at once', () => {
+    const spec = image(
+      { runAsUser: 10_001, entrypoint: undefined },
+      { network: { allow: [{ cidr: '::/0' }] } },
+    );
+    expect(refusal(spec).details.fields?.map(({ pointer }) => pointer)).toEqual([
+      '/network/allow',
+      '/source/image/runAsUser',
+      '/source/image/entrypoint',
+    ]);
+  });
+
+  it('is told first that images are not allowed', () => {
+    expect(() => check(image({ runAsUser: 10_001 }), { images: false })).toThrow(/not allowed here/);
+  });
+});
