@@ -228,6 +228,18 @@ describe('the objects', () => {
     expect(settings.limits).toMatchObject({ stopTimeout: '80s', idle: '10m' });
   });
 
+  it.each([
+    ['the Service', [], `http://berth-gateway.${namespace}.svc`],
+    ["the Service's port", set('gateway.service.port=8080'), `http://berth-gateway.${namespace}.svc:8080`],
+    ['the Ingress', set('ingress.enabled=true', 'ingress.hosts={mcp.example.com}'), 'http://mcp.example.com'],
+  ])('give URLs that lead to %s', (_what, args, url) => {
+    const objects = template(...args);
+    const gateway = parse(objectOf(objects, 'ConfigMap', 'berth-gateway').data['berth.yaml']);
+    const controller = objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.json'];
+    expect([gateway.publicUrl, JSON.parse(controller).publicUrl]).toEqual([url, url]);
+    expect(gateway.allowedHosts).toContain(new URL(url).host);
+  });
+
   it('run under the restricted profile', () => {
     const pods = VARIANTS.flatMap(([, path]) => template('-f', path)).flatMap(({ kind, spec }) =>
       kind === 'Deployment' ? [spec.template.spec] : kind === 'Pod' ? [spec] : [],

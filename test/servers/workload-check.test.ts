@@ -78,7 +78,7 @@ describe('a specification for a cluster', () => {
       'stdio',
     ],
     [
-      'the kernel's folders',
+      "the kernel's folders",
       image({ writablePaths: ['/tmp', '/proc/self'] }),
       '/source/image/writablePaths/1',
       'may not be written',

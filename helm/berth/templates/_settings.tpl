@@ -60,6 +60,13 @@
 {{- end -}}
 {{- end -}}
 
+{{/* What URLs are built from: without a public one they lead to the Service, from inside the cluster. */}}
+{{- define "berth.baseUrl" -}}
+{{- $service := printf "http://%s-gateway.%s.svc" (include "berth.fullname" .) .Release.Namespace -}}
+{{- $port := .Values.gateway.service.port | toString -}}
+{{- default (ternary $service (printf "%s:%s" $service $port) (eq $port "80")) (include "berth.publicUrl" .) -}}
+{{- end -}}
+
 {{/* berth.yaml of the gateway. */}}
 {{- define "berth.settings" -}}
 {{- $settings := deepCopy .Values.settings -}}
@@ -69,7 +76,7 @@
 {{- $_ := set $settings "limits" $limits -}}
 {{- $_ := set $settings "allow" (omit $allow "archon" "scripts") -}}
 {{- $_ := set $settings "allowedHosts" (include "berth.hosts" . | fromYamlArray) -}}
-{{- with include "berth.publicUrl" . }}{{ $_ := set $settings "publicUrl" . }}{{ end -}}
+{{- $_ := set $settings "publicUrl" (include "berth.baseUrl" .) -}}
 {{- toYaml $settings -}}
 {{- end -}}
 

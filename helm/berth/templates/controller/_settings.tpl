@@ -27,10 +27,10 @@
   "allow" (include "berth.allow" . | fromYaml)
   "limits" (omit (default dict .Values.settings.limits) "stopTimeout")
   "remote" (default dict .Values.settings.remote)
+  "publicUrl" (include "berth.baseUrl" .)
   "rotateKeysDays" .Values.keyRing.rotateDays
 -}}
 {{- range $key, $value := pick .Values.settings "logLevel" "logFormat" }}{{ $_ := set $settings $key $value }}{{ end -}}
-{{- with include "berth.publicUrl" . }}{{ $_ := set $settings "publicUrl" . }}{{ end -}}
 {{- if kindIs "bool" $defaults.hostUsers }}{{ $_ := set $settings "hostUsers" $defaults.hostUsers }}{{ end -}}
 {{- with $defaults.priorityClassName }}{{ $_ := set $settings "priorityClass" . }}{{ end -}}
 {{- with $defaults.runtimeClassName }}{{ $_ := set $settings "runtimeClass" . }}{{ end -}}
