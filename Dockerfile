@@ -1,7 +1,7 @@
 # The images of Berth, one target each:
 #   gateway     gateway, controller and package store; no package manager
 #   supervisor  owns the sessions of a server's pod, and brings the helper that starts its processes
-#   runner      installs packages and runs servers: npm, uv, Python
+#   runner      installs packages and runs servers: npm, uv, Python, and git for servers that call it
 # Every base can be pinned: --build-arg NODE_DIGEST=@sha256:…
 ARG NODE_DIGEST=
 ARG DEBIAN_DIGEST=
@@ -61,7 +61,7 @@ CMD ["/app/dist/supervisor/main.js", "--socket", "/run/berth/link/link.sock", "-
 
 FROM base AS runner
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends python3 \
+  && apt-get install --yes --no-install-recommends git python3 \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=uv /uv /uvx /usr/local/bin/
 COPY LICENSE /app/

@@ -1,25 +1,95 @@
 /** A release as people use it: installed by the chart, given the names of packages, called by the official SDKs' clients through its Service. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectSdk, eraOf, SDK_CLIENTS } from '../support/sdk-clients.ts';
+import { connectSdk, eraOf, SDK_CLIENTS, type SdkFlavour } from '../support/sdk-clients.ts';
 import { type RunningRelease, startRelease } from './support/release.ts';
+import { run } from './support/tools.ts';
+
+/** Seven installations, and the machine may be a small one. */
+const INSTALL_MS = 480_000;
+/** Each transport, and both eras, for servers that are not called by all clients. */
+const SOME_CLIENTS: readonly SdkFlavour[] = ['v1 sse', 'v2 legacy websocket', 'v2 modern streamable-http'];
+const HOME = '/home/mcp';
+const REPOSITORY = `${HOME}/repository`;
+
+interface Case {
+  readonly args?: (release: RunningRelease) => readonly string[];
+  readonly tool: string;
+  readonly input: (release: RunningRelease) => Record<string, unknown>;
+  readonly answer: RegExp;
+  readonly clients?: readonly SdkFlavour[];
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  everything: {
+    tool: 'echo',
+    input: () => ({ message: 'hello' }),
+    answer: /hello/,
+    clients: SDK_CLIENTS,
+  },
+  filesystem: {
+    args: () => [HOME],
+    tool: 'write_file',
+    input: () => ({ path: `${HOME}/note.txt`, content: 'a note' }),
+    answer: /wrote/,
+  },
+  memory: { tool: 'read_graph', input: () => ({}), answer: /entities/ },
+  'sequential-thinking': {
+    tool: 'sequentialthinking',
+    input: () => ({ thought: 'one', nextThoughtNeeded: false, thoughtNumber: 1, totalThoughts: 1 }),
+    answer: /"thoughtNumber": ?1/,
+  },
+  time: {
+    tool: 'get_current_time',
+    input: () => ({ timezone: 'UTC' }),
+    answer: /"timezone": ?"UTC"/,
+    clients: SDK_CLIENTS,
+  },
+  git: {
+    tool: 'git_status',
+    input: () => ({ repo_path: REPOSITORY }),
+    answer: /trunk/,
+  },
+  fetch: {
+    args: () => ['--ignore-robots-txt', '--allow-private-ips'],
+    tool: 'fetch',
+    // A page that is there in every cluster, by way of the headless Service.
+    input: ({ name, namespace }) => ({ url: `http://${name}-gateway-metrics.${namespace}.svc:9090/livez` }),
+    answer: /ok/,
+  },
+};
+const SERVERS = Object.keys(CASES);
 
 let release: RunningRelease;
 
 beforeAll(async () => {
   release = await startRelease();
-});
+  await Promise.all(
+    Object.entries(CASES).map(([name, { args }]) =>
+      release.run({ name, template: name, ...(args && { args: args(release) }) }),
+    ),
+  );
+  const [pod] = await release.serverPods('git');
+  const init = ['--', 'git', 'init', '-q', '-b', 'trunk', REPOSITORY];
+  run('kubectl', ['exec', '-n', release.servers, pod?.metadata.name ?? '', '-c', 'workload', ...init]);
+}, INSTALL_MS);
 afterAll(() => release?.close());
 
-describe('everything', () => {
-  beforeAll(async () => {
-    await release.run({ name: 'everything', template: 'everything' });
-  }, 300_000);
+describe.each(SERVERS)('the package of %s', (name) => {
+  const { tool, input, answer, clients = SOME_CLIENTS } = CASES[name] as Case;
 
-  it.each(SDK_CLIENTS)('is called by %s', async (flavour) => {
-    const client = await connectSdk(flavour, release.serverUrl('everything'), { key: release.key });
-    expect(client.era).toBe(eraOf(flavour));
-    expect(await client.listTools()).toContain('echo');
-    expect(await client.callTool('echo', { message: 'hello' })).toMatch(/hello/);
-    await client.close();
+  it.each(clients)('is listed and called by the SDK client %s', async (flavour) => {
+    const client = await connectSdk(flavour, release.serverUrl(name), { key: release.key });
+    try {
+      expect(client.era).toBe(eraOf(flavour));
+      expect(await client.listTools()).toContain(tool);
+      expect(await client.callTool(tool, input(release))).toMatch(answer);
+    } finally {
+      await client.close();
+    }
   });
+});
+
+it('gives no URL to who has no key', async () => {
+  const response = await fetch(`${release.serverUrl('everything')}/mcp`, { method: 'POST', body: '{}' });
+  expect(response.status).toBe(401);
 });

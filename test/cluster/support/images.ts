@@ -14,6 +14,13 @@ export const IMAGES = {
 /** Any image with Node and a shell, for programs that are not ours. */
 export const NODE_IMAGE = process.env.BERTH_TEST_NODE_IMAGE ?? IMAGES.runner;
 
+/** Servers of the tests' own, of test/cluster/fixtures. */
+export const FIXTURES = {
+  archon: `${repository}-fixture-archon${tag}`,
+  http: `${repository}-fixture-http${tag}`,
+  static: `${repository}-fixture-static${tag}`,
+} as const;
+
 /** What a chart would set, small enough for any cluster. */
 export function podSettings(namespace: string): PodSettings {
   return {

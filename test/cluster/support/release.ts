@@ -62,11 +62,16 @@ export interface RunningRelease {
 /** Values as in values.yaml; later ones win, member by member. */
 export type Values = Readonly<Record<string, unknown>>;
 
+export type ReleaseNames = Pick<RunningRelease, 'name' | 'namespace' | 'servers'>;
+
 /** Resolves when its pods are ready. */
-export async function startRelease(values: Values = {}): Promise<RunningRelease> {
+export async function startRelease(
+  values: Values | ((names: ReleaseNames) => Values) = {},
+): Promise<RunningRelease> {
   applyDefinition();
   const name = uniqueName();
   const [namespace, servers] = [`${name}-mcp`, `${name}-servers`];
+  const given = typeof values === 'function' ? values({ name, namespace, servers }) : values;
   const access = await loadClusterAccess();
   const client = new ApiClient({ access });
   const addresses = new ReleaseAddresses();
@@ -77,7 +82,7 @@ export async function startRelease(values: Values = {}): Promise<RunningRelease>
   };
   try {
     await addresses.open();
-    const all = merge(baseValues(addresses.hosts), values);
+    const all = merge(baseValues(addresses.hosts), given);
     const args = ['install', name, CHART, '-n', namespace, '--create-namespace', '-f', '-'];
     await runBeside('helm', args, JSON.stringify(all));
     await Promise.all(['controller', 'trees', 'gateway'].map((part) => rolledOut(name, namespace, part)));
@@ -180,19 +185,21 @@ function removeRelease(name: string, namespace: string, servers: string): string
   return left;
 }
 
+/** An image as the values have it. */
+export function imageValues(name: string): Values {
+  const [, repository, tag] = /^(.*):([\w.-]+)$/.exec(name) ?? [];
+  return { repository, tag };
+}
+
 /** Small enough for any cluster, and quick to go away. */
 function baseValues(allowedHosts: readonly string[]): Values {
-  const image = (name: string) => {
-    const [, repository, tag] = /^(.*):([\w.-]+)$/.exec(name) ?? [];
-    return { repository, tag };
-  };
   const small = { requests: { cpu: '10m', memory: '64Mi' } };
   return {
     crds: { install: false },
     images: {
-      gateway: image(IMAGES.gateway),
-      runner: image(IMAGES.runner),
-      supervisor: image(IMAGES.supervisor),
+      gateway: imageValues(IMAGES.gateway),
+      runner: imageValues(IMAGES.runner),
+      supervisor: imageValues(IMAGES.supervisor),
     },
     settings: { allowedHosts },
     gateway: { preStopSeconds: 1, resources: small },

@@ -1,0 +1,220 @@
+/** Every kind of server beside packages, as pods of a release: images that speak HTTP, SSE or stdio, scripts, and servers elsewhere. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectSdk, eraOf, type SdkFlavour } from '../support/sdk-clients.ts';
+import { FIXTURES } from './support/images.ts';
+import { imageValues, type RunningRelease, startRelease } from './support/release.ts';
+import { read, run } from './support/tools.ts';
+
+const START_MS = 300_000;
+const CLIENTS: readonly SdkFlavour[] = [
+  'v1 streamable-http',
+  'v1 sse',
+  'v2 legacy websocket',
+  'v2 modern streamable-http',
+];
+const fixture = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
+
+let release: RunningRelease;
+
+interface Case {
+  /** Of the server's specification. */
+  readonly spec: (release: RunningRelease) => object;
+  readonly tool: string;
+  readonly input: Record<string, unknown>;
+  readonly answer: string;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  archon: {
+    spec: () => ({ source: { archon: {} }, env: { LOG_LEVEL: 'DEBUG' } }),
+    tool: 'environment',
+    input: { name: 'SERVICE_DISCOVERY_MODE' },
+    answer: 'kubernetes',
+  },
+  'http-image': {
+    spec: () => ({
+      source: { image: { image: FIXTURES.http } },
+      transport: 'http',
+      port: 9_000,
+      env: { GREETING: 'good day' },
+    }),
+    tool: 'environment',
+    input: { name: 'GREETING' },
+    answer: 'good day',
+  },
+  'static-image': {
+    spec: () => ({ source: { image: { image: FIXTURES.static, entrypoint: ['/server'] } } }),
+    tool: 'hello',
+    input: {},
+    answer: 'hello from a static program',
+  },
+  'inline-script': {
+    spec: () => ({
+      source: { script: { runtime: 'node', code: fixture('script-server.mjs') } },
+      env: { GREETING: 'inline' },
+    }),
+    tool: 'where',
+    input: {},
+    answer: 'node inline',
+  },
+  'mounted-script': {
+    spec: () => ({
+      source: { script: { runtime: 'python', configMapRef: { name: 'scripts', key: 'server.py' } } },
+      env: { GREETING: 'mounted' },
+    }),
+    tool: 'where',
+    input: {},
+    answer: 'python mounted',
+  },
+  remote: {
+    spec: ({ name, namespace }) => ({
+      source: {
+        remote: {
+          url: `http://${name}-gateway.${namespace}.svc/servers/inline-script/mcp`,
+          headers: { Authorization: { fromSecret: { name: 'elsewhere', key: 'key' }, scheme: 'Bearer' } },
+        },
+      },
+      network: { egress: 'allow', allow: [{ cidr: '0.0.0.0/0' }] },
+    }),
+    tool: 'where',
+    input: {},
+    answer: 'node inline',
+  },
+};
+const NAMES = Object.keys(CASES);
+
+beforeAll(async () => {
+  release = await startRelease(({ name, namespace }) => ({
+    images: { archon: imageValues(FIXTURES.archon) },
+    allow: { images: true },
+    servers: { allowedImages: Object.values(FIXTURES) },
+    settings: { remote: { allowedHosts: [`${name}-gateway.${namespace}.svc`] } },
+  }));
+  const inServers = (...args: string[]): string => run('kubectl', ['-n', release.servers, ...args]);
+  inServers('create', 'configmap', 'scripts', `--from-literal=server.py=${fixture('script-server.py')}`);
+  inServers('create', 'secret', 'generic', 'elsewhere', `--from-literal=key=${release.key}`);
+  inServers('label', 'secret', 'elsewhere', 'berth.dev/usable=true');
+  await Promise.all(NAMES.map((name) => release.run({ name, ...CASES[name]?.spec(release) })));
+}, START_MS);
+afterAll(async () => {
+  await release?.close();
+});
+
+describe.each(NAMES)('%s', (name) => {
+  const { tool, input, answer } = CASES[name] as Case;
+
+  it.each(CLIENTS)('is listed and called by the SDK client %s', async (flavour) => {
+    const client = await connectSdk(flavour, release.serverUrl(name), { key: release.key });
+    try {
+      expect(client.era).toBe(eraOf(flavour));
+      expect(await client.listTools()).toContain(tool);
+      expect(await client.callTool(tool, input)).toBe(answer);
+    } finally {
+      await client.close();
+    }
+  });
+});
+
+interface PodObject {
+  readonly spec: {
+    readonly nodeSelector?: object;
+    readonly tolerations?: readonly object[];
+    readonly affinity?: object;
+    readonly containers: readonly Container[];
+    readonly initContainers: readonly Container[];
+  };
+}
+interface Container {
+  readonly name: string;
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly ports?: readonly object[];
+  readonly resources: object;
+  readonly startupProbe?: Probe;
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
+}
+interface Probe {
+  readonly httpGet?: { readonly path: string; readonly port: number };
+}
+
+async function podOf(server: string): Promise<PodObject> {
+  const [pod] = await release.serverPods(server);
+  return read<PodObject>('pod', pod?.metadata.name ?? '', '-n', release.servers);
+}
+
+describe("the pod of Archon's server", () => {
+  it('has its variables, of which a given one counts before ours, and its probes', async () => {
+    const { spec } = await podOf('archon');
+    const workload = spec.initContainers.find(({ name }) => name === 'workload');
+    const env = Object.fromEntries(workload?.env?.map(({ name, value }) => [name, value]) ?? []);
+    expect(env).toMatchObject({
+      ARCHON_MCP_HOST: '0.0.0.0',
+      ARCHON_MCP_PORT: '8051',
+      LOG_LEVEL: 'DEBUG',
+      DEPLOYMENT_MODE: 'kubernetes',
+      SERVICE_DISCOVERY_MODE: 'kubernetes',
+      KUBERNETES_NAMESPACE: release.servers,
+    });
+    const health = { path: '/health', port: 8_051 };
+    for (const probe of [workload?.startupProbe, workload?.livenessProbe, workload?.readinessProbe])
+      expect(probe?.httpGet).toMatchObject(health);
+  });
+});
+
+describe('a specification that does not fit together', () => {
+  it.each([
+    [
+      'ranges without egress',
+      { source: { npm: { name: 'x' } }, network: { allow: [{ cidr: '10.0.0.0/8' }] } },
+      'egress allow',
+    ],
+    [
+      "the supervisor's user",
+      { source: { image: { image: FIXTURES.static, entrypoint: ['/server'], runAsUser: 10_001 } } },
+      'the user id of the supervisor',
+    ],
+    [
+      'an HTTP image without its port',
+      { source: { image: { image: FIXTURES.http } }, transport: 'http' },
+      'required for an image that speaks http',
+    ],
+  ])('is refused by the API: %s', async (_what, spec, message) => {
+    const before = (await release.api.list()).length;
+    await expect(release.api.create({ name: 'bad', ...spec })).rejects.toMatchObject({
+      code: 'bad-input',
+      message: expect.stringContaining(message),
+    });
+    expect(await release.api.list()).toHaveLength(before);
+  });
+
+  it('is failed by the controller when its image is not allowed, and says who can allow it', async () => {
+    const image = 'docker.io/library/busybox:1';
+    const spec = { name: 'stranger', source: { image: { image, entrypoint: ['/bin/cat'] } } };
+    await expect(release.run(spec)).rejects.toMatchObject({
+      cause: { message: expect.stringMatching(/is not allowed here.*servers\.allowedImages/) },
+    });
+    await release.remove('stranger');
+  });
+});
+
+it("puts a server's resources and placement into its pod", async () => {
+  const resources = { requests: { cpu: '15m', memory: '48Mi' }, limits: { cpu: '500m', memory: '256Mi' } };
+  const tolerations = [{ key: 'test', operator: 'Exists', effect: 'NoSchedule' }];
+  const affinity = {
+    nodeAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        { weight: 1, preference: { matchExpressions: [{ key: 'never', operator: 'Exists' }] } },
+      ],
+    },
+  };
+  const placement = { nodeSelector: { 'kubernetes.io/os': 'linux' }, tolerations, affinity };
+  const source = { script: { runtime: 'node', code: fixture('script-server.mjs') } };
+  await release.run({ name: 'placed', source, resources, placement });
+  const { spec } = await podOf('placed');
+  expect(spec.containers.find(({ name }) => name === 'workload')?.resources).toEqual(resources);
+  expect(spec.nodeSelector).toEqual(placement.nodeSelector);
+  expect(spec.tolerations).toEqual(expect.arrayContaining(tolerations));
+  expect(spec.affinity).toEqual(affinity);
+  await release.remove('placed');
+});
