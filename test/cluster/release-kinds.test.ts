@@ -16,6 +16,7 @@ const CLIENTS: readonly SdkFlavour[] = [
 const fixture = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 
 let release: RunningRelease;
+const inServers = (...args: string[]): string => run('kubectl', ['-n', release.servers, ...args]);
 
 interface Case {
   /** Of the server's specification. */
@@ -91,14 +92,15 @@ beforeAll(async () => {
     servers: { allowedImages: Object.values(FIXTURES) },
     settings: { remote: { allowedHosts: [`${name}-gateway.${namespace}.svc`] } },
   }));
-  const inServers = (...args: string[]): string => run('kubectl', ['-n', release.servers, ...args]);
   inServers('create', 'configmap', 'scripts', `--from-literal=server.py=${fixture('script-server.py')}`);
   inServers('create', 'secret', 'generic', 'elsewhere', `--from-literal=key=${release.key}`);
   inServers('label', 'secret', 'elsewhere', 'berth.dev/usable=true');
   await Promise.all(NAMES.map((name) => release.run({ name, ...CASES[name]?.spec(release) })));
 }, START_MS);
 afterAll(async () => {
-  await release?.close();
+  if (!release) return;
+  inServers('delete', '--ignore-not-found', 'configmap/scripts', 'secret/elsewhere');
+  await release.close();
 });
 
 describe.each(NAMES)('%s', (name) => {
