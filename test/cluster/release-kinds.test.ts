@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectSdk, eraOf, type SdkFlavour } from '../support/sdk-clients.ts';
 import { FIXTURES } from './support/images.ts';
-import { imageValues, type RunningRelease, startRelease } from './support/release.ts';
+import { imageValues, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { read, run } from './support/tools.ts';
 
 const START_MS = 300_000;
@@ -219,4 +219,46 @@ it("puts a server's resources and placement into its pod", async () => {
   expect(spec.tolerations).toEqual(expect.arrayContaining(tolerations));
   expect(spec.affinity).toEqual(affinity);
   await release.remove('placed');
+});
+
+describe('the samples', () => {
+  const sample = (name: string): string =>
+    readFileSync(new URL(`../../examples/servers/${name}`, import.meta.url), 'utf8');
+  const apply = (text: string): string =>
+    run('kubectl', ['apply', '-n', release.servers, '--server-side', '--validate=strict', '-f', '-'], text);
+
+  it('have a server in one file, made by kubectl', async () => {
+    apply(sample('script.yaml'));
+    await steady('dice runs', async () =>
+      (await release.api.get('dice')).status.state === 'running' ? true : undefined,
+    );
+    const client = await connectSdk('v1 streamable-http', release.serverUrl('dice'), { key: release.key });
+    expect(await client.callTool('roll', {})).toMatch(/^a [1-6] of 6$/);
+    await client.close();
+    await release.remove('dice');
+  });
+
+  it('have a Deployment of your own, which is found, stopped and started', async () => {
+    const image = 'registry.example.com/my-mcp:1.0.0';
+    expect(sample('deployment.yaml')).toContain(image);
+    apply(sample('deployment.yaml').replace(image, FIXTURES.archon));
+    try {
+      const until = (state: string) =>
+        steady(`my-mcp is ${state}`, async () => {
+          const found = (await release.api.list()).find(({ name }) => name === 'my-mcp');
+          return found?.status.state === state ? found : undefined;
+        });
+      const found = await until('running');
+      expect(found).toMatchObject({ managed: false });
+      expect(found.status.endpoints).toEqual([
+        { transport: 'unknown', url: expect.stringMatching(/^http:\/\/[0-9.]+:8080$/) },
+      ]);
+      await release.api.stop('my-mcp', false);
+      await until('stopped');
+      await release.api.start('my-mcp');
+      await until('running');
+    } finally {
+      inServers('delete', 'deployment/my-mcp', 'service/my-mcp');
+    }
+  });
 });

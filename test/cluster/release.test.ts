@@ -42,7 +42,6 @@ const CASES: Readonly<Record<string, Case>> = {
     tool: 'get_current_time',
     input: () => ({ timezone: 'UTC' }),
     answer: /"timezone": ?"UTC"/,
-    clients: SDK_CLIENTS,
   },
   git: {
     tool: 'git_status',
