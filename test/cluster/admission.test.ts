@@ -1,5 +1,6 @@
 /** The admission policies of the chart: what the controller makes passes, and a controller or gateway that was taken over gets nowhere. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REPLICAS_BEFORE } from '../../src/cluster/gateway/wake.ts';
 import { disruptionBudget, serviceAccount } from '../../src/cluster/objects/account.ts';
 import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
 import { deployment } from '../../src/cluster/objects/deployment.ts';
@@ -426,6 +427,7 @@ describe('a Deployment that others have made', () => {
 
   it.each<readonly [string, object]>([
     ['scaled', { spec: { replicas: 3 } }],
+    ['stopped', { metadata: { annotations: { [REPLICAS_BEFORE]: '3' } }, spec: { replicas: 0 } }],
     ['restarted', template({ metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': 'now' } } })],
   ])('can be %s by the gateway', (_what, change) => {
     expect(patch(release.gateway, 'deployment/foreign', change).ok).toBe(true);
@@ -453,7 +455,9 @@ describe('a Deployment that others have made', () => {
       /that of a restart/,
     ],
     ['labels', { metadata: { labels: { more: 'b' } } }, /metadata may not be changed/],
-    ['annotations', { metadata: { annotations: { note: 'b' } } }, /metadata may not be changed/],
+    ['annotations', { metadata: { annotations: { note: 'b' } } }, /of the annotations only/],
+    ['annotations by one more', { metadata: { annotations: { more: 'b' } } }, /of the annotations only/],
+    ['annotations by one less', { metadata: { annotations: { note: null } } }, /of the annotations only/],
     [
       'strategy',
       { spec: { strategy: { type: 'Recreate', rollingUpdate: null } } },
