@@ -37,6 +37,7 @@ export class LinkConnection {
   readonly #asked = new Map<number, Asking>();
   #lastRef = 0;
   #hello: RecordStream | undefined;
+  #run: string | undefined;
   #closing = false;
   #failure: BerthError | undefined;
   #ponged = true;
@@ -67,6 +68,11 @@ export class LinkConnection {
   /** It ends because this side wants it to. */
   get closing(): boolean {
     return this.#closing;
+  }
+
+  /** Names the run of the supervisor; undefined before {@link ready}, and of one that is too old to say it. */
+  get run(): string | undefined {
+    return this.#run;
   }
 
   /** Resolves when the connection is gone; never rejects. */
@@ -125,7 +131,10 @@ export class LinkConnection {
       const asking = this.#asked.get(ref);
       if (asking && this.#asked.delete(ref)) return settle(asking, type, body);
       if (type === RECORD.refused) throw readRefused(body);
-      if (type === RECORD.hello) this.#greeted.resolve(readHello(body).version);
+      if (type !== RECORD.hello) return;
+      const { version, run } = readHello(body);
+      this.#run = run;
+      this.#greeted.resolve(version);
     } catch (error) {
       this.#failure = error instanceof BerthError ? error : undefined;
       this.destroy();

@@ -15,6 +15,8 @@ export interface Hello {
   readonly epoch: number;
   /** From a gateway its own version; from a supervisor the one that both speak. */
   readonly version: number;
+  /** From a supervisor: names its run. Another one knows nothing of what this one was asked for. */
+  readonly run?: string;
 }
 
 export function helloRecord(hello: Hello): Buffer[] {
@@ -23,10 +25,10 @@ export function helloRecord(hello: Hello): Buffer[] {
 
 /** Throws BerthError `internal` for what is no hello. Members that this version does not know are ignored. */
 export function readHello(body: Buffer): Hello {
-  const { instance, epoch, version } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  const { instance, epoch, version, run } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
   if (typeof instance !== 'string' || typeof epoch !== 'number' || typeof version !== 'number')
     throw new BerthError('internal', 'the peer does not speak the link protocol');
-  return { instance, epoch, version };
+  return { instance, epoch, version, ...(typeof run === 'string' && { run }) };
 }
 
 /** The version that both sides speak; throws `conflict` when they are too far apart. */

@@ -1,4 +1,5 @@
 /** The supervisor's end of links: any number of gateways, each with one connection that counts. */
+import { randomUUID } from 'node:crypto';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { type Cancel, type Clock, systemClock } from '../clock.ts';
@@ -37,6 +38,7 @@ export interface LinkServer {
 
 export function createLinkServer(host: ConversationHost, options: LinkServerOptions = {}): LinkServer {
   const { clock = systemClock, version = LINK_VERSION, answer = refuseQuestions } = options;
+  const run = randomUUID();
   const connections = new Set<GatewayConnection>();
   const byInstance = new Map<string, GatewayConnection>();
   let closed: Promise<void> | undefined;
@@ -50,7 +52,7 @@ export function createLinkServer(host: ConversationHost, options: LinkServerOpti
     return true;
   };
   const serve = (stream: Duplex): void => {
-    const connection = new GatewayConnection(stream, { host, clock, version, answer, admit });
+    const connection = new GatewayConnection(stream, { host, clock, version, run, answer, admit });
     connections.add(connection);
     connection.onClose = () => {
       connections.delete(connection);
@@ -73,6 +75,7 @@ interface ConnectionOptions {
   readonly host: ConversationHost;
   readonly clock: Clock;
   readonly version: number;
+  readonly run: string;
   readonly answer: (question: LinkQuestion) => unknown;
   readonly admit: (connection: GatewayConnection, hello: Hello) => boolean;
 }
@@ -149,7 +152,7 @@ class GatewayConnection {
       this.instance = hello.instance;
       this.epoch = hello.epoch;
       this.#admitted = true;
-      this.#hello?.send(helloRecord({ ...hello, version }));
+      this.#hello?.send(helloRecord({ ...hello, version, run: this.#options.run }));
     } catch (error) {
       this.#hello?.send(refusedRecord(0, toBerthError(error)));
       this.#hello?.end();

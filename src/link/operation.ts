@@ -31,6 +31,8 @@ export interface Operation {
   record(record: LinkRecord): void;
   /** It has waited for a link for too long, or there will be none any more. */
   expire(error: BerthError): void;
+  /** The supervisor runs anew. What was asked of the run before is over; what was not is still to be asked. */
+  orphaned(error: BerthError): void;
 }
 
 /** A note, or the end of a session: done when the supervisor says so. */
@@ -69,6 +71,9 @@ export class PlainOperation implements Operation {
   expire(error: BerthError): void {
     this.#finish(error);
   }
+
+  /** What it tells is true of any run. */
+  orphaned(): void {}
 
   #finish(error?: BerthError): void {
     this.#host.done(this);
@@ -165,6 +170,11 @@ export class ReaderOperation implements Operation, Attachment {
       this.#finish();
       this.#reader.refused(error);
     } else this.#end('lost');
+  }
+
+  orphaned(error: BerthError): void {
+    if (this.#stream !== undefined) return this.#end('ended');
+    if (this.#asked) this.expire(error);
   }
 
   #accepted(stream: number): void {

@@ -1,5 +1,5 @@
 /** A conversation with a supervisor at the other end of a link. */
-import { type BerthError, toBerthError } from '../errors.ts';
+import { BerthError, toBerthError } from '../errors.ts';
 import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
@@ -109,8 +109,14 @@ export class RemoteConversation implements Conversation, OperationHost {
     this.#lastUse = this.#link.now;
   }
 
-  /** A connection has come up: everything in hand is asked for (again), in its order. */
-  connected(): void {
+  /**
+   * A connection has come up: everything in hand is asked for (again), in its order. Of another run of the supervisor nothing is asked
+   * that the one before may have carried out. It says itself that it knows no session of that one; calls without a session it
+   * would carry out anew.
+   */
+  connected(toAnotherRun: boolean): void {
+    if (toAnotherRun && this.#target.kind !== 'session')
+      for (const { operation } of [...this.#operations.values()]) operation.orphaned(gone());
     if (this.#operations.size > 0) this.#open();
   }
 
@@ -187,4 +193,12 @@ export class RemoteConversation implements Conversation, OperationHost {
     this.#lastRef = (this.#lastRef + 1) >>> 0;
     return this.#lastRef;
   }
+}
+
+function gone(): BerthError {
+  return new BerthError(
+    'process-exited',
+    'the supervisor ended before it answered; it is not known whether the call was carried out',
+    { hint: 'Find out whether it was before you make the call again.' },
+  );
 }

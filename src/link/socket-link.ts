@@ -61,6 +61,8 @@ class SocketLink implements Link, ConversationLink {
   readonly #waiting = new Set<Asking>();
   readonly #closing = new AbortController();
   #connection: LinkConnection | undefined;
+  /** The supervisor's run, as it last said. */
+  #peer: string | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopSweep: () => void = () => {};
   /** Ends the wait of a lazy link for its next use. */
@@ -197,7 +199,9 @@ class SocketLink implements Link, ConversationLink {
     this.#connection = connection;
     this.#count.up++;
     this.#count.connects++;
-    for (const conversation of this.#inUse) conversation.connected();
+    const isAnother = this.#peer !== undefined && connection.run !== undefined && this.#peer !== connection.run;
+    this.#peer = connection.run;
+    for (const conversation of [...this.#inUse]) conversation.connected(isAnother);
     for (const asking of this.#waiting) void connection.ask(asking);
     this.#waiting.clear();
     this.#options.onState?.(true);
