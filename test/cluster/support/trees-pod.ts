@@ -15,6 +15,8 @@ import { IMAGES, podSettings } from './images.ts';
 import { orphan, type PodObject } from './server-pod.ts';
 
 export interface TreesPod {
+  /** What installers' tokens are made with. */
+  readonly key: Buffer;
   /** Runs a Job to its end. Rejects with its report when it failed. */
   install(source: PackageSource): Promise<Tree>;
 }
@@ -37,7 +39,7 @@ export async function startTrees(cluster: TestCluster): Promise<TreesPod> {
     const pod = await client.get<PodObject>(PODS, metadata);
     return pod?.status?.containerStatuses?.[0]?.ready === true;
   });
-  return { install: (source) => install(cluster, key, source) };
+  return { key, install: (source) => install(cluster, key, source) };
 }
 
 function treesSpec(): object {
