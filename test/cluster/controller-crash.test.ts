@@ -1,5 +1,6 @@
 /** A controller that dies after each of its writes: what it made is found by the next one, and nothing is left that nobody knows of (F-06). */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createExecCarrier } from '../../src/cluster/exec-carrier.ts';
 import type { McpServer, McpServerSpec } from '../../src/cluster/mcp-server.ts';
@@ -13,14 +14,15 @@ import { packageOf } from '../support/real-servers.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { IMAGES, podSettings } from './support/images.ts';
 import { MortalClient } from './support/mortal-client.ts';
-import { objectsIn } from './support/objects.ts';
-import { applyDefinition } from './support/tools.ts';
+import { applyDefinition, everything } from './support/tools.ts';
 import { startTrees } from './support/trees-pod.ts';
 
 const RELEASE = 'berth';
 const code = "process.stdin.on('data', () => {}).on('end', () => process.exit(0));";
 /** More writes than any server takes. */
 const MOST_STEPS = 60;
+/** Milliseconds in which a server that runs has all that is written about it. */
+const AFTERWARDS = 3_000;
 const LONGEST = 600_000;
 
 let cluster: TestCluster;
@@ -73,24 +75,20 @@ async function server(name: string): Promise<McpServer | undefined> {
   return cluster.client.get<McpServer>(MCP_SERVERS, { namespace: cluster.namespace, name });
 }
 
-/** Kinds of all objects of a server, its pods and theirs included. */
-function objectsOf(name: string): string[] {
-  return objectsIn(cluster.namespace)
-    .filter((object) => object.includes(name))
-    .map((object) => object.replace(/\/.*$/, ''));
+/** What stands in the namespace. */
+function objects(): string[] {
+  return everything([cluster.namespace])
+    .filter((name) => name.startsWith(`${cluster.namespace}: `))
+    .map((name) => name.slice(cluster.namespace.length + 2));
 }
 
-/** Resolves once the server runs and what it no longer needs is gone. */
-async function settled(name: string): Promise<string[]> {
-  await eventually(`${name} runs`, async () => (await server(name))?.status?.state === 'running');
-  let before: string[] = [];
-  await eventually(`${name} stays as it is`, () => {
-    const now = objectsOf(name);
-    const same = now.join() === before.join() && !now.some((kind) => kind.startsWith('job'));
-    before = now;
-    return same;
-  });
-  return before;
+/** Kinds of the objects of a server, its pods and theirs included. */
+function kindsOf(all: readonly string[], name: string): string[] {
+  return all.filter((object) => object.includes(name)).map((object) => object.replace(/\/.*$/, ''));
+}
+
+async function runs(name: string): Promise<boolean> {
+  return (await server(name))?.status?.state === 'running';
 }
 
 const STORIES: readonly (readonly [string, () => McpServerSpec])[] = [
@@ -98,37 +96,55 @@ const STORIES: readonly (readonly [string, () => McpServerSpec])[] = [
   ['package', () => ({ source: { pypi } })],
 ];
 
-it.each(STORIES)('a %s', { timeout: LONGEST }, async (story, specOf) => {
-  const { namespace } = cluster;
-  const make = (name: string): Promise<unknown> =>
-    cluster.client.create(MCP_SERVERS, { metadata: { name, namespace }, spec: specOf() } as never);
-  startController();
-  await eventually('a leader', () => controller?.leading === true);
-  await eventually('the key ring', () => objectsIn(namespace).includes(`secret/${RELEASE}-keys`));
-  const nothing = objectsIn(namespace);
-  await make(`${story}-whole`);
-  const goal = await settled(`${story}-whole`);
-  await cluster.client.remove(MCP_SERVERS, { namespace, name: `${story}-whole` });
+it.each(STORIES)(
+  'a %s is made in whole, and goes in whole, whatever step its controller dies at',
+  {
+    timeout: LONGEST,
+  },
+  async (story, specOf) => {
+    const { namespace } = cluster;
+    const nameOf = (step: number): string => `${story}-${step}-x`;
+    const make = (step: number): Promise<unknown> =>
+      cluster.client.create(MCP_SERVERS, {
+        metadata: { name: nameOf(step), namespace },
+        spec: specOf(),
+      } as never);
+    startController();
+    await eventually('the key ring', () => objects().includes(`secret/${RELEASE}-keys`));
+    const nothing = objects();
+    // Step 0 is the one whose controller does not die.
+    await make(0);
+    await eventually('the first', () => runs(nameOf(0)));
 
-  let steps: readonly string[] = [];
-  for (let step = 1; ; step++) {
-    expect(step).toBeLessThan(MOST_STEPS);
-    const name = `${story}-${step}-x`;
-    await controller?.close();
-    startController({ about: name, after: step });
-    await make(name);
-    await Promise.race([client.died, settled(name)]);
-    const crashed = client.dead;
-    steps = client.writes;
-    if (crashed) {
+    let last = 0;
+    for (let step = 1; last === 0; step++) {
+      expect(step).toBeLessThan(MOST_STEPS);
       await controller?.close();
-      startController();
+      startController({ about: nameOf(step), after: step });
+      await make(step);
+      const whole = eventually(`${nameOf(step)} runs`, () => client.dead || runs(nameOf(step)));
+      await Promise.race([client.died, whole]);
+      // What is written after it runs belongs to the whole as well.
+      if (!client.dead) await Promise.race([client.died, sleep(AFTERWARDS)]);
+      if (client.dead) continue;
+      last = step;
+      console.info(
+        `figure: ${story}: ${client.writes.length} writes, a crash after each: ${client.writes.join(' ')}`,
+      );
     }
-    expect([step, steps.at(-1), await settled(name)]).toEqual([step, steps.at(-1), goal]);
-    await cluster.client.remove(MCP_SERVERS, { namespace, name });
-    if (!crashed) break;
-  }
-  await eventually('nothing of any of them', () => objectsIn(namespace).join() === nothing.join());
-  console.info(`${story}: ${steps.length} writes, a crash after each: ${steps.join(' ')}`);
-  await controller?.close();
-});
+    const steps = Array.from({ length: last + 1 }, (_, step) => step);
+    let all: string[] = [];
+    const installers = (): string[] => all.filter((name) => /^(job|pod).*-install-/.test(name));
+    await eventually('all of them in whole', async () => {
+      for (const step of steps) if (!(await runs(nameOf(step)))) return false;
+      all = objects();
+      return installers().length === 0;
+    });
+    const goal = kindsOf(all, nameOf(0));
+    expect(goal).toContain('deployment.apps');
+    for (const step of steps) expect([step, kindsOf(all, nameOf(step))]).toEqual([step, goal]);
+    for (const step of steps) await cluster.client.remove(MCP_SERVERS, { namespace, name: nameOf(step) });
+    await eventually('nothing of any of them', () => objects().join() === nothing.join());
+    await controller?.close();
+  },
+);

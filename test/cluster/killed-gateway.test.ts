@@ -1,0 +1,255 @@
+/** One of two gateways of a release killed with -9 under live sessions and calls in flight; then both replaced under load. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { requestText } from '../support/mcp-client.ts';
+import { ModernHttpClient } from '../support/modern-client.ts';
+import { SseClient } from '../support/sse-client.ts';
+import { StreamableClient } from '../support/streamable-client.ts';
+import { session, TRANSPORTS } from '../support/transports.ts';
+import { WsClient } from '../support/ws-client.ts';
+import { eventually } from './support/cluster.ts';
+import { figure, since, spread } from './support/figures.ts';
+import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
+import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
+import { killNode, nodesIn, restartsOf } from './support/release-kill.ts';
+import { runBeside } from './support/tools.ts';
+
+const SESSIONS = 1_000;
+/** Handshakes at one time. */
+const AT_ONCE = 20;
+const LOAD = 8;
+const LONGEST = 600_000;
+
+let release: RunningRelease;
+
+beforeAll(async () => {
+  release = await startRelease();
+  await release.run(recorderSpec('each'));
+  await release.run(
+    recorderSpec('all', {
+      isolation: 'shared',
+      limits: { sessions: SESSIONS + 10, sessionsPerPrincipal: SESSIONS + 10 },
+    }),
+  );
+}, LONGEST);
+afterAll(() => release?.close(), LONGEST);
+
+/** Both gateways, ready, with the address of each. */
+async function gateways(): Promise<{ pod: ReleasePod; url: string }[]> {
+  const pods = await steady('two gateways', async () => {
+    const all = (await release.pods('gateway')).filter(({ metadata }) => !metadata.deletionTimestamp);
+    const ready = all.filter(({ status }) => status.containerStatuses?.every((one) => one.ready));
+    return all.length === 2 && ready.length === 2 ? ready : undefined;
+  });
+  return pods.map((pod) => ({ pod, url: release.gatewayUrl(pod) }));
+}
+
+function streamable(server: string, base: string): StreamableClient {
+  return new StreamableClient(`${release.serverUrl(server, base)}/mcp`, { key: release.key });
+}
+
+/** The same client, as it comes back through another gateway. */
+function moved(client: StreamableClient, server: string, base: string): StreamableClient {
+  const next = streamable(server, base);
+  next.session = client.session;
+  return next;
+}
+
+function call(rawId: string, name: string, args: object, more: object = {}): string {
+  return requestText(rawId, 'tools/call', { name, arguments: args, ...more });
+}
+
+it('clients come back through the other gateway, nothing is lost and nothing runs twice', {
+  timeout: LONGEST,
+}, async () => {
+  const [first, second] = await gateways();
+  if (!first || !second) throw new Error('two gateways are needed');
+  const at = (base: string) => release.serverUrl('each', base);
+  const options = { key: release.key };
+  const watcher = streamable('each', second.url);
+  await watcher.initialize();
+  const client = streamable('each', first.url);
+  await client.initialize();
+  const before = await recorded(client);
+
+  void client.send(call('"streamed"', 'hold', { key: 'streamed' }, { _meta: { progressToken: 'p' } }));
+  const { eventId } = await client.inbox.method('notifications/progress');
+  const repeatedText = call('"repeated"', 'hold', { key: 'repeated' });
+  client.send(repeatedText).catch(() => 'the gateway is killed');
+  const sse = await SseClient.connect(`${at(first.url)}/sse`, options);
+  const ws = await WsClient.connect(`${at(first.url)}/ws`, options);
+  for (const [name, one] of [['sse', sse] as const, ['websocket', ws] as const]) {
+    await one.initialize();
+    void one.send(call(`"${name}"`, 'hold', { key: name }));
+  }
+  const modern = new ModernHttpClient(`${at(first.url)}/mcp`, options);
+  const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: 'modern' } });
+  const keys = ['streamed', 'repeated', 'sse', 'websocket', 'modern'];
+  await eventually('five calls', async () => {
+    const { executions } = await recorded(watcher);
+    return keys.every((key) => executions.includes(key));
+  });
+
+  await killNode(first.pod, 'gateway');
+  const killed = performance.now();
+  await Promise.all([sse.ended, ws.closed, expect(modernCall.answer()).rejects.toThrow()]);
+  figure('SSE, WebSocket and modern clients of the killed gateway know it after', since(killed));
+
+  const back = moved(client, 'each', second.url);
+  await watcher.toolText('release', { key: 'streamed' });
+  expect((await back.get(eventId)).status).toBe(200);
+  const progress = await back.inbox.method('notifications/progress');
+  expect(progress.message.params).toMatchObject({ progressToken: 'p', progress: 2 });
+  expect((await back.inbox.answer('"streamed"')).text).toContain('streamed');
+  const repeated = back.send(repeatedText);
+  await watcher.toolText('release', { key: 'repeated' });
+  expect((await back.inbox.answer('"repeated"')).text).toContain('repeated');
+  expect(await repeated).toBe(200);
+  figure(
+    'both calls of the Streamable HTTP client are answered through the other gateway after',
+    since(killed),
+  );
+
+  const again = await Promise.all(
+    (['sse', 'websocket'] as const).map((transport) => session(transport, at(second.url), options)),
+  );
+  for (const one of again) expect((await one.tool('record', { key: 'again' })).text).toContain('again');
+  figure('SSE and WebSocket clients have new sessions after', since(killed));
+  const modernAgain = new ModernHttpClient(`${at(second.url)}/mcp`, options);
+  await eventually('the cancellation of the modern call', async () => {
+    const answer = await modernAgain.tool('executions');
+    const [{ text = '' } = {}] = (answer.result?.content ?? []) as { text?: string }[];
+    return (JSON.parse(text) as { cancelled: unknown[] }).cancelled.length === 1;
+  });
+  figure('the modern call is cancelled on the server after', since(killed));
+
+  const after = await recorded(back);
+  expect(after.pid).toBe(before.pid);
+  expect(timesOf(after.executions, keys)).toEqual(Object.fromEntries(keys.map((key) => [key, 1])));
+  const [pod] = await release.serverPods('each');
+  if (!pod) throw new Error('the server has no pod');
+  // Watcher, the one that came back, both new sessions, and the modern client's process.
+  await eventually('the end of the processes whose clients were cut off', async () => {
+    return (await nodesIn(pod, 'workload', 'server.mjs')).length === 5;
+  });
+  figure('processes of the sessions that ended with the gateway are gone after', since(killed));
+  await eventually('the gateway again', async () => {
+    const found = (await release.pods('gateway')).find(
+      ({ metadata }) => metadata.uid === first.pod.metadata.uid,
+    );
+    return (
+      found !== undefined &&
+      restartsOf(found, 'gateway') === 1 &&
+      found.status.containerStatuses?.[0]?.ready === true
+    );
+  });
+  await Promise.all([watcher, back, ...again].map((one) => one.close()));
+});
+
+it(`${SESSIONS} sessions: those of the killed gateway go on through the other one, with their calls in flight`, {
+  timeout: LONGEST,
+}, async () => {
+  const [first, second] = await gateways();
+  if (!first || !second) throw new Error('two gateways are needed');
+  const clients = Array.from({ length: SESSIONS }, (_, index) => ({
+    index,
+    client: streamable('all', index % 2 === 0 ? first.url : second.url),
+  }));
+  for (let at = 0; at < SESSIONS; at += AT_ONCE)
+    await Promise.all(clients.slice(at, at + AT_ONCE).map(({ client }) => client.initialize()));
+  const watcher = streamable('all', second.url);
+  await watcher.initialize();
+  const { pid } = await recorded(watcher);
+
+  const lost = clients.filter(({ index }) => index % 2 === 0);
+  const textOf = (index: number): string => call(`"${index}"`, 'hold', { key: `held-${index}` });
+  for (const { client, index } of lost) client.send(textOf(index)).catch(() => 'the gateway is killed');
+  await eventually('all calls', async () => {
+    const { executions } = await recorded(watcher);
+    return executions.filter((key) => key.startsWith('held-')).length >= lost.length;
+  });
+  await killNode(first.pod, 'gateway');
+  const killed = performance.now();
+  for (const { index } of lost) void watcher.toolText('release', { key: `held-${index}` });
+  const times = await Promise.all(
+    clients.map(async ({ client, index }) => {
+      const back = index % 2 === 0 ? moved(client, 'all', second.url) : client;
+      const key = index % 2 === 0 ? `held-${index}` : `fresh-${index}`;
+      const text = index % 2 === 0 ? textOf(index) : call(`"${index}"`, 'record', { key });
+      const answer = back.inbox.answer(`"${index}"`);
+      await back.send(text);
+      expect((await answer).message.result).toEqual({ content: [{ type: 'text', text: key }] });
+      return performance.now() - killed;
+    }),
+  );
+  figure(
+    'usable again after the kill, sessions of the killed gateway',
+    spread(times.filter((_, at) => at % 2 === 0)),
+  );
+  figure('the same, sessions of the other gateway', spread(times.filter((_, at) => at % 2 === 1)));
+  const after = await recorded(watcher);
+  expect(after.pid).toBe(pid);
+  expect(after.executions.filter((key) => key.startsWith('held-'))).toHaveLength(lost.length);
+  expect(new Set(after.executions).size).toBe(after.executions.length);
+});
+
+it('a rollout of the gateways under load loses no call and runs none twice', {
+  timeout: LONGEST,
+}, async () => {
+  await gateways();
+  const clients = Array.from({ length: LOAD }, () => streamable('each', release.url));
+  for (const client of clients) await client.initialize();
+  const pids = await Promise.all(clients.map(async (client) => (await recorded(client)).pid));
+  const others = await Promise.all(
+    TRANSPORTS.slice(1).map((transport) =>
+      session(transport, release.serverUrl('each'), { key: release.key }),
+    ),
+  );
+  const keys: string[] = [];
+  let [rolling, repeats, longest] = [true, 0, 0];
+  const load = clients.map(async (client, index) => {
+    for (let at = 0; rolling; at++) {
+      const key = `roll-${index}-${at}`;
+      keys.push(key);
+      const text = call(`"${key}"`, 'record', { key, ms: at % 5 === 0 ? 500 : 5 });
+      const answer = client.inbox.answer(`"${key}"`);
+      const sent = performance.now();
+      // A client that lost its connection before it had the answer repeats the POST as it was.
+      for (let tries = 1; ; tries++) {
+        const status = await client.send(text).catch(() => 0);
+        if (status === 200) break;
+        repeats++;
+        expect([status, tries < 100]).toEqual([0, true]);
+        await sleep(50);
+      }
+      expect((await answer).message.result).toEqual({ content: [{ type: 'text', text: key }] });
+      longest = Math.max(longest, performance.now() - sent);
+    }
+  });
+  const began = performance.now();
+  try {
+    const deployment = `deployment/${release.name}-gateway`;
+    await runBeside('kubectl', ['-n', release.namespace, 'rollout', 'restart', deployment]);
+    await runBeside('kubectl', ['-n', release.namespace, 'rollout', 'status', deployment, '--timeout=240s']);
+    await gateways();
+  } finally {
+    rolling = false;
+    await Promise.all(load);
+  }
+  figure('both gateways are replaced after', since(began));
+  figure(
+    'calls during it',
+    `${keys.length}, ${repeats} POSTs were repeated, the longest took ${(longest / 1_000).toFixed(2)} s`,
+  );
+  const [sse, ws] = others as [SseClient, WsClient];
+  await Promise.all([sse.ended, ws.closed]);
+  // A connection that the Service still gives to a gateway which is about to end is cut at once: then there is another one.
+  const fresh = await steady('a new session', () =>
+    session('sse', release.serverUrl('each'), { key: release.key }).catch(() => undefined),
+  );
+  expect((await fresh.tool('record', { key: 'fresh' })).text).toContain('fresh');
+  const after = await Promise.all(clients.map(recorded));
+  expect(after.map(({ pid }) => pid)).toEqual(pids);
+  expect(timesOf(after[0]?.executions ?? [], keys)).toEqual(Object.fromEntries(keys.map((key) => [key, 1])));
+  await Promise.all([fresh, ...clients].map((client) => client.close()));
+});

@@ -1,0 +1,269 @@
+/** Supervisors, server processes, pods of servers and leaders that are lost under live sessions: what clients see, and that nothing runs twice. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Lease } from '../../src/cluster/lease-record.ts';
+import { LEASES } from '../../src/cluster/resources.ts';
+import { requestText } from '../support/mcp-client.ts';
+import { ModernHttpClient } from '../support/modern-client.ts';
+import { SseClient } from '../support/sse-client.ts';
+import { StreamableClient } from '../support/streamable-client.ts';
+import { session } from '../support/transports.ts';
+import { WsClient } from '../support/ws-client.ts';
+import { eventually } from './support/cluster.ts';
+import { figure, since } from './support/figures.ts';
+import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
+import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
+import { killNode, nodesIn, restartsOf } from './support/release-kill.ts';
+import { everything, runBeside } from './support/tools.ts';
+
+const LONGEST = 300_000;
+/** Of the server. The last ten seconds of it are for ending what has not ended by itself; the rest is the sessions'. */
+const DRAIN = 14_000;
+
+let release: RunningRelease;
+/** What stood in the namespace of the servers before there was any. */
+let nothing: string[];
+
+beforeAll(async () => {
+  release = await startRelease();
+  nothing = everything([release.servers]).filter((name) => name.startsWith(`${release.servers}:`));
+  await release.run(recorderSpec('each', { limits: { drain: DRAIN } }));
+  await release.run(recorderSpec('none', { sessions: 'none' }));
+}, LONGEST);
+afterAll(() => release?.close(), LONGEST);
+
+const call = (name: string, key: string): string =>
+  requestText(`"${key}"`, 'tools/call', { name, arguments: { key } });
+
+function streamable(server: string): StreamableClient {
+  return new StreamableClient(`${release.serverUrl(server)}/mcp`, { key: release.key });
+}
+
+async function opened(server = 'each'): Promise<StreamableClient> {
+  const client = streamable(server);
+  await client.initialize();
+  return client;
+}
+
+async function podOf(server: string): Promise<ReleasePod> {
+  return await steady(`a ready pod of ${server}`, async () => {
+    const pods = (await release.serverPods(server)).filter(({ metadata }) => !metadata.deletionTimestamp);
+    const [pod] = pods;
+    const ready = pods.length === 1 && pod?.status.containerStatuses?.every((one) => one.ready);
+    return ready ? pod : undefined;
+  });
+}
+
+/** A session as soon as there can be one. */
+async function openedAgain(server = 'each'): Promise<StreamableClient> {
+  return await steady('a new session', async () => {
+    const client = streamable(server);
+    const { message } = await client.initialize();
+    return message.error === undefined ? client : undefined;
+  });
+}
+
+/** The error of a call that was in flight. */
+async function errorOf(client: StreamableClient, key: string): Promise<{ code: number; data?: object }> {
+  const { error } = (await client.inbox.answer(`"${key}"`)).message;
+  if (!error) throw new Error(`${key} was answered`);
+  return error;
+}
+
+it('a killed supervisor fails its calls, ends its sessions, and runs nothing twice', {
+  timeout: LONGEST,
+}, async () => {
+  const base = release.serverUrl('each');
+  const options = { key: release.key };
+  const [client, pooled] = [await opened(), streamable('none')];
+  const sse = await SseClient.connect(`${base}/sse`, options);
+  const ws = await WsClient.connect(`${base}/ws`, options);
+  for (const one of [sse, ws]) await one.initialize();
+  const modern = new ModernHttpClient(`${base}/mcp`, options);
+  void client.send(call('hold', 'sup-streamable'));
+  void pooled.send(call('hold', 'sup-pooled'));
+  void sse.send(call('hold', 'sup-sse'));
+  void ws.send(call('hold', 'sup-ws'));
+  const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: 'sup-modern' } });
+  const keys = ['sup-streamable', 'sup-sse', 'sup-ws', 'sup-modern'];
+  const watcher = await opened();
+  await eventually('the calls', async () => {
+    const { executions } = await recorded(watcher);
+    return keys.every((key) => executions.includes(key));
+  });
+  await eventually('the call without a session', async () => {
+    return (await recorded(streamable('none'))).executions.includes('sup-pooled');
+  });
+  const [each, none] = await Promise.all([podOf('each'), podOf('none')]);
+  await Promise.all([killNode(each, 'supervisor'), killNode(none, 'supervisor')]);
+  const killed = performance.now();
+  const endings = [
+    errorOf(client, 'sup-streamable'),
+    errorOf(pooled, 'sup-pooled'),
+    modernCall.answer(),
+  ] as const;
+  await Promise.all([sse.ended, ws.closed]);
+  figure('a killed supervisor ends SSE and WebSocket connections after', since(killed));
+  const [first, second, third] = await Promise.all(endings);
+  figure('a killed supervisor fails all calls in flight after', since(killed));
+  figure('what they are told', JSON.stringify([first, second, third.message.error]));
+  expect([first.code, second.code, third.message.error?.code]).toEqual([
+    expect.any(Number),
+    expect.any(Number),
+    expect.any(Number),
+  ]);
+  await eventually('an unknown session', async () => (await client.send(call('record', 'sup-late'))) === 404);
+  const next = await openedAgain();
+  figure('a new session after a killed supervisor', since(killed));
+  const after = await recorded(next);
+  expect(timesOf(after.executions, [...keys, 'sup-late'])).toEqual({
+    ...Object.fromEntries(keys.map((key) => [key, 1])),
+    'sup-late': 0,
+  });
+  await eventually('the server without sessions again', async () => {
+    const answer = await recorded(streamable('none')).catch(() => undefined);
+    return answer !== undefined && timesOf(answer.executions, ['sup-pooled'])['sup-pooled'] === 1;
+  });
+  const pod = await podOf('each');
+  expect([restartsOf(pod, 'supervisor'), restartsOf(pod, 'workload')]).toEqual([1, 0]);
+  await eventually('no process without a session', async () => {
+    return (await nodesIn(pod, 'workload', 'server.mjs')).length === 1;
+  });
+  await next.close();
+});
+
+it('a server process that ends fails its own calls at once and nobody else’s', {
+  timeout: LONGEST,
+}, async () => {
+  const [client, other] = [await opened(), await opened()];
+  void client.send(call('hold', 'exit-held'));
+  await eventually('the call', async () => (await recorded(other)).executions.includes('exit-held'));
+  const ended = performance.now();
+  void client.send(call('exit', 'exit-now'));
+  const error = await errorOf(client, 'exit-held');
+  figure('a server process that ends fails its calls after', since(ended));
+  expect(error).toMatchObject({ data: { code: 'process-exited', phase: 'run', exitCode: 7 } });
+  await eventually(
+    'an unknown session',
+    async () => (await client.send(call('record', 'exit-late'))) === 404,
+  );
+  const { executions } = await recorded(other);
+  expect(timesOf(executions, ['exit-held', 'exit-late'])).toEqual({ 'exit-held': 1, 'exit-late': 0 });
+  await other.close();
+});
+
+/** Deletes the pod of the server `each`, with a call in flight. */
+async function withoutPod(key: string, ...how: readonly string[]) {
+  const client = await opened();
+  const ws = (await session('websocket', release.serverUrl('each'), { key: release.key })) as WsClient;
+  void client.send(call('hold', key));
+  await eventually('the call', async () => (await recorded(client)).executions.includes(key));
+  const pod = await podOf('each');
+  const deleted = performance.now();
+  await runBeside('kubectl', [
+    ...['-n', release.servers, 'delete', 'pod', pod.metadata.name ?? ''],
+    ...['--wait=false', ...how],
+  ]);
+  const failed = errorOf(client, key).then((error) => {
+    figure(`a pod that is ${key}: its call fails after`, `${since(deleted)}: ${JSON.stringify(error)}`);
+    return error;
+  });
+  return { client, ws, deleted, failed };
+}
+
+/** What was executed by the pod that is gone is not executed by the next one. */
+async function nothingOf(key: string, next: StreamableClient): Promise<void> {
+  await podOf('each');
+  const { executions } = await recorded(next);
+  expect(timesOf(executions, [key, `${key}-late`])).toEqual({ [key]: 0, [`${key}-late`]: 0 });
+  await next.close();
+}
+
+it('a pod that is deleted lets its sessions go on for its drain, then ends them with an error; the next one serves new ones', {
+  timeout: LONGEST,
+}, async () => {
+  const { client, ws, deleted, failed } = await withoutPod('deleted');
+  expect(
+    (await client.request('"draining"', 'tools/call', { name: 'record', arguments: { key: 'draining' } }))
+      .text,
+  ).toContain('draining');
+  const next = await openedAgain();
+  figure('a pod that is deleted: a new session, on the next pod, after', since(deleted));
+  expect((await failed).code).toEqual(expect.any(Number));
+  await ws.closed;
+  await eventually(
+    'an unknown session',
+    async () => (await client.send(call('record', 'deleted-late'))) === 404,
+  );
+  await nothingOf('deleted', next);
+});
+
+it('a pod that is deleted by force ends its sessions with an error, and the next one serves new ones', {
+  timeout: LONGEST,
+}, async () => {
+  const { client, ws, deleted, failed } = await withoutPod('forced', '--grace-period=0', '--force');
+  const next = await openedAgain();
+  figure('a pod that is forced: a new session, on the next pod, after', since(deleted));
+  expect((await failed).code).toEqual(expect.any(Number));
+  await ws.closed;
+  await eventually(
+    'an unknown session',
+    async () => (await client.send(call('record', 'forced-late'))) === 404,
+  );
+  await nothingOf('forced', next);
+});
+
+/** The pod that leads, and how often the lead has changed. */
+async function leader(): Promise<{ pod: ReleasePod; holder: string }> {
+  return await steady('a leader', async () => {
+    const target = { namespace: release.namespace, name: `${release.name}-controller` };
+    const holder = (await release.client.get<Lease>(LEASES, target))?.spec?.holderIdentity ?? '';
+    const pods = await release.pods('controller');
+    const pod = pods.find(({ metadata }) => holder.startsWith(`${metadata.name}-`));
+    return pod && { pod, holder };
+  });
+}
+
+it.each([
+  ['is killed', (pod: ReleasePod) => killNode(pod, 'controller')],
+  [
+    'is deleted',
+    (pod: ReleasePod) =>
+      runBeside('kubectl', [
+        '-n',
+        release.namespace,
+        'delete',
+        'pod',
+        pod.metadata.name ?? '',
+        '--wait=false',
+      ]),
+  ],
+] as const)(
+  'a leader that %s is followed by the other one; sessions notice nothing',
+  {
+    timeout: LONGEST,
+  },
+  async (what, lose) => {
+    const client = await opened();
+    const before = await recorded(client);
+    const { pod, holder } = await leader();
+    await lose(pod);
+    const lost = performance.now();
+    const name = `after-${what.replaceAll(' ', '-')}`;
+    const running = release.run(recorderSpec(name));
+    await eventually('another leader', async () => (await leader()).holder !== holder);
+    figure(`a leader that ${what} is followed after`, since(lost));
+    expect((await recorded(client)).pid).toBe(before.pid);
+    await running;
+    figure(`a server that was asked for when the leader was lost (${what}) runs after`, since(lost));
+    await release.remove(name);
+    await client.close();
+  },
+);
+
+it('leaves no object of servers that are gone', { timeout: LONGEST }, async () => {
+  for (const name of ['each', 'none']) await release.remove(name);
+  await eventually('nothing of them', () => {
+    const now = everything([release.servers]).filter((name) => name.startsWith(`${release.servers}:`));
+    return now.join() === nothing.join();
+  });
+});
