@@ -199,7 +199,8 @@ class SocketLink implements Link, ConversationLink {
     this.#connection = connection;
     this.#count.up++;
     this.#count.connects++;
-    const isAnother = this.#peer !== undefined && connection.run !== undefined && this.#peer !== connection.run;
+    const isAnother =
+      this.#peer !== undefined && connection.run !== undefined && this.#peer !== connection.run;
     this.#peer = connection.run;
     for (const conversation of [...this.#inUse]) conversation.connected(isAnother);
     for (const asking of this.#waiting) void connection.ask(asking);

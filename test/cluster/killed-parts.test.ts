@@ -8,6 +8,7 @@ import { session, TRANSPORTS } from '../support/transports.ts';
 import { trapState, untilCalled } from '../support/trap.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { type ExecGateway, startExecGateway } from './support/exec-gateway.ts';
+import { figure, since } from './support/figures.ts';
 import { HAS_PARTS, without } from './support/parts.ts';
 import { pidsOf } from './support/processes.ts';
 import { type RunningPod, startServer } from './support/server-pod.ts';
@@ -46,8 +47,10 @@ describe.runIf(HAS_PARTS)('with a live session on every transport', { timeout: L
       sent = clients.map((client) => client.send(requestText('"during"', 'trap/echo', { here: true })));
       await sleep(OUTAGE);
     });
+    const back = performance.now();
     await eventually('the link', () => gateway.isUp(pod.pod));
     await Promise.all(sent);
+    figure('calls sent while the API server was away are answered, after its new start, within', since(back));
     for (const client of clients) {
       expect((await client.inbox.answer('"before"')).message.result).toMatchObject({
         content: [{ text: 'slow' }],
@@ -65,7 +68,9 @@ describe.runIf(HAS_PARTS)('with a live session on every transport', { timeout: L
     const joins = () => pidsOf(pod, SUPERVISOR, { program: '/berth-spawn', argument: 'join' });
     const old = await joins();
     await without('containerd', () => eventually('the loss of the link', () => !gateway.isUp(pod.pod)));
+    const back = performance.now();
     await eventually('the link', () => gateway.isUp(pod.pod));
+    figure('the link is back, after the new start of containerd, within', since(back));
     const after = await Promise.all(clients.map(trapState));
     expect(after.map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
     await eventually(
@@ -73,9 +78,12 @@ describe.runIf(HAS_PARTS)('with a live session on every transport', { timeout: L
       async () => !(await joins()).some((pid) => old.includes(pid)),
     );
     expect(await joins()).toHaveLength(1);
+    const servers = () => pidsOf(pod, WORKLOAD, { program: '/node', argument: 'server.mjs' });
+    // A process for each session, and none without.
+    expect((await servers()).sort()).toEqual(before.map(({ pid }) => pid).sort());
     await Promise.all(clients.map((client) => client.close()));
     await eventually('the end of every server process', async () => {
-      return (await pidsOf(pod, WORKLOAD, { program: '/node' })).length === 0;
+      return (await servers()).length === 0;
     });
     expect([await pod.restarts(SUPERVISOR), await pod.restarts(WORKLOAD)]).toEqual([0, 0]);
   });
