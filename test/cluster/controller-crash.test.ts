@@ -12,6 +12,7 @@ import { createLog } from '../../src/log/log.ts';
 import { TemplateCatalogue } from '../../src/templates/catalogue.ts';
 import { packageOf } from '../support/real-servers.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
+import { figure } from './support/figures.ts';
 import { IMAGES, podSettings } from './support/images.ts';
 import { MortalClient } from './support/mortal-client.ts';
 import { applyDefinition, everything } from './support/tools.ts';
@@ -87,13 +88,14 @@ function kindsOf(all: readonly string[], name: string): string[] {
   return all.filter((object) => object.includes(name)).map((object) => object.replace(/\/.*$/, ''));
 }
 
-async function runs(name: string): Promise<boolean> {
-  return (await server(name))?.status?.state === 'running';
+async function stateOf(name: string): Promise<string | undefined> {
+  return (await server(name))?.status?.state;
 }
 
-const STORIES: readonly (readonly [string, () => McpServerSpec])[] = [
-  ['script', () => ({ source: { script: { runtime: 'node', code } } })],
-  ['package', () => ({ source: { pypi } })],
+/** Of each kind of server what it comes to; a package is installed and has no pods, which are the other story's. */
+const STORIES: readonly (readonly [string, string, () => McpServerSpec])[] = [
+  ['script', 'running', () => ({ source: { script: { runtime: 'node', code } } })],
+  ['package', 'stopped', () => ({ source: { pypi }, replicas: 0 })],
 ];
 
 it.each(STORIES)(
@@ -101,7 +103,7 @@ it.each(STORIES)(
   {
     timeout: LONGEST,
   },
-  async (story, specOf) => {
+  async (story, state, specOf) => {
     const { namespace } = cluster;
     const nameOf = (step: number): string => `${story}-${step}-x`;
     const make = (step: number): Promise<unknown> =>
@@ -109,12 +111,19 @@ it.each(STORIES)(
         metadata: { name: nameOf(step), namespace },
         spec: specOf(),
       } as never);
+    const kindsAt = (step: number, all = objects()): string[] => kindsOf(all, nameOf(step));
+    /** It is what it comes to, and its installer is gone. */
+    const isWhole = async (step: number): Promise<boolean> => {
+      if ((await stateOf(nameOf(step))) !== state) return false;
+      const kinds = kindsAt(step);
+      return kinds.includes('deployment.apps') && !kinds.includes('job.batch');
+    };
     startController();
     await eventually('the key ring', () => objects().includes(`secret/${RELEASE}-keys`));
     const nothing = objects();
     // Step 0 is the one whose controller does not die.
     await make(0);
-    await eventually('the first', () => runs(nameOf(0)));
+    await eventually('the first', () => isWhole(0));
 
     let last = 0;
     for (let step = 1; last === 0; step++) {
@@ -122,27 +131,21 @@ it.each(STORIES)(
       await controller?.close();
       startController({ about: nameOf(step), after: step });
       await make(step);
-      const whole = eventually(`${nameOf(step)} runs`, () => client.dead || runs(nameOf(step)));
+      const whole = eventually(`${nameOf(step)} in whole`, () => client.dead || isWhole(step));
       await Promise.race([client.died, whole]);
-      // What is written after it runs belongs to the whole as well.
+      // What is written after that belongs to it as well.
       if (!client.dead) await Promise.race([client.died, sleep(AFTERWARDS)]);
       if (client.dead) continue;
       last = step;
-      console.info(
-        `figure: ${story}: ${client.writes.length} writes, a crash after each: ${client.writes.join(' ')}`,
-      );
+      const { writes } = client;
+      figure(`${story}: a crash after each of so many writes`, `${writes.length}: ${writes.join(' ')}`);
     }
     const steps = Array.from({ length: last + 1 }, (_, step) => step);
-    let all: string[] = [];
-    const installers = (): string[] => all.filter((name) => /^(job|pod).*-install-/.test(name));
-    await eventually('all of them in whole', async () => {
-      for (const step of steps) if (!(await runs(nameOf(step)))) return false;
-      all = objects();
-      return installers().length === 0;
-    });
-    const goal = kindsOf(all, nameOf(0));
-    expect(goal).toContain('deployment.apps');
-    for (const step of steps) expect([step, kindsOf(all, nameOf(step))]).toEqual([step, goal]);
+    for (const step of steps) await eventually(`${nameOf(step)} in whole`, () => isWhole(step));
+    await eventually('the end of all installers', () => !objects().some((name) => /-install-/.test(name)));
+    const all = objects();
+    const goal = kindsAt(0, all);
+    for (const step of steps) expect([step, kindsAt(step, all)]).toEqual([step, goal]);
     for (const step of steps) await cluster.client.remove(MCP_SERVERS, { namespace, name: nameOf(step) });
     await eventually('nothing of any of them', () => objects().join() === nothing.join());
     await controller?.close();
