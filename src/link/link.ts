@@ -8,6 +8,6 @@ export interface Link {
   conversation(target: ConversationTarget): Conversation;
   /** Asks the supervisor; absent where it is in the same program. Rejects with BerthError, `busy` when no answer comes. */
   ask?(question: LinkQuestion): Promise<unknown>;
-  /** Ends the link; readers get `lost`. Sessions live on in the supervisor. Idempotent. */
-  close(): Promise<void>;
+  /** Ends the link; readers get `lost`. Sessions live on in the supervisor, unless that is `gone`: then readers get `ended`. Idempotent. */
+  close(options?: { readonly gone: boolean }): Promise<void>;
 }

@@ -1,7 +1,8 @@
 /** A conversation with a supervisor at the other end of a link. */
-import { BerthError, toBerthError } from '../errors.ts';
+import { type BerthError, toBerthError } from '../errors.ts';
 import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
+import { endedUnanswered } from '../sessions/ended-unanswered.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
 import { type Operation, type OperationHost, PlainOperation, ReaderOperation } from './operation.ts';
@@ -116,7 +117,7 @@ export class RemoteConversation implements Conversation, OperationHost {
    */
   connected(toAnotherRun: boolean): void {
     if (toAnotherRun && this.#target.kind !== 'session')
-      for (const { operation } of [...this.#operations.values()]) operation.orphaned(gone());
+      for (const { operation } of [...this.#operations.values()]) operation.orphaned(endedUnanswered());
     if (this.#operations.size > 0) this.#open();
   }
 
@@ -138,8 +139,10 @@ export class RemoteConversation implements Conversation, OperationHost {
     this.#records = undefined;
   }
 
-  /** The link is closed for good. */
-  close(error: BerthError): void {
+  /** The link is closed for good. `gone`: so is its supervisor, with what was asked of it. */
+  close(error: BerthError, gone: boolean): void {
+    if (gone)
+      for (const { operation } of [...this.#operations.values()]) operation.orphaned(endedUnanswered());
     for (const { operation } of [...this.#operations.values()]) operation.expire(error);
     this.release();
   }
@@ -193,12 +196,4 @@ export class RemoteConversation implements Conversation, OperationHost {
     this.#lastRef = (this.#lastRef + 1) >>> 0;
     return this.#lastRef;
   }
-}
-
-function gone(): BerthError {
-  return new BerthError(
-    'process-exited',
-    'the supervisor ended before it answered; it is not known whether the call was carried out',
-    { hint: 'Find out whether it was before you make the call again.' },
-  );
 }

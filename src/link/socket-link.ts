@@ -109,13 +109,13 @@ class SocketLink implements Link, ConversationLink {
     return asking.answer;
   }
 
-  async close(): Promise<void> {
+  async close({ gone } = { gone: false }): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort();
       this.#count.links--;
       this.#wake();
       this.#stopSweep();
-      for (const conversation of [...this.#inUse]) conversation.close(unreachable());
+      for (const conversation of [...this.#inUse]) conversation.close(unreachable(), gone);
       for (const asking of [...this.#waiting]) asking.refused(unreachable());
       this.#inUse.clear();
       this.#conversations.clear();

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { BerthError, errorData } from '../errors.ts';
 import type { MessageFault } from '../jsonrpc/envelope.ts';
 import { requestIdOf } from '../log/ids.ts';
+import { endedUnanswered } from '../sessions/ended-unanswered.ts';
 
 /** Names a request to people and logs. */
 export const REQUEST_ID = 'X-Request-ID';
@@ -66,8 +67,7 @@ export function faultError(fault: MessageFault): BerthError {
 
 /** What a client is told whose call broke. */
 export function unanswered(reason: 'lost' | 'ended'): BerthError {
-  return new BerthError(
-    'busy',
-    reason === 'lost' ? 'the server cannot be reached just now' : 'the server ended before it answered',
-  );
+  return reason === 'lost'
+    ? new BerthError('busy', 'the server cannot be reached just now')
+    : endedUnanswered();
 }

@@ -15,11 +15,11 @@ import { eventually, openCluster, type TestCluster } from './support/cluster.ts'
 import { figure } from './support/figures.ts';
 import { IMAGES, podSettings } from './support/images.ts';
 import { MortalClient } from './support/mortal-client.ts';
+import { recorderSpec } from './support/recorder.ts';
 import { applyDefinition, everything } from './support/tools.ts';
 import { startTrees } from './support/trees-pod.ts';
 
 const RELEASE = 'berth';
-const code = "process.stdin.on('data', () => {}).on('end', () => process.exit(0));";
 /** More writes than any server takes. */
 const MOST_STEPS = 60;
 /** Milliseconds in which a server that runs has all that is written about it. */
@@ -94,7 +94,7 @@ async function stateOf(name: string): Promise<string | undefined> {
 
 /** Of each kind of server what it comes to; a package is installed and has no pods, which are the other story's. */
 const STORIES: readonly (readonly [string, string, () => McpServerSpec])[] = [
-  ['script', 'running', () => ({ source: { script: { runtime: 'node', code } } })],
+  ['script', 'running', () => ({ source: recorderSpec('script').source })],
   ['package', 'stopped', () => ({ source: { pypi }, replicas: 0 })],
 ];
 

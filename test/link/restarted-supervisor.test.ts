@@ -128,6 +128,18 @@ describe('a supervisor that was killed and runs anew', () => {
     expect(harness().servers).toHaveLength(0);
   });
 
+  it('is gone for good with its link: what it was asked for is over, what it was not is refused', async () => {
+    wire().mute = true;
+    const sent = call('affinity');
+    await until('the call', () => harness().servers.length > 0 && executed(harness()) === 1);
+    reachable = false;
+    wire().cut();
+    await until('the loss', () => servers[0]?.gateways === 0);
+    const waiting = call('affinity', '2');
+    await link.close({ gone: true });
+    expect([sent.error?.code, waiting.error?.code]).toEqual(['process-exited', 'busy']);
+  });
+
   it('is the same one after a mere cut: the call goes on', async () => {
     wire().mute = true;
     const reader = call('affinity');

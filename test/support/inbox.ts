@@ -68,12 +68,12 @@ export class Inbox {
   }
 
   /** Takes the first message that fits, now or when it comes; rejects when it does not come. */
-  take(what: string, wanted: (received: Received) => boolean): Promise<Received> {
+  take(what: string, wanted: (received: Received) => boolean, patience = PATIENCE_MS): Promise<Received> {
     const at = this.#received.findIndex(wanted);
     const found = at < 0 ? undefined : this.#received.splice(at, 1)[0];
     if (found) return Promise.resolve(found);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#fail(taker), PATIENCE_MS).unref();
+      const timer = setTimeout(() => this.#fail(taker), patience).unref();
       const taker: Taker = { what, wanted, resolve, reject, timer };
       this.#takers.add(taker);
       if (this.#ended !== undefined) this.#fail(taker);
@@ -92,12 +92,13 @@ export class Inbox {
     this.#takers.delete(taker);
   }
 
-  /** The answer to a request, by the bytes of its id. */
-  answer(rawId: string): Promise<Received> {
+  /** The answer to a request, by the bytes of its id; `patience` in milliseconds where a busy machine needs more than the usual. */
+  answer(rawId: string, patience?: number): Promise<Received> {
     const starts = new RegExp(`"id"\\s*:\\s*${rawId.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*[,}]`);
     return this.take(
       `answer to ${rawId}`,
       ({ message, text }) => message.method === undefined && starts.test(text),
+      patience,
     );
   }
 

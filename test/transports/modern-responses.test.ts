@@ -203,23 +203,30 @@ describe('a client that leaves', () => {
 });
 
 describe('a call that ends without an answer', () => {
-  it.each(['lost', 'ended'] as const)(
-    'because it was %s, before anything was sent, is a 503',
-    async (reason) => {
-      const response = front.request(...CALL);
-      (await front.link.call()).end(reason);
-      expect((await response).headers['retry-after']).toBe('1');
-      expect(await refusalOf(await response)).toMatchObject({ status: 503, code: -32000, id: 1 });
-    },
-  );
+  it('because it was lost, before anything was sent, is a 503', async () => {
+    const response = front.request(...CALL);
+    (await front.link.call()).end('lost');
+    expect((await response).headers['retry-after']).toBe('1');
+    expect(await refusalOf(await response)).toMatchObject({ status: 503, code: -32000, id: 1 });
+  });
 
-  it.each(['lost', 'ended'] as const)('because it was %s says so in its stream', async (reason) => {
+  it('because it was ended is a 502 that nobody is told to try again: it may have been carried out', async () => {
+    const response = front.request(...CALL);
+    (await front.link.call()).end('ended');
+    expect((await response).headers['retry-after']).toBeUndefined();
+    expect(await refusalOf(await response)).toMatchObject({ status: 502, code: -32603, id: 1 });
+  });
+
+  it.each([
+    ['lost', -32000],
+    ['ended', -32603],
+  ] as const)('because it was %s says so in its stream', async (reason, code) => {
     const response = front.request(...CALL);
     const call = await front.link.call();
     call.notify('notifications/progress', PROGRESS);
     call.end(reason);
     const [, error, ...more] = await all(await response);
-    expect(JSON.parse(error?.data ?? '')).toMatchObject({ id: 1, error: { code: -32000 } });
+    expect(JSON.parse(error?.data ?? '')).toMatchObject({ id: 1, error: { code } });
     expect(more).toEqual([]);
   });
 

@@ -154,11 +154,14 @@ describe('a modern request', () => {
     await client.close();
   });
 
-  it.each(['lost', 'ended'] as const)('whose call was %s is answered with an error', async (reason) => {
+  it.each([
+    ['lost', -32000],
+    ['ended', -32603],
+  ] as const)('whose call was %s is answered with an error', async (reason, code) => {
     const client = await connect();
     await client.send(modernText('tools/list'));
     (await front.link.call()).end(reason);
-    expect((await client.inbox.answer('1')).message.error?.code).toBe(-32000);
+    expect((await client.inbox.answer('1')).message.error?.code).toBe(code);
     await client.close();
   });
 

@@ -53,7 +53,7 @@ export class ReplicaLinks {
   drop(name: string): void {
     const link = this.#links.get(name);
     this.#links.delete(name);
-    void link?.close();
+    void link?.close({ gone: true });
   }
 
   /** Sessions live on in their pods. Idempotent. */

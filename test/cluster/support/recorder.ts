@@ -6,7 +6,7 @@ const code = readFileSync(new URL('../../fixtures/processes/recorder.mjs', impor
 
 /** Its specification over the API; `more` are further members. */
 export function recorderSpec(name: string, more: Readonly<Record<string, unknown>> = {}) {
-  return { name, source: { script: { runtime: 'node', code } }, ...more };
+  return { name, source: { script: { runtime: 'node' as const, code } }, ...more };
 }
 
 export interface Recorded {
