@@ -4,13 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createExecCarrier } from '../../src/cluster/exec-carrier.ts';
 import type { McpServer, McpServerSpec } from '../../src/cluster/mcp-server.ts';
-import { MCP_SERVERS, SECRETS } from '../../src/cluster/resources.ts';
+import { childName, SERVER_LABEL } from '../../src/cluster/objects/naming.ts';
+import { DEPLOYMENTS, JOBS, MCP_SERVERS, SECRETS } from '../../src/cluster/resources.ts';
 import { createLinkProbe, openLinks } from '../../src/controller/link-probe.ts';
 import { type RunningController, runController } from '../../src/controller/main.ts';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
 import { createLog } from '../../src/log/log.ts';
 import { TemplateCatalogue } from '../../src/templates/catalogue.ts';
-import { packageOf } from '../support/real-servers.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { figure } from './support/figures.ts';
 import { IMAGES, podSettings } from './support/images.ts';
@@ -20,6 +20,8 @@ import { applyDefinition, everything } from './support/tools.ts';
 import { startTrees } from './support/trees-pod.ts';
 
 const RELEASE = 'berth';
+/** With a program and without dependencies. */
+const SMALL = { name: 'semver', version: '7.7.2' };
 /** More writes than any server takes. */
 const MOST_STEPS = 60;
 /** Milliseconds in which a server that runs has all that is written about it. */
@@ -29,7 +31,6 @@ const LONGEST = 600_000;
 let cluster: TestCluster;
 let controller: RunningController | undefined;
 let client: MortalClient;
-let pypi: { name: string; version?: string };
 
 beforeAll(async () => {
   applyDefinition();
@@ -38,8 +39,6 @@ beforeAll(async () => {
   const key = trees.key.toString('base64');
   const metadata = { name: `${RELEASE}-trees-key`, namespace: cluster.namespace };
   await cluster.client.create(SECRETS, { metadata, data: { key } } as never);
-  const { name, version } = await packageOf('time');
-  pypi = { name, ...(version !== undefined && { version }) };
 });
 afterAll(async () => {
   await controller?.close();
@@ -95,7 +94,7 @@ async function stateOf(name: string): Promise<string | undefined> {
 /** Of each kind of server what it comes to; a package is installed and has no pods, which are the other story's. */
 const STORIES: readonly (readonly [string, string, () => McpServerSpec])[] = [
   ['script', 'running', () => ({ source: recorderSpec('script').source })],
-  ['package', 'stopped', () => ({ source: { pypi }, replicas: 0 })],
+  ['package', 'stopped', () => ({ source: { npm: SMALL }, replicas: 0 })],
 ];
 
 it.each(STORIES)(
@@ -114,9 +113,12 @@ it.each(STORIES)(
     const kindsAt = (step: number, all = objects()): string[] => kindsOf(all, nameOf(step));
     /** It is what it comes to, and its installer is gone. */
     const isWhole = async (step: number): Promise<boolean> => {
-      if ((await stateOf(nameOf(step))) !== state) return false;
-      const kinds = kindsAt(step);
-      return kinds.includes('deployment.apps') && !kinds.includes('job.batch');
+      const name = nameOf(step);
+      if ((await stateOf(name)) !== state) return false;
+      const labelSelector = `${SERVER_LABEL}=${name}`;
+      const { items } = await cluster.client.list(JOBS, { namespace, labelSelector });
+      const deployment = await cluster.client.get(DEPLOYMENTS, { namespace, name: childName({ name }) });
+      return deployment !== undefined && items.length === 0;
     };
     startController();
     await eventually('the key ring', () => objects().includes(`secret/${RELEASE}-keys`));

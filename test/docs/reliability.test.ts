@@ -10,7 +10,7 @@ const rows = page
   .split('\n')
   .filter(
     (line, at, lines) =>
-      line.startsWith('| ') && !/^\|[ -|]+$/.test(line) && !/^\|[ -|]+$/.test(lines[at + 1] ?? ''),
+      line.startsWith('| ') && !/^\|[ |-]+$/.test(line) && !/^\|[ |-]+$/.test(lines[at + 1] ?? ''),
   )
   .map((line) =>
     line

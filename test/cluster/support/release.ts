@@ -5,6 +5,7 @@ import { ApiClient } from '../../../src/cluster/api-client.ts';
 import { loadClusterAccess } from '../../../src/cluster/kube-config.ts';
 import { SERVER_LABEL } from '../../../src/cluster/objects/naming.ts';
 import { type KubeObject, PODS } from '../../../src/cluster/resources.ts';
+import { toBerthError } from '../../../src/errors.ts';
 import { IMAGES } from './images.ts';
 import { ReleaseAddresses } from './release-addresses.ts';
 import { applyDefinition, attempt, CHART, everything, read, run, runBeside, uniqueName } from './tools.ts';
@@ -129,7 +130,11 @@ export async function startRelease(
       await api.create(spec);
       try {
         return await steady(`${spec.name} runs`, async () => {
-          const answer = await api.get(spec.name);
+          // The gateway that is asked may not have seen yet what another one has made.
+          const answer = await api.get(spec.name).catch((thrown: unknown) => {
+            if (toBerthError(thrown).code !== 'not-found') throw thrown;
+          });
+          if (!answer) return undefined;
           if (answer.status.state === 'failed') throw new Error(JSON.stringify(answer.status));
           return answer.status.state === 'running' ? answer : undefined;
         });
