@@ -6,10 +6,11 @@ import type { KubeObject } from '../cluster/resources.ts';
 import { toBerthError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { type ChildView, observe } from './cluster-api.ts';
+import type { ControllerCount } from './controller-count.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { type ReconcileTools, reconcile } from './reconcile.ts';
 import { StatusWriter, WRITE_EVERY } from './status-writer.ts';
-import { createWorkQueue, type WorkQueue } from './work-queue.ts';
+import { createWorkQueue, type QueueLengths, type WorkQueue } from './work-queue.ts';
 
 /** What is seen of the cluster, kept up to date by somebody else. */
 export interface ClusterPicture extends ChildView {
@@ -26,6 +27,7 @@ export interface ControllerOptions {
   readonly instance: string;
   /** Checked before anything is written. */
   readonly leads: () => boolean;
+  readonly count?: ControllerCount;
 }
 
 /** Milliseconds after which every server is looked at, whether something was seen to change or not. */
@@ -46,7 +48,7 @@ export class Controller {
     this.#events = new EventRecorder({ api: tools.api, instance, now: tools.now });
     this.#queue = createWorkQueue({
       clock,
-      work: (name, signal) => this.#look(name, signal),
+      work: (name, signal) => this.#counted(name, signal),
       onFault: (server, thrown) =>
         log.warn({ server, err: thrown }, 'a server could not be seen to; it is tried again'),
     });
@@ -67,6 +69,25 @@ export class Controller {
   async close(): Promise<void> {
     for (const stop of this.#timers) stop();
     await this.#queue.close();
+  }
+
+  get queue(): QueueLengths {
+    return this.#queue.lengths;
+  }
+
+  async #counted(name: string, signal: AbortSignal): Promise<number | undefined> {
+    const { clock, count } = this.#options;
+    const begun = clock.now();
+    try {
+      const again = await this.#look(name, signal);
+      if (count) count.done++;
+      return again;
+    } catch (error) {
+      if (count && !signal.aborted) count.failed++;
+      throw error;
+    } finally {
+      count?.durations.observe((clock.now() - begun) / 1_000);
+    }
   }
 
   #all(): void {

@@ -1,7 +1,5 @@
 /** The controller's composition root: one leader at a time sees to the servers of a release. */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
 import { hostname } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -14,9 +12,14 @@ import { treesUrl } from '../cluster/objects/blueprint.ts';
 import { CONFIG_MAPS, type OwnerReference } from '../cluster/resources.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { createLog, type Log } from '../log/log.ts';
+import { createMetrics, type MetricSource } from '../metrics/metrics.ts';
+import { openProbePort } from '../metrics/probe-port.ts';
+import { createProcessSource } from '../metrics/process-metrics.ts';
 import { loadCatalogue, type TemplateCatalogue } from '../templates/catalogue.ts';
 import { Applier } from './applier.ts';
 import { Controller } from './controller.ts';
+import { ControllerCount } from './controller-count.ts';
+import { createControllerSource, type TermMeasure } from './controller-metrics.ts';
 import { keepDeclared } from './declared-servers.ts';
 import { keepKeyRing, keepTreesKey } from './key-ring.ts';
 import { createLinkProbe, type LinkProbe, openLinks } from './link-probe.ts';
@@ -42,6 +45,7 @@ export interface ControllerInput {
 
 export interface RunningController {
   readonly leading: boolean;
+  readonly metrics: MetricSource;
   /** Ends what is under way and frees the lease. Idempotent. */
   close(): Promise<void>;
 }
@@ -57,6 +61,8 @@ export function runController(input: ControllerInput): RunningController {
   const { settings, client, log, instance } = input;
   const { release, releaseNamespace } = settings.pods;
   let term: Promise<Term> | undefined;
+  let begun: Term | undefined;
+  const count = new ControllerCount();
   const election: LeaderElection = createLeaderElection({
     client,
     // Its metadata, when it is made here.
@@ -68,13 +74,20 @@ export function runController(input: ControllerInput): RunningController {
     identity: instance,
     onLead: () => {
       log.info({ instance }, 'leads');
-      term = beginTerm(input, () => election.leading);
-      term.catch((thrown: unknown) => log.error({ err: thrown }, 'the work of the leader could not begin'));
+      const beginning = beginTerm(input, count, () => election.leading);
+      term = beginning;
+      beginning.then(
+        (one) => {
+          if (term === beginning) begun = one;
+        },
+        (thrown: unknown) => log.error({ err: thrown }, 'the work of the leader could not begin'),
+      );
     },
     onLose: async () => {
       log.info({ instance }, 'leads no longer');
       const ending = term;
       term = undefined;
+      begun = undefined;
       await (await ending?.catch(() => undefined))?.close();
     },
     onFault: (error) => log.warn({ err: error }, 'the lease could not be had'),
@@ -83,16 +96,26 @@ export function runController(input: ControllerInput): RunningController {
     get leading() {
       return election.leading;
     },
+    metrics: createControllerSource(
+      count,
+      () => begun?.measure(),
+      () => election.leading,
+    ),
     close: () => election.close(),
   };
 }
 
 interface Term {
+  measure(): TermMeasure;
   close(): Promise<void>;
 }
 
 /** What one leader does, from its beginning to its end. */
-async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<Term> {
+async function beginTerm(
+  input: ControllerInput,
+  count: ControllerCount,
+  leads: () => boolean,
+): Promise<Term> {
   const { settings, client, log, instance, templates } = input;
   let controller: Controller | undefined;
   const probe = input.probe?.();
@@ -100,7 +123,10 @@ async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<
     client,
     namespace: settings.namespace,
     onChange: (object) => controller?.changed(object),
-    onFault: (error) => log.warn({ err: error }, 'the cluster could not be watched; it is tried again'),
+    onFault: (error) => {
+      count.watchFaults++;
+      log.warn({ err: error }, 'the cluster could not be watched; it is tried again');
+    },
   });
   const keep = (): Promise<void> =>
     keepRelease(input, picture).catch((thrown: unknown) =>
@@ -130,8 +156,12 @@ async function beginTerm(input: ControllerInput, leads: () => boolean): Promise<
       treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
       ...(probe && { probe }),
     };
-    if (leads()) controller = new Controller({ picture, tools, clock: systemClock, log, instance, leads });
-    return { close };
+    if (leads())
+      controller = new Controller({ picture, tools, clock: systemClock, log, instance, leads, count });
+    return {
+      close,
+      measure: () => ({ servers: picture.servers, jobs: picture.jobs, queue: controller?.queue }),
+    };
   } catch (error) {
     await close();
     throw error;
@@ -175,17 +205,6 @@ function treesKeyOf({ pods }: ControllerSettings): { readonly namespace: string;
   return { namespace: pods.releaseNamespace, name: `${pods.release}-trees-key` };
 }
 
-/** Well as long as this program turns; whether it leads is no question of health. */
-async function serveHealth(port: number): Promise<Server> {
-  const server = createServer((request, response) => {
-    const known = request.url === '/livez' || request.url === '/readyz';
-    response.writeHead(known ? 200 : 404).end(known ? 'ok\n' : '');
-  });
-  server.listen(port);
-  await once(server, 'listening');
-  return server;
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (values.config === undefined) throw new BerthError('bad-setting', 'usage: --config FILE');
@@ -195,16 +214,23 @@ async function main(): Promise<void> {
   const client = new ApiClient({ access });
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
-  const health = await serveHealth(Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT));
   const owner = await ownerOf(client, settings);
   const open = openLinks(createExecCarrier({ access }), instance);
   const probe = (): LinkProbe => createLinkProbe({ open, now: Date.now });
   const running = runController({ settings, client, templates, log, instance, probe, ...owner });
+  // Well as long as this program turns; whether it leads is no question of health.
+  const probes = await openProbePort({
+    port: Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT),
+    ready: () => true,
+    metrics: createMetrics({
+      sources: [running.metrics, createProcessSource()],
+      onFault: (error) => log.error({ err: error }, 'metrics could not be read'),
+    }),
+  });
   const stop = (): void => {
     void running.close().finally(() => {
       client.close();
-      health.close();
-      health.closeAllConnections();
+      void probes.close();
       process.exit(0);
     });
   };

@@ -64,6 +64,8 @@ const schema = z.strictObject({
       remote: gate.default(true),
     })
     .prefault({}),
+  /** Supervisors answer `/metrics` to these peers of a NetworkPolicy; without it they have none. */
+  metrics: z.strictObject({ from: z.array(z.record(z.string(), z.unknown())).default([]) }).optional(),
   /** Days after which the key ring gets a new key. */
   rotateKeysDays: z.int().min(1).default(90),
   /** Images that servers may be: whole names, or beginnings that end in `/`, `:` or `@`; `*` for all. */
@@ -145,6 +147,7 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
     'dns',
     'privateCidrs',
     'caBundle',
+    'metrics',
   ] as const;
   const pods = Object.fromEntries(
     own.flatMap((name) => (rest[name] === undefined ? [] : [[name, rest[name]]])),

@@ -12,7 +12,15 @@ export interface WorkQueueOptions {
   readonly random?: () => number;
 }
 
+export interface QueueLengths {
+  readonly waiting: number;
+  readonly running: number;
+  /** To be looked at again later. */
+  readonly delayed: number;
+}
+
 export interface WorkQueue {
+  readonly lengths: QueueLengths;
   /** Idempotent; while the key is being worked on, it is worked on once more afterwards. */
   add(key: string): void;
   /** Nothing is begun any more; resolves when what was under way has ended. Idempotent. */
@@ -37,6 +45,10 @@ class Queue implements WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = { parallel: PARALLEL, random: Math.random, ...options };
+  }
+
+  get lengths(): QueueLengths {
+    return { waiting: this.#waiting.size, running: this.#running.size, delayed: this.#timers.size };
   }
 
   add(key: string): void {

@@ -25,6 +25,8 @@ export interface SupervisorConfig {
   readonly remote?: { readonly allowedHosts: readonly string[] };
   /** Milliseconds that sessions get to end by themselves when the supervisor is told to end. */
   readonly drain: number;
+  /** TCP port for `/metrics` and probes, on every address of the pod; without it nothing listens. */
+  readonly metricsPort?: number;
 }
 
 const absolute = z.string().refine(isAbsolute, 'must be an absolute path');
@@ -88,6 +90,7 @@ const config = z.strictObject({
   terminationLog: absolute.optional(),
   remote: z.strictObject({ allowedHosts: z.array(z.string()) }).optional(),
   drain: whole.default(0),
+  metricsPort: z.int().min(1).max(65_535).optional(),
 });
 
 /** Reads the file at `path`. Rejects with `bad-setting`, naming the fields at fault. */

@@ -10,6 +10,10 @@ import { systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { createLinkServer, type LinkServer } from '../link/link-server.ts';
 import { listenUnixSocket } from '../link/unix-socket.ts';
+import { createHostSource } from '../metrics/host-metrics.ts';
+import { createMetrics } from '../metrics/metrics.ts';
+import { openProbePort, type ProbePort } from '../metrics/probe-port.ts';
+import { createProcessSource } from '../metrics/process-metrics.ts';
 import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
 import { createPodServers, type PodServers } from '../runtimes/pod/pod-servers.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
@@ -74,6 +78,7 @@ async function serve(
     links = link;
     const listener = await listenUnixSocket(socket, (stream) => link.serve(stream));
     health.serving(served);
+    const metrics = await serveMetrics(config, host, health);
     const killNow = (): void => host.killNow();
     process.once('exit', killNow);
     return {
@@ -84,6 +89,7 @@ async function serve(
         if (!force) await drained(host, servers, drain);
         listener.close();
         await end(force);
+        await metrics?.close();
         health.close();
         process.off('exit', killNow);
       },
@@ -91,6 +97,22 @@ async function serve(
   } catch (error) {
     await end(true);
     throw error;
+  }
+}
+
+/** A port that the server itself has taken is no reason not to serve it: then there are no metrics. */
+async function serveMetrics(
+  { metricsPort: port }: SupervisorConfig,
+  host: LocalHost,
+  health: SupervisorHealth,
+): Promise<ProbePort | undefined> {
+  if (port === undefined) return undefined;
+  const metrics = createMetrics({ sources: [createHostSource(host), createProcessSource()] });
+  try {
+    return await openProbePort({ port, ready: () => health.ready, metrics });
+  } catch (error) {
+    process.stderr.write(`${JSON.stringify({ error: toBerthError(error).message })}\n`);
+    return undefined;
   }
 }
 

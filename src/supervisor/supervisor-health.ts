@@ -18,6 +18,8 @@ export interface HealthSource {
 }
 
 export interface SupervisorHealth {
+  /** New sessions are wanted, and can be had. */
+  readonly ready: boolean;
   /** Gateways are served from now on, by this host. */
   serving(host: HealthSource): void;
   /** A server may fare otherwise than before. */
@@ -53,6 +55,10 @@ class Health implements SupervisorHealth {
     this.#presence = spawn && holdSpawnPresence({ ...spawn, clock, changed: () => this.#helperChanged() });
   }
 
+  get ready(): boolean {
+    return this.#state(this.#servers) === 'ready';
+  }
+
   serving(host: HealthSource): void {
     this.#host = host;
     this.#enter('serving');
@@ -86,10 +92,14 @@ class Health implements SupervisorHealth {
   }
 
   #text(): string {
-    const host = this.#host;
-    const servers = host ? this.#config.servers.map(({ id, name }) => ({ name, ...host.fares(id) })) : [];
+    const servers = this.#servers;
     const failure = this.#failure ?? this.#helperFailure();
     return statusText({ state: this.#state(servers), servers, ...(failure && { failure }) });
+  }
+
+  get #servers(): ServerStatus[] {
+    const host = this.#host;
+    return host ? this.#config.servers.map(({ id, name }) => ({ name, ...host.fares(id) })) : [];
   }
 
   #state(servers: readonly ServerStatus[]): SupervisorState {

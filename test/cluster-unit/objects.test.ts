@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { disruptionBudget, secretsOf, serviceAccount } from '../../src/cluster/objects/account.ts';
-import type { Blueprint } from '../../src/cluster/objects/blueprint.ts';
+import type { Blueprint, Program } from '../../src/cluster/objects/blueprint.ts';
 import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
 import { type Deployment, deployment } from '../../src/cluster/objects/deployment.ts';
 import { installerJob } from '../../src/cluster/objects/installer-job.ts';
@@ -138,6 +138,51 @@ describe('a generation', () => {
       HOME: '/home/mcp',
     });
     expect(server.secretFiles).toEqual({ API_KEY: '/etc/berth/secrets/API_KEY' });
+  });
+});
+
+describe('metrics', () => {
+  const from = [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }];
+  const scraped = { ...settings, metrics: { from } };
+  const portsOf = (given: ReturnType<typeof blueprint>, by: typeof settings) =>
+    containersOf(made(given, by)).flatMap(({ name, ports = [] }) => ports.map((port) => [name, port]));
+  const made = (given: ReturnType<typeof blueprint>, by: typeof settings) =>
+    deployment({ blueprint: given, settings: by, generation: generationOf(given, by).name, annotations: {} });
+  const configOf = (given: ReturnType<typeof blueprint>, by: typeof settings): { metricsPort?: number } =>
+    JSON.parse(
+      Buffer.from(generationOf(given, by).secret.data['supervisor.json'] ?? '', 'base64').toString(),
+    );
+
+  it.each(KINDS)(
+    'of kind %s: nothing listens and nothing comes in unless they are wanted',
+    (_name, program) => {
+      const given = blueprint(program);
+      expect(portsOf(given, settings)).toEqual([]);
+      expect(networkPolicy(given, settings).spec.ingress).toEqual([]);
+      expect(configOf(given, settings).metricsPort).toBeUndefined();
+    },
+  );
+
+  it.each(KINDS)('of kind %s: one port of the supervisor, for those who may scrape', (_name, program) => {
+    const given = blueprint(program);
+    expect(portsOf(given, scraped)).toEqual([['supervisor', { name: 'metrics', containerPort: 9_090 }]]);
+    expect(networkPolicy(given, scraped).spec.ingress).toEqual([
+      { from, ports: [{ protocol: 'TCP', port: 9_090 }] },
+    ]);
+    expect(configOf(given, scraped).metricsPort).toBe(9_090);
+  });
+
+  it('come from everywhere in the cluster where nobody is named', () => {
+    const [rule] = networkPolicy(blueprint(programs.package!), { ...settings, metrics: { from: [] } }).spec
+      .ingress;
+    expect(rule?.from).toEqual([{ namespaceSelector: {} }]);
+  });
+
+  it('are not there where the server itself has the port', () => {
+    const given = blueprint({ ...programs['http image']!, port: 9_090 } as Program);
+    expect(portsOf(given, scraped)).toEqual([]);
+    expect(networkPolicy(given, scraped).spec.ingress).toEqual([]);
+    expect(configOf(given, scraped).metricsPort).toBeUndefined();
   });
 });
 

@@ -126,6 +126,19 @@ export interface PodSettings {
   readonly remoteHosts: readonly string[];
   /** Seconds in which an installation must be done. */
   readonly installSeconds: number;
+  /** Supervisors answer `/metrics` to those peers of a NetworkPolicy; all of the cluster where there are none. Without it nothing listens. */
+  readonly metrics?: { readonly from: readonly object[] };
+}
+
+/** Port of a supervisor's metrics. */
+export const METRICS_PORT = 9_090;
+
+/** Whether the supervisor of such a replica has metrics: where the server itself wants their port, it has none. */
+export function hasMetrics(
+  { program }: Pick<Blueprint, 'program'>,
+  { metrics }: Pick<PodSettings, 'metrics'>,
+): boolean {
+  return metrics !== undefined && !(program.kind === 'sidecar' && program.port === METRICS_PORT);
 }
 
 /** Port of the trees service. */

@@ -21,12 +21,12 @@ export interface Generation {
 /** The same configuration always has the same name. */
 export function generationOf(
   blueprint: Blueprint,
-  { remoteHosts }: Pick<PodSettings, 'remoteHosts'>,
+  settings: Pick<PodSettings, 'remoteHosts' | 'metrics'>,
 ): Generation {
   const { owner, program } = blueprint;
   const code = program.kind === 'script' && typeof program.code === 'string' ? program.code : undefined;
   const text = {
-    'supervisor.json': supervisorJson(blueprint, remoteHosts),
+    'supervisor.json': supervisorJson(blueprint, settings),
     ...(code !== undefined && { [SCRIPT_KEY]: code }),
   };
   const name = shortHash(text);

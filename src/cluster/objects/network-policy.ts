@@ -1,6 +1,6 @@
-/** What a server's pods may reach: nothing comes in, and out goes only what its egress class says. */
+/** What a server's pods may reach: nothing comes in but scrapes of metrics, where they are wanted, and out goes only what its egress class says. */
 import { type KubeObject, NETWORK_POLICIES, type ObjectMeta, typed } from '../resources.ts';
-import { type Blueprint, type PodSettings, TREES_PORT } from './blueprint.ts';
+import { type Blueprint, hasMetrics, METRICS_PORT, type PodSettings, TREES_PORT } from './blueprint.ts';
 import { childName, metaOf, replicaLabels, UID_LABEL } from './naming.ts';
 
 export interface NetworkPolicy extends KubeObject {
@@ -8,9 +8,14 @@ export interface NetworkPolicy extends KubeObject {
   readonly spec: {
     readonly podSelector: object;
     readonly policyTypes: readonly ['Ingress', 'Egress'];
-    readonly ingress: readonly [];
+    readonly ingress: readonly IngressRule[];
     readonly egress: readonly EgressRule[];
   };
+}
+
+interface IngressRule {
+  readonly from: readonly object[];
+  readonly ports: readonly { readonly protocol: 'TCP'; readonly port: number }[];
 }
 
 interface EgressRule {
@@ -53,6 +58,7 @@ export function networkPolicy(blueprint: Blueprint, settings: PodSettings): Netw
       ...egressRules(network, settings),
     ],
     replicaLabels(owner),
+    hasMetrics(blueprint, settings) ? [metricsRule(settings)] : [],
   );
 }
 
@@ -72,13 +78,14 @@ function policy(
   name: string,
   egress: readonly EgressRule[],
   matchLabels: Readonly<Record<string, string>>,
+  ingress: readonly IngressRule[] = [],
 ): NetworkPolicy {
   return typed(NETWORK_POLICIES, {
     metadata: metaOf(owner, name),
     spec: {
       podSelector: { matchLabels },
       policyTypes: ['Ingress', 'Egress'] as const,
-      ingress: [] as const,
+      ingress,
       egress,
     },
   });
@@ -93,6 +100,15 @@ function egressRules({ egress, allow }: Blueprint['network'], settings: PodSetti
     case 'allow':
       return allow.map(rangeRule);
   }
+}
+
+/** Everybody in the cluster where nobody is named. */
+function metricsRule({ metrics }: PodSettings): IngressRule {
+  const { from = [] } = metrics ?? {};
+  return {
+    from: from.length > 0 ? from : [{ namespaceSelector: {} }],
+    ports: [{ protocol: 'TCP', port: METRICS_PORT }],
+  };
 }
 
 function rangeRule({

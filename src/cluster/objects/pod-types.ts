@@ -43,6 +43,7 @@ export interface Container {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: readonly EnvVar[];
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
   readonly restartPolicy?: 'Always';
   readonly resources?: Resources;
   readonly securityContext: ContainerSecurity;

@@ -5,7 +5,7 @@ import { PLACE, UID, WORKLOAD } from './places.ts';
 import type { Container, EnvVar, Probe } from './pod-types.ts';
 import { containerSecurity } from './security.ts';
 import type { PodParts } from './stdio-pod.ts';
-import { hasSecretFiles, supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
+import { supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
 import { writableMounts, writableVolumes } from './writable.ts';
 
 /** The program is a native sidecar: it is told to end only after the supervisor has drained. */
@@ -17,7 +17,7 @@ export function sidecarPod(
   const { settings, secret } = rest;
   return {
     initContainers: [sidecar(blueprint, program, settings)],
-    containers: [supervisorContainer(settings, false, false)],
+    containers: [supervisorContainer(blueprint, settings, false)],
     volumes: [
       ...supervisorVolumes(blueprint, settings, secret),
       { name: 'home', emptyDir: { sizeLimit: settings.scratchSize } },
@@ -31,7 +31,7 @@ export function sidecarPod(
 export function remotePod(blueprint: Blueprint, settings: PodSettings, secret: string): PodParts {
   return {
     initContainers: [],
-    containers: [supervisorContainer(settings, hasSecretFiles(blueprint), false)],
+    containers: [supervisorContainer(blueprint, settings, false)],
     volumes: supervisorVolumes(blueprint, settings, secret),
   };
 }

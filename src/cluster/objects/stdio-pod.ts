@@ -5,7 +5,7 @@ import { caMounts } from './ca.ts';
 import { HELPER, PLACE, SPAWN_SOCKET, UID, WORKLOAD } from './places.ts';
 import type { Container, Volume, VolumeMount } from './pod-types.ts';
 import { containerSecurity, ownContainer } from './security.ts';
-import { hasSecretFiles, supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
+import { supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
 import { SCRIPT_KEY, scriptFile } from './supervisor-json.ts';
 import { writableMounts, writableVolumes } from './writable.ts';
 
@@ -25,10 +25,7 @@ export function stdioPod(blueprint: Blueprint, settings: PodSettings, secret: st
       helperContainer(settings),
       ...(program.kind === 'package' ? [treeContainer(program.tree.digest, settings)] : []),
     ],
-    containers: [
-      supervisorContainer(settings, hasSecretFiles(blueprint), true),
-      workload(blueprint, settings),
-    ],
+    containers: [supervisorContainer(blueprint, settings, true), workload(blueprint, settings)],
     volumes: [
       ...supervisorVolumes(blueprint, settings, secret),
       { name: 'spawn', emptyDir: { sizeLimit: '1Mi' } },

@@ -1,5 +1,5 @@
 /** The container that owns sessions and serves gateways; it holds what no process of a server may see. */
-import type { Blueprint, PodSettings } from './blueprint.ts';
+import { type Blueprint, hasMetrics, METRICS_PORT, type PodSettings } from './blueprint.ts';
 import { caEnv, caMounts, caVolumes } from './ca.ts';
 import { CONFIG_FILE, LINK_SOCKET, PLACE, STATUS_FILE, SUPERVISOR } from './places.ts';
 import type { Container, Probe, Volume } from './pod-types.ts';
@@ -9,12 +9,14 @@ import { headerFileName } from './supervisor-json.ts';
 const GROUP_READABLE = 0o440;
 
 /** `spawns`: processes run in the workload container, under the helper. */
-export function supervisorContainer(settings: PodSettings, hasSecrets: boolean, spawns: boolean): Container {
+export function supervisorContainer(blueprint: Blueprint, settings: PodSettings, spawns: boolean): Container {
+  const hasSecrets = hasSecretFiles(blueprint);
   return {
     ...ownContainer(SUPERVISOR, 'supervisor', settings),
     // The image's entry point is an init that runs Node, which can so be killed and leaves no dead processes.
     args: ['/app/dist/supervisor/main.js', '--socket', LINK_SOCKET, '--config', CONFIG_FILE],
     ...(settings.caBundle && { env: caEnv(settings) }),
+    ...(hasMetrics(blueprint, settings) && { ports: [{ name: 'metrics', containerPort: METRICS_PORT }] }),
     resources: settings.resources.supervisor,
     volumeMounts: [
       { name: 'config', mountPath: PLACE.config, readOnly: true },
@@ -55,7 +57,7 @@ function secretVolume({ secrets, program }: Blueprint): Volume[] {
 }
 
 /** Whether the supervisor reads secrets from files. */
-export function hasSecretFiles({ secrets, program }: Blueprint): boolean {
+function hasSecretFiles({ secrets, program }: Blueprint): boolean {
   return filesOf(secrets, program).length > 0;
 }
 

@@ -1,5 +1,13 @@
 /** supervisor.json: what the supervisor of a replica has to know. No value of a secret is in it. */
-import type { Blueprint, Program, RemoteProgram, Tree } from './blueprint.ts';
+import {
+  type Blueprint,
+  hasMetrics,
+  METRICS_PORT,
+  type PodSettings,
+  type Program,
+  type RemoteProgram,
+  type Tree,
+} from './blueprint.ts';
 import { PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
 
 type Launch = Tree['launch'];
@@ -13,8 +21,12 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const ENV_PROGRAM = '/usr/bin/env';
 
 /** The file's text; the same blueprint gives the same text. */
-export function supervisorJson(blueprint: Blueprint, remoteHosts: readonly string[]): string {
+export function supervisorJson(
+  blueprint: Blueprint,
+  settings: Pick<PodSettings, 'remoteHosts' | 'metrics'>,
+): string {
   const { program } = blueprint;
+  const { remoteHosts } = settings;
   const isLocal = program.kind === 'sidecar';
   const spawns = !isLocal && program.kind !== 'remote';
   const config = {
@@ -23,6 +35,7 @@ export function supervisorJson(blueprint: Blueprint, remoteHosts: readonly strin
     status: STATUS_FILE,
     terminationLog: TERMINATION_LOG,
     drain: Math.max(0, blueprint.drainSeconds - LAST_SECONDS) * 1_000,
+    ...(hasMetrics(blueprint, settings) && { metricsPort: METRICS_PORT }),
     ...(!spawns && { remote: { allowedHosts: isLocal ? ['127.0.0.1'] : remoteHosts } }),
     servers: [definition(blueprint)],
   };

@@ -34,6 +34,7 @@
 {{- if kindIs "bool" $defaults.hostUsers }}{{ $_ := set $settings "hostUsers" $defaults.hostUsers }}{{ end -}}
 {{- with $defaults.priorityClassName }}{{ $_ := set $settings "priorityClass" . }}{{ end -}}
 {{- with $defaults.runtimeClassName }}{{ $_ := set $settings "runtimeClass" . }}{{ end -}}
+{{- if .Values.servers.metrics.enabled }}{{ $_ := set $settings "metrics" (dict "from" .Values.networkPolicies.metricsFrom) }}{{ end -}}
 {{- with include "berth.caConfigMap" . }}{{ $_ := set $settings "caBundle" (dict "configMap" . "key" $.Values.caBundle.key) }}{{ end -}}
 {{- toPrettyJson $settings -}}
 {{- end -}}
