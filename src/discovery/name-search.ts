@@ -1,4 +1,7 @@
-/** Search in a list of hundreds of thousands of names without an index of its own: one pass of uFuzzy, which forgives a typing error. */
+/**
+ * Search in a list of hundreds of thousands of names: one text, a name a line, scanned for whole words; uFuzzy ranks what is found,
+ * and forgives a typing error in the few names that say MCP. An index would cost ten times the memory.
+ */
 import UFuzzy from '@leeoniya/ufuzzy';
 
 export interface NameQuery {
@@ -17,56 +20,90 @@ export interface NamesFound {
 }
 
 const MCP_NAME = /(?:^|-)(?:mcp|fastmcp|modelcontextprotocol)(?:-|$)|^mcp|mcp$/;
-/** Above it only names that begin alike are ranked; more would not be looked at. */
-const RANKED = 1_000;
+/** What every {@link MCP_NAME} has. */
+const MCP_PARTS = ['mcp', 'modelcontextprotocol'];
+/** A word that is in everything is looked for no further. */
+const MAX_CANDIDATES = 300;
+/** As many as an index could ever have of them. */
+const MAX_MCP = 200_000;
+/** A single letter finds nothing that anybody meant. */
+const MIN_CHARS = 2;
 
 export class NameSearch {
   readonly count: number;
-  readonly #all: string[];
+  readonly #text: string;
   readonly #mcp: string[];
   readonly #fuzzy = new UFuzzy({ intraMode: 1, intraIns: 1 });
 
-  /** `names` are sorted. */
-  constructor(names: string[]) {
-    this.#all = names;
-    this.#mcp = names.filter((name) => MCP_NAME.test(name));
-    this.count = names.length;
+  /** `text`: as {@link toNameText} makes it. */
+  constructor(text: string) {
+    this.#text = text;
+    const found = new Set<string>();
+    for (const part of MCP_PARTS) this.#scan(part, { words: [], most: MAX_MCP, found });
+    this.#mcp = [...found].filter((name) => MCP_NAME.test(name)).sort();
+    this.count = countLines(text);
   }
 
   find({ words, exact, limit }: NameQuery): NamesFound {
-    const hasExact = exact !== undefined && this.#has(exact);
+    const hasExact = exact !== undefined && this.#text.includes(`\n${exact}\n`);
     if (words.length === 0) return { mcp: this.#mcp.slice(0, limit), others: [], exact: hasExact };
     const mcp = this.#ofWords(words, limit);
     const taken = new Set(mcp);
-    const others = this.#search(this.#all, words.join(' '), limit + mcp.length).filter(
-      (name) => !taken.has(name),
-    );
-    return { mcp, others: others.slice(0, limit), exact: hasExact };
+    const candidates = this.#linesWith(words).filter((name) => !taken.has(name));
+    return { mcp, others: this.#rank(candidates, words.join(' '), limit), exact: hasExact };
   }
 
   /** All of the words first; where that finds little, any of them. */
   #ofWords(words: readonly string[], limit: number): string[] {
-    const found = new Set(this.#search(this.#mcp, words.join(' '), limit));
+    const found = new Set(this.#rank(this.#mcp, words.join(' '), limit));
     if (words.length > 1 && found.size < limit)
-      for (const word of words) for (const name of this.#search(this.#mcp, word, limit)) found.add(name);
+      for (const word of words) for (const name of this.#rank(this.#mcp, word, limit)) found.add(name);
     return [...found].slice(0, limit);
   }
 
-  #search(names: string[], needle: string, limit: number): string[] {
-    const [found, info, order] = this.#fuzzy.search(names, needle, 3, RANKED);
+  #rank(names: string[], needle: string, limit: number): string[] {
+    const [found, info, order] = this.#fuzzy.search(names, needle, 3, MAX_CANDIDATES);
     if (found === null) return [];
     const positions = info && order ? order.map((at) => info.idx[at] ?? -1) : found;
     return positions.slice(0, limit).flatMap((at) => names[at] ?? []);
   }
 
-  #has(name: string): boolean {
-    let low = 0;
-    let high = this.#all.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#all[middle] ?? '') < name) low = middle + 1;
-      else high = middle;
-    }
-    return this.#all[low] === name;
+  /** Names with all of the words: those that begin with the longest, then the others, as far as they are wanted. */
+  #linesWith(words: readonly string[]): string[] {
+    const longest = words.reduce((a, b) => (b.length > a.length ? b : a));
+    if (longest.length < MIN_CHARS) return [];
+    const found = new Set<string>();
+    for (const needle of [`\n${longest}`, longest])
+      this.#scan(needle, { words, most: MAX_CANDIDATES, found });
+    return [...found];
   }
+
+  #scan(needle: string, { words, most, found }: Scan): void {
+    const text = this.#text;
+    for (let at = text.indexOf(needle); at !== -1 && found.size < most; ) {
+      const from = needle.startsWith('\n') ? at + 1 : text.lastIndexOf('\n', at) + 1;
+      const to = text.indexOf('\n', at + 1);
+      const name = text.slice(from, to);
+      if (words.every((word) => name.includes(word))) found.add(name);
+      at = text.indexOf(needle, to);
+    }
+  }
+}
+
+interface Scan {
+  /** What a name must have beside the needle. */
+  readonly words: readonly string[];
+  readonly most: number;
+  readonly found: Set<string>;
+}
+
+/** A name a line, with a line break before the first, too. */
+export function toNameText(names: readonly string[]): string {
+  return `\n${names.join('\n')}\n`;
+}
+
+function countLines(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf('\n', 1); at !== -1; at = text.indexOf('\n', at + 1)) lines++;
+  return text === toNameText([]) ? 0 : lines;
 }

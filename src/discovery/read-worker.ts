@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { readNameIndex } from './name-index.ts';
+import { toNameText } from './name-search.ts';
 import { type NpmDocument, readNpmDocument } from './npm-document.ts';
 
 /** This module, as a worker is started from it. */
@@ -40,7 +41,7 @@ function readNpm({ body, name }: NpmJob): NpmDocument {
 
 function readNames({ from, type, to }: NamesJob): NamesRead {
   const { names, serial } = readNameIndex(readFileSync(from, 'utf8'), type);
-  writeFileSync(to, names.join('\n'));
+  writeFileSync(to, toNameText(names));
   return { count: names.length, ...(serial !== undefined && { serial }) };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KnownPackages } from '../../src/discovery/known-packages.ts';
 import { mcpVerdict } from '../../src/discovery/mcp-verdict.ts';
-import { NameSearch } from '../../src/discovery/name-search.ts';
+import { NameSearch, toNameText } from '../../src/discovery/name-search.ts';
 import { ownerOf } from '../../src/discovery/owner.ts';
 import { parseQuery } from '../../src/discovery/query.ts';
 import { similarNames } from '../../src/discovery/similar-names.ts';
@@ -114,23 +114,16 @@ describe('who a package belongs to', () => {
 });
 
 describe('search in names', () => {
-  const search = new NameSearch(
-    [
-      'agent-kit',
-      'mcp',
-      'mcp-server-git',
-      'mcp-server-postgres',
-      'mcprotein',
-      'postgres',
-      'postgres-mcp',
-      'psycopg',
-    ].sort(),
-  );
+  const names =
+    'agent-kit mcp mcp-server-git mcp-server-postgres mcprotein my-postgres-tool postgres postgres-mcp psycopg';
+  const search = new NameSearch(toNameText(names.split(' ')));
 
   it('has names that say MCP first, others apart', () => {
     const found = search.find({ words: ['postgres'], limit: 10 });
     expect(found.mcp).toEqual(expect.arrayContaining(['mcp-server-postgres', 'postgres-mcp']));
-    expect(found.others).toEqual(['postgres']);
+    expect(found.others).toEqual(['postgres', 'my-postgres-tool']);
+    expect(search.count).toBe(9);
+    expect(search.find({ words: ['tool', 'postgres'], limit: 10 }).others).toEqual(['my-postgres-tool']);
   });
 
   it('forgives a letter, finds any of the words where not all are there, and knows exact names', () => {
