@@ -1,6 +1,7 @@
 /** The bars of the project and whether this run met them. */
 import { LANES, PLAIN_LANE } from './lanes.ts';
 import { cellId, laneCellId } from './plan.ts';
+import { quantile } from './stats.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
 import {
   BERTH_DOWNGRADE,
@@ -10,6 +11,7 @@ import {
   BERTH_UPGRADE,
   IDLE,
 } from './workloads/idle.ts';
+import { NAMES, NAMES_BERTH, type NamesResult } from './workloads/names.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD, type UnreadResult } from './workloads/unread.ts';
 
@@ -133,6 +135,27 @@ function idleBars(books: Books): Bar[] {
   );
 }
 
+function namesBars(books: Books): Bar[] {
+  const of = (field: (value: NamesResult) => number): number =>
+    middle(books.names, NAMES, NAMES_BERTH, field);
+  return [
+    atMost('search in 750,000 names: p99 of a query', of(namesP99), 40, 'ms'),
+    atMost(
+      'search in 750,000 names: growth of resident memory',
+      of((value) => value.growthMib),
+      60,
+      'MiB',
+    ),
+  ];
+}
+
+function namesP99({ samples }: NamesResult): number {
+  return quantile(
+    [...samples].sort((a, b) => a - b),
+    0.99,
+  );
+}
+
 /** Every bar with this run's figure. */
 export function bars(books: Books): Bar[] {
   return [
@@ -143,5 +166,6 @@ export function bars(books: Books): Bar[] {
     ...openBars(books),
     ...idleBars(books),
     ...unreadBars(books),
+    ...namesBars(books),
   ];
 }

@@ -2,7 +2,7 @@
  * `npm run bench`: Berth beside bare pipes and two other bridges, in one run. Never fails on a bar.
  *
  * --quick             one short round (a few minutes less, and less to rely on)
- * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, lanes, open, idle, unread
+ * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, lanes, open, idle, unread, names
  * --contestants A,B   only these of bare, berth, supergateway, mcp-proxy
  * --rounds N          other number of rounds
  * --full              instead of all this the threats and faults at full size (ten minutes); --only takes rows such as T-33
@@ -19,6 +19,7 @@ import { FULL, laneCells, type Plan, QUICK, throughputCells, wanted } from './pl
 import { report } from './report.ts';
 import type { Books } from './summary.ts';
 import { IDLE, runIdle } from './workloads/idle.ts';
+import { NAMES, runNames } from './workloads/names.ts';
 import { OPENING, runOpening } from './workloads/opening.ts';
 import { runLanes, runThroughput } from './workloads/throughput.ts';
 import { runUnread, UNREAD } from './workloads/unread.ts';
@@ -62,7 +63,13 @@ function log(text: string): void {
 }
 
 async function measure(plan: Plan): Promise<Books> {
-  const books: Books = { calls: new Book(), opening: new Book(), idle: new Book(), unread: new Book() };
+  const books: Books = {
+    calls: new Book(),
+    opening: new Book(),
+    idle: new Book(),
+    unread: new Book(),
+    names: new Book(),
+  };
   for (const [transport, cells] of throughputCells(plan)) {
     await runThroughput(transport, cells, { plan, book: books.calls, log });
   }
@@ -70,6 +77,7 @@ async function measure(plan: Plan): Promise<Books> {
   if (wanted(plan, OPENING)) await runOpening(plan, books.opening, log);
   if (wanted(plan, IDLE)) await runIdle(plan, books.idle, log);
   if (wanted(plan, UNREAD)) await runUnread(plan, books.unread, log);
+  if (wanted(plan, NAMES)) await runNames(plan, books.names, log);
   return books;
 }
 

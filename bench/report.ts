@@ -4,6 +4,7 @@ import type { Book } from './book.ts';
 import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts';
 import { machineLines } from './machine.ts';
 import { type Cell, laneCells, type Plan, throughputCells } from './plan.ts';
+import { quantile } from './stats.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
 import {
   BERTH_DOWNGRADE,
@@ -14,6 +15,7 @@ import {
   IDLE,
   type IdleResult,
 } from './workloads/idle.ts';
+import { NAMES, NAMES_BERTH, type NamesResult } from './workloads/names.ts';
 import { BERTH_SPARE, OPENING, OWN_INITIALIZE, OWN_START } from './workloads/opening.ts';
 import { UNREAD } from './workloads/unread.ts';
 
@@ -162,6 +164,39 @@ function unread(books: Books, plan: Plan): string[] {
   return ['## A client that never reads', '', ...table(head, rows), note, ''];
 }
 
+function names(books: Books): string[] {
+  const of = (field: (value: NamesResult) => number, digits: number): string =>
+    figure(middle(books.names, NAMES, NAMES_BERTH, field), digits);
+  const time = (q: number) =>
+    of(
+      ({ samples }) =>
+        quantile(
+          [...samples].sort((a, b) => a - b),
+          q,
+        ),
+      2,
+    );
+  const row = [
+    of(({ count }) => count, 0),
+    of(({ seconds }) => seconds, 1),
+    time(0.5),
+    time(0.99),
+    of(({ cpuMs }) => cpuMs, 2),
+    of(({ growthMib }) => growthMib, 1),
+  ];
+  const head = [
+    'names',
+    'read in, s',
+    'query p50, ms',
+    'query p99, ms',
+    'processor time of a query, ms',
+    'memory growth, MiB',
+  ];
+  const note =
+    'The names of a Python index, all made up: read from its JSON page in one worker, searched in another. The memory is that of the process that searches, with its worker.';
+  return ['## Search in the names of a Python index', '', ...table(head, [row]), note, ''];
+}
+
 function barTable(books: Books): string[] {
   const word = (value: number, met: boolean): string =>
     Number.isNaN(value) ? 'not measured' : met ? 'met' : 'missed';
@@ -190,6 +225,7 @@ function failures(books: Books, cells: readonly Cell[], lanesOf: readonly Cell[]
     IDLE_ROWS.map(([who]) => who),
   );
   collect(books.unread, UNREAD, CONTESTANTS);
+  collect(books.names, NAMES, [NAMES_BERTH]);
   for (const who of CONTESTANTS) {
     const text = unavailable(who, 'http');
     if (text !== undefined) lines.push(`- ${who}: ${text}`);
@@ -215,6 +251,7 @@ export function report(books: Books, plan: Plan): string {
     ...(books.opening.size > 0 ? opening(books) : []),
     ...(books.idle.size > 0 ? idle(books) : []),
     ...(books.unread.size > 0 ? unread(books, plan) : []),
+    ...(books.names.size > 0 ? names(books) : []),
     ...failures(books, cells, laneCells(plan)),
   ].join('\n');
 }

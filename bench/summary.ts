@@ -4,6 +4,7 @@ import { PEERS } from './contestants.ts';
 import type { CallsResult, OpenResult } from './job.ts';
 import { median, quantile } from './stats.ts';
 import type { IdleResult } from './workloads/idle.ts';
+import type { NamesResult } from './workloads/names.ts';
 import type { UnreadResult } from './workloads/unread.ts';
 
 /** Everything that one run measured. */
@@ -12,6 +13,7 @@ export interface Books {
   readonly opening: Book<OpenResult>;
   readonly idle: Book<IdleResult>;
   readonly unread: Book<UnreadResult>;
+  readonly names: Book<NamesResult>;
 }
 
 /** Median over rounds of one field. */

@@ -29,7 +29,7 @@ const PLAN = {
 } as const;
 
 function emptyBooks(): Books {
-  return { calls: new Book(), opening: new Book(), idle: new Book(), unread: new Book() };
+  return { calls: new Book(), opening: new Book(), idle: new Book(), unread: new Book(), names: new Book() };
 }
 
 function speed(perSecond: number): CallsResult {
