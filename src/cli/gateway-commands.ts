@@ -1,8 +1,8 @@
 /** `berth start` and `berth serve`: the gateway itself, in the foreground. */
 import type { Command } from 'commander';
 import type { CliSystem, RunningGateway } from './cli-system.ts';
-import { createContext } from './context.ts';
 import { EXIT } from './failure.ts';
+import { begin, type WaitOptions } from './life-commands.ts';
 import type { CommandRunner } from './program.ts';
 
 export function addGatewayCommands(program: Command, system: CliSystem, run: CommandRunner): void {
@@ -13,8 +13,13 @@ export function addGatewayCommands(program: Command, system: CliSystem, run: Com
   program
     .command('start [name]')
     .description('run the gateway until Ctrl-C; with a name, start that server again')
-    .action((name: string | undefined, _options: unknown, command: Command) =>
-      run(command, () => (name === undefined ? serve(system) : startServer(name, command, system))),
+    .option('--wait', 'with a name: until it runs or has failed')
+    .action((name: string | undefined, options: WaitOptions, command: Command) =>
+      run(command, () =>
+        name === undefined
+          ? serve(system)
+          : begin({ name, options, command, system }, (client) => client.start(name)),
+      ),
     );
 }
 
@@ -43,12 +48,5 @@ async function serve(system: CliSystem): Promise<number> {
   } finally {
     await gateway.close();
   }
-  return EXIT.ok;
-}
-
-async function startServer(name: string, command: Command, system: CliSystem): Promise<number> {
-  const { client, json } = await createContext(command, system);
-  const server = await client.start(name);
-  system.out(json ? `${JSON.stringify(server)}\n` : `${server.status.message}\n`);
   return EXIT.ok;
 }

@@ -1,6 +1,7 @@
 /** `berth import`: the servers of a client's file as servers of Berth. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { parseFile } from '../clients/edit-file.ts';
 import { type ForeignServer, readServers } from '../clients/read-servers.ts';
 import { type Imported, toSpec } from '../clients/to-spec.ts';
 import { BerthError, toBerthError } from '../errors.ts';
@@ -8,7 +9,7 @@ import type { CliSystem } from './cli-system.ts';
 import type { ApiClient } from './client.ts';
 import { createContext } from './context.ts';
 import { clean, EXIT } from './failure.ts';
-import { type ListShape, listText } from './output.ts';
+import { type Format, type ListShape, listText } from './output.ts';
 import { collectPairs } from './pairs.ts';
 import type { CommandRunner } from './program.ts';
 
@@ -22,7 +23,7 @@ export function addImportCommand(program: Command, system: CliSystem, run: Comma
   program
     .command('import <file>')
     .description(
-      "run the servers of a client's file (mcp.json, claude_desktop_config.json, config.toml of Codex and others); secrets in it become files of their own, and references",
+      'run the servers of a file: of a client (mcp.json, claude_desktop_config.json, config.toml of Codex and others), or of berth export; secrets in it become files of their own, and references',
     )
     .option('--dry-run', 'only say what would be done')
     .option(
@@ -72,6 +73,8 @@ async function importFile({ file, options, command, system }: ImportInput): Prom
     throw new BerthError('bad-input', `${path} cannot be read`, { cause });
   });
   const { client, format } = await createContext(command, system);
+  const exported = exportedSpecs(text, path);
+  if (exported) return await importExported(exported, { client, options, format, system });
   const found = readServers(text, path).filter(
     ({ name }) => options.only.length === 0 || options.only.includes(name),
   );
@@ -80,6 +83,45 @@ async function importFile({ file, options, command, system }: ImportInput): Prom
   for (const server of found) rows.push(await importOne(server, { client, options, system }));
   system.out(listText(rows, format, ROWS));
   return rows.every(({ state }) => state === 'imported' || state === 'planned') ? EXIT.ok : EXIT.usage;
+}
+
+/** What `berth export` wrote; undefined for any other file. */
+function exportedSpecs(text: string, path: string): { readonly name: string }[] | undefined {
+  if (!/\.(json|ya?ml)$/i.test(path)) return undefined;
+  const { version, servers } = parseFile(text, { format: /json$/i.test(path) ? 'jsonc' : 'yaml' });
+  const isOurs =
+    version === 1 && Array.isArray(servers) && servers.every((one) => 'source' in one || 'template' in one);
+  return isOurs ? (servers as { name: string }[]) : undefined;
+}
+
+async function importExported(
+  specs: readonly { readonly name: string }[],
+  { client, options, format, system }: ImportTools & { readonly format: Format },
+): Promise<number> {
+  const rows: Row[] = [];
+  for (const spec of specs.filter(({ name }) => options.only.length === 0 || options.only.includes(name)))
+    rows.push(
+      options.dryRun
+        ? { name: spec.name, as: spec.name, state: 'planned', note: '' }
+        : await create(spec, { name: spec.name, note: '' }, client),
+    );
+  system.out(listText(rows, format, ROWS));
+  return rows.every(({ state }) => state !== 'failed') ? EXIT.ok : EXIT.usage;
+}
+
+async function create(
+  spec: { readonly name: string },
+  { name, note }: { readonly name: string; readonly note: string },
+  client: ApiClient,
+): Promise<Row> {
+  try {
+    await client.create(spec);
+    return { name, as: spec.name, state: 'imported', note };
+  } catch (thrown) {
+    const error = toBerthError(thrown);
+    if (error.code === 'unreachable' || error.code === 'unauthorized') throw error;
+    return { name, as: spec.name, state: 'failed', note: error.message };
+  }
 }
 
 interface ImportTools {
@@ -115,14 +157,7 @@ async function importOne(server: ForeignServer, { client, options, system }: Imp
   if (options.dryRun)
     return { name, as: spec.name, state: 'planned', note: note.replace('kept', 'to be kept') };
   await keep(inline, { system, fileFor });
-  try {
-    await client.create(complete);
-    return { name, as: spec.name, state: 'imported', note };
-  } catch (thrown) {
-    const error = toBerthError(thrown);
-    if (error.code === 'unreachable' || error.code === 'unauthorized') throw error;
-    return { name, as: spec.name, state: 'failed', note: error.message };
-  }
+  return await create(complete, { name, note }, client);
 }
 
 /** What is given on the line takes the place of what the file has. */

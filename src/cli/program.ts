@@ -10,6 +10,7 @@ import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { addImportCommand } from './import-command.ts';
 import { addKeyCommands } from './key-commands.ts';
+import { addLifeCommands } from './life-commands.ts';
 import { FORMATS } from './output.ts';
 import { addRunCommand } from './run-command.ts';
 import { addServerCommands } from './server-commands.ts';
@@ -66,6 +67,7 @@ export function buildProgram(
 const COMMANDS: readonly CommandExtension[] = [
   addRunCommand,
   addServerCommands,
+  addLifeCommands,
   addSessionCommands,
   addCallCommands,
   addConnectCommand,
