@@ -6,6 +6,7 @@ import type { CliSystem } from './cli-system.ts';
 import { addConnectCommand } from './connect-command.ts';
 import { wantsJson } from './context.ts';
 import { addDiscoveryCommands } from './discovery-commands.ts';
+import { addDoctorCommand } from './doctor-command.ts';
 import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { addImportCommand } from './import-command.ts';
@@ -74,6 +75,7 @@ const COMMANDS: readonly CommandExtension[] = [
   addImportCommand,
   addDiscoveryCommands,
   addKeyCommands,
+  addDoctorCommand,
   addGatewayCommands,
 ];
 

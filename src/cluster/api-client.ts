@@ -189,6 +189,11 @@ export class ApiClient {
     return { allowed: status?.allowed === true, reason: status?.reason ?? '' };
   }
 
+  /** What is at a path that is no object's. */
+  read(path: string, doing: string, signal: AbortSignal = NEVER): Promise<unknown> {
+    return this.#transport.send({ method: 'GET', path, doing, repeatable: true }, signal);
+  }
+
   /** Ends everything that is under way. Idempotent. */
   close(): void {
     this.#transport.close();

@@ -73,7 +73,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   trees: ['log'],
   installer: ['packages', 'log', ...SUPERVISOR_CONTRACTS],
   clients: [],
-  cli: ['main.ts', 'gateway.ts', 'auth', 'settings', 'log', 'clients'],
+  cli: [
+    'main.ts',
+    'gateway.ts',
+    'auth',
+    'settings',
+    'log',
+    'clients',
+    'cluster/doctor/doctor.ts',
+    'cluster/doctor/finding.ts',
+  ],
 };
 
 const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts', 'histogram.ts']);

@@ -49,6 +49,12 @@ it('the resource and the API tell eras, tools, sessions and processes', async ()
     ...{ lastCheck: { failures: 0 }, lastActivity: expect.any(String) },
   });
   await client.close();
+  // initialize, and the call.
+  await eventually('its use', async () => (await gateway.servers.usage('told', 7)).sum.calls === 2);
+  const { sum } = gateway.servers.usage('told', 7);
+  expect(sum).toMatchObject({ sessions: 1, calls: 2, failedCalls: 0 });
+  expect(sum.bytesToServer).toBeGreaterThan(0);
+  expect(sum.bytesFromServer).toBeGreaterThan(0);
 });
 
 it('a handshake that fails keeps a replica from being ready, and everybody is told why', async () => {
