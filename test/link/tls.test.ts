@@ -7,13 +7,9 @@ import { ManualClock } from '../../src/clock.ts';
 import type { Link } from '../../src/link/link.ts';
 import { createLinkServer } from '../../src/link/link-server.ts';
 import { createSocketLink } from '../../src/link/socket-link.ts';
-import {
-  CONNECT_LIMIT,
-  connectTls,
-  listenTls,
-  type TlsIdentity,
-  type TlsListener,
-} from '../../src/link/tls-carrier.ts';
+import { connectTls } from '../../src/link/tls-connect.ts';
+import { CONNECT_LIMIT, type TlsIdentity } from '../../src/link/tls-identity.ts';
+import { listenTls, type TlsListener } from '../../src/link/tls-listen.ts';
 import { linkContract } from '../contract/link.ts';
 import { belongs, certificate } from '../support/certificates.ts';
 import { until } from './waiting.ts';
@@ -24,23 +20,28 @@ const HOST = '127.0.0.1';
 const ca = certificate({ name: 'Berth test' });
 const never = new AbortController().signal;
 
-/** Who has the certificate `name` and wants to talk to `peerName`. */
-function identity(name: string, peerName: string, days = 30): TlsIdentity {
-  const { cert, key } = certificate({ name, issuer: ca, days });
-  return { cert, key, ca: ca.cert, peerName };
+/** Who has the certificate `name` for one end of a link, or for both. */
+function identity(name: string, more: { days?: number; usage?: 'server' | 'client' } = {}): TlsIdentity {
+  const { cert, key } = certificate({ name, issuer: ca, ...more });
+  return { cert, key, ca: ca.cert };
 }
 
 linkContract('TLS', async (host) => {
   const server = createLinkServer(host);
-  const own = identity(SUPERVISOR, GATEWAY);
-  const listener = await listenTls({ host: HOST, port: 0 }, own, (stream) => server.serve(stream));
+  const listener = await listenTls({
+    address: { host: HOST, port: 0 },
+    peerName: GATEWAY,
+    identity: identity(SUPERVISOR),
+    accept: (stream) => server.serve(stream),
+  });
   const address = { host: HOST, port: listener.port };
-  const gateway = identity(GATEWAY, SUPERVISOR);
+  const gateway = identity(GATEWAY);
   const links: Link[] = [];
   return {
     link: () => {
       const instance = `gateway-${links.length}`;
-      const connect = (signal: AbortSignal) => connectTls({ address, identity: () => gateway, signal });
+      const connect = (signal: AbortSignal) =>
+        connectTls({ address, peerName: SUPERVISOR, identity: () => gateway, signal });
       const link = createSocketLink({ connect, instance });
       links.push(link);
       return link;
@@ -58,6 +59,8 @@ describe('the TLS carrier', () => {
   let silent: Server | undefined;
   const streams: Duplex[] = [];
   const accepted: Duplex[] = [];
+  /** By the newest listener. */
+  let refused: string[] = [];
 
   beforeAll(() => {
     expect(belongs(ca)).toBe(true);
@@ -71,75 +74,99 @@ describe('the TLS carrier', () => {
     silent = undefined;
   });
 
-  const listen = async (own = identity(SUPERVISOR, GATEWAY)): Promise<void> => {
-    listener = await listenTls({ host: HOST, port: 0 }, own, (stream) => {
-      stream.on('error', () => {});
-      accepted.push(stream);
+  const listen = async (own = identity(SUPERVISOR), port = 0): Promise<TlsListener> => {
+    const reasons: string[] = [];
+    refused = reasons;
+    return await listenTls({
+      address: { host: HOST, port },
+      peerName: GATEWAY,
+      identity: own,
+      accept: (stream) => accepted.push(stream),
+      onRefused: (reason) => reasons.push(reason),
     });
   };
-  const open = async (own: TlsIdentity, clock?: ManualClock): Promise<Duplex> => {
+  const serve = async (own?: TlsIdentity): Promise<void> => {
+    listener = await listen(own);
+  };
+  const open = async (own = identity(GATEWAY)): Promise<Duplex> => {
     const address = { host: HOST, port: listener?.port ?? 0 };
-    const stream = await connectTls({
-      address,
-      identity: () => own,
-      signal: never,
-      ...(clock ? { clock } : {}),
-    });
+    const stream = await connectTls({ address, peerName: SUPERVISOR, identity: () => own, signal: never });
     streams.push(stream);
     return stream;
   };
-  /** TLS 1.3 tells a client that it is refused only when it reads. */
-  const isRefused = async (own: TlsIdentity): Promise<void> => {
-    const stream = await open(own);
-    await until('the end', () => stream.destroyed || stream.readableEnded);
-    expect(accepted).toHaveLength(0);
+  /** What is written on one side comes out on the other. */
+  const echoes = async (stream: Duplex): Promise<void> => {
+    await until('the connection', () => accepted.length > 0);
+    const peer = accepted.at(-1);
+    if (peer && peer.listenerCount('data') === 0) peer.pipe(peer);
+    stream.write('there and back');
+    expect(String((await once(stream, 'data'))[0])).toBe('there and back');
   };
 
   it('carries bytes both ways between those who know each other', async () => {
-    await listen();
-    const stream = await open(identity(GATEWAY, SUPERVISOR));
-    await until('the connection', () => accepted.length > 0);
-    accepted[0]?.pipe(accepted[0]);
-    stream.write('there and back');
-    expect(String((await once(stream, 'data'))[0])).toBe('there and back');
+    await serve();
+    await echoes(await open());
+    expect(refused).toEqual([]);
+  });
+
+  it('gives on what the peer says at once', async () => {
+    listener = await listenTls({
+      address: { host: HOST, port: 0 },
+      peerName: GATEWAY,
+      identity: identity(SUPERVISOR),
+      accept: (stream) => {
+        accepted.push(stream);
+        stream.write('welcome');
+      },
+    });
+    const stream = await open();
+    expect(String((await once(stream, 'data'))[0])).toBe('welcome');
   });
 
   it.each([
-    ['has another name', () => identity('other.servers.berth', GATEWAY)],
-    ['has expired', () => identity(SUPERVISOR, GATEWAY, -1)],
-    ['is signed by somebody else', () => stranger(SUPERVISOR, GATEWAY)],
-  ])('does not talk to a supervisor whose certificate %s', async (_name, own) => {
-    await listen(own());
-    await expect(open(identity(GATEWAY, SUPERVISOR))).rejects.toMatchObject({
+    ['has another name', () => identity('other.servers.berth'), /that of somebody else/],
+    ['has expired', () => identity(SUPERVISOR, { days: -1 }), /has expired/],
+    ['is signed by somebody else', () => stranger(SUPERVISOR), /of another authority/],
+    ["is a gateway's", () => identity(SUPERVISOR, { usage: 'client' }), /for the other end of a link/],
+  ])('does not talk to a supervisor whose certificate %s, and says so', async (_name, own, why) => {
+    await serve(own());
+    await expect(open()).rejects.toMatchObject({
       code: 'busy',
-      message: expect.stringContaining(`${HOST}:${listener?.port}`),
+      message: expect.stringMatching(why),
+      details: { hint: expect.stringContaining('certificates') },
     });
+    await expect(open()).rejects.toThrow(`${HOST}:${listener?.port}`);
     expect(accepted).toHaveLength(0);
   });
 
   it.each([
-    ['is that of another supervisor', () => identity('other.servers.berth', SUPERVISOR)],
-    ['has expired', () => identity(GATEWAY, SUPERVISOR, -1)],
-    ['is signed by somebody else', () => ({ ...stranger(GATEWAY, SUPERVISOR), ca: ca.cert })],
-  ])('does not serve a client whose certificate %s', async (_name, own) => {
-    await listen();
-    await isRefused(own());
+    ['is that of another supervisor', () => identity('other.servers.berth'), /that of somebody else/],
+    ['has expired', () => identity(GATEWAY, { days: -1 }), /has expired/],
+    ['is signed by somebody else', () => ({ ...stranger(GATEWAY), ca: ca.cert }), /of another authority/],
+    ["is a supervisor's", () => identity(GATEWAY, { usage: 'server' }), /for the other end of a link/],
+  ])('does not serve a client whose certificate %s, and tells both why', async (_name, own, why) => {
+    await serve();
+    await expect(open(own())).rejects.toThrow(/does not accept our certificate; its log says why/);
+    expect(refused).toEqual([expect.stringMatching(why)]);
+    expect(accepted).toHaveLength(0);
   });
 
-  it('does not serve a client without a certificate, or one that speaks no link, or no TLS', async () => {
-    await listen();
+  it('does not serve a client without a certificate, and tells both why', async () => {
+    await serve();
+    const nobody = { ca: ca.cert } as TlsIdentity;
+    await expect(open(nobody)).rejects.toThrow(/wants a certificate, and has been shown none/);
+    expect(refused).toEqual([expect.stringMatching(/has shown no certificate/)]);
+    expect(accepted).toHaveLength(0);
+  });
+
+  it('does not serve one that speaks no link, or no TLS', async () => {
+    await serve();
     const port = listener?.port ?? 0;
-    const good = identity(GATEWAY, SUPERVISOR);
-    const trust = { host: HOST, port, ca: ca.cert, servername: SUPERVISOR };
-    const own = { cert: good.cert, key: good.key };
+    const { cert, key } = identity(GATEWAY);
+    const trust = { host: HOST, port, ca: ca.cert, servername: SUPERVISOR, cert, key };
     const plain = createConnection({ host: HOST, port });
     plain.write('GET / HTTP/1.1\r\n\r\n');
-    const sockets = [
-      connect({ ...trust, ALPNProtocols: ['berth-link'] }),
-      connect({ ...trust, ...own }),
-      connect({ ...trust, ...own, ALPNProtocols: ['http/1.1'] }),
-      plain,
-    ];
+    const sockets = [connect(trust), connect({ ...trust, ALPNProtocols: ['http/1.1'] }), plain];
     for (const socket of sockets) {
       streams.push(socket);
       socket.on('error', () => {});
@@ -147,21 +174,36 @@ describe('the TLS carrier', () => {
     }
     await until('the ends', () => sockets.every(({ destroyed }) => destroyed));
     expect(accepted).toHaveLength(0);
+    expect(refused).toHaveLength(3);
     // It goes on serving.
-    await open(good);
-    await until('the connection', () => accepted.length > 0);
+    await echoes(await open());
   });
 
   it('uses renewed certificates from the next connection on', async () => {
-    await listen(identity(SUPERVISOR, GATEWAY, -1));
-    let own = identity(GATEWAY, SUPERVISOR, -1);
-    const address = { host: HOST, port: listener?.port ?? 0 };
-    const again = () => connectTls({ address, identity: () => own, signal: never });
-    await expect(again()).rejects.toMatchObject({ code: 'busy' });
-    listener?.renew(identity(SUPERVISOR, GATEWAY));
-    own = identity(GATEWAY, SUPERVISOR);
-    streams.push(await again());
-    await until('the connection', () => accepted.length > 0);
+    await serve(identity(SUPERVISOR, { days: -1 }));
+    await expect(open(identity(GATEWAY, { days: -1 }))).rejects.toMatchObject({ code: 'busy' });
+    listener?.renew(identity(SUPERVISOR));
+    await echoes(await open());
+  });
+
+  it('lets a connection live on when the certificates under it are renewed, by another authority too', async () => {
+    await serve();
+    const old = await open();
+    await echoes(old);
+    const next = certificate({ name: 'Berth test, the next' });
+    const renewed = (name: string): TlsIdentity => ({
+      ...certificate({ name, issuer: next }),
+      ca: `${next.cert}${ca.cert}`,
+    });
+    listener?.renew(renewed(SUPERVISOR));
+    await echoes(old);
+    // A gateway that trusts both reaches it, whichever of the two has signed its own certificate.
+    await open({ ...identity(GATEWAY), ca: `${ca.cert}${next.cert}` });
+    await open(renewed(GATEWAY));
+    // One that has not heard of the new authority does not.
+    await expect(open()).rejects.toThrow(/of another authority/);
+    await echoes(old);
+    expect(refused).toEqual([expect.stringMatching(/may not trust our certificate/)]);
   });
 
   it('gives up a peer that does not answer', async () => {
@@ -170,7 +212,8 @@ describe('the TLS carrier', () => {
     await once(silent, 'listening');
     const clock = new ManualClock();
     const { port } = silent.address() as { port: number };
-    const options = { address: { host: HOST, port }, identity: () => identity(GATEWAY, SUPERVISOR), clock };
+    const address = { host: HOST, port };
+    const options = { address, peerName: SUPERVISOR, identity: () => identity(GATEWAY), clock };
     const failed = connectTls({ ...options, signal: never }).catch((error: unknown) => error);
     await until('the connection', () => sockets.length > 0);
     clock.advance(CONNECT_LIMIT);
@@ -184,24 +227,23 @@ describe('the TLS carrier', () => {
     for (const socket of sockets) socket.destroy();
   });
 
-  it('says when the address is taken, or nobody is there', async () => {
-    await listen();
+  it('says when the port is taken, or nobody is there', async () => {
+    await serve();
     const port = listener?.port ?? 0;
-    await expect(
-      listenTls({ host: HOST, port }, identity(SUPERVISOR, GATEWAY), () => {}),
-    ).rejects.toMatchObject({
-      code: 'EADDRINUSE',
+    await expect(listen(identity(SUPERVISOR), port)).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining(`${port}`),
     });
     await listener?.close();
-    await expect(open(identity(GATEWAY, SUPERVISOR))).rejects.toMatchObject({
+    await expect(open()).rejects.toMatchObject({
       code: 'busy',
       message: expect.stringContaining('ECONNREFUSED'),
     });
   });
 });
 
-function stranger(name: string, peerName: string): TlsIdentity {
+function stranger(name: string): TlsIdentity {
   const other = certificate({ name: 'Berth test' });
   const { cert, key } = certificate({ name, issuer: other });
-  return { cert, key, ca: other.cert, peerName };
+  return { cert, key, ca: other.cert };
 }

@@ -19,13 +19,21 @@ export interface CertificateOptions {
   readonly issuer?: Certificate & { readonly name: string };
   /** Days from now; negative: expired. */
   readonly days?: number;
+  /** The only end of a connection that it is for; both unless given. */
+  readonly usage?: 'server' | 'client';
 }
 
 const DAY = 86_400_000;
+const PURPOSE = { server: '2b06010505070301', client: '2b06010505070302' } as const;
 const ECDSA_SHA256 = sequence(oid('2a8648ce3d040302'));
 
 /** Without an issuer an authority that signs itself. */
-export function certificate({ name, issuer, days = 30 }: CertificateOptions): Certificate & { name: string } {
+export function certificate({
+  name,
+  issuer,
+  days = 30,
+  usage,
+}: CertificateOptions): Certificate & { name: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const signer = issuer ? createPrivateKey(issuer.key) : privateKey;
   const body = sequence(
@@ -36,7 +44,7 @@ export function certificate({ name, issuer, days = 30 }: CertificateOptions): Ce
     sequence(time(Date.now() - 60 * DAY), time(Date.now() + days * DAY)),
     commonName(name),
     publicKey.export({ type: 'spki', format: 'der' }),
-    context(3, sequence(...extensions(name, issuer === undefined))),
+    context(3, sequence(...extensions(name, issuer === undefined, usage))),
   );
   const signature = sign('sha256', body, { key: signer, dsaEncoding: 'der' });
   const der = sequence(body, ECDSA_SHA256, tag(0x03, Buffer.concat([Buffer.from([0]), signature])));
@@ -49,11 +57,14 @@ export function belongs({ cert, key }: Certificate): boolean {
   return createPublicKey(cert).export({ type: 'spki', format: 'der' }).equals(own);
 }
 
-function extensions(name: string, authority: boolean): Buffer[] {
+function extensions(name: string, authority: boolean, usage: CertificateOptions['usage']): Buffer[] {
   const constraints = sequence(...(authority ? [tag(0x01, Buffer.from([0xff]))] : []));
   const basic = sequence(oid('551d13'), tag(0x01, Buffer.from([0xff])), octets(constraints));
   if (authority) return [basic];
-  return [basic, sequence(oid('551d11'), octets(sequence(tag(0x82, Buffer.from(name)))))];
+  const names = sequence(oid('551d11'), octets(sequence(tag(0x82, Buffer.from(name)))));
+  return usage
+    ? [basic, names, sequence(oid('551d25'), octets(sequence(oid(PURPOSE[usage]))))]
+    : [basic, names];
 }
 
 function commonName(name: string): Buffer {
