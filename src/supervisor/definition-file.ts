@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { BerthError } from '../errors.ts';
+import type { NetworkLinkConfig } from './network-link.ts';
 import { DEFAULT_LIMITS, type ServerDefinition, type ServerLimits } from './server-definition.ts';
 
 /** A server of a supervisor that is its own program. */
@@ -15,6 +16,8 @@ export interface SupervisorConfig {
   /** Absolute; one supervisor per folder. */
   readonly dataDir: string;
   readonly servers: readonly SupervisedServer[];
+  /** Gateways may come over the network, too, with certificates of both sides. */
+  readonly link?: NetworkLinkConfig;
   /** Processes are started in another container, by the `berth-spawn` that listens at this socket. */
   readonly spawn?: { readonly socket: string };
   /** File that says how the supervisor fares, for `berth-spawn probe`. */
@@ -85,6 +88,7 @@ const definition = z
 const config = z.strictObject({
   dataDir: absolute,
   servers: z.array(definition),
+  link: z.strictObject({ port: z.int().min(0).max(65_535), certificates: absolute }).optional(),
   spawn: z.strictObject({ socket: absolute }).optional(),
   status: absolute.optional(),
   terminationLog: absolute.optional(),

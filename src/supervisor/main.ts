@@ -1,8 +1,9 @@
 /**
- * A supervisor as its own program: owns its servers' processes and sessions, and serves gateways on a unix socket.
- * Gateways come, go and are killed; sessions live on here.
+ * A supervisor as its own program: owns its servers' processes and sessions, and serves gateways on a unix socket, and over
+ * the network where its configuration says so. Gateways come, go and are killed; sessions live on here.
  */
 import { mkdirSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -20,6 +21,7 @@ import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { answerQuestion } from './answer-question.ts';
 import { lockDataFolder } from './data-folder.ts';
 import { readSupervisorConfig, type SupervisorConfig } from './definition-file.ts';
+import { listenNetworkLink } from './network-link.ts';
 import type { StartProcess } from './process.ts';
 import { createProcessTable } from './process-table.ts';
 import { spawnRemote } from './spawn-process.ts';
@@ -27,6 +29,8 @@ import { type SupervisorHealth, watchHealth } from './supervisor-health.ts';
 import { sweepOrphans } from './sweep.ts';
 
 export interface RunningSupervisor {
+  /** Where gateways are served over the network, if they are. */
+  readonly port?: number;
   /** Ends sessions (after the time that they have to end by themselves), processes and connections. Idempotent; `force` begins with SIGKILL. */
   close(options?: { readonly force: boolean }): Promise<void>;
 }
@@ -76,18 +80,26 @@ async function serve(
     pod = served;
     const link = createLinkServer(served, { answer: (question) => answerQuestion(served, question) });
     links = link;
-    const listener = await listenUnixSocket(socket, (stream) => link.serve(stream));
+    const accept = (stream: Duplex): void => link.serve(stream);
+    const network =
+      config.link && (await listenNetworkLink({ ...config.link, accept, clock: systemClock, say }));
+    const listener = await listenUnixSocket(socket, accept).catch(async (thrown: unknown) => {
+      await network?.close();
+      throw thrown;
+    });
     health.serving(served);
     const metrics = await serveMetrics(config, host, health);
     const killNow = (): void => host.killNow();
     process.once('exit', killNow);
     return {
+      ...(network && { port: network.port }),
       close: async ({ force } = { force: false }) => {
         health.draining();
         served.draining();
         for (const { id } of servers) host.supervisor.endListens(id);
         if (!force) await drained(host, servers, drain);
         listener.close();
+        await network?.close();
         await end(force);
         await metrics?.close();
         health.close();
@@ -116,6 +128,11 @@ async function serveMetrics(
   }
 }
 
+/** One line for the log of the container. */
+function say(line: Readonly<Record<string, string>>): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+}
+
 /** Gateways may come and go meanwhile; resolves when no session and no call is left, parked ones included, or the time is up. */
 async function drained(host: LocalHost, servers: SupervisorConfig['servers'], ms: number): Promise<void> {
   const isUsed = (): boolean => servers.some(({ id }) => host.activity(id)?.inUse);
@@ -134,7 +151,8 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  process.stdout.write(`${JSON.stringify({ ready: true, socket })}\n`);
+  const { port } = running;
+  process.stdout.write(`${JSON.stringify({ ready: true, socket, ...(port !== undefined && { port }) })}\n`);
 }
 
 function readArguments(): { readonly socket: string; readonly config: string } {
