@@ -1,29 +1,9 @@
 /** Secrets of the release that the controller makes and renews: what seals session ids, and what signs installers' tokens. */
 import { randomBytes } from 'node:crypto';
 import { createSealKey } from '../auth/key-ring.ts';
-import {
-  type KubeObject,
-  type ObjectMeta,
-  type OwnerReference,
-  SECRETS,
-  typed,
-} from '../cluster/resources.ts';
-import { BerthError, toBerthError } from '../errors.ts';
-import type { ClusterApi } from './cluster-api.ts';
-
-type SecretApi = Pick<ClusterApi, 'get' | 'create' | 'replace'>;
-
-interface Secret extends KubeObject {
-  readonly metadata: ObjectMeta;
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-export interface ReleaseSecret {
-  readonly namespace: string;
-  readonly name: string;
-  /** What takes it along when it goes. */
-  readonly owner?: OwnerReference;
-}
+import { SECRETS, typed } from '../cluster/resources.ts';
+import { BerthError } from '../errors.ts';
+import { metaOf, type ReleaseSecret, type Secret, type SecretApi, tryCreate } from './release-secret.ts';
 
 /** Under which the keys stand, as the gateway's own key file has them. */
 export const RING_KEY = 'seal-keys.json';
@@ -33,7 +13,6 @@ export const TREES_KEY = 'key';
 const ROTATED_AT = 'berth.dev/rotated-at';
 const KEPT = 2;
 const TOKEN_KEY_BYTES = 32;
-const PART_OF = { 'app.kubernetes.io/managed-by': 'berth', 'app.kubernetes.io/part-of': 'berth' };
 
 interface RingKey {
   readonly name: string;
@@ -47,7 +26,7 @@ export async function keepKeyRing(
   { maxAgeMs, now }: { readonly maxAgeMs: number; readonly now: number },
 ): Promise<'made' | 'rotated' | 'kept'> {
   const found = await api.get<Secret>(SECRETS, target);
-  if (!found) return (await make(api, ringSecret(target, [newKey()], now))) ? 'made' : 'kept';
+  if (!found) return (await tryCreate(api, ringSecret(target, [newKey()], now))) ? 'made' : 'kept';
   const rotatedAt = Date.parse(found.metadata.annotations?.[ROTATED_AT] ?? '') || 0;
   if (now - rotatedAt < maxAgeMs) return 'kept';
   const keys = [newKey(), ...keysOf(found)].slice(0, KEPT);
@@ -72,7 +51,7 @@ export async function keepTreesKey(api: SecretApi, target: ReleaseSecret): Promi
     type: 'Opaque',
     data: { [TREES_KEY]: key.toString('base64') },
   });
-  if (await make(api, secret)) return key;
+  if (await tryCreate(api, secret)) return key;
   return await keepTreesKey(api, target);
 }
 
@@ -82,10 +61,6 @@ function ringSecret(target: ReleaseSecret, keys: readonly RingKey[], now: number
     type: 'Opaque',
     data: { [RING_KEY]: Buffer.from(JSON.stringify({ keys })).toString('base64') },
   });
-}
-
-function metaOf({ owner, ...named }: ReleaseSecret): ObjectMeta {
-  return { ...named, labels: PART_OF, ...(owner && { ownerReferences: [owner] }) };
 }
 
 function newKey(): RingKey {
@@ -101,16 +76,5 @@ function keysOf({ data }: Secret): RingKey[] {
     throw new BerthError('bad-setting', 'the Secret of the key ring holds no ring of sealing keys', {
       cause,
     });
-  }
-}
-
-/** False when it is there already. */
-async function make(api: SecretApi, secret: Secret): Promise<boolean> {
-  try {
-    await api.create(SECRETS, secret);
-    return true;
-  } catch (thrown) {
-    if (toBerthError(thrown).code === 'conflict') return false;
-    throw thrown;
   }
 }
