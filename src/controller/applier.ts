@@ -53,6 +53,18 @@ export class Applier {
     return made !== undefined;
   }
 
+  /** For what cannot be read and changes under its name: made, or replaced whatever was there. */
+  async put(resource: Resource, object: KubeObject): Promise<void> {
+    this.#applied.delete(keyOf(resource, object));
+    if (await this.create(resource, object)) return;
+    await this.#api.replace(resource, object);
+  }
+
+  /** Whether it was made or seen to be there not long ago. */
+  isFresh(resource: Resource, object: KubeObject): boolean {
+    return this.#fresh(keyOf(resource, object)) !== undefined;
+  }
+
   /** For what is removed without being looked at: once, and again after a while. */
   async ensureAbsent(resource: Resource, object: KubeObject): Promise<void> {
     const key = keyOf(resource, object);

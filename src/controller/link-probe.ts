@@ -1,9 +1,7 @@
 /** Asks replicas over links of the leader's own, which sleep between two questions. */
-
-import type { ExecCarrier } from '../cluster/exec-carrier.ts';
 import { UID_LABEL } from '../cluster/objects/naming.ts';
-import { LINK_SOCKET, SUPERVISOR } from '../cluster/objects/places.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
+import { linkPortOf, type PodCarrier, type PodTarget } from '../cluster/pod-carrier.ts';
 import { toBerthError } from '../errors.ts';
 import type { Link } from '../link/link.ts';
 import { createSocketLink } from '../link/socket-link.ts';
@@ -19,31 +17,47 @@ export interface LinkProbe extends ReplicaProbe {
 }
 
 export interface LinkProbeOptions {
-  /** A link to one pod that connects at its first question. */
-  readonly open: (pod: Pod) => Link;
+  /** A link to one pod, as it was last seen, that connects at its first question. */
+  readonly open: (current: () => Pod) => Link;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** Links through the cluster's API server. */
-export function openLinks(carrier: ExecCarrier, instance: string): LinkProbeOptions['open'] {
-  return ({ metadata: { namespace = '', name = '' } }) => {
-    const target = { namespace, pod: name, container: SUPERVISOR, socket: LINK_SOCKET };
-    return createSocketLink({ connect: (signal) => carrier.connect(target, signal), instance, lazy: true });
+/** Links by the carrier that each pod has. */
+export function openLinks(carrier: PodCarrier, instance: string): LinkProbeOptions['open'] {
+  return (current) =>
+    createSocketLink({
+      connect: (signal) => carrier.connect(targetOf(current()), signal),
+      instance,
+      lazy: true,
+    });
+}
+
+function targetOf(pod: Pod): PodTarget {
+  const { namespace = '', name = '', labels } = pod.metadata;
+  return {
+    namespace,
+    pod: name,
+    server: labels?.[UID_LABEL] ?? '',
+    address: pod.status?.podIP,
+    linkPort: linkPortOf(pod),
   };
 }
 
 export function createLinkProbe({ open, now }: LinkProbeOptions): LinkProbe {
   const links = new Map<string, Link>();
+  const seen = new Map<string, Pod>();
   const linkTo = (pod: Pod): Link => {
     const { uid = '' } = pod.metadata;
-    const link = links.get(uid) ?? open(pod);
+    seen.set(uid, pod);
+    const link = links.get(uid) ?? open(() => seen.get(uid) ?? pod);
     links.set(uid, link);
     return link;
   };
   const drop = async (uid: string): Promise<void> => {
     const link = links.get(uid);
     links.delete(uid);
+    seen.delete(uid);
     await link?.close();
   };
   return {

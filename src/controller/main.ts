@@ -9,6 +9,7 @@ import { createExecCarrier } from '../cluster/exec-carrier.ts';
 import { loadClusterAccess } from '../cluster/kube-config.ts';
 import { createLeaderElection, type LeaderElection } from '../cluster/lease.ts';
 import { treesUrl } from '../cluster/objects/blueprint.ts';
+import { createPodCarrier } from '../cluster/pod-carrier.ts';
 import { CONFIG_MAPS, type OwnerReference } from '../cluster/resources.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { createLog, type Log } from '../log/log.ts';
@@ -25,6 +26,7 @@ import { keepKeyRing, keepTreesKey } from './key-ring.ts';
 import { createLinkProbe, type LinkProbe, openLinks } from './link-probe.ts';
 import { ownedBy } from './owned-by.ts';
 import { type WatchedPicture, watchPicture } from './picture.ts';
+import { createReleaseLinks, type ReleaseLinks } from './release-links.ts';
 import { type ControllerSettings, readControllerSettings } from './settings.ts';
 import { createTreesProbe } from './trees-probe.ts';
 
@@ -38,7 +40,7 @@ export interface ControllerInput {
   /** Of the release: it takes the lease along when it goes. */
   readonly owner?: OwnerReference;
   /** Made anew for each term of this leader. */
-  readonly probe?: () => LinkProbe;
+  readonly probe?: (links: ReleaseLinks) => LinkProbe;
   /** Where berth-trees is reached from here, when that is not where pods reach it. */
   readonly treesUrl?: string;
 }
@@ -118,7 +120,8 @@ async function beginTerm(
 ): Promise<Term> {
   const { settings, client, log, instance, templates } = input;
   let controller: Controller | undefined;
-  const probe = input.probe?.();
+  const links = createReleaseLinks(client, settings);
+  const probe = input.probe?.(links);
   const picture = watchPicture({
     client,
     namespace: settings.namespace,
@@ -129,7 +132,7 @@ async function beginTerm(
     },
   });
   const keep = (): Promise<void> =>
-    keepRelease(input, picture).catch((thrown: unknown) =>
+    keepRelease(input, picture, links).catch((thrown: unknown) =>
       log.warn(
         { err: toBerthError(thrown) },
         'keys or declared servers could not be kept; it is tried again',
@@ -154,6 +157,7 @@ async function beginTerm(
       applier: new Applier(client, now),
       trees: createTreesProbe(input.treesUrl ?? treesUrl(settings.pods)),
       treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
+      authority: () => links.authority,
       ...(probe && { probe }),
     };
     if (leads())
@@ -171,6 +175,7 @@ async function beginTerm(
 async function keepRelease(
   { settings, client, log }: ControllerInput,
   picture: WatchedPicture,
+  links: ReleaseLinks,
 ): Promise<void> {
   const { release, releaseNamespace } = settings.pods;
   const owner = await ownerOf(client, settings);
@@ -181,6 +186,7 @@ async function keepRelease(
   });
   if (done !== 'kept') log.info({ ring: ring.name }, `the key ring was ${done}`);
   await keepTreesKey(client, { ...treesKeyOf(settings), ...owner });
+  await links.keep(owner.owner);
   await keepDeclared({
     api: client,
     source: { namespace: settings.namespace, name: `${release}-servers` },
@@ -215,8 +221,11 @@ async function main(): Promise<void> {
   const templates = await loadCatalogue(TEMPLATES);
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
   const owner = await ownerOf(client, settings);
-  const open = openLinks(createExecCarrier({ access }), instance);
-  const probe = (): LinkProbe => createLinkProbe({ open, now: Date.now });
+  const exec = createExecCarrier({ access });
+  const probe = (links: ReleaseLinks): LinkProbe => {
+    const carrier = createPodCarrier({ exec, identity: () => links.identity });
+    return createLinkProbe({ open: openLinks(carrier, instance), now: Date.now });
+  };
   const running = runController({ settings, client, templates, log, instance, probe, ...owner });
   // Well as long as this program turns; whether it leads is no question of health.
   const probes = await openProbePort({

@@ -47,7 +47,7 @@ function imageProgram(
   const image = source?.image;
   if (!image) throw new BerthError('bad-input', 'the server has no source');
   checkImage(image.image, settings);
-  if (transport !== 'stdio') return sidecar(image, transport, port ?? HTTP_PORT);
+  if (transport !== 'stdio') return sidecar(image, transport, checkPort(port ?? HTTP_PORT, settings));
   const [file, ...args] = image.entrypoint ?? [];
   if (file?.startsWith('/')) return { kind: 'image', image: { ...image, entrypoint: [file, ...args] } };
   throw new BerthError(
@@ -83,7 +83,7 @@ function archonProgram(
     throw new BerthError('missing-input', 'there is no image for archon servers', {
       hint: 'Set ARCHON_MCP_IMAGE, or give source.archon.image.',
     });
-  const port = spec.port ?? ARCHON_PORT;
+  const port = checkPort(spec.port ?? ARCHON_PORT, settings);
   const env = {
     ARCHON_MCP_HOST: '0.0.0.0',
     ARCHON_MCP_PORT: `${port}`,
@@ -100,6 +100,15 @@ function archonProgram(
     },
     env: own.map(([name, value]) => ({ name, value })),
   };
+}
+
+/** A pod has one network: two of its programs cannot have one port. */
+function checkPort(port: number, { pods }: ControllerSettings): number {
+  if (port !== pods.linkPort) return port;
+  throw new BerthError('bad-input', `port ${port} is that of the supervisor's link`, {
+    fields: [{ pointer: '/port', detail: `must not be ${port}, where the supervisor listens` }],
+    hint: 'Let the image listen on another port.',
+  });
 }
 
 function sidecar(image: Sidecar['image'], transport: 'http' | 'sse', port: number): Sidecar {

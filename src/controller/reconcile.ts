@@ -7,7 +7,7 @@ import { disruptionBudget } from '../cluster/objects/account.ts';
 import type { Blueprint } from '../cluster/objects/blueprint.ts';
 import { type Generation, generationOf } from '../cluster/objects/config-secret.ts';
 import { type Deployment, deployment } from '../cluster/objects/deployment.ts';
-import { GENERATION_LABEL, secretName } from '../cluster/objects/naming.ts';
+import { GENERATION_LABEL, linkSecretName, secretName } from '../cluster/objects/naming.ts';
 import { networkPolicy } from '../cluster/objects/network-policy.ts';
 import { DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES } from '../cluster/resources.ts';
 import { BerthError } from '../errors.ts';
@@ -29,11 +29,12 @@ import { keepsPods, SETTINGS_ANNOTATION, SPEC_ANNOTATION, settingsHash, specHash
 import { SecretLedger } from './secrets.ts';
 import { sleepIfUnused } from './sleep.ts';
 import { statusOf } from './status.ts';
+import { type CertificateTools, keepSupervisorCertificate, usedLinkPort } from './supervisor-certificate.ts';
 
 /** Milliseconds between looks at a replica whose first handshake is under way. */
 const LOOK_AGAIN = 2_000;
 
-export interface ReconcileTools extends InstallTools {
+export interface ReconcileTools extends InstallTools, CertificateTools {
   readonly api: ClusterApi;
   readonly applier: Applier;
   readonly probe?: ReplicaProbe;
@@ -80,7 +81,9 @@ async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<
   const { server, observed, replicas } = look;
   const ledger = await SecretLedger.open(tools, plan.owner);
   const { applier, settings } = tools;
-  await applier.apply(NETWORK_POLICIES, networkPolicy(plan.blueprint(), settings.pods));
+  if (settings.pods.linkPort !== undefined) await keepSupervisorCertificate(plan.owner, ledger, tools);
+  const linkPort = settings.pods.linkPort ?? usedLinkPort(observed);
+  await applier.apply(NETWORK_POLICIES, networkPolicy(plan.blueprint(), settings.pods, linkPort));
   await keepInstallerPolicy(plan, tools);
   await applier.apply(DISRUPTION_BUDGETS, disruptionBudget(plan.owner));
   const question = {
@@ -152,7 +155,9 @@ async function tidy(
     made?.name,
   ];
   const generations = used.flatMap((one) => (one === undefined ? [] : [secretName(owner, one)]));
-  await ledger.keepOnly(new Set([...generations, ...installing]));
+  const listens = tools.settings.pods.linkPort ?? usedLinkPort(observed);
+  const certificate = listens === undefined ? [] : [linkSecretName(owner)];
+  await ledger.keepOnly(new Set([...generations, ...installing, ...certificate]));
 }
 
 /** A Job is kept until the Deployment is seen to have its result: the one may be seen before the other. */

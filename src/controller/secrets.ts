@@ -2,10 +2,10 @@
  * The Secrets of a server. The controller may make and remove Secrets, and neither read nor list them: what it is about to make
  * is written down on the server's account first, so that a crash at any point leaves nothing that nobody knows of.
  */
-import { secretsOf, serviceAccount } from '../cluster/objects/account.ts';
+import { CERTIFICATE_ANNOTATION, secretsOf, serviceAccount } from '../cluster/objects/account.ts';
 import type { Owner } from '../cluster/objects/blueprint.ts';
 import type { Secret } from '../cluster/objects/config-secret.ts';
-import { childName } from '../cluster/objects/naming.ts';
+import { childName, linkSecretName } from '../cluster/objects/naming.ts';
 import { type KubeObject, SECRETS, SERVICE_ACCOUNTS } from '../cluster/resources.ts';
 import type { Applier } from './applier.ts';
 import { type ClusterApi, MANAGER } from './cluster-api.ts';
@@ -21,6 +21,7 @@ export class SecretLedger {
   readonly #applier: Applier;
   readonly #owner: Owner;
   #known: ReadonlySet<string> = new Set();
+  #certificate: string | undefined;
 
   private constructor({ api, applier }: LedgerTools, owner: Owner) {
     this.#api = api;
@@ -37,6 +38,7 @@ export class SecretLedger {
     // One of an earlier server of this name is about to be removed with everything of it.
     const own = account?.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid);
     ledger.#known = new Set(own ? secretsOf(account) : []);
+    if (own) ledger.#certificate = account?.metadata.annotations?.[CERTIFICATE_ANNOTATION];
     if (!own) await ledger.#write(ledger.#known);
     return ledger;
   }
@@ -49,17 +51,39 @@ export class SecretLedger {
     for (const secret of secrets) await this.#applier.create(SECRETS, secret);
   }
 
+  /** When the certificate of the supervisors was signed, and under what; undefined when there is none. */
+  get certificate(): string | undefined {
+    return this.#certificate;
+  }
+
+  /** Makes or replaces the certificate of the supervisors: written down as signed when it is there. */
+  async renewCertificate(secret: Secret, note: string): Promise<void> {
+    const { name = '' } = secret.metadata;
+    if (!this.#known.has(name)) await this.#write(new Set([...this.#known, name]));
+    await this.#applier.put(SECRETS, secret);
+    this.#certificate = note;
+    await this.#write(this.#known);
+  }
+
+  /** Makes it again when somebody has removed it. */
+  async restoreCertificate(secret: Secret, note: string): Promise<void> {
+    if (!(await this.#applier.create(SECRETS, secret))) return;
+    this.#certificate = note;
+    await this.#write(this.#known);
+  }
+
   /** Removes all others. */
   async keepOnly(names: ReadonlySet<string>): Promise<void> {
     const stale = [...this.#known].filter((name) => !names.has(name));
     if (stale.length === 0) return;
     const { namespace } = this.#owner;
     for (const name of stale) await this.#applier.remove(SECRETS, { metadata: { namespace, name } });
+    if (!names.has(linkSecretName(this.#owner))) this.#certificate = undefined;
     await this.#write(new Set([...this.#known].filter((name) => names.has(name))));
   }
 
   async #write(names: ReadonlySet<string>): Promise<void> {
-    const account = serviceAccount(this.#owner, [...names]);
+    const account = serviceAccount(this.#owner, [...names], this.#certificate);
     await this.#api.apply(SERVICE_ACCOUNTS, account, { manager: MANAGER, force: true });
     this.#known = names;
   }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Placement } from '../cluster/mcp-server.ts';
 import type { PodSettings } from '../cluster/objects/blueprint.ts';
 import { PRIVATE_CIDRS } from '../cluster/objects/network-policy.ts';
+import { LINK_PORT } from '../cluster/objects/places.ts';
 import { BerthError } from '../errors.ts';
 import type { LogLevel } from '../log/log.ts';
 import { settingsSchema } from '../settings/schema.ts';
@@ -88,7 +89,10 @@ const schema = z.strictObject({
   /** As in the gateway's settings. */
   limits: z.record(z.string(), z.unknown()).default({}),
   remote: z.strictObject({ allowedHosts: z.array(z.string()).default([]) }).prefault({}),
-  carrier: z.literal('exec', 'must be exec: pods with certificates are not made yet').default('exec'),
+  /** How links reach new pods. */
+  carrier: z.enum(['exec', 'network']).default('exec'),
+  /** Days that certificates of links live. */
+  certificateDays: z.int().min(1).max(90).default(30),
   logLevel: settingsSchema.shape.logLevel,
   logFormat: settingsSchema.shape.logFormat,
 });
@@ -106,6 +110,7 @@ export interface ControllerSettings {
   readonly sleep: number;
   readonly allow: Readonly<Record<'npm' | 'pypi' | 'images' | 'archon' | 'scripts' | 'remote', boolean>>;
   readonly rotateKeysDays: number;
+  readonly certificateDays: number;
   readonly allowedImages: readonly string[];
   /** For servers that say nothing. */
   readonly placement: Placement;
@@ -128,7 +133,7 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
       fields,
     });
   }
-  const { serversNamespace, placement, limits, remote, carrier: _carrier, ...rest } = read.data;
+  const { serversNamespace, placement, limits, remote, carrier, ...rest } = read.data;
   const own = [
     'release',
     'releaseNamespace',
@@ -161,7 +166,11 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
     // The members that are not there are left out.
     placement: JSON.parse(JSON.stringify(placement)) as Placement,
     limits: limitsOf(limits),
-    pods: { ...pods, remoteHosts: remote.allowedHosts } as unknown as PodSettings,
+    pods: {
+      ...pods,
+      remoteHosts: remote.allowedHosts,
+      ...(carrier === 'network' && { linkPort: LINK_PORT }),
+    } as unknown as PodSettings,
   };
 }
 

@@ -25,8 +25,7 @@ export interface TlsConnectOptions {
   readonly address: TlsAddress;
   /** The name that the peer's certificate must hold. */
   readonly peerName: string;
-  /** Asked for each connection, so that renewed certificates count from the next one on. */
-  readonly identity: () => TlsIdentity;
+  readonly identity: TlsIdentity;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
 }
@@ -39,7 +38,7 @@ export function connectTls(options: TlsConnectOptions): Promise<Duplex> {
   const { address, peerName, signal, clock = systemClock } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const socket = dial(address, peerName, options.identity());
+    const socket = dial(address, peerName, options.identity);
     let trusted = false;
     const fail = (reason: unknown): void => {
       settle();

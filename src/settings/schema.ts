@@ -218,6 +218,13 @@ export const settingsSchema = z.strictObject({
     .default('/etc/berth/keys/seal-keys.json')
     .describe('In a cluster: file of the keys that seal session ids, the same for every gateway.'),
   control: controlSchema.prefault({}),
+  linkCertificates: z
+    .string('a path')
+    .min(1, 'a path')
+    .optional()
+    .describe(
+      'In a cluster: folder of the certificate for links over the network; without, they go by exec.',
+    ),
   keys: list(keySchema, KEY_EXPECTED).describe(
     'API keys as name and SHA-256 hash, beside those of: berth key add.',
   ),

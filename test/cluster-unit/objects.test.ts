@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { disruptionBudget, secretsOf, serviceAccount } from '../../src/cluster/objects/account.ts';
 import type { Blueprint, Program } from '../../src/cluster/objects/blueprint.ts';
-import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
+import { generationOf, installSecret, linkSecret } from '../../src/cluster/objects/config-secret.ts';
 import { type Deployment, deployment } from '../../src/cluster/objects/deployment.ts';
 import { installerJob } from '../../src/cluster/objects/installer-job.ts';
 import { installName } from '../../src/cluster/objects/naming.ts';
 import { installerPolicy, networkPolicy } from '../../src/cluster/objects/network-policy.ts';
+import { LINK_PORT } from '../../src/cluster/objects/places.ts';
 import type { Container } from '../../src/cluster/objects/pod-types.ts';
 import { blueprint, programs, settings, tree } from '../support/blueprints.ts';
 import { restrictedFaults } from '../support/restricted.ts';
@@ -18,8 +19,9 @@ const install = {
   input: 'abcd1234',
   attempt: 0,
 };
-const deploymentOf = (given: Blueprint): Deployment =>
-  deployment({ blueprint: given, settings, generation: generationOf(given, settings).name, annotations: {} });
+const overNetwork = { ...settings, linkPort: LINK_PORT };
+const deploymentOf = (given: Blueprint, by = settings): Deployment =>
+  deployment({ blueprint: given, settings: by, generation: generationOf(given, by).name, annotations: {} });
 const containersOf = ({ spec }: Deployment): Container[] => [
   ...(spec.template.spec.initContainers ?? []),
   ...spec.template.spec.containers,
@@ -36,6 +38,17 @@ describe('the children of a server', () => {
     const { secret } = generationOf(given, settings);
     const text = Buffer.from(secret.data['supervisor.json']!, 'base64').toString();
     await golden(`supervisor-${name}`, { ...secret, data: { 'supervisor.json': JSON.parse(text) } });
+  });
+
+  it('where links go over the network are as written down', async () => {
+    const given = blueprint(programs.package!);
+    const { name, secret } = generationOf(given, overNetwork);
+    const made = deployment({ blueprint: given, settings: overNetwork, generation: name, annotations: {} });
+    await golden('network-deployment', made);
+    const text = Buffer.from(secret.data['supervisor.json']!, 'base64').toString();
+    await golden('network-supervisor', { ...secret, data: { 'supervisor.json': JSON.parse(text) } });
+    await golden('network-policy', networkPolicy(given, overNetwork));
+    await golden('network-secret', linkSecret(owner, { 'tls.crt': 'a', 'tls.key': 'b', 'ca.crt': 'c' }));
   });
 
   it('that do not depend on its kind are as written down', async () => {
@@ -82,13 +95,16 @@ describe('every pod', () => {
   });
 
   it.each(KINDS)(
-    'of kind %s shows link, configuration and secrets to the supervisor only',
+    'of kind %s shows link, certificates, configuration and secrets to the supervisor only',
     (_name, program) => {
-      for (const { name, volumeMounts } of containersOf(deploymentOf(blueprint(program)))) {
+      const made = deploymentOf(blueprint(program), overNetwork);
+      expect(JSON.stringify(made)).toContain('mcp-demo-link');
+      expect(restrictedFaults(made.spec.template.spec)).toEqual([]);
+      for (const { name, ports, volumeMounts } of containersOf(made)) {
         const seen = volumeMounts
           .map((mount) => mount.name)
-          .filter((one) => ['link', 'config', 'secrets', 'state', 'status'].includes(one));
-        if (name !== 'supervisor') expect(seen).toEqual([]);
+          .filter((one) => ['link', 'certificates', 'config', 'secrets', 'state', 'status'].includes(one));
+        if (name !== 'supervisor') expect([seen, ports]).toEqual([[], undefined]);
       }
     },
   );

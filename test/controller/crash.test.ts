@@ -11,6 +11,8 @@ const PACKAGE: McpServerSpec = {
 };
 const CHANGED: McpServerSpec = { ...PACKAGE, args: ['--changed'], replicas: 1 };
 
+type Carrier = 'exec' | 'network';
+
 class Crash extends Error {}
 
 /** Makes the n-th call crash the controller, which then starts anew. True when it came to that. */
@@ -43,8 +45,14 @@ async function finalState(world: ServerWorld): Promise<string[]> {
   return world.children;
 }
 
-async function expected(specs: readonly McpServerSpec[]): Promise<string[]> {
+async function worldOf(carrier: Carrier): Promise<ServerWorld> {
   const world = new ServerWorld();
+  if (carrier === 'network') await world.overNetwork();
+  return world;
+}
+
+async function expected(specs: readonly McpServerSpec[], carrier: Carrier = 'exec'): Promise<string[]> {
+  const world = await worldOf(carrier);
   for (const spec of specs) {
     world.apply(spec);
     await world.settle();
@@ -53,22 +61,24 @@ async function expected(specs: readonly McpServerSpec[]): Promise<string[]> {
 }
 
 const STORIES = [
-  ['a server is made', [PACKAGE]],
-  ['a server is changed', [PACKAGE, CHANGED]],
+  ['a server is made', [PACKAGE], 'exec'],
+  ['a server is made whose links go over the network', [PACKAGE], 'network'],
+  ['a server is changed', [PACKAGE, CHANGED], 'exec'],
   [
     'a server is changed before it is there',
     [PACKAGE, { ...CHANGED, source: { npm: { name: 'other' } } }, CHANGED],
+    'exec',
   ],
-  ['a server is stopped', [PACKAGE, { ...PACKAGE, suspend: true }]],
-] as const satisfies readonly (readonly [string, readonly McpServerSpec[]])[];
+  ['a server is stopped', [PACKAGE, { ...PACKAGE, suspend: true }], 'exec'],
+] as const satisfies readonly (readonly [string, readonly McpServerSpec[], Carrier])[];
 
 it.each(STORIES)(
   '%s: a crash at any step leaves nothing that nobody knows of, and the next run ends the same',
-  async (_what, specs) => {
-    const goal = await expected(specs);
+  async (_what, specs, carrier) => {
+    const goal = await expected(specs, carrier);
     for (const when of ['before', 'after'] as const) {
       for (let step = 0; ; step++) {
-        const world = new ServerWorld();
+        const world = await worldOf(carrier);
         const crashed = crashAt(world, step, when);
         for (const spec of specs) {
           world.apply(spec);

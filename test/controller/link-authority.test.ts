@@ -62,7 +62,7 @@ describe('what an authority signs', () => {
     const stream = await connectTls({
       address: { host: '127.0.0.1', port: listener.port },
       peerName: supervisorName(server),
-      identity: () => client,
+      identity: client,
       signal: new AbortController().signal,
     });
     streams.push(stream);

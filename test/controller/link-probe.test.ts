@@ -12,7 +12,8 @@ const pod = (uid: string): Pod => ({
 function probeOf(answers: Readonly<Record<string, unknown>>) {
   const opened: string[] = [];
   const closed: string[] = [];
-  const open = ({ metadata: { uid = '' } }: Pod): Link => {
+  const open = (current: () => Pod): Link => {
+    const { uid = '' } = current().metadata;
     opened.push(uid);
     return {
       conversation: () => {

@@ -25,10 +25,17 @@ describe('the settings of the controller', () => {
     });
   });
 
+  it('give pods a port for links over the network, and only there', () => {
+    expect(parseControllerSettings(LEAST).pods).not.toHaveProperty('linkPort');
+    const { pods, certificateDays } = parseControllerSettings({ ...LEAST, carrier: 'network' });
+    expect([pods.linkPort, certificateDays]).toEqual([8643, 30]);
+  });
+
   it.each([
     [{ release: '' }, '/release'],
     [{ nonsense: 1 }, '/'],
-    [{ carrier: 'network' }, '/carrier'],
+    [{ carrier: 'tcp' }, '/carrier'],
+    [{ certificateDays: 91 }, '/certificateDays'],
     [{ resources: { workload: { limits: { gpu: '1' } } } }, '/resources/workload/limits'],
   ])('name what is wrong with %j', (wrong, pointer) => {
     expect(() => parseControllerSettings({ ...LEAST, ...wrong })).toThrow(

@@ -41,7 +41,7 @@ linkContract('TLS', async (host) => {
     link: () => {
       const instance = `gateway-${links.length}`;
       const connect = (signal: AbortSignal) =>
-        connectTls({ address, peerName: SUPERVISOR, identity: () => gateway, signal });
+        connectTls({ address, peerName: SUPERVISOR, identity: gateway, signal });
       const link = createSocketLink({ connect, instance });
       links.push(link);
       return link;
@@ -90,7 +90,7 @@ describe('the TLS carrier', () => {
   };
   const open = async (own = identity(GATEWAY)): Promise<Duplex> => {
     const address = { host: HOST, port: listener?.port ?? 0 };
-    const stream = await connectTls({ address, peerName: SUPERVISOR, identity: () => own, signal: never });
+    const stream = await connectTls({ address, peerName: SUPERVISOR, identity: own, signal: never });
     streams.push(stream);
     return stream;
   };
@@ -213,7 +213,7 @@ describe('the TLS carrier', () => {
     const clock = new ManualClock();
     const { port } = silent.address() as { port: number };
     const address = { host: HOST, port };
-    const options = { address, peerName: SUPERVISOR, identity: () => identity(GATEWAY), clock };
+    const options = { address, peerName: SUPERVISOR, identity: identity(GATEWAY), clock };
     const failed = connectTls({ ...options, signal: never }).catch((error: unknown) => error);
     await until('the connection', () => sockets.length > 0);
     clock.advance(CONNECT_LIMIT);

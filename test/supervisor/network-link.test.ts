@@ -30,7 +30,7 @@ function mount({ cert, key, ca }: TlsIdentity): void {
 
 function dial(port: number, own: TlsIdentity): Promise<Duplex> {
   const address = { host: '127.0.0.1', port };
-  return connectTls({ address, peerName: supervisorName(server), identity: () => own, signal: never });
+  return connectTls({ address, peerName: supervisorName(server), identity: own, signal: never });
 }
 
 beforeEach(() => {

@@ -3,10 +3,12 @@ import type { McpServer, McpServerSpec, McpServerStatus } from '../../src/cluste
 import type { Tree } from '../../src/cluster/objects/blueprint.ts';
 import type { Deployment } from '../../src/cluster/objects/deployment.ts';
 import type { Job } from '../../src/cluster/objects/installer-job.ts';
+import { LINK_PORT } from '../../src/cluster/objects/places.ts';
 import type { Pod, PodStatus } from '../../src/cluster/objects/pod-types.ts';
 import { DEPLOYMENTS, JOBS, MCP_SERVERS, PODS } from '../../src/cluster/resources.ts';
 import { Applier } from '../../src/controller/applier.ts';
 import { type ChildView, observe } from '../../src/controller/cluster-api.ts';
+import { LinkAuthority, renewAuthorities } from '../../src/controller/link-authority.ts';
 import { type Outcome, type ReconcileTools, reconcile } from '../../src/controller/reconcile.ts';
 import type { ReplicaReport } from '../../src/controller/replica-probe.ts';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
@@ -17,6 +19,9 @@ import { FakeCluster } from './fake-cluster.ts';
 export const NAMESPACE = 'berth-servers';
 export const NAME = 'demo';
 const SERVER_UID = '6f1c2c0e-0000-4000-8000-000000000001';
+
+/** Milliseconds. */
+export const CERTIFICATE_LIFE = 30 * 24 * 3_600_000;
 
 export const controllerSettings = parseControllerSettings({
   release: 'berth',
@@ -32,6 +37,8 @@ export class ServerWorld {
   /** Milliseconds since 1970. */
   time = Date.parse('2026-11-25T12:00:00Z');
   settings = controllerSettings;
+  /** Signs certificates of links, where {@link overNetwork} has been called. */
+  authority: LinkAuthority | undefined;
   readonly trees = new Set<string>([tree.digest]);
   /** By pod; `*` for all others. */
   readonly reports = new Map<string, ReplicaReport>();
@@ -45,6 +52,21 @@ export class ServerWorld {
   /** A new run of the controller: what it remembered is forgotten. */
   restart(): void {
     this.#tools = this.#freshTools();
+  }
+
+  /** Links go over the network from now on. */
+  async overNetwork(): Promise<void> {
+    const now = (): number => this.time;
+    const authorities = await renewAuthorities([], 'berth', now());
+    this.authority = new LinkAuthority({ authorities, life: CERTIFICATE_LIFE, now });
+    this.settings = { ...this.settings, pods: { ...this.settings.pods, linkPort: LINK_PORT } };
+  }
+
+  /** Links go by exec again. */
+  byExec(): void {
+    this.authority = undefined;
+    const { linkPort: _, ...pods } = this.settings.pods;
+    this.settings = { ...this.settings, pods };
   }
 
   apply(spec: McpServerSpec, annotations: Readonly<Record<string, string>> = {}): void {
@@ -160,7 +182,8 @@ export class ServerWorld {
     const reference = { apiVersion: 'v1', kind: 'Owner', name: ownerName, uid, controller: true };
     const { labels } = owner.spec.template.metadata;
     const metadata = { namespace: NAMESPACE, name, ...(labels && { labels }), ownerReferences: [reference] };
-    this.cluster.put(PODS, { metadata, spec: { nodeName: 'node-1' }, status } as Pod);
+    const spec = { nodeName: 'node-1', containers: owner.spec.template.spec.containers };
+    this.cluster.put(PODS, { metadata, spec, status } as Pod);
   }
 
   /** Everything but pods, as `kind name`. */
@@ -186,6 +209,7 @@ export class ServerWorld {
       treesKey: async () => Buffer.alloc(32, 1),
       trees: { has: async (digest) => this.trees.has(digest) },
       now: () => this.time,
+      authority: () => this.authority,
       probe: {
         report: async ({ metadata }) => this.reports.get(metadata.name ?? '') ?? this.reports.get('*'),
         rest: async ({ metadata }) => {

@@ -14,6 +14,16 @@
 {{- default (printf "%s-servers" (include "berth.fullname" .)) .Values.servers.namespace -}}
 {{- end -}}
 
+{{/* Not empty where links go over the network. */}}
+{{- define "berth.network" -}}
+{{- if eq .Values.link.carrier "network" }}true{{ end -}}
+{{- end -}}
+
+{{/* Not empty where some link may go by exec. */}}
+{{- define "berth.exec" -}}
+{{- if or (not (include "berth.network" .)) .Values.link.keepExec }}true{{ end -}}
+{{- end -}}
+
 {{/* Names of objects of the whole cluster carry the namespace. */}}
 {{- define "berth.clusterName" -}}
 {{- printf "%s-%s" .Release.Namespace (include "berth.fullname" .) -}}

@@ -10,6 +10,18 @@
     {{- end }}
 {{- end -}}
 
+{{/* Links over the network to the pods of servers: of gateway and controller. */}}
+{{- define "berth.linkEgress" -}}
+{{- if include "berth.network" . -}}
+- to:
+    - namespaceSelector:
+        matchLabels: {kubernetes.io/metadata.name: {{ include "berth.serversNamespace" . }}}
+      podSelector:
+        matchLabels: {app.kubernetes.io/component: mcp-server, app.kubernetes.io/managed-by: berth}
+  ports: [{port: 8643}]
+{{- end -}}
+{{- end -}}
+
 {{/* Names, the API server, and what the values add: of gateway and controller. */}}
 {{- define "berth.egress" -}}
 {{- with .Values.networkPolicies -}}

@@ -7,6 +7,8 @@ import { BerthError } from '../../errors.ts';
 import { LinkCount } from '../../link/link-count.ts';
 import { createLinkSource } from '../../metrics/link-metrics.ts';
 import { createServerSource } from '../../metrics/server-metrics.ts';
+import { watchIdentity } from '../../link/mounted-identity.ts';
+import type { TlsIdentity } from '../../link/tls-identity.ts';
 import type { RuntimeInput } from '../../runtimes/local/main.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import { lookAt } from '../../servers/component.ts';
@@ -14,13 +16,12 @@ import { createRemotePolicy } from '../../servers/remote-policy.ts';
 import type { ServerFacts } from '../../servers/server-census.ts';
 import { checkWorkload } from '../../servers/workload-check.ts';
 import { ApiClient } from '../api-client.ts';
-import { createExecCarrier, type ExecCarrier } from '../exec-carrier.ts';
+import { createExecCarrier } from '../exec-carrier.ts';
 import { loadClusterAccess } from '../kube-config.ts';
-import { LINK_SOCKET } from '../objects/places.ts';
+import { createPodCarrier, type PodCarrier } from '../pod-carrier.ts';
 import { MCP_SERVERS } from '../resources.ts';
 import { ClusterServers } from './cluster-servers.ts';
 import { ClusterView, type ClusterViewOptions } from './cluster-view.ts';
-import { SUPERVISOR } from './replica-pod.ts';
 import { stateOf } from './resource-state.ts';
 import { ServerDirectory } from './server-directory.ts';
 import { wakeServer } from './wake.ts';
@@ -41,17 +42,15 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
   const ring = await openRing(input);
   const namespace = settings.servers.namespace ?? `${settings.release}-servers`;
   const links = new LinkCount();
+  const identity = await openIdentity(input);
+  const exec = createExecCarrier({
+    access,
+    onEnd: (target, why, stderr) => log.debug({ pod: target.pod, why, stderr }, 'an exec ended'),
+  });
   const view = new ClusterView({
     client,
     namespace,
-    links: linkOptions(
-      input,
-      links,
-      createExecCarrier({
-        access,
-        onEnd: (target, why, stderr) => log.debug({ pod: target.pod, why, stderr }, 'an exec ended'),
-      }),
-    ),
+    links: linkOptions(input, links, createPodCarrier({ exec, ...(identity && { identity }) })),
     onFault: (error) => log.warn({ error }, 'the cluster cannot be watched just now'),
   });
   undo(() => view.close());
@@ -118,17 +117,29 @@ async function openRing({ settings, log, sealer, undo }: RuntimeInput) {
   return ring;
 }
 
+/** Undefined where links go by exec. */
+async function openIdentity({ settings, log, undo }: RuntimeInput): Promise<(() => TlsIdentity) | undefined> {
+  if (settings.linkCertificates === undefined) return undefined;
+  const mounted = await watchIdentity({
+    folder: settings.linkCertificates,
+    clock: systemClock,
+    onRenewed: () => log.info('the certificate for links was renewed'),
+    onError: (error) => log.error({ error }, 'the certificate for links cannot be used'),
+  });
+  undo(() => mounted.close());
+  return () => mounted.current;
+}
+
 function linkOptions(
   { log }: RuntimeInput,
   count: LinkCount,
-  carrier: ExecCarrier,
+  carrier: PodCarrier,
 ): ClusterViewOptions['links'] {
   return {
-    connect: ({ namespace, pod }, signal) =>
-      carrier.connect({ namespace, pod, container: SUPERVISOR, socket: LINK_SOCKET }, signal),
+    connect: (pod, signal) => carrier.connect(pod, signal),
     count,
     instance: randomBytes(INSTANCE_BYTES).toString('base64url'),
-    onDown: ({ pod }, error) => log.warn({ pod, error }, 'a link is down'),
+    onDown: (pod, error) => log.warn({ pod: pod.pod, by: carrier.choose(pod), error }, 'a link is down'),
     onFault: (error) => log.error({ error }, 'a link does not follow the protocol'),
   };
 }

@@ -19,9 +19,15 @@ export interface ReplicaLinksOptions {
   readonly count?: LinkCount;
 }
 
+interface Way {
+  link: Link;
+  /** As it was last seen: after a restart of its node it has another address. */
+  pod: ReplicaPod;
+}
+
 export class ReplicaLinks {
   readonly #options: ReplicaLinksOptions;
-  readonly #links = new Map<string, Link>();
+  readonly #links = new Map<string, Way>();
   #closed = false;
 
   constructor(options: ReplicaLinksOptions) {
@@ -31,29 +37,33 @@ export class ReplicaLinks {
   /** Cheap: nothing is connected before something is asked. */
   of(pod: ReplicaPod): Link {
     const known = this.#links.get(pod.name);
-    if (known) return known;
+    if (known) {
+      known.pod = pod;
+      return known.link;
+    }
     const { connect, instance, clock, onDown, onFault, count } = this.#options;
-    const link = createSocketLink({
-      connect: (signal) => connect(pod, signal),
+    const way = { pod } as Way;
+    way.link = createSocketLink({
+      connect: (signal) => connect(way.pod, signal),
       instance,
       lazy: true,
       ...(clock && { clock }),
       ...(onFault && { onFault }),
       ...(count && { count }),
       onState: (up, error) => {
-        if (!up && error) onDown?.(pod, error);
+        if (!up && error) onDown?.(way.pod, error);
       },
     });
-    if (this.#closed) void link.close();
-    else this.#links.set(pod.name, link);
-    return link;
+    if (this.#closed) void way.link.close();
+    else this.#links.set(pod.name, way);
+    return way.link;
   }
 
   /** The pod is gone: what waits for it is told so. */
   drop(name: string): void {
-    const link = this.#links.get(name);
+    const way = this.#links.get(name);
     this.#links.delete(name);
-    void link?.close({ gone: true });
+    void way?.link.close({ gone: true });
   }
 
   /** Sessions live on in their pods. Idempotent. */
@@ -61,6 +71,6 @@ export class ReplicaLinks {
     this.#closed = true;
     const links = [...this.#links.values()];
     this.#links.clear();
-    await Promise.all(links.map((link) => link.close()));
+    await Promise.all(links.map(({ link }) => link.close()));
   }
 }

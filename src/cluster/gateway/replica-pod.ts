@@ -1,9 +1,11 @@
 /** A pod as a replica of a server: whether it can be called, how loaded it is, where it is. */
+import type { ContainerPort } from '../objects/pod-types.ts';
+import { linkPortOf } from '../pod-carrier.ts';
 import type { KubeObject, ObjectMeta } from '../resources.ts';
 
 export interface Pod extends KubeObject {
   readonly spec?: {
-    readonly containers?: readonly { readonly name: string }[];
+    readonly containers?: readonly { readonly name: string; readonly ports?: readonly ContainerPort[] }[];
     readonly initContainers?: readonly { readonly name: string }[];
   };
   readonly status?: {
@@ -27,6 +29,8 @@ export interface ReplicaPod {
   readonly pod: string;
   readonly namespace: string;
   readonly address: string | undefined;
+  /** Where its supervisor listens for links over the network, if it does. */
+  readonly linkPort: number | undefined;
   /** Its supervisor runs: it can be called. */
   readonly running: boolean;
   /** It passes its probe. */
@@ -45,7 +49,8 @@ export const SUPERVISOR = 'supervisor';
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 
 /** Undefined for a pod that is no replica of ours. */
-export function toReplicaPod({ metadata, status = {} }: Pod): ReplicaPod | undefined {
+export function toReplicaPod(object: Pod): ReplicaPod | undefined {
+  const { metadata, status = {} } = object;
   const server = metadata.labels?.[SERVER_UID_LABEL];
   const { uid, name, namespace } = metadata;
   if (server === undefined || uid === undefined || name === undefined || namespace === undefined)
@@ -56,6 +61,7 @@ export function toReplicaPod({ metadata, status = {} }: Pod): ReplicaPod | undef
     pod: name,
     namespace,
     address: status.podIP,
+    linkPort: linkPortOf(object),
     running: isRunning(status),
     ready: status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
     leaving: metadata.deletionTimestamp !== undefined,

@@ -9,17 +9,23 @@ import { childName, metaOf, replicaLabels } from './naming.ts';
  */
 export const SECRETS_ANNOTATION = 'berth.dev/secrets';
 
+/** On the account: when the certificate of the server's supervisors was signed, and under what. */
+export const CERTIFICATE_ANNOTATION = 'berth.dev/link-certificate';
+
 /** Has no rights, no token is mounted anywhere, and it is the ledger of the server's Secrets. */
-export function serviceAccount(owner: Owner, secrets: readonly string[]): KubeObject {
+export function serviceAccount(owner: Owner, secrets: readonly string[], certificate?: string): KubeObject {
   return typed(SERVICE_ACCOUNTS, {
     metadata: metaOf(owner, childName(owner), {
-      annotations: { [SECRETS_ANNOTATION]: [...secrets].sort().join(',') },
+      annotations: {
+        [SECRETS_ANNOTATION]: [...secrets].sort().join(','),
+        ...(certificate !== undefined && { [CERTIFICATE_ANNOTATION]: certificate }),
+      },
     }),
     automountServiceAccountToken: false,
   });
 }
 
-/** What {@link serviceAccount} has written down. */
+/** The names that {@link serviceAccount} has written down. */
 export function secretsOf(account: KubeObject | undefined): string[] {
   return (account?.metadata.annotations?.[SECRETS_ANNOTATION] ?? '').split(',').filter((name) => name !== '');
 }

@@ -124,6 +124,8 @@ export interface PodSettings {
   readonly caBundle?: { readonly configMap: string; readonly key: string };
   /** Where remote servers may be although that is not public. */
   readonly remoteHosts: readonly string[];
+  /** Supervisors listen here, too, for links over the network; absent, nothing listens. */
+  readonly linkPort?: number;
   /** Seconds in which an installation must be done. */
   readonly installSeconds: number;
   /** Supervisors answer `/metrics` to those peers of a NetworkPolicy; all of the cluster where there are none. Without it nothing listens. */

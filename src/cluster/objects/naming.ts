@@ -25,6 +25,11 @@ export function secretName(owner: Owner, generation: string): string {
   return `${childName(owner)}-${generation}`;
 }
 
+/** Of the Secret with the certificate of the server's supervisors, which is renewed under its name. */
+export function linkSecretName(owner: Pick<Owner, 'name'>): string {
+  return `${childName(owner)}-link`;
+}
+
 /** Of an installer Job and its Secret; long names are cut, and told apart by the hash. */
 export function installName(owner: Owner, input: string, attempt: number): string {
   const hash = shortHash([owner.uid, input, attempt]);

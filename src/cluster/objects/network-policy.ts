@@ -1,4 +1,7 @@
-/** What a server's pods may reach: nothing comes in but scrapes of metrics, where they are wanted, and out goes only what its egress class says. */
+/**
+ * What a server's pods may reach, and who reaches them: out goes only what their egress class says, and nothing comes in but scrapes
+ * of metrics, where they are wanted, and the links of gateways and controller, where those go over the network.
+ */
 import { type KubeObject, NETWORK_POLICIES, type ObjectMeta, typed } from '../resources.ts';
 import { type Blueprint, hasMetrics, METRICS_PORT, type PodSettings, TREES_PORT } from './blueprint.ts';
 import { childName, metaOf, replicaLabels, UID_LABEL } from './naming.ts';
@@ -44,49 +47,60 @@ export const PRIVATE_CIDRS = [
   'ff00::/8',
 ];
 
-/** Of the server's replicas. */
-export function networkPolicy(blueprint: Blueprint, settings: PodSettings): NetworkPolicy {
+/** Of the server's replicas; `linkPort` where any of them listens, whatever the settings say now. */
+export function networkPolicy(
+  blueprint: Blueprint,
+  settings: PodSettings,
+  linkPort = settings.linkPort,
+): NetworkPolicy {
   const { owner, program, network } = blueprint;
   const fetches = program.kind === 'package';
-  return policy(
-    owner,
-    childName(owner),
-    [
+  return policy(owner, childName(owner), {
+    labels: replicaLabels(owner),
+    ingress: [
+      ...(hasMetrics(blueprint, settings) ? [metricsRule(settings)] : []),
+      ...(linkPort === undefined ? [] : [linkRule(settings, linkPort)]),
+    ],
+    egress: [
       // Names are needed to find berth-trees; without a tree and without egress nothing is to be asked.
       ...(fetches || network.egress !== 'none' ? [nameRule(settings)] : []),
       ...(fetches ? [treesRule(settings)] : []),
       ...egressRules(network, settings),
     ],
-    replicaLabels(owner),
-    hasMetrics(blueprint, settings) ? [metricsRule(settings)] : [],
-  );
+  });
 }
 
 /** Of the server's installer Jobs: package registries and berth-trees. */
 export function installerPolicy({ owner }: Pick<Blueprint, 'owner'>, settings: PodSettings): NetworkPolicy {
   const labels = { [UID_LABEL]: owner.uid, 'app.kubernetes.io/component': 'mcp-installer' };
-  return policy(
-    owner,
-    `${childName(owner)}-install`,
-    [nameRule(settings), treesRule(settings), publicRule(settings), ...settings.registries.map(rangeRule)],
+  return policy(owner, `${childName(owner)}-install`, {
     labels,
-  );
+    ingress: [],
+    egress: [
+      nameRule(settings),
+      treesRule(settings),
+      publicRule(settings),
+      ...settings.registries.map(rangeRule),
+    ],
+  });
 }
 
 function policy(
   owner: Blueprint['owner'],
   name: string,
-  egress: readonly EgressRule[],
-  matchLabels: Readonly<Record<string, string>>,
-  ingress: readonly IngressRule[] = [],
+  rules: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly ingress: readonly IngressRule[];
+    readonly egress: readonly EgressRule[];
+  },
 ): NetworkPolicy {
   return typed(NETWORK_POLICIES, {
     metadata: metaOf(owner, name),
     spec: {
-      podSelector: { matchLabels },
+      podSelector: { matchLabels: rules.labels },
       policyTypes: ['Ingress', 'Egress'] as const,
-      ingress,
-      egress,
+      ingress: rules.ingress,
+      egress: rules.egress,
     },
   });
 }
@@ -128,6 +142,27 @@ function publicRule({ privateCidrs }: PodSettings): EgressRule {
       { ipBlock: { cidr: '0.0.0.0/0', except: privateCidrs.filter((cidr) => !cidr.includes(':')) } },
       { ipBlock: { cidr: '::/0', except: privateCidrs.filter((cidr) => cidr.includes(':')) } },
     ],
+  };
+}
+
+/** Certificates decide who is served; this decides who gets as far as to show one. */
+function linkRule({ release, releaseNamespace }: PodSettings, port: number): IngressRule {
+  const components = {
+    key: 'app.kubernetes.io/component',
+    operator: 'In',
+    values: ['gateway', 'controller'],
+  };
+  return {
+    from: [
+      {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': releaseNamespace } },
+        podSelector: {
+          matchLabels: { 'app.kubernetes.io/instance': release },
+          matchExpressions: [components],
+        },
+      },
+    ],
+    ports: [{ protocol: 'TCP', port }],
   };
 }
 

@@ -15,6 +15,8 @@ export const PLACE = {
   status: '/run/berth/status',
   state: '/run/berth/state',
   config: '/etc/berth',
+  /** Of the link over the network, in the supervisor's container only. */
+  certificates: '/etc/berth/link',
   secrets: '/etc/berth/secrets',
   home: '/home/mcp',
   tmp: '/tmp',
@@ -25,6 +27,10 @@ export const SPAWN_SOCKET = `${PLACE.spawn}/spawn.sock`;
 export const STATUS_FILE = `${PLACE.status}/status`;
 export const CONFIG_FILE = `${PLACE.config}/supervisor.json`;
 export const HELPER = `${PLACE.helper}/berth-spawn`;
+
+/** Where a supervisor listens for links over the network, and what its port is called. */
+export const LINK_PORT = 8643;
+export const LINK_PORT_NAME = 'link';
 
 /** Name of the container that gateways exec into. */
 export const SUPERVISOR = 'supervisor';

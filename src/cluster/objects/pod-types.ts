@@ -43,7 +43,7 @@ export interface Container {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: readonly EnvVar[];
-  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly ports?: readonly ContainerPort[];
   readonly restartPolicy?: 'Always';
   readonly resources?: Resources;
   readonly securityContext: ContainerSecurity;
@@ -52,6 +52,12 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError';
+}
+
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly protocol?: string;
 }
 
 export interface ContainerSecurity {
@@ -114,7 +120,10 @@ export interface Probe {
 
 /** A pod as kubelet reports it. */
 export interface Pod extends KubeObject {
-  readonly spec?: { readonly nodeName?: string; readonly containers?: readonly { readonly name: string }[] };
+  readonly spec?: {
+    readonly nodeName?: string;
+    readonly containers?: readonly { readonly name: string; readonly ports?: readonly ContainerPort[] }[];
+  };
   readonly status?: PodStatus;
 }
 
@@ -122,6 +131,7 @@ export interface PodStatus {
   readonly phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
   readonly reason?: string;
   readonly message?: string;
+  readonly podIP?: string;
   readonly conditions?: readonly PodCondition[];
   readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly containerStatuses?: readonly ContainerStatus[];

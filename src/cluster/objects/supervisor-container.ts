@@ -1,7 +1,8 @@
 /** The container that owns sessions and serves gateways; it holds what no process of a server may see. */
 import { type Blueprint, hasMetrics, METRICS_PORT, type PodSettings } from './blueprint.ts';
 import { caEnv, caMounts, caVolumes } from './ca.ts';
-import { CONFIG_FILE, LINK_SOCKET, PLACE, STATUS_FILE, SUPERVISOR } from './places.ts';
+import { linkSecretName } from './naming.ts';
+import { CONFIG_FILE, LINK_PORT_NAME, LINK_SOCKET, PLACE, STATUS_FILE, SUPERVISOR } from './places.ts';
 import type { Container, Probe, Volume } from './pod-types.ts';
 import { ownContainer } from './security.ts';
 import { headerFileName } from './supervisor-json.ts';
@@ -16,11 +17,14 @@ export function supervisorContainer(blueprint: Blueprint, settings: PodSettings,
     // The image's entry point is an init that runs Node, which can so be killed and leaves no dead processes.
     args: ['/app/dist/supervisor/main.js', '--socket', LINK_SOCKET, '--config', CONFIG_FILE],
     ...(settings.caBundle && { env: caEnv(settings) }),
-    ...(hasMetrics(blueprint, settings) && { ports: [{ name: 'metrics', containerPort: METRICS_PORT }] }),
+    ...portsOf(blueprint, settings),
     resources: settings.resources.supervisor,
     volumeMounts: [
       { name: 'config', mountPath: PLACE.config, readOnly: true },
       ...(hasSecrets ? [{ name: 'secrets', mountPath: PLACE.secrets, readOnly: true }] : []),
+      ...(settings.linkPort === undefined
+        ? []
+        : [{ name: 'certificates', mountPath: PLACE.certificates, readOnly: true }]),
       { name: 'link', mountPath: PLACE.link },
       ...(spawns ? [{ name: 'spawn', mountPath: PLACE.spawn }] : []),
       { name: 'state', mountPath: PLACE.state },
@@ -39,10 +43,28 @@ export function supervisorVolumes(blueprint: Blueprint, settings: PodSettings, s
   return [
     { name: 'config', secret: { secretName: secret, defaultMode: GROUP_READABLE, items } },
     ...secretVolume(blueprint),
+    ...certificateVolume(blueprint, settings),
     { name: 'link', emptyDir: { sizeLimit: '1Mi' } },
     { name: 'state', emptyDir: { sizeLimit: '64Mi' } },
     { name: 'status', emptyDir: { sizeLimit: '1Mi' } },
     ...caVolumes(settings),
+  ];
+}
+
+function portsOf(blueprint: Blueprint, settings: PodSettings): Pick<Container, 'ports'> {
+  const { linkPort } = settings;
+  const ports = [
+    ...(hasMetrics(blueprint, settings) ? [{ name: 'metrics', containerPort: METRICS_PORT }] : []),
+    ...(linkPort === undefined ? [] : [{ name: LINK_PORT_NAME, containerPort: linkPort, protocol: 'TCP' }]),
+  ];
+  return ports.length > 0 ? { ports } : {};
+}
+
+/** Not by a generation: it is renewed under the running pod. */
+function certificateVolume({ owner }: Blueprint, { linkPort }: PodSettings): Volume[] {
+  if (linkPort === undefined) return [];
+  return [
+    { name: 'certificates', secret: { secretName: linkSecretName(owner), defaultMode: GROUP_READABLE } },
   ];
 }
 

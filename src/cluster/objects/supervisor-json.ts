@@ -20,18 +20,19 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** Where the runner image and most others have them; found by `env`, which looks at PATH. */
 const ENV_PROGRAM = '/usr/bin/env';
 
+/** What of the operator's settings is in the file. */
+export type FileSettings = Pick<PodSettings, 'remoteHosts' | 'linkPort' | 'metrics'>;
+
 /** The file's text; the same blueprint gives the same text. */
-export function supervisorJson(
-  blueprint: Blueprint,
-  settings: Pick<PodSettings, 'remoteHosts' | 'metrics'>,
-): string {
+export function supervisorJson(blueprint: Blueprint, settings: FileSettings): string {
   const { program } = blueprint;
-  const { remoteHosts } = settings;
+  const { remoteHosts, linkPort } = settings;
   const isLocal = program.kind === 'sidecar';
   const spawns = !isLocal && program.kind !== 'remote';
   const config = {
     dataDir: PLACE.state,
     ...(spawns && { spawn: { socket: SPAWN_SOCKET } }),
+    ...(linkPort !== undefined && { link: { port: linkPort, certificates: PLACE.certificates } }),
     status: STATUS_FILE,
     terminationLog: TERMINATION_LOG,
     drain: Math.max(0, blueprint.drainSeconds - LAST_SECONDS) * 1_000,

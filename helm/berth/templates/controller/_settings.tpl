@@ -29,6 +29,8 @@
   "remote" (default dict .Values.settings.remote)
   "publicUrl" (include "berth.baseUrl" .)
   "rotateKeysDays" .Values.keyRing.rotateDays
+  "carrier" .Values.link.carrier
+  "certificateDays" .Values.link.certificateDays
 -}}
 {{- range $key, $value := pick .Values.settings "logLevel" "logFormat" }}{{ $_ := set $settings $key $value }}{{ end -}}
 {{- if kindIs "bool" $defaults.hostUsers }}{{ $_ := set $settings "hostUsers" $defaults.hostUsers }}{{ end -}}

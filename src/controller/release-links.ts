@@ -1,0 +1,38 @@
+/** What the leader has for links over the network: the authority of the release, and the certificate that it shows itself. */
+import type { OwnerReference } from '../cluster/resources.ts';
+import type { TlsIdentity } from '../link/tls-identity.ts';
+import type { LinkAuthority } from './link-authority.ts';
+import { keepClientCertificate, keepLinkAuthority } from './link-secrets.ts';
+import type { SecretApi } from './release-secret.ts';
+import type { ControllerSettings } from './settings.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+export interface ReleaseLinks {
+  /** Undefined where links go by exec, and until it could be had. */
+  readonly authority: LinkAuthority | undefined;
+  readonly identity: TlsIdentity | undefined;
+  /** Looks whether anything is to be made or renewed. Rejects with what the API server says. */
+  keep(owner: OwnerReference | undefined): Promise<void>;
+}
+
+export function createReleaseLinks(api: SecretApi, settings: ControllerSettings): ReleaseLinks {
+  const { release, releaseNamespace: namespace, linkPort } = settings.pods;
+  const times = { life: settings.certificateDays * DAY_MS, now: Date.now };
+  let authority: LinkAuthority | undefined;
+  let identity: TlsIdentity | undefined;
+  return {
+    get authority() {
+      return authority;
+    },
+    get identity() {
+      return identity;
+    },
+    keep: async (owner) => {
+      if (linkPort === undefined) return;
+      const secret = (name: string) => ({ namespace, name: `${release}-${name}`, ...(owner && { owner }) });
+      authority = await keepLinkAuthority(api, secret('link-ca'), times);
+      identity = await keepClientCertificate(api, secret('link-client'), authority);
+    },
+  };
+}
