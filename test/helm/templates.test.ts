@@ -40,7 +40,18 @@ describe('the rights', () => {
     );
     expect(reading.map(({ resourceNames }) => resourceNames)).toEqual([
       ['<release>-keys', '<release>-trees-key'],
+      ['<release>-link-ca', '<release>-link-client'],
     ]);
+  });
+
+  it('renew certificates of links only where links go over the network, and exec only where some may not', () => {
+    const role = readChart('templates/controller/role.yaml');
+    expect(role).toMatch(/include "berth\.network" \. \}\}\n[^{]*verbs: \[update\]\n {2}\{\{- end/);
+    expect(readChart('templates/controller/role-release.yaml')).toMatch(
+      /include "berth\.network" \. \}\}\n.*?link-client\]\n {4}verbs: \[get, update\]\n {2}\{\{- end/s,
+    );
+    for (const path of ['templates/controller/role.yaml', 'templates/gateway/role.yaml'])
+      expect(readChart(path)).toMatch(/include "berth\.exec" \. \}\}\n[^{]*pods\/exec[^{]*\{\{- end/);
   });
 
   it('use no wildcard', () => {

@@ -5,7 +5,9 @@ import { createConnection, createServer, type Socket } from 'node:net';
 export interface Forward {
   /** On 127.0.0.1. */
   readonly port: number;
-  /** Breaks the connections that there are. */
+  /** Breaks the connections that there are; new ones are taken. */
+  cut(): void;
+  /** Listens no more, and breaks the connections that there are. */
   close(): Promise<void>;
 }
 
@@ -40,6 +42,9 @@ export async function forward(to: () => Address | undefined): Promise<Forward> {
   const { port } = server.address() as { port: number };
   return {
     port,
+    cut: () => {
+      for (const socket of open) socket.destroy();
+    },
     close: async () => {
       server.close();
       for (const socket of open) socket.destroy();

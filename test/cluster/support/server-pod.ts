@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { openExec } from '../../../src/cluster/exec-channel.ts';
 import { serviceAccount } from '../../../src/cluster/objects/account.ts';
 import type { Behavior, Blueprint, Program } from '../../../src/cluster/objects/blueprint.ts';
-import { generationOf } from '../../../src/cluster/objects/config-secret.ts';
+import { generationOf, linkSecret } from '../../../src/cluster/objects/config-secret.ts';
 import { type Deployment, deployment } from '../../../src/cluster/objects/deployment.ts';
 import { replicaSelector } from '../../../src/cluster/objects/naming.ts';
+import { LINK_PORT } from '../../../src/cluster/objects/places.ts';
 import { SCRIPT_KEY, scriptFile } from '../../../src/cluster/objects/supervisor-json.ts';
 import {
   CONFIG_MAPS,
@@ -17,6 +18,8 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
 } from '../../../src/cluster/resources.ts';
+import type { LinkAuthority } from '../../../src/controller/link-authority.ts';
+import { identityFiles } from '../../../src/controller/link-secrets.ts';
 import { DEFAULT_LIMITS, type ServerDefinition } from '../../../src/supervisor/server-definition.ts';
 import { eventually, type TestCluster } from './cluster.ts';
 import { podSettings } from './images.ts';
@@ -28,12 +31,16 @@ export interface PodServer {
   readonly folder?: string;
   readonly args?: readonly string[];
   readonly behavior?: Partial<Behavior>;
+  /** Signs for its supervisor, which then listens for links over the network. */
+  readonly authority?: LinkAuthority;
 }
 
 export interface RunningPod {
   /** As a gateway knows the server. */
   readonly definition: ServerDefinition;
   readonly pod: string;
+  readonly address: string | undefined;
+  readonly linkPort: number | undefined;
   /** Its standard output; rejects when it does not end with 0. */
   run(container: string, command: readonly string[]): Promise<string>;
   /** How often a container has been started anew. */
@@ -43,6 +50,7 @@ export interface RunningPod {
 export interface PodObject extends KubeObject {
   readonly status?: {
     readonly phase?: string;
+    readonly podIP?: string;
     readonly containerStatuses?: readonly {
       readonly name: string;
       readonly ready: boolean;
@@ -56,24 +64,33 @@ export interface PodObject extends KubeObject {
 export async function startServer(cluster: TestCluster, server: PodServer): Promise<RunningPod> {
   const blueprint = blueprintOf(cluster.namespace, server);
   const { owner, behavior } = blueprint;
-  const settings = podSettings(cluster.namespace);
+  const { authority } = server;
+  const settings = { ...podSettings(cluster.namespace), ...(authority && { linkPort: LINK_PORT }) };
   const { name: generation, secret } = generationOf(blueprint, settings);
   const wanted = deployment({ blueprint, settings, generation, annotations: {} });
   const { client, namespace } = cluster;
   await client.create(SERVICE_ACCOUNTS, orphan(serviceAccount(owner, [])));
   await client.create(SECRETS, orphan(secret));
+  if (authority)
+    await client.create(
+      SECRETS,
+      orphan(linkSecret(owner, identityFiles(await authority.supervisor(owner.uid)))),
+    );
   await client.create(DEPLOYMENTS, orphan(await withFolder(cluster, server, wanted)));
-  let pod = '';
+  let found: PodObject | undefined;
   await eventually(`a ready pod of ${server.name}`, async () => {
     const { items } = await client.list<PodObject>(PODS, {
       namespace,
       labelSelector: replicaSelector(owner),
     });
-    pod = items[0]?.metadata.name ?? '';
-    const statuses = items[0]?.status?.containerStatuses ?? [];
+    found = items[0];
+    const statuses = found?.status?.containerStatuses ?? [];
     return statuses.length > 0 && statuses.every(({ ready }) => ready);
   });
+  const pod = found?.metadata.name ?? '';
   return {
+    address: found?.status?.podIP,
+    linkPort: settings.linkPort,
     definition: {
       id: owner.uid,
       name: server.name,
