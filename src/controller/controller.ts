@@ -65,6 +65,11 @@ export class Controller {
     if (name !== undefined) this.#queue.add(name);
   }
 
+  /** Something that all servers depend on has changed. */
+  allChanged(): void {
+    this.#all();
+  }
+
   /** Resolves when nothing is written any more. Idempotent. */
   async close(): Promise<void> {
     for (const stop of this.#timers) stop();

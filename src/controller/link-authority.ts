@@ -79,7 +79,7 @@ export class LinkAuthority {
 
   /** Says when and under what something is signed now. */
   note(): string {
-    return `${this.#epoch()} ${new Date(this.#options.now()).toISOString()}`;
+    return `${this.epoch} ${new Date(this.#options.now()).toISOString()}`;
   }
 
   /** Whether what was signed with this note is to be renewed. */
@@ -88,12 +88,12 @@ export class LinkAuthority {
     const at = Date.parse(signedAt);
     const { life, now } = this.#options;
     // What comes from the future was signed under a clock that nobody can trust.
-    if (epoch !== this.#epoch() || Number.isNaN(at) || at > now() + BACKDATED) return true;
+    if (epoch !== this.epoch || Number.isNaN(at) || at > now() + BACKDATED) return true;
     return isWorn({ from: at, until: at + life }, now());
   }
 
   /** Changes with what signs and what is trusted: what was signed under another one is renewed. */
-  #epoch(): string {
+  get epoch(): string {
     return shortHash([this.#ca, this.#signer().cert]);
   }
 

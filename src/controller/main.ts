@@ -132,11 +132,12 @@ async function beginTerm(
     },
   });
   const keep = (): Promise<void> =>
-    keepRelease(input, picture, links).catch((thrown: unknown) =>
-      log.warn(
-        { err: toBerthError(thrown) },
-        'keys or declared servers could not be kept; it is tried again',
-      ),
+    keepRelease(input, { picture, links, onRenewed: () => controller?.allChanged() }).catch(
+      (thrown: unknown) =>
+        log.warn(
+          { err: toBerthError(thrown) },
+          'keys or declared servers could not be kept; it is tried again',
+        ),
     );
   const stop = systemClock.every(KEEP_EVERY, () => {
     probe?.keepOnly(picture.pods);
@@ -172,10 +173,16 @@ async function beginTerm(
   }
 }
 
+interface Keeping {
+  readonly picture: WatchedPicture;
+  readonly links: ReleaseLinks;
+  /** The certificates of all servers are to be renewed. */
+  readonly onRenewed: () => void;
+}
+
 async function keepRelease(
   { settings, client, log }: ControllerInput,
-  picture: WatchedPicture,
-  links: ReleaseLinks,
+  { picture, links, onRenewed }: Keeping,
 ): Promise<void> {
   const { release, releaseNamespace } = settings.pods;
   const owner = await ownerOf(client, settings);
@@ -186,7 +193,7 @@ async function keepRelease(
   });
   if (done !== 'kept') log.info({ ring: ring.name }, `the key ring was ${done}`);
   await keepTreesKey(client, { ...treesKeyOf(settings), ...owner });
-  await links.keep(owner.owner);
+  if (await links.keep(owner.owner)) onRenewed();
   await keepDeclared({
     api: client,
     source: { namespace: settings.namespace, name: `${release}-servers` },

@@ -12,8 +12,8 @@ export interface ReleaseLinks {
   /** Undefined where links go by exec, and until it could be had. */
   readonly authority: LinkAuthority | undefined;
   readonly identity: TlsIdentity | undefined;
-  /** Looks whether anything is to be made or renewed. Rejects with what the API server says. */
-  keep(owner: OwnerReference | undefined): Promise<void>;
+  /** Makes and renews what is due; true when servers' certificates are to be renewed, too. Rejects with what the API server says. */
+  keep(owner: OwnerReference | undefined): Promise<boolean>;
 }
 
 export function createReleaseLinks(api: SecretApi, settings: ControllerSettings): ReleaseLinks {
@@ -29,10 +29,12 @@ export function createReleaseLinks(api: SecretApi, settings: ControllerSettings)
       return identity;
     },
     keep: async (owner) => {
-      if (linkPort === undefined) return;
+      if (linkPort === undefined) return false;
       const secret = (name: string) => ({ namespace, name: `${release}-${name}`, ...(owner && { owner }) });
+      const before = authority?.epoch;
       authority = await keepLinkAuthority(api, secret('link-ca'), times);
       identity = await keepClientCertificate(api, secret('link-client'), authority);
+      return before !== undefined && before !== authority.epoch;
     },
   };
 }
