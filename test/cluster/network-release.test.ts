@@ -1,0 +1,193 @@
+/** A release whose links go over the network: without any right to exec, over a renewal of every certificate, and back to exec. */
+import { X509Certificate } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SUPERVISOR } from '../../src/cluster/objects/places.ts';
+import { linkPortOf } from '../../src/cluster/pod-carrier.ts';
+import { type KubeObject, SECRETS } from '../../src/cluster/resources.ts';
+import type { McpClient } from '../support/mcp-client.ts';
+import { session } from '../support/transports.ts';
+import { eventually } from './support/cluster.ts';
+import { HAS_PARTS, without } from './support/parts.ts';
+import { type ReleasePod, type RunningRelease, startRelease } from './support/release.ts';
+import { attempt, run } from './support/tools.ts';
+
+const OUTAGE = 30_000;
+const LONGEST = 420_000;
+/** Says which process it is, as late as it is asked to. */
+const CODE = `
+import { createInterface } from 'node:readline';
+const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n');
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line);
+  const protocolVersion = params?.protocolVersion;
+  const serverInfo = { name: 'slow', version: '1' };
+  if (method === 'initialize') say({ id, result: { protocolVersion, capabilities: { tools: {} }, serverInfo } });
+  else if (method === 'tools/list') say({ id, result: { tools: [{ name: 'pid', inputSchema: { type: 'object' } }] } });
+  else if (method === 'tools/call') {
+    const result = { content: [{ type: 'text', text: String(process.pid) }] };
+    setTimeout(() => say({ id, result }), params.arguments?.ms ?? 0);
+  } else if (id !== undefined) say({ id, error: { code: -32601, message: 'no such method' } });
+});
+`;
+
+let release: RunningRelease;
+
+beforeAll(async () => {
+  release = await startRelease({
+    link: { carrier: 'network', keepExec: false },
+    gateway: { replicas: 1 },
+    controller: { replicas: 1 },
+  });
+  await release.run({ name: 'slow', source: { script: { runtime: 'node', code: CODE } } });
+}, LONGEST);
+afterAll(() => release?.close(), LONGEST);
+
+const open = (): Promise<McpClient> =>
+  session('streamable-http', release.serverUrl('slow'), { key: release.key });
+const pid = (client: McpClient): Promise<string> => client.toolText('pid');
+
+async function onlyPod(): Promise<ReleasePod> {
+  const pods = (await release.serverPods('slow')).filter(
+    ({ metadata }) => metadata.deletionTimestamp === undefined,
+  );
+  expect(pods).toHaveLength(1);
+  return pods[0] as ReleasePod;
+}
+
+async function signedAt(namespace: string, name: string): Promise<number> {
+  const secret = await release.client.get<KubeObject & { data: Record<string, string> }>(SECRETS, {
+    namespace,
+    name,
+  });
+  const pem = Buffer.from(secret?.data['tls.crt'] ?? '', 'base64').toString();
+  return pem === '' ? 0 : new X509Certificate(pem).validFromDate.getTime();
+}
+
+/** Standard error of the supervisor. */
+function supervisorLog(pod: ReleasePod): string {
+  return run('kubectl', ['-n', release.servers, 'logs', pod.metadata.name ?? '', '-c', SUPERVISOR]);
+}
+
+/** Command lines of what runs in the supervisor's container. */
+function supervisorProcesses(pod: ReleasePod): string {
+  const look = ['sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "'];
+  const target = ['-n', release.servers, 'exec', pod.metadata.name ?? '', '-c', SUPERVISOR];
+  return run('kubectl', [...target, '--', ...look]);
+}
+
+describe('a release without the right to exec', () => {
+  it(
+    'serves, and its controller counts the sessions',
+    async () => {
+      for (const account of ['gateway', 'controller']) {
+        const user = `--as=system:serviceaccount:${release.namespace}:${release.name}-${account}`;
+        const args = ['auth', 'can-i', 'create', 'pods/exec', '-n', release.servers, user];
+        expect(attempt('kubectl', args).out.trim()).toBe('no');
+      }
+      expect(linkPortOf(await onlyPod())).toBe(8643);
+      const client = await open();
+      expect(await pid(client)).toMatch(/^\d+$/);
+      await eventually('the count', async () => (await release.api.get('slow')).status.sessions === 1);
+      await client.close();
+    },
+    LONGEST,
+  );
+
+  it.runIf(HAS_PARTS)(
+    'calls while the API server is away',
+    async () => {
+      const client = await open();
+      const before = await pid(client);
+      await without('kube-apiserver', async () => {
+        const end = Date.now() + OUTAGE;
+        const slow = client.toolText('pid', { ms: 10_000 });
+        while (Date.now() < end) {
+          expect(await pid(client)).toBe(before);
+          await sleep(250);
+        }
+        expect(await slow).toBe(before);
+        const other = await open();
+        expect(await pid(other)).not.toBe(before);
+        await other.close();
+      });
+      expect(await pid(client)).toBe(before);
+      await client.close();
+    },
+    LONGEST,
+  );
+
+  it(
+    'renews every certificate under a session that goes on',
+    async () => {
+      const client = await open();
+      const [before, pod] = [await pid(client), await onlyPod()];
+      const names = {
+        ca: `${release.name}-link-ca`,
+        client: `${release.name}-link-client`,
+        server: 'mcp-slow-link',
+      };
+      const old = await signedAt(release.servers, names.server);
+      run('kubectl', ['-n', release.namespace, 'delete', 'secret', names.ca, names.client]);
+      await eventually(
+        'a certificate for clients',
+        async () => (await signedAt(release.namespace, names.client)) > 0,
+      );
+      await eventually(
+        'a certificate for the server',
+        async () => (await signedAt(release.servers, names.server)) > old,
+      );
+      await eventually('the renewal in the pod', async () => {
+        expect(await pid(client)).toBe(before);
+        return supervisorLog(pod).includes('the certificates of the link were renewed');
+      });
+      // Links that are made from now on have nothing but the new ones.
+      run('kubectl', ['-n', release.namespace, 'rollout', 'restart', `deployment/${release.name}-gateway`]);
+      run('kubectl', [
+        '-n',
+        release.namespace,
+        'rollout',
+        'status',
+        `deployment/${release.name}-gateway`,
+        '--timeout=120s',
+      ]);
+      await eventually('the session on the new gateway', () =>
+        pid(client).then(
+          (now) => now === before,
+          () => false,
+        ),
+      );
+      expect((await onlyPod()).metadata.uid).toBe(pod.metadata.uid);
+      await client.close();
+    },
+    LONGEST,
+  );
+
+  it(
+    'goes by exec when the value says so, with its pods and sessions where they were',
+    async () => {
+      const client = await open();
+      const [before, pod] = [await pid(client), await onlyPod()];
+      await release.helm(
+        'upgrade',
+        `${import.meta.dirname}/../../helm/berth`,
+        '--reuse-values',
+        '--set',
+        'link.carrier=exec',
+      );
+      for (const part of ['gateway', 'controller'])
+        run('kubectl', [
+          ...['-n', release.namespace, 'rollout', 'status'],
+          ...[`deployment/${release.name}-${part}`, '--timeout=150s'],
+        ]);
+      // The gateway of before answers what it has until it is gone.
+      await eventually('the session by exec', async () => {
+        const answered = await pid(client).catch(() => undefined);
+        return supervisorProcesses(pod).includes('join --socket') && answered === before;
+      });
+      expect((await onlyPod()).metadata.uid).toBe(pod.metadata.uid);
+      await client.close();
+    },
+    LONGEST,
+  );
+});
