@@ -12,6 +12,7 @@ import { ServerDirectory } from '../../../src/cluster/gateway/server-directory.t
 import { wakeServer } from '../../../src/cluster/gateway/wake.ts';
 import type { McpServer, McpServerSpec } from '../../../src/cluster/mcp-server.ts';
 import { LINK_SOCKET, SUPERVISOR } from '../../../src/cluster/objects/places.ts';
+import { createPodCarrier } from '../../../src/cluster/pod-carrier.ts';
 import { MCP_SERVERS, PODS } from '../../../src/cluster/resources.ts';
 import { createLinkProbe, openLinks } from '../../../src/controller/link-probe.ts';
 import { type RunningController, runController } from '../../../src/controller/main.ts';
@@ -69,7 +70,10 @@ export async function openWorld(settings: object = {}): Promise<ClusterWorld> {
     templates: new TemplateCatalogue([]),
     log: silentLog(),
     instance,
-    probe: () => createLinkProbe({ open: openLinks(carrier, instance), now: Date.now }),
+    probe: (links) => {
+      const byPod = createPodCarrier({ exec: carrier, identity: () => links.identity });
+      return createLinkProbe({ open: openLinks(byPod, instance), now: Date.now });
+    },
   });
   const sealer = createSealer({
     keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }],
