@@ -90,6 +90,7 @@ const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts', 'histogra
 /** Libraries that belong to some folders; those that are not named here may be used anywhere outside the data plane. */
 const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^@kubernetes\//, ['cluster']],
+  [/^(@peculiar\/|reflect-metadata$)/, ['controller']],
   [/^(hono|@hono\/.*)(\/|$)/, ['api', 'control']],
   [/^@modelcontextprotocol\//, ['control']],
   [/^commander$/, ['cli']],
