@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPLICAS_BEFORE } from '../../src/cluster/gateway/wake.ts';
 import { disruptionBudget, serviceAccount } from '../../src/cluster/objects/account.ts';
-import { generationOf, installSecret, linkSecret } from '../../src/cluster/objects/config-secret.ts';
+import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
 import { deployment } from '../../src/cluster/objects/deployment.ts';
 import { installerJob } from '../../src/cluster/objects/installer-job.ts';
 import { networkPolicy } from '../../src/cluster/objects/network-policy.ts';
@@ -14,7 +14,7 @@ let release: Release;
 
 beforeAll(() => {
   applyDefinition();
-  release = install('servers.allowedImages={ghcr.io/acme/}', 'link.carrier=network');
+  release = install('servers.allowedImages={ghcr.io/acme/}');
 });
 
 afterAll(() => release?.close());
@@ -109,23 +109,7 @@ describe('the controller may make', () => {
     expect(dryRun(release.controller, job).err).toBe('');
   });
 
-  it('a server whose links go over the network', () => {
-    const overNetwork = { ...settings, linkPort: 8643 };
-    const made = deployment({
-      blueprint: given(),
-      settings: overNetwork,
-      generation: 'a1b2c3d4',
-      annotations: {},
-    });
-    const objects = [
-      made,
-      networkPolicy(given(), overNetwork),
-      linkSecret(given().owner, { 'tls.key': 'key' }),
-    ];
-    expect(objects.map((object) => dryRun(release.controller, object).err)).toEqual(['', '', '']);
-  });
-
-  it('the key ring, the key of the tokens, and what links need', () => {
+  it('the key ring and the key of the tokens', () => {
     const secret = (name: string): string =>
       JSON.stringify({
         apiVersion: 'v1',
@@ -141,7 +125,7 @@ describe('the controller may make', () => {
       '-f',
       '-',
     ];
-    for (const name of ['keys', 'trees-key', 'link-ca', 'link-client'])
+    for (const name of ['keys', 'trees-key'])
       expect(attempt('kubectl', args, secret(`${release.name}-${name}`)).err).toBe('');
     expect(attempt('kubectl', args, secret('other')).err).toMatch(/only our keys/);
   });

@@ -1,6 +1,10 @@
 /** What the API server says that the accounts may do is what the chart's Roles say, no more and no less. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linkSecret } from '../../src/cluster/objects/config-secret.ts';
+import { deployment } from '../../src/cluster/objects/deployment.ts';
+import { networkPolicy } from '../../src/cluster/objects/network-policy.ts';
 import { ROLES, rulesOf } from '../helm/chart-files.ts';
+import { blueprint, programs, settings } from '../support/blueprints.ts';
 import { applyDefinition, attempt, install, type Release, run } from './support/tools.ts';
 
 const OURS = { 'app.kubernetes.io/managed-by': 'berth' };
@@ -108,6 +112,44 @@ describe('where no link goes by exec any more', () => {
 
   it.each(['gateway', 'controller'] as const)('the %s may not exec', (account) => {
     expect(allowed(network[account], network.servers).join('\n')).not.toMatch(/exec/);
+  });
+});
+
+describe('where links go over the network', () => {
+  const may = (namespace: string, verb: 'create' | 'replace', object: object): string => {
+    const args = [
+      '-n',
+      namespace,
+      verb,
+      '--dry-run=server',
+      '--validate=strict',
+      `--as=${release.controller}`,
+    ];
+    return attempt('kubectl', [...args, '-f', '-'], JSON.stringify(object)).err;
+  };
+
+  it('the controller may make the pods, the policy and the certificate of a server', () => {
+    const overNetwork = { ...settings, linkPort: 8643 };
+    const owner = { name: 'demo', namespace: release.servers, uid: '6f1c2c0e-0000-4000-8000-000000000001' };
+    const given = blueprint(programs.package!, { owner, replicas: 0 });
+    const made = { blueprint: given, settings: overNetwork, generation: 'a1b2c3d4', annotations: {} };
+    const objects = [
+      deployment(made),
+      networkPolicy(given, overNetwork),
+      linkSecret(owner, { 'tls.key': 'key' }),
+    ];
+    expect(objects.map((object) => may(release.servers, 'create', object))).toEqual(['', '', '']);
+  });
+
+  it('the controller may make the two Secrets of links beside the gateway, and no others', () => {
+    const secret = (name: string) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: `${release.name}-${name}`, labels: OURS },
+    });
+    for (const name of ['link-ca', 'link-client'])
+      expect(may(release.namespace, 'create', secret(name))).toBe('');
+    expect(may(release.namespace, 'create', secret('other'))).toMatch(/only our keys/);
   });
 });
 
