@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createExecCarrier } from '../../src/cluster/exec-carrier.ts';
 import type { McpServer, McpServerSpec } from '../../src/cluster/mcp-server.ts';
 import { childName, SERVER_LABEL } from '../../src/cluster/objects/naming.ts';
+import { createPodCarrier } from '../../src/cluster/pod-carrier.ts';
 import { DEPLOYMENTS, JOBS, MCP_SERVERS, SECRETS } from '../../src/cluster/resources.ts';
 import { createLinkProbe, openLinks } from '../../src/controller/link-probe.ts';
 import { type RunningController, runController } from '../../src/controller/main.ts';
@@ -60,7 +61,7 @@ function startController(death?: MortalClient['death']): void {
     resources: podSettings(namespace).resources,
     drain: 1_000,
   });
-  const open = openLinks(createExecCarrier({ access }), instance);
+  const open = openLinks(createPodCarrier({ exec: createExecCarrier({ access }) }), instance);
   controller = runController({
     settings,
     client,
