@@ -68,11 +68,15 @@ class Terminal {
   constructor(...args: readonly string[]) {
     commands++;
     const line = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ');
-    this.#child = spawn('script', ['--quiet', '--return', '--flush', '--command', `exec ${line}`, '/dev/null'], {
-      cwd: home,
-      env: environment(),
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    this.#child = spawn(
+      'script',
+      ['--quiet', '--return', '--flush', '--command', `exec ${line}`, '/dev/null'],
+      {
+        cwd: home,
+        env: environment(),
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
     this.#exit = once(this.#child, 'exit').then(([code]) => code as number | null);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.shown += text;
