@@ -61,12 +61,13 @@ async function connect({ client: id, servers, options, command, system }: Connec
     options.file === undefined ? fileOf(client, options.scope, system) : resolve(system.cwd, options.file);
   if (options.remove) return await remove(servers, { client, file, system });
   const targets = await targetsOf(servers, { options, command, system });
-  const keyFile = keyFileOf(command, system);
+  const keyFile = await keyFileOf(command, system);
+  const gateway = (await createContext(command, system)).client.url;
   const edits = clientEdits({
     client,
     targets,
     asProgram: options.program ?? false,
-    relay: (url) => relayOf(url, { needsKey: targets.some(wantsKey), keyFile, system }),
+    relay: (url) => relayOf(url, { needsKey: targets.some(wantsKey), keyFile, gateway, system }),
   });
   if (options.write)
     return await write({ client, file, system }, (text) =>
@@ -157,18 +158,19 @@ function wantsKey({ keyVariable }: ServerTarget): boolean {
   return keyVariable !== undefined;
 }
 
+interface RelayInput {
+  readonly needsKey: boolean;
+  readonly keyFile: string | undefined;
+  readonly gateway: string;
+  readonly system: CliSystem;
+}
+
 /** A program gets the path of the key file, never a key; a gateway that wants a key cannot be relayed to without one. */
-function relayOf(
-  url: string,
-  {
-    needsKey,
-    keyFile,
-    system,
-  }: { readonly needsKey: boolean; readonly keyFile: string | undefined; readonly system: CliSystem },
-) {
+function relayOf(url: string, { needsKey, keyFile, gateway, system }: RelayInput) {
   if (needsKey && keyFile === undefined) return undefined;
   const { command, args } = system.self;
-  const key = keyFile === undefined ? [] : ['--key-file', resolve(system.cwd, keyFile)];
+  // It sends the key to this gateway only, so it must know which that is.
+  const key = keyFile === undefined ? [] : ['--url', gateway, '--key-file', resolve(system.cwd, keyFile)];
   return { command, args: [...args, 'stdio', ...key, url] };
 }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
 import { ApiClient } from './client.ts';
+import { contextOf, isGatewayUrl, readContexts } from './contexts.ts';
 import type { Format } from './output.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8053';
@@ -15,16 +16,17 @@ export interface CliContext {
 
 interface SharedOptions {
   readonly url?: string;
+  readonly context?: string;
   readonly output?: Format;
   readonly keyFile?: string;
 }
 
 /** Throws `bad-input` for a URL that is none or a key file that cannot be read. A key is never an argument: those are seen by everybody. */
 export async function createContext(command: Command, system: CliSystem): Promise<CliContext> {
-  const options: SharedOptions = command.optsWithGlobals();
+  const { url } = await gatewayOf(command, system);
   const key = await readKey(command, system);
   const client = new ApiClient({
-    url: readUrl(options, system),
+    url,
     fetch: system.fetch,
     ...(key !== undefined && { key }),
   });
@@ -39,18 +41,33 @@ export function formatOf(command: Command): Format {
   return command.optsWithGlobals<SharedOptions>().output ?? 'table';
 }
 
-function readUrl(options: SharedOptions, system: CliSystem): string {
-  const text = options.url ?? system.env.BERTH_URL ?? DEFAULT_URL;
-  const url = URL.parse(text);
-  if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return text;
-  throw new BerthError('bad-input', `${JSON.stringify(text)} is no http or https URL`, {
-    hint: 'Correct --url or BERTH_URL.',
-  });
+/** Where the gateway is, and the file of its key: of a flag, else a named context, else the environment, else the current context. */
+async function gatewayOf(command: Command, system: CliSystem): Promise<Gateway> {
+  const options: SharedOptions = command.optsWithGlobals();
+  const outer = options.keyFile ?? system.env.BERTH_KEY_FILE;
+  const given = options.url ?? (options.context === undefined ? system.env.BERTH_URL : undefined);
+  if (given !== undefined) {
+    if (isGatewayUrl(given)) return { url: given, keyFile: outer };
+    throw new BerthError('bad-input', `${JSON.stringify(given)} is no http or https URL`, {
+      hint: 'Correct --url or BERTH_URL.',
+    });
+  }
+  const file = await readContexts(system);
+  const name = options.context ?? file.current;
+  if (name === undefined) return { url: DEFAULT_URL, keyFile: outer };
+  const { url, keyFile } = contextOf(file, name);
+  // The key of a context is for its gateway; one of the environment may be for another one.
+  return { url, keyFile: options.keyFile ?? keyFile ?? system.env.BERTH_KEY_FILE };
+}
+
+interface Gateway {
+  readonly url: string;
+  readonly keyFile: string | undefined;
 }
 
 /** The key to send, from the key file or the environment. Throws `bad-input`. */
 export async function readKey(command: Command, system: CliSystem): Promise<string | undefined> {
-  const file = keyFileOf(command, system);
+  const file = await keyFileOf(command, system);
   if (file === undefined) return system.env.BERTH_KEY || undefined;
   const text = await system.readFile(file).catch((cause: unknown) => {
     throw new BerthError('bad-input', `the key file ${file} cannot be read`, {
@@ -62,6 +79,6 @@ export async function readKey(command: Command, system: CliSystem): Promise<stri
 }
 
 /** Path of the key file, where there is one. */
-export function keyFileOf(command: Command, system: CliSystem): string | undefined {
-  return command.optsWithGlobals<SharedOptions>().keyFile ?? system.env.BERTH_KEY_FILE;
+export async function keyFileOf(command: Command, system: CliSystem): Promise<string | undefined> {
+  return (await gatewayOf(command, system)).keyFile;
 }

@@ -5,6 +5,7 @@ import { addCallCommands } from './call-commands.ts';
 import type { CliSystem } from './cli-system.ts';
 import { addConnectCommand } from './connect-command.ts';
 import { wantsJson } from './context.ts';
+import { addContextCommands } from './context-commands.ts';
 import { addDiscoveryCommands } from './discovery-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
@@ -76,6 +77,7 @@ const COMMANDS: readonly CommandExtension[] = [
   addDiscoveryCommands,
   addKeyCommands,
   addDoctorCommand,
+  addContextCommands,
   addGatewayCommands,
 ];
 
@@ -85,6 +87,7 @@ function createProgram(system: CliSystem): Command {
       'Package name in, URL out: runs MCP servers and serves them over Streamable HTTP, SSE and WebSocket',
     )
     .option('--url <url>', 'address of the gateway (BERTH_URL)')
+    .option('--context <name>', 'gateway of that name: berth context ls')
     .option('--key-file <path>', 'file with the API key (BERTH_KEY_FILE; the key itself only in BERTH_KEY)')
     .addOption(
       new Option('-o, --output <format>', 'how results are written').choices(FORMATS).default('table'),

@@ -70,7 +70,15 @@ describe('berth connect', () => {
       context_servers: {
         time: {
           command: '/bin/node',
-          args: ['/lib/berth.mjs', 'stdio', '--key-file', '/home/ada/project/key.txt', URL],
+          args: [
+            '/lib/berth.mjs',
+            'stdio',
+            '--url',
+            'http://127.0.0.1:8053',
+            '--key-file',
+            '/home/ada/project/key.txt',
+            URL,
+          ],
         },
       },
     });
