@@ -18,6 +18,7 @@ import { createLog, type Log } from './log/log.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { openProbePort, type Probes } from './metrics/probe-port.ts';
 import { createProcessSource, programVersion } from './metrics/process-metrics.ts';
+import { createSearchSource } from './metrics/search-metrics.ts';
 import { createTrafficSource } from './metrics/traffic-metrics.ts';
 import type { RuntimeInput } from './runtimes/local/main.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -119,7 +120,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   });
   addHomePage(app, runtime.servers);
   const counted = { traffic: new Traffic(), bodies: new BodyBudget(settings.limits.openBodyBytes) };
-  const metrics = openMetrics({ runtime, log, undo, ...counted });
+  const metrics = openMetrics({ runtime, log, undo, discovery, ...counted });
   const front = createGateway({
     settings,
     keys,
@@ -181,13 +182,19 @@ interface Measured {
   readonly undo: Undo;
   readonly traffic: Traffic;
   readonly bodies: BodyBudget;
+  readonly discovery: Discovery;
 }
 
-function openMetrics({ runtime, log, undo, traffic, bodies }: Measured): Metrics {
+function openMetrics({ runtime, log, undo, traffic, bodies, discovery }: Measured): Metrics {
   const program = createProcessSource();
   undo(() => program.close());
   return createMetrics({
-    sources: [createTrafficSource(traffic, bodies), ...runtime.metrics, program],
+    sources: [
+      createTrafficSource(traffic, bodies),
+      createSearchSource(discovery),
+      ...runtime.metrics,
+      program,
+    ],
     onFault: (error) => log.error({ error }, 'metrics could not be read'),
   });
 }

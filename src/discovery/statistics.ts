@@ -10,6 +10,7 @@ export interface ProviderStatistics {
   readonly searches: number;
   readonly failures: number;
   readonly found: number;
+  readonly totalMs: number;
   readonly meanMs: number;
 }
 
@@ -52,6 +53,7 @@ export class SearchCounter {
         searches,
         failures,
         found,
+        totalMs: ms,
         meanMs: Math.round(ms / searches),
       })),
       popular: { npm: this.#popular('npm'), pypi: this.#popular('pypi') },

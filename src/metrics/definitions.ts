@@ -165,6 +165,15 @@ export const METRICS = {
     'Times that the cluster could not be watched.',
   ),
 
+  berth_searches_total: counter(['gateway'], ['place'], 'Searches for servers, by the place that was asked.'),
+  berth_search_failures_total: counter(
+    ['gateway'],
+    ['place'],
+    'Searches in which a place failed, in whole or in part.',
+  ),
+  berth_search_results_total: counter(['gateway'], ['place'], 'What a place found.'),
+  berth_search_seconds_total: counter(['gateway'], ['place'], 'Time that a place took for its searches.'),
+
   berth_build_info: gauge(ALL, ['version', 'node'], '1, with the versions of this program and its Node.'),
   berth_scrape_failures_total: counter(
     ALL,

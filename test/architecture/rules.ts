@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   servers: ['packages', 'templates', 'log', ...SUPERVISOR_CONTRACTS],
   store: ['servers', 'log'],
   runtimes: ['metrics', 'servers', 'supervisor', 'channels', 'sessions', 'link', 'log'],
-  metrics: ['transports', 'sessions', 'link', 'servers', 'log', ...SUPERVISOR_CONTRACTS],
+  metrics: ['transports', 'sessions', 'link', 'servers', 'discovery', 'log', ...SUPERVISOR_CONTRACTS],
   api: [
     'metrics',
     'transports/http-server.ts',
