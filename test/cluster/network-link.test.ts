@@ -13,6 +13,7 @@ import { requestText } from '../support/mcp-client.ts';
 import { session, TRANSPORTS } from '../support/transports.ts';
 import { trapState, untilCalled } from '../support/trap.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
+import { openCutProxy } from './support/cut-proxy.ts';
 import { type Forward, forward } from './support/forward.ts';
 import { HAS_PARTS, without } from './support/parts.ts';
 import { type PodGateway, startPodGateway } from './support/pod-gateway.ts';
@@ -120,6 +121,30 @@ describe('a link over the network', () => {
     expect(after.map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
     for (const { calls } of after) expect(calls.filter((name) => name === 'slow')).toHaveLength(5);
     await Promise.all(clients.map((client) => client.close()));
+  });
+
+  it('needs no API server: a gateway that cannot reach any calls on, and begins sessions', async () => {
+    const proxy = await openCutProxy(cluster.access);
+    const lonely = await startPodGateway({
+      ...cluster,
+      access: proxy.access,
+      pods: [pod],
+      identity: () => own,
+    });
+    try {
+      const client = await session('streamable-http', lonely.url('trap'));
+      proxy.cut(true);
+      expect((await client.request('"away"', 'trap/echo', { away: true })).message.result).toEqual({
+        away: true,
+      });
+      const other = await session('websocket', lonely.url('trap'));
+      expect((await trapState(other)).initializes).toBe(1);
+      expect([lonely.breaks(pod.pod), proxy.open]).toEqual([0, 0]);
+      await Promise.all([client.close(), other.close()]);
+    } finally {
+      await lonely.close();
+      proxy.close();
+    }
   });
 
   it.runIf(HAS_PARTS)(
