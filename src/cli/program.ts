@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { toBerthError } from '../errors.ts';
 import { addCallCommands } from './call-commands.ts';
 import type { CliSystem } from './cli-system.ts';
+import { addCompletion } from './completion.ts';
 import { addConnectCommand } from './connect-command.ts';
 import { wantsJson } from './context.ts';
 import { addContextCommands } from './context-commands.ts';
@@ -63,6 +64,7 @@ export function buildProgram(
 ): Command {
   const program = createProgram(system);
   for (const add of [...COMMANDS, ...extensions]) add(program, system, run);
+  addCompletion(program);
   return program;
 }
 

@@ -93,7 +93,7 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(@peculiar\/|reflect-metadata$)/, ['controller']],
   [/^(hono|@hono\/.*)(\/|$)/, ['api', 'control']],
   [/^@modelcontextprotocol\//, ['control']],
-  [/^commander$/, ['cli']],
+  [/^(commander|@bomb\.sh\/tab\/commander)$/, ['cli']],
   [/^pino$/, ['log']],
   [/^ws$/, ['transports', 'channels', 'cluster']],
   [/^yaml$/, ['settings', 'controller', 'cli', 'clients']],

@@ -98,7 +98,9 @@ function commands(): string {
   const shared = optionTable(program);
   return [
     `## Options of every command\n${shared}`,
-    ...program.commands
+    ...program
+      .createHelp()
+      .visibleCommands(program)
       .filter((one) => one.name() !== 'bridge-compat')
       .flatMap((one) => section(one, 'berth')),
   ].join('\n\n');
