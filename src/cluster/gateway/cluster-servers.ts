@@ -60,35 +60,35 @@ export class ClusterServers implements Servers {
   }
 
   async start(name: string, options: WaitOptions = {}): Promise<ServerView> {
-    const { ours, foreign } = this.#find(name);
+    const { ours, foreign } = await this.#look(name);
     return foreign ? this.#foreign.start(foreign, options) : this.#view(await this.#own.start(ours, options));
   }
 
   async stop(name: string, options: { force?: boolean } = {}): Promise<ServerView> {
-    const { ours, foreign } = this.#find(name);
+    const { ours, foreign } = await this.#look(name);
     return foreign ? this.#foreign.stop(foreign, options) : this.#view(await this.#own.stop(ours, options));
   }
 
   async restart(name: string, options: WaitOptions = {}): Promise<ServerView> {
-    const { ours, foreign } = this.#find(name);
+    const { ours, foreign } = await this.#look(name);
     if (foreign) return this.#foreign.restart(foreign, options);
     return this.#view(await this.#own.restart(ours, options));
   }
 
   async scale(name: string, replicas: number, options: WaitOptions = {}): Promise<ServerView> {
-    const { ours, foreign } = this.#find(name);
+    const { ours, foreign } = await this.#look(name);
     if (foreign) return this.#foreign.scale(foreign, replicas, options);
     return this.#view(await this.#own.scale(ours, replicas, options));
   }
 
   async remove(name: string, options: { force?: boolean } = {}): Promise<void> {
-    const { ours } = this.#find(name);
+    const { ours } = await this.#look(name);
     if (!ours) throw notOurs(name, 'removed');
     await this.#own.remove(ours, options);
   }
 
   async get(name: string): Promise<ServerView> {
-    const { ours, foreign } = this.#find(name);
+    const { ours, foreign } = await this.#look(name);
     return foreign ? this.#foreign.view(foreign) : this.#view(ours);
   }
 
@@ -175,6 +175,17 @@ export class ClusterServers implements Servers {
     return viewResource(resource, this.#options.publicUrl());
   }
 
+  /** Another gateway may have made it a moment ago: what was not seen yet is asked for before it counts as absent. */
+  async #look(name: string): Promise<Found> {
+    try {
+      return this.#find(name);
+    } catch (absent) {
+      const ours = isAbsence(absent) ? await this.#own.read(name.toLowerCase()) : undefined;
+      if (ours) return { ours };
+      throw absent;
+    }
+  }
+
   #find(given: string): Found {
     const name = given.toLowerCase();
     if (!NAME.test(name)) throw badName();
@@ -203,4 +214,8 @@ function notOurs(name: string, what: string): BerthError {
   return new BerthError('not-allowed', `${name} was not made by Berth and cannot be ${what} here`, {
     hint: 'It can be started, stopped, scaled and restarted; everything else is its owner’s.',
   });
+}
+
+function isAbsence(thrown: unknown): boolean {
+  return thrown instanceof BerthError && thrown.code === 'not-found';
 }

@@ -44,12 +44,17 @@ export class OwnServers {
     return this.#options.view.server(name);
   }
 
+  /** As it is now. */
+  read(name: string): Promise<McpServer | undefined> {
+    const { client, namespace } = this.#options;
+    return client.get<McpServer>(MCP_SERVERS, { namespace, name });
+  }
+
   /** Rejects with `conflict` when the name is taken by another one that has run. */
   async run(spec: ServerSpec, options: WaitOptions): Promise<{ resource: McpServer; created: boolean }> {
-    const { client, namespace, check } = this.#options;
-    check(spec);
+    this.#options.check(spec);
     const wanted = this.#toResource(spec);
-    const existing = await client.get<McpServer>(MCP_SERVERS, { namespace, name: spec.name });
+    const existing = await this.read(spec.name);
     if (!existing) this.#checkRoom();
     else if (await this.#isSame(existing, spec)) {
       return { resource: await this.start(existing, options), created: false };

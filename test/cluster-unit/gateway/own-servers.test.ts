@@ -1,5 +1,5 @@
 /** MCPServers behind the API: what each verb writes, and what it waits for. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BerthError } from '../../../src/errors.ts';
 import { parseServerSpec } from '../../../src/servers/server-spec.ts';
 import { NO_USAGE } from '../../../src/servers/usage.ts';
@@ -52,6 +52,24 @@ async function seen(name = 'everything'): Promise<void> {
   const version = resource(name)?.metadata.resourceVersion;
   await until('what was written', () => fixture.view.server(name)?.metadata.resourceVersion === version);
 }
+
+describe('a server that another gateway made a moment ago', () => {
+  beforeEach(async () => {
+    await fixture.servers.run(SPEC);
+    // As if the news had not come here yet.
+    vi.spyOn(fixture.view, 'server').mockReturnValue(undefined);
+  });
+
+  it('is there', async () => {
+    expect((await fixture.servers.get('everything')).name).toBe('everything');
+    expect((await fixture.servers.scale('everything', 4)).status.replicas.desired).toBe(4);
+  });
+
+  it('is not confused with one that is nowhere', async () => {
+    await expect(fixture.servers.get('nowhere')).rejects.toMatchObject({ code: 'not-found' });
+    await expect(fixture.servers.remove('nowhere')).rejects.toMatchObject({ code: 'not-found' });
+  });
+});
 
 describe('running a server', () => {
   it('applies an MCPServer as its own manager', async () => {
