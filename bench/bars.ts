@@ -2,7 +2,8 @@
 import { LANES, PLAIN_LANE } from './lanes.ts';
 import { cellId, laneCellId } from './plan.ts';
 import { quantile } from './stats.ts';
-import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
+import { type Books, bestPeer, callsPerSecond, middle, openTime, sampleTime } from './summary.ts';
+import { CATALOGUE, LIST_PAGE, SEARCH } from './workloads/catalogue.ts';
 import {
   BERTH_DOWNGRADE,
   BERTH_MEMORY,
@@ -156,6 +157,14 @@ function namesP99({ samples }: NamesResult): number {
   );
 }
 
+function catalogueBars({ catalogue }: Books): Bar[] {
+  const time = (who: string): number => sampleTime(catalogue, { cell: CATALOGUE, who, q: 0.99 });
+  return [
+    atMost('10,000 templates: a page of the list, p99', time(LIST_PAGE), 20, 'ms'),
+    atMost('10,000 templates: a search, p99', time(SEARCH), 30, 'ms'),
+  ];
+}
+
 /** Every bar with this run's figure. */
 export function bars(books: Books): Bar[] {
   return [
@@ -164,6 +173,7 @@ export function bars(books: Books): Bar[] {
     manySessions(books),
     ...laneBars(books),
     ...openBars(books),
+    ...catalogueBars(books),
     ...idleBars(books),
     ...unreadBars(books),
     ...namesBars(books),

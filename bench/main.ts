@@ -2,7 +2,7 @@
  * `npm run bench`: Berth beside bare pipes and two other bridges, in one run. Never fails on a bar.
  *
  * --quick             one short round (a few minutes less, and less to rely on)
- * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, lanes, open, idle, unread, names
+ * --only TEXT         only cases whose name contains TEXT: http/1x16/64, sse, ws, lanes, open, catalogue, idle, unread, names
  * --contestants A,B   only these of bare, berth, supergateway, mcp-proxy
  * --rounds N          other number of rounds
  * --full              instead of all this the threats and faults at full size (ten minutes); --only takes rows such as T-33
@@ -18,6 +18,7 @@ import { runFull } from './full/run.ts';
 import { FULL, laneCells, type Plan, QUICK, throughputCells, wanted } from './plan.ts';
 import { report } from './report.ts';
 import type { Books } from './summary.ts';
+import { CATALOGUE, runCatalogue } from './workloads/catalogue.ts';
 import { IDLE, runIdle } from './workloads/idle.ts';
 import { NAMES, runNames } from './workloads/names.ts';
 import { OPENING, runOpening } from './workloads/opening.ts';
@@ -66,6 +67,7 @@ async function measure(plan: Plan): Promise<Books> {
   const books: Books = {
     calls: new Book(),
     opening: new Book(),
+    catalogue: new Book(),
     idle: new Book(),
     unread: new Book(),
     names: new Book(),
@@ -75,6 +77,7 @@ async function measure(plan: Plan): Promise<Books> {
   }
   await runLanes(laneCells(plan), { plan, book: books.calls, log });
   if (wanted(plan, OPENING)) await runOpening(plan, books.opening, log);
+  if (wanted(plan, CATALOGUE)) await runCatalogue(plan, books.catalogue, log);
   if (wanted(plan, IDLE)) await runIdle(plan, books.idle, log);
   if (wanted(plan, UNREAD)) await runUnread(plan, books.unread, log);
   if (wanted(plan, NAMES)) await runNames(plan, books.names, log);

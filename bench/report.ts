@@ -5,7 +5,8 @@ import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts'
 import { machineLines } from './machine.ts';
 import { type Cell, laneCells, type Plan, throughputCells } from './plan.ts';
 import { quantile } from './stats.ts';
-import { type Books, bestPeer, callsPerSecond, middle, openTime } from './summary.ts';
+import { type Books, bestPeer, callsPerSecond, middle, openTime, sampleTime } from './summary.ts';
+import { CATALOGUE, LIST_PAGE, REGISTRY_PAGE, SEARCH } from './workloads/catalogue.ts';
 import {
   BERTH_DOWNGRADE,
   BERTH_MEMORY,
@@ -128,6 +129,17 @@ function opening(books: Books): string[] {
   return ['## Opening a session', '', ...table(['milliseconds', 'p50', 'p99'], rows), note, ''];
 }
 
+const CATALOGUE_ROWS = [LIST_PAGE, SEARCH, REGISTRY_PAGE];
+
+function catalogue({ catalogue: book }: Books): string[] {
+  const rows = CATALOGUE_ROWS.map((who) => {
+    const times = [0.5, 0.99].map((q) => sampleTime(book, { cell: CATALOGUE, who, q }));
+    return [who, ...times.map((time) => entry(book, CATALOGUE, who, figure(time, 1)))];
+  });
+  const note = 'Ten thousand made-up templates, over HTTP, one request at a time.';
+  return ['## The catalogue', '', ...table(['milliseconds', 'p50', 'p99'], rows), note, ''];
+}
+
 const IDLE_ROWS = [
   ...Object.entries(TITLES),
   [BERTH_DOWNGRADE, BERTH_DOWNGRADE],
@@ -219,6 +231,7 @@ function failures(books: Books, cells: readonly Cell[], lanesOf: readonly Cell[]
   };
   for (const cell of [...cells, ...lanesOf]) collect(books.calls, cell.id, CONTESTANTS);
   collect(books.opening, OPENING, OPEN_ROWS);
+  collect(books.catalogue, CATALOGUE, CATALOGUE_ROWS);
   collect(
     books.idle,
     IDLE,
@@ -249,6 +262,7 @@ export function report(books: Books, plan: Plan): string {
     ...(books.calls.size > 0 ? [...throughput(books, cells), ...latencies(books, cells)] : []),
     ...(laneCells(plan).length > 0 ? lanes(books, laneCells(plan)) : []),
     ...(books.opening.size > 0 ? opening(books) : []),
+    ...(books.catalogue.size > 0 ? catalogue(books) : []),
     ...(books.idle.size > 0 ? idle(books) : []),
     ...(books.unread.size > 0 ? unread(books, plan) : []),
     ...(books.names.size > 0 ? names(books) : []),

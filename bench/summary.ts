@@ -11,6 +11,7 @@ import type { UnreadResult } from './workloads/unread.ts';
 export interface Books {
   readonly calls: Book<CallsResult>;
   readonly opening: Book<OpenResult>;
+  readonly catalogue: Book<OpenResult>;
   readonly idle: Book<IdleResult>;
   readonly unread: Book<UnreadResult>;
   readonly names: Book<NamesResult>;
@@ -39,7 +40,15 @@ export function bestPeer(books: Books, cell: string): number {
 
 /** Median over rounds of a quantile of the session open times, in milliseconds. */
 export function openTime(books: Books, cell: string, who: string, q: number): number {
-  return middle(books.opening, cell, who, ({ samples }) =>
+  return sampleTime(books.opening, { cell, who, q });
+}
+
+/** Median over rounds of a quantile of samples, in milliseconds. */
+export function sampleTime(
+  book: Book<OpenResult>,
+  { cell, who, q }: { readonly cell: string; readonly who: string; readonly q: number },
+): number {
+  return middle(book, cell, who, ({ samples }) =>
     quantile(
       [...samples].sort((a, b) => a - b),
       q,

@@ -14,6 +14,7 @@ const PROGRAMS = {
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   coverage: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
   bench: ['bench/main.ts'],
+  'catalogue:check': ['scripts/catalogue-check/main.ts'],
   'test:cluster': ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.cluster.config.ts'],
 };
 

@@ -107,6 +107,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     templates,
     discovery,
     calls,
+    ...(runtime.custom && { custom: runtime.custom }),
     signal: ending.signal,
     installation: {
       version: programVersion(),

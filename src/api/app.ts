@@ -10,14 +10,17 @@ import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { ServerCalls } from '../servers/server-calls.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import { CustomTemplates } from '../templates/custom-templates.ts';
 import { addCallRoutes } from './call-routes.ts';
 import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { addHealthRoutes, type Installation } from './health-routes.ts';
 import { problemResponse } from './problem.ts';
+import { addRegistryRoutes } from './registry-routes.ts';
 import type { ApiVariables } from './request-checks.ts';
 import { managersOnly, noCodings, noForms, requestIds } from './request-checks.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addSessionRoutes } from './session-routes.ts';
+import { addTemplateChangeRoutes } from './template-change-routes.ts';
 import { addTemplateRoutes } from './template-routes.ts';
 
 export interface ApiInput {
@@ -25,6 +28,8 @@ export interface ApiInput {
   readonly templates: TemplateCatalogue;
   readonly calls: ServerCalls;
   readonly discovery: Discovery;
+  /** Absent where templates cannot be added. */
+  readonly custom?: CustomTemplates;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;
   /** Told at `/api/v1/health`; without it there is no such path. */
@@ -33,16 +38,12 @@ export interface ApiInput {
   readonly signal?: AbortSignal;
 }
 
-/** Serves `/api/…` and answers everything else there with a 404 problem; other paths are not touched when it is mounted with `route('/', …)`. */
-export function createApi({
-  manager,
-  templates,
-  calls,
-  discovery,
-  report,
-  signal,
-  installation,
-}: ApiInput): Hono<ApiVariables> {
+/**
+ * Serves `/api/…` and the registry at `/v0.1/…`, and answers everything else of the API with a 404 problem; other paths are not touched
+ * when it is mounted with `route('/', …)`.
+ */
+export function createApi({ manager, templates, calls, discovery, ...input }: ApiInput): Hono<ApiVariables> {
+  const { report, signal, installation } = input;
   const api = new Hono<ApiVariables>();
   api.use('/api/*', requestIds, noCodings, noForms, managersOnly);
   addServerRoutes(api, { manager, signal });
@@ -51,10 +52,13 @@ export function createApi({
   addTemplateRoutes(api, templates);
   addDiscoveryRoutes(api, discovery);
   if (installation) addHealthRoutes(api, { manager, installation });
+  const custom = input.custom ?? new CustomTemplates({ catalogue: templates, permit: () => {} });
+  addTemplateChangeRoutes(api, { templates, custom });
+  addRegistryRoutes(api, templates);
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {
     throw new Failure('not-found', `there is no ${context.req.path}`, {
-      hint: 'The API has servers, templates, search, packages and health below /api/v1.',
+      hint: 'The API has servers, templates, catalogue, search, packages and health below /api/v1.',
     });
   });
   api.onError((thrown, context) => {

@@ -9,6 +9,7 @@ import { requestIdOf } from '../log/ids.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { answerMetrics, answerProbe } from '../metrics/probe-port.ts';
 import { toProblem } from './problem.ts';
+import { OPEN_CORS, REGISTRY } from './registry-routes.ts';
 import { type ApiBindings, REQUEST_ID_HEADER } from './request-checks.ts';
 
 export interface ControlOptions {
@@ -43,7 +44,9 @@ export function createControlListener({ app, mcp, guard, ready, metrics }: Contr
   return (request, response) => {
     if (answerProbe(ready, request, response)) return;
     try {
-      callers.set(request, guard.check(request));
+      const caller = isRegistry(request) ? checkRegistry(request, guard) : guard.check(request);
+      if (!caller) return preflight(response);
+      callers.set(request, caller);
     } catch (thrown) {
       return refuse(request, response, thrown);
     }
@@ -57,17 +60,41 @@ function pathOf(url = ''): string {
   return queryAt < 0 ? url : url.slice(0, queryAt);
 }
 
+/** A segment that leads out of the folder once the path is made plain. */
+const DOTS = /\/(?:\.|%2e){1,2}(?:[/?#]|$)/i;
+
+function isRegistry({ url = '' }: IncomingMessage): boolean {
+  return url.startsWith(`${REGISTRY}/`) && !DOTS.test(url);
+}
+
+/**
+ * Who calls the registry; undefined for a preflight, which never carries a key. Pages of any origin may read there and nothing else.
+ * Host and key are checked as everywhere.
+ */
+function checkRegistry(request: IncomingMessage, guard: Guard): Principal | undefined {
+  guard.checkHost(request);
+  if (request.method === 'OPTIONS') return undefined;
+  if (request.method !== 'GET' && request.method !== 'HEAD') guard.checkOrigin(request);
+  return guard.principalOf(request);
+}
+
+function preflight(response: ServerResponse): void {
+  response.writeHead(204, { ...OPEN_CORS, 'Access-Control-Max-Age': '600' }).end();
+}
+
 function refuse(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
   const error = toBerthError(thrown);
   const requestId = String(
     response.getHeader(REQUEST_ID_HEADER) ?? requestIdOf(request.headers['x-request-id']),
   );
-  const body = JSON.stringify(toProblem(error, requestId));
+  const registry = isRegistry(request);
+  const body = JSON.stringify(registry ? { error: error.message } : toProblem(error, requestId));
   // What the client still sends is read and dropped, so that it sees the answer.
   request.resume();
   response.writeHead(error.status, {
     ...errorHeaders(error),
-    'Content-Type': 'application/problem+json',
+    ...(registry && OPEN_CORS),
+    'Content-Type': registry ? 'application/json' : 'application/problem+json',
     [REQUEST_ID_HEADER]: requestId,
   });
   response.end(body);

@@ -1,79 +1,78 @@
-/** `/api/v1/templates`: the catalogue, read-only. */
-import type { Hono } from 'hono';
+/** `/api/v1/templates` and `/api/v1/catalogue`: what can be run by its name. */
+import type { Hono, HonoRequest } from 'hono';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
-import type { ServerJsonArgument, ServerJsonVariable } from '../templates/server-json.ts';
-import type { Template } from '../templates/template.ts';
+import { exportTemplates } from '../templates/portable.ts';
+import { toRegistryList } from '../templates/registry-entry.ts';
+import type { TemplateFilter } from '../templates/template-filter.ts';
+import { queryNumber, queryPage, queryWord } from './query.ts';
 import type { ApiVariables } from './request-checks.ts';
+import { describe, summarise } from './template-views.ts';
+
+export const TEMPLATES = '/api/v1/templates';
+export const CATALOGUE = '/api/v1/catalogue';
+
+const POPULAR = 10;
 
 export function addTemplateRoutes(api: Hono<ApiVariables>, templates: TemplateCatalogue): void {
-  api.get('/api/v1/templates', (context) => {
-    const all = templates.list().map(summarise);
-    return context.json({ templates: all, total: all.length });
+  api.get(TEMPLATES, (context) => {
+    const { req } = context;
+    const filter = readFilter(req);
+    const query = req.query('q');
+    const page = queryPage(req);
+    const found =
+      query === undefined
+        ? templates.list(filter)
+        : templates.search(query, filter).map(({ template }) => template);
+    const name = filter.package;
+    const rename = name === undefined ? undefined : templates.renameText(name);
+    return context.json({
+      templates: page.of(found).map(summarise),
+      total: found.length,
+      categories: templates.categories(),
+      ...(rename !== undefined && { renamed: rename }),
+    });
   });
 
-  api.get('/api/v1/templates/:slug', (context) => {
-    const template = templates.get(context.req.param('slug'));
-    return context.json({ ...summarise(template), readme: template.readme, server: template.document });
+  api.get(`${TEMPLATES}/:slug`, (context) =>
+    context.json(describe(templates.get(context.req.param('slug')))),
+  );
+
+  api.get(`${CATALOGUE}/categories`, (context) => context.json({ categories: templates.categories() }));
+  api.get(`${CATALOGUE}/statistics`, (context) => context.json(templates.statistics()));
+  api.get(`${CATALOGUE}/renames`, (context) => context.json({ renames: templates.renames }));
+
+  api.get(`${CATALOGUE}/popular`, (context) => {
+    const limit = queryNumber(context.req, 'limit', { fallback: POPULAR, max: 1_000 });
+    return context.json({ templates: templates.popular(limit).map(summarise) });
+  });
+
+  api.get(`${CATALOGUE}/export`, (context) => {
+    const format = queryWord(context.req, 'format', ['berth', 'registry']) ?? 'berth';
+    const slugs = context.req.queries('slug');
+    const chosen = slugs ? slugs.map((slug) => templates.get(slug)) : templates.list(readFilter(context.req));
+    return context.json(format === 'berth' ? exportTemplates(chosen) : toRegistryList(chosen));
   });
 }
 
-function summarise({ slug, document, extras }: Template) {
-  const definition = document.packages?.[0];
-  return {
-    slug,
-    title: document.title ?? slug,
-    description: document.description,
-    category: extras.category,
-    tags: extras.tags,
-    tier: extras.tier,
-    status: extras.status,
-    ...(extras.statusMessage !== undefined && { statusMessage: extras.statusMessage }),
-    ...(definition && {
-      package: {
-        type: definition.registryType,
-        name: definition.identifier,
-        version: definition.version ?? null,
-      },
+/** Throws `bad-input`. */
+function readFilter(request: HonoRequest): TemplateFilter {
+  const tags = request.queries('tag')?.flatMap((text) => text.split(',').map((tag) => tag.trim()));
+  const verified = queryWord(request, 'verified', ['true', 'false']);
+  const texts = Object.fromEntries(
+    (['category', 'type', 'capability', 'package'] as const).flatMap((name) => {
+      const value = request.query(name);
+      return value === undefined ? [] : [[name, value]];
     }),
-    isolation: extras.behavior.isolation,
-    variables: (definition?.environmentVariables ?? [])
-      .filter((variable) => variable.value === undefined)
-      .map(viewVariable),
-    arguments: (definition?.packageArguments ?? [])
-      .filter((argument) => argument.value === undefined)
-      .map(viewArgument),
-    tools: extras.tools,
-  };
-}
-
-function viewVariable({
-  name,
-  description,
-  isRequired,
-  isSecret,
-  default: fallback,
-  choices,
-}: ServerJsonVariable) {
+  );
+  const words = Object.entries({
+    tier: queryWord(request, 'tier', ['reference', 'official', 'community']),
+    status: queryWord(request, 'status', ['active', 'deprecated', 'unavailable']),
+    origin: queryWord(request, 'origin', ['built-in', 'custom']),
+  }).filter(([, value]) => value !== undefined);
   return {
-    name,
-    description,
-    required: isRequired ?? false,
-    secret: isSecret ?? false,
-    default: fallback,
-    choices,
-  };
-}
-
-function viewArgument(argument: ServerJsonArgument) {
-  const { type, description, isRequired, isRepeated, default: fallback, choices } = argument;
-  const name = argument.type === 'named' ? argument.name : argument.valueHint;
-  return {
-    name,
-    type,
-    description,
-    required: isRequired ?? false,
-    repeated: isRepeated ?? false,
-    default: fallback,
-    choices,
+    ...texts,
+    ...Object.fromEntries(words),
+    ...(tags && { tags }),
+    ...(verified !== undefined && { verified: verified === 'true' }),
   };
 }

@@ -86,28 +86,6 @@ export interface UsageAnswer {
   readonly sum: UsageCounts;
 }
 
-export interface TemplateAnswer {
-  readonly slug: string;
-  readonly title: string;
-  readonly description: string;
-  readonly status: string;
-  readonly package?: { readonly type: string; readonly name: string; readonly version: string | null };
-  readonly variables: readonly {
-    readonly name: string;
-    readonly description?: string;
-    readonly required: boolean;
-    readonly secret: boolean;
-    readonly default?: string;
-  }[];
-  readonly arguments: readonly {
-    readonly name?: string;
-    readonly description?: string;
-    readonly required: boolean;
-    readonly default?: string;
-  }[];
-  readonly readme?: string;
-}
-
 interface Call {
   readonly method?: string;
   readonly body?: unknown;
@@ -136,7 +114,7 @@ export class ApiClient {
   }
 
   async list(): Promise<ServerAnswer[]> {
-    return await this.#pages('/servers', 'servers');
+    return await this.pages('/servers', 'servers');
   }
 
   async get(name: string): Promise<ServerAnswer> {
@@ -156,7 +134,7 @@ export class ApiClient {
   }
 
   async sessions(name: string): Promise<SessionAnswer[]> {
-    return await this.#pages(`${serverPath(name)}/sessions`, 'sessions');
+    return await this.pages(`${serverPath(name)}/sessions`, 'sessions');
   }
 
   async endSession(name: string, session: string): Promise<void> {
@@ -188,23 +166,21 @@ export class ApiClient {
     else yield* (await this.json<{ lines: LogLineAnswer[] }>(path)).lines;
   }
 
-  async templates(): Promise<TemplateAnswer[]> {
-    return (await this.json<{ templates: TemplateAnswer[] }>('/templates')).templates;
-  }
-
-  async template(slug: string): Promise<TemplateAnswer> {
-    return await this.json(`/templates/${encodeURIComponent(slug)}`);
-  }
-
   /** A whole list, page by page; `member` is what the page calls it. */
-  async #pages<T>(path: string, member: string): Promise<T[]> {
+  async pages<T>(path: string, member: string): Promise<T[]> {
     const all: T[] = [];
     for (;;) {
-      const page = await this.json<Record<string, unknown>>(`${path}?limit=1000&offset=${all.length}`);
+      const query = `${path.includes('?') ? '&' : '?'}limit=1000&offset=${all.length}`;
+      const page = await this.json<Record<string, unknown>>(`${path}${query}`);
       const items = page[member] as T[];
       all.push(...items);
       if (all.length >= Number(page.total) || items.length === 0) return all;
     }
+  }
+
+  /** Any request of the API whose answer does not matter. */
+  async send(path: string, call: Call): Promise<void> {
+    await this.#send(path, call);
   }
 
   /** Any request of the API that is answered with JSON. */

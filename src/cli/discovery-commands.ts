@@ -1,6 +1,7 @@
 /** `berth search | package`: what there is to run, and what is known of it before it runs. */
 import type { Command } from 'commander';
 import { BerthError, toBerthError } from '../errors.ts';
+import { getTemplate } from './catalog-client.ts';
 import type { CliSystem } from './cli-system.ts';
 import type { ApiClient } from './client.ts';
 import { createContext } from './context.ts';
@@ -205,7 +206,7 @@ async function find(client: ApiClient, name: string, refresh: boolean): Promise<
         : (['pypi', target.source.pypi] as const);
     return await read(client, { ecosystem, refresh, ...wish });
   }
-  const template = await client.template(name).catch(() => undefined);
+  const template = await getTemplate(client, name).catch(() => undefined);
   const own = template?.package;
   if (own && (own.type === 'npm' || own.type === 'pypi'))
     return await read(client, {

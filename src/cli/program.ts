@@ -2,6 +2,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { toBerthError } from '../errors.ts';
 import { addCallCommands } from './call-commands.ts';
+import { addCatalogCommands } from './catalog-commands.ts';
+import { addCatalogFileCommands } from './catalog-file-commands.ts';
 import type { CliSystem } from './cli-system.ts';
 import { addCompletion } from './completion.ts';
 import { addConnectCommand } from './connect-command.ts';
@@ -77,6 +79,8 @@ const COMMANDS: readonly CommandExtension[] = [
   addConnectCommand,
   addImportCommand,
   addDiscoveryCommands,
+  addCatalogCommands,
+  addCatalogFileCommands,
   addKeyCommands,
   addDoctorCommand,
   addContextCommands,

@@ -1,13 +1,13 @@
-/** `berth ls | get | logs | stop | rm | templates`: thin over the API client. */
+/** `berth ls | get | logs | stop | rm`: thin over the API client. */
 import type { Command } from 'commander';
 import { BerthError, toBerthError } from '../errors.ts';
+import { showTemplate } from './catalog-commands.ts';
 import type { CliSystem } from './cli-system.ts';
-import type { ServerAnswer, TemplateAnswer } from './client.ts';
+import type { ServerAnswer } from './client.ts';
 import { createContext } from './context.ts';
 import { clean, EXIT } from './failure.ts';
-import { isData, type ListShape, listText, valueText } from './output.ts';
+import { type ListShape, listText, valueText } from './output.ts';
 import type { CommandRunner } from './program.ts';
-import { formatTable } from './table.ts';
 
 export function addServerCommands(program: Command, system: CliSystem, run: CommandRunner): void {
   program
@@ -21,10 +21,6 @@ export function addServerCommands(program: Command, system: CliSystem, run: Comm
     .action((name: string, slug: string | undefined, _options: unknown, command: Command) =>
       run(command, () => get({ name, slug, command, system })),
     );
-  program
-    .command('templates')
-    .description('list the catalogue')
-    .action((_options: unknown, command: Command) => run(command, () => templates(command, system)));
   program
     .command('logs <name>')
     .description('show what a server writes to standard error')
@@ -108,56 +104,10 @@ async function get({
       throw new BerthError('bad-input', `there is nothing called ${JSON.stringify(name)} to get`, {
         hint: 'Use berth get <server> or berth get template <slug>.',
       });
-    const template = await client.template(slug);
-    system.out(isData(format) ? valueText(template, format) : describeTemplate(template));
-    return EXIT.ok;
+    return await showTemplate(slug, command, system);
   }
   const server = await client.get(name);
   system.out(format === 'name' ? `${server.name}\n` : valueText(server, format));
-  return EXIT.ok;
-}
-
-function describeTemplate(template: TemplateAnswer): string {
-  const found = template.package;
-  const inputs = [
-    ...template.variables.map((variable) => [
-      variable.name,
-      flags(variable.required, variable.secret),
-      variable.default ?? '',
-      variable.description ?? '',
-    ]),
-    ...template.arguments.map((argument) => [
-      argument.name ?? '',
-      `${flags(argument.required, false)} argument`.trim(),
-      argument.default ?? '',
-      argument.description ?? '',
-    ]),
-  ];
-  const head = `${template.title} (${template.slug}): ${template.description}\n${found ? `${found.type}:${found.name} ${found.version ?? ''}\n` : ''}`;
-  return `${head}${inputs.length > 0 ? `\n${formatTable(['INPUT', 'KIND', 'DEFAULT', 'WHAT'], inputs)}` : ''}\n${template.readme ?? ''}`;
-}
-
-function flags(required: boolean, secret: boolean): string {
-  return [required ? 'required' : '', secret ? 'secret' : ''].filter((word) => word !== '').join(', ');
-}
-
-const TEMPLATES: ListShape<TemplateAnswer> = {
-  name: ({ slug }) => slug,
-  columns: [
-    { head: 'TEMPLATE', of: ({ slug }) => slug },
-    { head: 'STATUS', of: ({ status }) => status },
-    {
-      head: 'PACKAGE',
-      wide: true,
-      of: ({ package: found }) => (found ? `${found.type}:${found.name}` : '-'),
-    },
-    { head: 'WHAT', of: ({ description }) => description },
-  ],
-};
-
-async function templates(command: Command, system: CliSystem): Promise<number> {
-  const { client, format } = await createContext(command, system);
-  system.out(listText(await client.templates(), format, TEMPLATES));
   return EXIT.ok;
 }
 

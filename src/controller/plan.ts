@@ -97,7 +97,10 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
     { ...rest, limits },
     { templates, allow: settings.allow, remote: createRemotePolicy([]) },
   );
-  if (plan.remote) throw new BerthError('internal', 'a remote server is no package');
+  if (plan.remote)
+    throw new BerthError('not-allowed', `template ${spec.template} runs elsewhere`, {
+      hint: 'In a cluster, give source.remote with its URL and headers instead of the template.',
+    });
   return plan;
 }
 

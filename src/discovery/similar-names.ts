@@ -29,6 +29,7 @@ function likeness(ecosystem: Ecosystem, name: string, known: KnownPackage): stri
   const [knownScope, knownBase] = splitScope(known.name);
   // One publisher's names may well be alike.
   if (scope !== undefined && scope === knownScope) return undefined;
+  if (isGeneric(knownBase)) return wholeLikeness(name, known.name);
   const a = squeeze(base);
   const b = squeeze(knownBase);
   if (base === knownBase && scope !== knownScope) return 'the same name in another scope';
@@ -40,6 +41,17 @@ function likeness(ecosystem: Ecosystem, name: string, known: KnownPackage): stri
   if (contains(tokens(base), tokens(knownBase)) && b.length >= MIN_CONTAINED_CHARS)
     return 'the whole name is part of it';
   return undefined;
+}
+
+/** `@acme/mcp-server`: only the scope says whose it is, so only whole names can look alike. */
+function isGeneric(base: string): boolean {
+  return tokens(base).every((token) => token === 'mcp' || token === 'server');
+}
+
+function wholeLikeness(name: string, known: string): string | undefined {
+  const [a, b] = [squeeze(name.toLowerCase()), squeeze(known.toLowerCase())];
+  if (a === b) return 'it looks the same';
+  return within(a, b, 1) ? 'a letter or two differ' : undefined;
 }
 
 function splitScope(name: string): [string | undefined, string] {

@@ -6,6 +6,7 @@ import { BerthError } from '../errors.ts';
 import { installerEnv } from './installer-env.ts';
 import { noteInstaller } from './leftover.ts';
 import { npmFolder } from './npm-config.ts';
+import { dropAbsentOptionals } from './npm-lock.ts';
 import type { ResolvedPackage } from './package.ts';
 import { currentPlatform } from './platform.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
@@ -66,7 +67,9 @@ export async function lockNpm(job: NpmJob): Promise<TreeLock> {
   const manifest = toManifest(job.resolved);
   await writeFile(join(job.folder, 'package.json'), manifest);
   await runNpm('lock', job);
-  const lock = await readFile(join(job.folder, 'package-lock.json'), 'utf8');
+  const file = join(job.folder, 'package-lock.json');
+  const lock = dropAbsentOptionals(await readFile(file, 'utf8'));
+  await writeFile(file, lock);
   checkIntegrity(job.resolved, lock);
   return { 'package.json': manifest, 'package-lock.json': lock };
 }

@@ -5,6 +5,7 @@ import type { MetricSource } from '../metrics/metrics.ts';
 import type { Component } from '../servers/component.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { Isolation } from '../supervisor/server-definition.ts';
+import type { CustomTemplates } from '../templates/custom-templates.ts';
 
 export interface RuntimeServer {
   readonly id: string;
@@ -28,6 +29,8 @@ export interface Runtime {
   /** Where the servers are, in a cluster. */
   readonly namespace?: string;
   readonly servers: Servers;
+  /** Absent where templates cannot be added. */
+  readonly custom?: CustomTemplates;
   readonly directory: { find(name: string): RuntimeServer | undefined };
   readonly router: {
     route(server: string, affinity: string, kind?: 'session'): RuntimeRoute | undefined;

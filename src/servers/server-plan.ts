@@ -8,6 +8,7 @@ import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { fillTemplate } from '../templates/fill-template.ts';
 import type { RemotePolicy } from './remote-policy.ts';
 import type { RemoteSpec } from './remote-spec.ts';
+import { isRemoteTemplate, planRemoteTemplate } from './remote-template.ts';
 import type { SecretReferences } from './secret-reference.ts';
 import type { HealthLimits } from './server-health.ts';
 import type { ServerSpec } from './server-spec.ts';
@@ -62,7 +63,7 @@ export interface PlanRules {
 /** Throws `not-found` (template), `not-allowed`, `bad-input` or `missing-input`. */
 export function planServer(spec: ServerSpec, rules: PlanRules): ServerPlan {
   refuseWorkload(spec);
-  const remote = spec.source?.remote;
+  const remote = spec.source?.remote ?? planTemplateElsewhere(spec, rules.templates);
   if (!remote) return planPackage(spec, rules.templates, rules.allow);
   checkGate('remote', rules.allow);
   rules.remote.check(new URL(remote.url));
@@ -101,6 +102,12 @@ function refuseWorkload(spec: ServerSpec): void {
     fields: asked.map((name) => ({ pointer: `/${name}`, detail: 'needs a cluster' })),
     hint: 'Leave it out, or run Berth in a Kubernetes cluster.',
   });
+}
+
+/** The remote server of a template that has nothing to run here. */
+function planTemplateElsewhere(spec: ServerSpec, templates: TemplateCatalogue): RemoteSpec | undefined {
+  const template = spec.template === undefined ? undefined : templates.get(spec.template);
+  return template && isRemoteTemplate(template) ? planRemoteTemplate(template, spec) : undefined;
 }
 
 function planPackage(spec: ServerSpec, templates: TemplateCatalogue, gates: Gates): PackagePlan {

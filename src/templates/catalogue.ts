@@ -1,13 +1,13 @@
-/** The catalogue: all templates of one folder, read once at start. */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { BerthError, toBerthError } from '../errors.ts';
+/** The catalogue: what can be run by its name, looked up in every way that people and programs ask for it. */
+import { BerthError } from '../errors.ts';
+import { type CatalogueStatistics, countBy, statisticsOf } from './catalogue-statistics.ts';
+import { comparePlaces, placeOf } from './registry-entry.ts';
+import { type CatalogueFile, EMPTY_CATALOGUE_FILE, type Rename, renameText } from './renames.ts';
 import type { Template } from './template.ts';
-import { parseTemplate } from './template.ts';
+import { hasCapability, isWanted, type TemplateFilter } from './template-filter.ts';
+import { type FoundTemplate, TemplateIndex } from './template-index.ts';
 
-const MAX_TEMPLATES = 2_000;
-/** Bytes of one server.json or README.md. */
-const MAX_FILE_BYTES = 256 * 1024;
+export { loadCatalogue } from './load-catalogue.ts';
 
 export interface TemplateProblem {
   /** Folder of the bad template. */
@@ -15,19 +15,43 @@ export interface TemplateProblem {
   readonly error: BerthError;
 }
 
+export interface Category {
+  readonly name: string;
+  readonly count: number;
+}
+
+const MOST_SIMILAR = 5;
+
 export class TemplateCatalogue {
   /** Templates that could not be read; the others are served all the same. */
   readonly problems: readonly TemplateProblem[];
-  readonly #bySlug: ReadonlyMap<string, Template>;
+  readonly #bySlug: Map<string, Template>;
+  readonly #file: CatalogueFile;
+  readonly #index: TemplateIndex;
+  /** What is worked out of all templates, until one changes. */
+  #sorted: readonly Template[] | undefined;
+  #categories: readonly Category[] | undefined;
+  #registry: readonly Template[] | undefined;
 
-  constructor(templates: readonly Template[], problems: readonly TemplateProblem[] = []) {
+  constructor(
+    templates: readonly Template[],
+    problems: readonly TemplateProblem[] = [],
+    file: CatalogueFile = EMPTY_CATALOGUE_FILE,
+  ) {
     this.problems = problems;
+    this.#file = file;
     this.#bySlug = new Map(templates.map((template) => [template.slug, template]));
+    this.#index = new TemplateIndex(() => this.#bySlug.values());
   }
 
-  /** All templates, by slug. */
-  list(): Template[] {
-    return [...this.#bySlug.values()].sort((a, b) => (a.slug < b.slug ? -1 : 1));
+  get size(): number {
+    return this.#bySlug.size;
+  }
+
+  /** By slug; all of them without a filter. */
+  list(filter?: TemplateFilter): Template[] {
+    this.#sorted ??= [...this.#bySlug.values()].sort((a, b) => (a.slug < b.slug ? -1 : 1));
+    return filter ? this.#sorted.filter((template) => isWanted(template, filter)) : [...this.#sorted];
   }
 
   find(slug: string): Template | undefined {
@@ -38,67 +62,92 @@ export class TemplateCatalogue {
   get(slug: string): Template {
     const template = this.#bySlug.get(slug);
     if (template) return template;
-    const similar = [...this.#bySlug.keys()]
-      .filter((other) => other.includes(slug) || slug.includes(other))
-      .sort();
+    const similar = this.#similar(slug);
     throw new BerthError('not-found', `there is no template ${JSON.stringify(slug)}`, {
-      hint: `${similar.length > 0 ? `Did you mean ${similar.join(' or ')}? ` : ''}All templates: berth templates. A package is npm:${slug} or pypi:${slug}.`,
+      hint: `${similar.length > 0 ? `Did you mean ${similar.join(' or ')}? ` : ''}All templates: berth catalog list. A package is npm:${slug} or pypi:${slug}.`,
     });
+  }
+
+  #similar(slug: string): string[] {
+    const parts = [...this.#bySlug.keys()].filter((other) => other.includes(slug) || slug.includes(other));
+    const found = parts.length > 0 ? parts.sort() : this.search(slug).map(({ template }) => template.slug);
+    return found.slice(0, MOST_SIMILAR);
+  }
+
+  /** Best first, each once; nothing for a query without a word that says anything. */
+  search(query: string, filter: TemplateFilter = {}): FoundTemplate[] {
+    return this.#index.search(query).filter(({ template }) => isWanted(template, filter));
   }
 
   /** The template that runs a package, or that succeeds it. */
   findByPackage(name: string): Template | undefined {
-    const templates = this.list();
-    const runs = (template: Template) =>
-      template.document.packages?.some(({ identifier }) => identifier === name) ?? false;
-    return templates.find(runs) ?? templates.find((template) => template.extras.replaces.includes(name));
+    const runs = this.#index.byPackage(name);
+    if (runs) return runs;
+    const [successor] = this.findRename(name)?.use ?? [];
+    if (successor !== undefined) return this.#bySlug.get(successor);
+    return this.list().find((template) => template.extras.replaces.includes(name));
   }
-}
 
-/** Reads `<folder>/<slug>/server.json` and `README.md`. Throws `bad-setting` when the folder itself cannot be used. */
-export async function loadCatalogue(folder: string): Promise<TemplateCatalogue> {
-  const slugs = await listFolders(folder);
-  const templates: Template[] = [];
-  const problems: TemplateProblem[] = [];
-  for (const slug of slugs) {
-    try {
-      templates.push(await loadTemplate(folder, slug));
-    } catch (error) {
-      problems.push({ slug, error: toBerthError(error) });
-    }
+  /** What became of a package that lists still carry. */
+  findRename(name: string): Rename | undefined {
+    return this.#file.renames.find((rename) => rename.name === name);
   }
-  return new TemplateCatalogue(templates, problems);
-}
 
-async function listFolders(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw new BerthError('bad-setting', `the template folder ${folder} cannot be read`, { cause });
-  });
-  const slugs = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  if (slugs.length > MAX_TEMPLATES) {
-    throw new BerthError(
-      'bad-setting',
-      `the template folder ${folder} holds ${slugs.length} templates; ${MAX_TEMPLATES} is the limit`,
-    );
+  get renames(): readonly Rename[] {
+    return this.#file.renames;
   }
-  return slugs.sort();
-}
 
-async function loadTemplate(folder: string, slug: string): Promise<Template> {
-  const text = await readText(folder, slug, 'server.json');
-  if (text === undefined) throw new BerthError('bad-setting', `template ${slug} has no server.json`);
-  return parseTemplate(slug, text, (await readText(folder, slug, 'README.md')) ?? '');
-}
-
-async function readText(folder: string, slug: string, file: string): Promise<string | undefined> {
-  const path = join(folder, slug, file);
-  const found = await stat(path).catch(() => undefined);
-  if (!found?.isFile()) return undefined;
-  if (found.size > MAX_FILE_BYTES) {
-    throw new BerthError(
-      'bad-setting',
-      `template ${slug}/${file} has ${found.size} bytes; ${MAX_FILE_BYTES} is the limit`,
-    );
+  /** In words; undefined for a package that nothing has taken the place of. */
+  renameText(name: string): string | undefined {
+    const rename = this.findRename(name);
+    return rename && renameText(rename);
   }
-  return await readFile(path, 'utf8');
+
+  /** Templates that offer a tool of this name, or one whose name holds it as a word. */
+  findByCapability(name: string): Template[] {
+    return this.list().filter((template) => hasCapability(template, name));
+  }
+
+  categories(): readonly Category[] {
+    this.#categories ??= countBy(this.list(), ({ extras }) => [extras.category]);
+    return this.#categories;
+  }
+
+  /** In the order of an MCP registry. */
+  inRegistryOrder(): readonly Template[] {
+    this.#registry ??= this.list().sort((a, b) => comparePlaces(placeOf(a), placeOf(b)));
+    return this.#registry;
+  }
+
+  /** The most asked for first; the order is the maintainers'. */
+  popular(limit: number): Template[] {
+    const first = this.#file.popular.flatMap((slug) => this.#bySlug.get(slug) ?? []);
+    const known = new Set(first);
+    const rest = this.list({ status: 'active' }).filter((template) => !known.has(template));
+    return [...first, ...rest].slice(0, limit);
+  }
+
+  statistics(): CatalogueStatistics {
+    return statisticsOf(this.list());
+  }
+
+  /** Adds a template or takes the place of the one with its slug. */
+  put(template: Template): void {
+    this.#bySlug.set(template.slug, template);
+    this.#changed();
+  }
+
+  /** True when it was there. */
+  remove(slug: string): boolean {
+    const was = this.#bySlug.delete(slug);
+    if (was) this.#changed();
+    return was;
+  }
+
+  #changed(): void {
+    this.#sorted = undefined;
+    this.#categories = undefined;
+    this.#registry = undefined;
+    this.#index.forget();
+  }
 }

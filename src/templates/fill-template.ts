@@ -53,10 +53,11 @@ export function fillTemplate(template: Template, input: TemplateInput): FilledTe
 function toSource(template: Template, runnable: RunnablePackage, input: TemplateInput): PackageSource {
   const { runner } = template.extras;
   const bin = input.bin ?? runner.bin;
+  const version = input.version ?? runnable.version;
   return {
     ecosystem: runnable.ecosystem,
     name: runnable.definition.identifier,
-    version: input.version ?? runnable.version,
+    ...(version !== undefined && { version }),
     ...(bin !== undefined && { bin }),
     ...(runner.allowInstallScripts && { allowInstallScripts: true }),
     ...(runner.constraints.length > 0 && { constraints: runner.constraints }),

@@ -80,6 +80,7 @@ const icon = z.looseObject({
   theme: z.enum(['light', 'dark']).optional(),
 });
 
+/** A template file that comes with Berth. */
 export const serverJsonSchema = z.looseObject({
   $schema: z.literal(SERVER_JSON_SCHEMA),
   name: z
@@ -109,7 +110,19 @@ export const serverJsonSchema = z.looseObject({
     .optional(),
 });
 
-export type ServerJson = z.infer<typeof serverJsonSchema>;
+/** A document from elsewhere: it may name another published revision of the schema, or none. */
+export const anyServerJsonSchema = serverJsonSchema.extend({
+  $schema: z
+    .string()
+    .regex(
+      /^https:\/\/static\.modelcontextprotocol\.io\/schemas\/(\d{4}-\d{2}-\d{2}|draft)\/server\.schema\.json$/,
+      'must be a published schema of server.json',
+    )
+    .optional(),
+});
+
+export type ServerJson = z.infer<typeof anyServerJsonSchema>;
+export type ServerJsonRemote = NonNullable<ServerJson['remotes']>[number];
 export type ServerJsonPackage = z.infer<typeof serverPackage>;
 export type ServerJsonArgument = z.infer<typeof argument>;
 export type ServerJsonVariable = z.infer<typeof keyValue>;

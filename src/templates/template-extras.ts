@@ -2,12 +2,15 @@
 import { z } from 'zod';
 import type { ServerJson } from './server-json.ts';
 
-const PUBLISHER_KEY = 'io.modelcontextprotocol.registry/publisher-provided';
+export const PUBLISHER_KEY = 'io.modelcontextprotocol.registry/publisher-provided';
 
 /** Our key inside the publisher-provided metadata; nothing of ours stands anywhere else in the file. */
 export const EXTRAS_KEY = 'dev.berth/template';
 
 const text = z.string().min(1).max(500);
+
+/** Names that people type. */
+export const SLUG = /^[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?$/;
 
 const runner = z.strictObject({
   /** Range of the Node or Python that the package needs. */
@@ -33,7 +36,7 @@ const behavior = z.strictObject({
 
 export const templateExtrasSchema = z.strictObject({
   v: z.literal(1),
-  slug: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?$/),
+  slug: z.string().regex(SLUG, 'must be lower-case letters, digits and dashes'),
   category: text,
   tags: z.array(text).max(50),
   tier: z.enum(['reference', 'official', 'community']),
@@ -44,6 +47,10 @@ export const templateExtrasSchema = z.strictObject({
   author: text.optional(),
   /** Package names that this template succeeds. */
   replaces: z.array(text).default([]),
+  /** Slugs of the templates to use instead of this one. */
+  replacedBy: z.array(text).default([]),
+  /** What a person should know before running it. */
+  warning: text.optional(),
   runner: runner.prefault({}),
   behavior: behavior.prefault({}),
   egress: z.strictObject({ allowHosts: z.array(text), denyPrivateRanges: z.boolean() }).optional(),

@@ -33,8 +33,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   templates: ['packages', 'log'],
   discovery: ['packages', 'templates', 'log'],
   servers: ['packages', 'templates', 'log', ...SUPERVISOR_CONTRACTS],
-  store: ['servers', 'log'],
-  runtimes: ['metrics', 'servers', 'supervisor', 'channels', 'sessions', 'link', 'log'],
+  store: ['servers', 'templates', 'log'],
+  runtimes: ['metrics', 'servers', 'templates', 'supervisor', 'channels', 'sessions', 'link', 'log'],
   metrics: ['transports', 'sessions', 'link', 'servers', 'discovery', 'log', ...SUPERVISOR_CONTRACTS],
   api: [
     'metrics',

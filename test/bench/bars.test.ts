@@ -29,7 +29,14 @@ const PLAN = {
 } as const;
 
 function emptyBooks(): Books {
-  return { calls: new Book(), opening: new Book(), idle: new Book(), unread: new Book(), names: new Book() };
+  return {
+    calls: new Book(),
+    opening: new Book(),
+    catalogue: new Book(),
+    idle: new Book(),
+    unread: new Book(),
+    names: new Book(),
+  };
 }
 
 function speed(perSecond: number): CallsResult {

@@ -306,7 +306,7 @@ describe('the other commands', () => {
 
   it('show the catalogue', async () => {
     const { berth } = await createMachine();
-    expect((await berth('templates')).out).toMatch(/^brave-search +active +Web, news/m);
+    expect((await berth('templates')).out).toMatch(/^brave-search +npm +search +active +yes +Web, news/m);
     const { out } = await berth('get', 'template', 'brave-search');
     expect(out).toMatch(/^BRAVE_API_KEY +required, secret/m);
     expect(out).toContain('# Brave Search');

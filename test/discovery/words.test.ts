@@ -74,6 +74,7 @@ describe('a name that looks like a known one', async () => {
     ['pypi', 'goodjoon-mcp-server-time', 'the whole name is part of it'],
     ['npm', 'mcp-server-time', 'the same name on pypi'],
     ['npm', '@evil/server-everything', 'the same name in another scope'],
+    ['npm', '@sentri/mcp-server', 'a letter or two differ'],
   ] as const)('%s %s is told: %s', (ecosystem, name, why) => {
     expect(similarNames(ecosystem, name, known).map((one) => one.why)).toContain(why);
   });
@@ -85,6 +86,7 @@ describe('a name that looks like a known one', async () => {
     ['npm', '@modelcontextprotocol/server-filesysten'],
     ['npm', 'lodash'],
     ['pypi', 'mcp-server-postgresql-admin'],
+    ['npm', '@acme/mcp-server'],
   ] as const)('%s %s is not', (ecosystem, name) => {
     expect(similarNames(ecosystem, name, known)).toEqual([]);
   });

@@ -47,7 +47,7 @@ describe.each(pages)('%s', (path) => {
 
   it('names npm commands that the project has', () => {
     const { scripts } = JSON.parse(readPage('package.json')) as { scripts: Record<string, string> };
-    const named = [...codeOf(page).matchAll(/npm (?:run )?(start|test|[a-z]+)\b/g)]
+    const named = [...codeOf(page).matchAll(/npm (?:run )?([a-z]+(?::[a-z]+)*)\b/g)]
       .map((match) => ({ text: match[0], script: match[1] ?? '' }))
       .filter(({ text, script }) => text.startsWith('npm run ') || script === 'start' || script === 'test');
     expect(named.filter(({ script }) => scripts[script] === undefined)).toEqual([]);
@@ -84,7 +84,9 @@ describe('the page of the API', () => {
     const routes = createApi({ ...(await createFixture()), installation })
       .routes.filter(({ method }) => method !== 'ALL')
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(?:\{[^}]*\})?/g, '{$1}')}`);
-    const named = [...readPage('docs/api.md').matchAll(/`((?:GET|POST|PUT|PATCH|DELETE) \/api\/[^`?]*)/g)];
+    const named = [
+      ...readPage('docs/api.md').matchAll(/`((?:GET|POST|PUT|PATCH|DELETE) \/(?:api|v0\.1)\/[^`?]*)/g),
+    ];
     expect(new Set(named.map((match) => match[1]))).toEqual(new Set(routes));
   });
 });

@@ -11,9 +11,9 @@ export function pagePaths(): string[] {
     readdirSync(join(ROOT, folder))
       .filter((name) => name.endsWith('.md'))
       .map((name) => join(folder, name));
-  const templates = readdirSync(join(ROOT, 'registry-templates')).flatMap((slug) =>
-    markdown(join('registry-templates', slug)),
-  );
+  const templates = readdirSync(join(ROOT, 'registry-templates'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => markdown(join('registry-templates', name)));
   return [...markdown('.'), ...markdown('docs'), ...templates];
 }
 

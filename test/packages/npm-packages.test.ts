@@ -56,6 +56,18 @@ function tarballs(): number {
 }
 
 describe('an npm package', () => {
+  it('installs where the registry lacks optional builds for other platforms', async () => {
+    registry.publish('own-build', '1.0.0', { files: { 'index.js': 'module.exports = "from own-build";' } });
+    registry.publish('main', '1.0.0', {
+      manifest: {
+        ...PROGRAM,
+        optionalDependencies: { 'own-build': '1.0.0', 'build-for-elsewhere': '1.0.0' },
+      },
+      files: { 'cli.js': '#!/usr/bin/env node\nprocess.stdout.write(require("own-build"));\n' },
+    });
+    expect(await run(await install({ name: 'main' }))).toBe('from own-build');
+  });
+
   it('runs from its tree with its dependencies', async () => {
     registry.publish('dep', '1.4.0', { files: { 'index.js': 'module.exports = "from dep";' } });
     registry.publish('server', '1.0.0', {

@@ -7,16 +7,20 @@ import { Discovery } from '../../src/discovery/discovery.ts';
 import type { BerthError } from '../../src/errors.ts';
 import type { PackageSource, Packages, ResolvedPackage } from '../../src/packages/package.ts';
 import type { ServerHost, StderrLine } from '../../src/servers/host.ts';
+import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
 import { type AskServer, ServerCalls } from '../../src/servers/server-calls.ts';
 import type { ServerManagerOptions } from '../../src/servers/server-manager.ts';
 import { ServerManager } from '../../src/servers/server-manager.ts';
 import type { ServerRecord, ServerStore } from '../../src/servers/server-record.ts';
+import { checkTemplateRights } from '../../src/servers/template-gate.ts';
 import { addUsage, NO_USAGE, type Usage, type UsageDay, type UsageStore } from '../../src/servers/usage.ts';
 import { UsageRecorder } from '../../src/servers/usage-recorder.ts';
+import { SqliteTemplateStore } from '../../src/store/template-store.ts';
 import type { HandshakeReport } from '../../src/supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../../src/supervisor/server-definition.ts';
 import type { SessionReport } from '../../src/supervisor/session-report.ts';
 import { loadCatalogue, type TemplateCatalogue } from '../../src/templates/catalogue.ts';
+import { CustomTemplates } from '../../src/templates/custom-templates.ts';
 
 export const TEMPLATES = new URL('../../registry-templates/', import.meta.url).pathname;
 
@@ -274,6 +278,15 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
   const recorder = new UsageRecorder({ host, store: usage, clock, keepDays: 90 });
   const homes = mkdtempSync(join(tmpdir(), 'berth-homes-'));
   const templates = await loadCatalogue(TEMPLATES);
+  const custom = new CustomTemplates({
+    catalogue: templates,
+    store: new SqliteTemplateStore(':memory:'),
+    permit: (template) =>
+      checkTemplateRights(template, {
+        allow: { npm: true, pypi: true, remote: true },
+        remote: createRemotePolicy([]),
+      }),
+  });
   const files: Record<string, string> = {};
   const secrets = {
     env: { BRAVE: 'canary-brave', EMPTY: '' } as Record<string, string | undefined>,
@@ -306,6 +319,6 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
     again: build,
     calls: new ServerCalls(peer.ask),
     discovery: createDiscovery(templates, homes),
-    ...{ peer, packages, host, store, templates, homes, secrets, files },
+    ...{ peer, packages, host, store, templates, custom, homes, secrets, files },
   };
 }

@@ -1,30 +1,28 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Ajv } from 'ajv';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isForbiddenEnvName } from '../../src/packages/env-names.ts';
 import { loadCatalogue } from '../../src/templates/catalogue.ts';
 import { serverJsonSchema } from '../../src/templates/server-json.ts';
-import { parseTemplate, runnablePackage } from '../../src/templates/template.ts';
+import { parseTemplate, runnablePackage, typeOf } from '../../src/templates/template.ts';
 
 const FOLDER = new URL('../../registry-templates/', import.meta.url).pathname;
 
 // biome-ignore lint/suspicious/noExplicitAny: a JSON document to break in one place
 type Doc = Record<string, any>;
 
-const SLUGS = [
-  'archon-core',
-  'brave-search',
-  'everything',
-  'fetch',
-  'filesystem',
-  'git',
-  'github',
-  'memory',
-  'playwright',
-  'postgres',
-  'sequential-thinking',
-  'time',
-];
+const SLUGS =
+  `apify archon-core atlassian atlassian-hosted aws-api aws-docs azure azure-devops brave-search browserbase chrome-devtools
+  clickhouse cloudflare context7 dbhub deepwiki desktop-commander duckduckgo elasticsearch everything exa fetch figma filesystem firebase
+  firecrawl git github github-hosted gitlab grafana heroku hubspot hugging-face kubectl kubernetes linear markitdown memory
+  microsoft-learn mongodb neon notion notion-hosted perplexity playwright postgres qdrant redis salesforce sentry sentry-hosted
+  sequential-thinking shopify-dev slack stripe stripe-hosted supabase tavily time`.split(/\s+/);
+
+const officialSchema = new Ajv({ strict: false, allErrors: true }).compile(
+  JSON.parse(await readFile(new URL('../fixtures/mcp-registry/server.schema.json', import.meta.url), 'utf8')),
+);
 
 describe('the built-in templates', () => {
   it('are all there and all valid', async () => {
@@ -39,6 +37,7 @@ describe('the built-in templates', () => {
       const text = await readFile(join(FOLDER, slug, 'server.json'), 'utf8');
       const template = (await loadCatalogue(FOLDER)).get(slug);
       expect(serverJsonSchema.safeParse(JSON.parse(text)).error).toBeUndefined();
+      expect(officialSchema(JSON.parse(text)), JSON.stringify(officialSchema.errors)).toBe(true);
       expect(JSON.stringify(template.document)).toBe(JSON.stringify(JSON.parse(text)));
       expect(template.readme).toMatch(/^# /);
       expect(Object.keys(template.document._meta ?? {})).toEqual([
@@ -47,12 +46,31 @@ describe('the built-in templates', () => {
     },
   );
 
-  it('name exact versions of packages that can be run, or say why not', async () => {
+  it('name exact versions of packages that can be run, or a remote server, or say why not', async () => {
     for (const template of (await loadCatalogue(FOLDER)).list()) {
       if (template.extras.status === 'unavailable') {
         expect(() => runnablePackage(template)).toThrow(/archon-core cannot be run here: .*container image/);
+      } else if (typeOf(template) === 'remote') {
+        expect(template.document.remotes?.[0]?.url).toMatch(/^https:/);
       } else {
-        expect(runnablePackage(template).version).toMatch(/^\d+(\.\d+)+$/);
+        expect(runnablePackage(template).version).toMatch(/^\d+(\.\d+)+(a\d+)?$/);
+      }
+    }
+  });
+
+  it('say no more than the one who publishes to a registry may', async () => {
+    for (const { slug, document } of (await loadCatalogue(FOLDER)).list())
+      expect(Buffer.byteLength(JSON.stringify(document._meta)), slug).toBeLessThan(4_096);
+  });
+
+  it('give secrets no default and no fixed value', async () => {
+    for (const { slug, document } of (await loadCatalogue(FOLDER)).list()) {
+      const variables = (document.packages ?? []).flatMap(
+        ({ environmentVariables = [] }) => environmentVariables,
+      );
+      for (const { name, isSecret, default: fallback, value } of variables) {
+        if (isSecret) expect([slug, name, fallback, value]).toEqual([slug, name, undefined, undefined]);
+        expect(isForbiddenEnvName(name), `${slug} ${name}`).toBe(false);
       }
     }
   });

@@ -14,13 +14,16 @@ import { createPackages } from '../../packages/packages.ts';
 import { lookAt } from '../../servers/component.ts';
 import { createRemotePolicy } from '../../servers/remote-policy.ts';
 import { ServerManager } from '../../servers/server-manager.ts';
+import { checkTemplateRights } from '../../servers/template-gate.ts';
 import { UsageRecorder } from '../../servers/usage-recorder.ts';
 import type { Settings } from '../../settings/schema.ts';
 import { SqliteServerStore } from '../../store/server-store.ts';
+import { SqliteTemplateStore } from '../../store/template-store.ts';
 import { lockDataFolder } from '../../supervisor/data-folder.ts';
 import { createProcessTable } from '../../supervisor/process-table.ts';
 import { sweepOrphans } from '../../supervisor/sweep.ts';
 import type { TemplateCatalogue } from '../../templates/catalogue.ts';
+import { CustomTemplates } from '../../templates/custom-templates.ts';
 import { createLocalHost } from '../local-host.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -54,6 +57,7 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
     onError: (error) => log.error({ error }, 'the use of servers could not be recorded'),
   });
   undo(() => usage.close());
+  const custom = openCustomTemplates(input);
   const packages = createPackages({ dataDir: settings.dataDir });
   const manager = new ServerManager({
     packages,
@@ -76,6 +80,7 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   const link = createInProcessLink(host.supervisor);
   return {
     servers: manager,
+    custom,
     directory: manager,
     router: {
       route: () => ({ replica: LOCAL_REPLICA, link }),
@@ -98,6 +103,19 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
         lookAt('data-folder', () => access(settings.dataDir, constants.R_OK | constants.W_OK)),
       ]),
   };
+}
+
+/** Templates that people have added, in the catalogue before any server is restored. */
+function openCustomTemplates({ settings, log, templates, undo }: RuntimeInput): CustomTemplates {
+  const store = new SqliteTemplateStore(join(settings.dataDir, 'templates.sqlite'));
+  undo(() => store.close());
+  const remote = createRemotePolicy(settings.remote.allowedHosts);
+  return new CustomTemplates({
+    catalogue: templates,
+    store,
+    permit: (template) => checkTemplateRights(template, { allow: settings.allow, remote }),
+    onFault: (slug, error) => log.warn({ slug, error }, 'a template of your own was left out'),
+  });
 }
 
 /** Ends what a killed gateway left behind, and opens the place where processes run. */
