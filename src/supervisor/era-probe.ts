@@ -29,9 +29,8 @@ export async function probeEras(
   const hurry = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, hurry.signal]) : hurry.signal;
   const tried = { ...options, signal };
-  const begin = (options.clock ?? systemClock).now();
   const soon = (outcome: Outcome): Outcome => {
-    if (outcome) hurryUp(hurry, options, begin);
+    if (outcome) hurryUp(hurry, options, outcome);
     return outcome;
   };
   const legacy =
@@ -53,8 +52,13 @@ export async function probeEras(
   return combine(old, recent);
 }
 
-function hurryUp(hurry: AbortController, { clock = systemClock }: EraProbeOptions, begin: number): void {
-  const more = Math.max(LEAST_MORE, TIMES_MORE * (clock.now() - begin));
+/** By the time of the answer alone: a server that is slow to list its tools says nothing of how long the other era takes. */
+function hurryUp(
+  hurry: AbortController,
+  { clock = systemClock }: EraProbeOptions,
+  { handshakeMs }: HandshakeReport,
+): void {
+  const more = Math.max(LEAST_MORE, TIMES_MORE * handshakeMs);
   clock.after(more, () => hurry.abort());
 }
 

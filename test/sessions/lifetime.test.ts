@@ -313,11 +313,19 @@ describe('a server', () => {
 
   it('tells when it was last used', async () => {
     harness = new Harness();
-    expect(harness.supervisor.activity('the-server')).toEqual({ sessions: 0, lastActivity: undefined });
+    expect(harness.supervisor.activity('the-server')).toEqual({
+      sessions: 0,
+      inUse: false,
+      lastActivity: undefined,
+    });
     harness.clock.advance(5_000);
     const client = await harness.session();
     harness.clock.advance(1_000);
-    expect(harness.supervisor.activity('the-server')).toEqual({ sessions: 1, lastActivity: 5_000 });
+    expect(harness.supervisor.activity('the-server')).toEqual({
+      sessions: 1,
+      inUse: true,
+      lastActivity: 5_000,
+    });
     await client.end();
     expect(harness.supervisor.activity('the-server')?.sessions).toBe(0);
   });

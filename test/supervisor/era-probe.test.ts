@@ -87,6 +87,17 @@ describe('the eras of a server', () => {
     ]);
   });
 
+  it('do not wait for the silent one any longer because the other is slow to list its tools', async () => {
+    const clock = new ManualClock();
+    const withTools = { result: { ...LEGACY.result, capabilities: { tools: {} } } };
+    const { start } = serverThat(withTools, 'silence');
+    const report = await settled(probeEras(start, { timeoutMs: 60_000, clock }), clock);
+    expect(report).toMatchObject({ eras: ['legacy'] });
+    expect(report).not.toHaveProperty('tools');
+    // Ten seconds for the tools, and two for the other era.
+    expect(clock.now()).toBeLessThan(15_000);
+  });
+
   it('pinned, are not tried', async () => {
     const legacy = await probe(LEGACY, MODERN, 'legacy');
     expect(await legacy.report).toMatchObject({ eras: ['legacy'] });
