@@ -36,6 +36,8 @@ export interface Found {
   readonly updated?: string;
   /** Why not to use it any more. */
   readonly deprecated?: string;
+  /** How well it fits by the place's own search, 0 to 1 for its best; only of the catalogue, which searches better than words. */
+  readonly relevance?: number;
 }
 
 /** A {@link Found} in the merged list. */

@@ -26,6 +26,8 @@ export class KnownPackages {
     );
     for (const one of this.all) this.#byPackage.set(packageKey(one.ecosystem, one.name), one);
     for (const { slug, extras } of list) for (const name of extras.replaces) this.#successors.set(name, slug);
+    for (const { ecosystem, name, use } of templates.renames)
+      if (use[0] !== undefined) this.#successors.set(packageKey(ecosystem, name), use[0]);
   }
 
   /** The template that runs it. */
@@ -35,7 +37,8 @@ export class KnownPackages {
 
   /** The template that took its place. */
   successorOf(ecosystem: Ecosystem, name: string): string | undefined {
-    return this.templateOf(ecosystem, name) === undefined ? this.#successors.get(name) : undefined;
+    if (this.templateOf(ecosystem, name) !== undefined) return undefined;
+    return this.#successors.get(packageKey(ecosystem, name)) ?? this.#successors.get(name);
   }
 }
 

@@ -37,13 +37,19 @@ function stemOf(word: string): string {
   return word.length <= 4 ? word.replace(/s$/, '') : word.replace(/(?:ing|es|ed|s)$/, '');
 }
 
+/** At most 100. */
+function fitPoints(query: Query, found: Found): number {
+  const byWords = textPoints(query, found) * 10;
+  return found.relevance === undefined ? byWords : 100 * found.relevance;
+}
+
 /** Highest first. */
 export function points(query: Query, found: Found): number {
   const typed = query.exact?.name.toLowerCase();
   const names = [found.package?.name, found.template, found.registryName, found.reference];
   const isExact = typed !== undefined && names.some((name) => name?.toLowerCase() === typed);
   return (
-    textPoints(query, found) * 10 +
+    fitPoints(query, found) +
     (isExact ? 200 : 0) +
     VERDICT_POINTS[found.mcp.verdict] +
     (found.template === undefined ? 0 : 40) +

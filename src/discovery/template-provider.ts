@@ -4,7 +4,6 @@ import type { Template } from '../templates/template.ts';
 import type { Found, Provider } from './found.ts';
 import { mcpVerdict } from './mcp-verdict.ts';
 import { optional } from './npm-document.ts';
-import { textPoints } from './rank.ts';
 
 const DEADLINE_MS = 5_000;
 
@@ -14,18 +13,22 @@ export function createTemplateProvider(templates: TemplateCatalogue): Provider {
     deadline: DEADLINE_MS,
     capabilities: () => ({ search: true }),
     async ask(query) {
-      const all = templates.list().map(templateFound);
       if (query.qualifiers.size > 0)
         return {
           found: [],
           state: 'unsupported',
           message: 'templates have no maintainers, keywords or classifiers',
         };
-      const exact = query.exact && templates.findByPackage(query.exact.name)?.slug;
-      return {
-        found: all.filter((found) => found.template === exact || textPoints(query, found) > 0),
-        ageMs: 0,
-      };
+      if (query.words.length === 0) return { found: templates.list().map(templateFound), ageMs: 0 };
+      const hits = templates.search(query.exact?.name ?? query.text);
+      const best = hits[0]?.score ?? 1;
+      const found = hits.map(({ template, score }) => ({
+        ...templateFound(template),
+        relevance: score / best,
+      }));
+      const exact = query.exact && templates.findByPackage(query.exact.name);
+      const isMissing = exact !== undefined && !found.some((one) => one.template === exact.slug);
+      return { found: isMissing ? [...found, templateFound(exact)] : found, ageMs: 0 };
     },
   };
 }

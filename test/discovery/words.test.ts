@@ -143,3 +143,27 @@ describe('search in names', () => {
       expect(search.find({ words, limit: 10 }).others.length).toBeLessThan(10);
   });
 });
+
+describe('the catalogue in a search', () => {
+  it.each([
+    ['search the web', 'brave-search'],
+    ['drive a browser', 'playwright'],
+    ['postgresql database', 'postgres'],
+  ])('%j finds %s among the first three, as the catalogue itself does', async (text, slug) => {
+    const { search, templates, close } = await createRig();
+    const { results } = await search(text, { providers: ['templates'] });
+    await close();
+    expect(results.slice(0, 3).map(({ template }) => template)).toContain(slug);
+    const own = templates.search(text).map(({ template }) => template.slug);
+    expect(results.map(({ template }) => template).sort()).toEqual(own.sort());
+  });
+
+  it('knows what took the place of a package', async () => {
+    const { templates, close } = await createRig();
+    await close();
+    const known = new KnownPackages(templates);
+    const [rename] = templates.renames.filter(({ use }) => use.length > 0);
+    expect(known.successorOf(rename?.ecosystem ?? 'npm', rename?.name ?? '')).toBe(rename?.use[0]);
+    expect(known.successorOf('npm', 'lodash')).toBeUndefined();
+  });
+});
