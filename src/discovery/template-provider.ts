@@ -6,6 +6,9 @@ import { mcpVerdict } from './mcp-verdict.ts';
 import { optional } from './npm-document.ts';
 
 const DEADLINE_MS = 5_000;
+/** Scores of the catalogue's search: above the first a template is surely meant; below the second it shares a word in passing. */
+const SURE = 20;
+const FAINT = 5;
 
 export function createTemplateProvider(templates: TemplateCatalogue): Provider {
   return {
@@ -20,8 +23,8 @@ export function createTemplateProvider(templates: TemplateCatalogue): Provider {
           message: 'templates have no maintainers, keywords or classifiers',
         };
       if (query.words.length === 0) return { found: templates.list().map(templateFound), ageMs: 0 };
-      const hits = templates.search(query.exact?.name ?? query.text);
-      const best = hits[0]?.score ?? 1;
+      const hits = templates.search(query.exact?.name ?? query.text).filter(({ score }) => score >= FAINT);
+      const best = Math.max(hits[0]?.score ?? 0, SURE);
       const found = hits.map(({ template, score }) => ({
         ...templateFound(template),
         relevance: score / best,
