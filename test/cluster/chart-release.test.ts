@@ -84,15 +84,18 @@ describe('a release', () => {
     run('kubectl', ['-n', servers, 'wait', '--for=delete', 'mcps/declared', '--timeout=60s']);
   });
 
-  it('leaves the definition, the namespace of the servers and servers that the API made', () => {
-    const left = everything([namespace, servers]).filter((one) => !before.includes(one));
-    expect(left).toEqual(
-      [
-        `namespace/${namespace}`,
-        `namespace/${servers}`,
-        `${servers}: mcpserver.berth.dev/made-by-hand`,
-      ].sort(),
-    );
+  it('leaves the definition, the namespace of the servers and servers that the API made', async () => {
+    const left = (): string[] => everything([namespace, servers]).filter((one) => !before.includes(one));
+    // The pods of a Deployment that is gone take a moment to go.
+    await expect
+      .poll(left, { timeout: 90_000, interval: 1_000 })
+      .toEqual(
+        [
+          `namespace/${namespace}`,
+          `namespace/${servers}`,
+          `${servers}: mcpserver.berth.dev/made-by-hand`,
+        ].sort(),
+      );
     expect(before).toContain('customresourcedefinition.apiextensions.k8s.io/mcpservers.berth.dev');
   });
 
