@@ -6,6 +6,7 @@ import { loadClusterAccess } from '../../../src/cluster/kube-config.ts';
 import { SERVER_LABEL } from '../../../src/cluster/objects/naming.ts';
 import { type KubeObject, PODS } from '../../../src/cluster/resources.ts';
 import { toBerthError } from '../../../src/errors.ts';
+import type { Address } from './forward.ts';
 import { IMAGES } from './images.ts';
 import { ReleaseAddresses } from './release-addresses.ts';
 import { applyDefinition, attempt, CHART, everything, read, run, runBeside, uniqueName } from './tools.ts';
@@ -87,18 +88,17 @@ export async function startRelease(
     const args = ['install', name, CHART, '-n', namespace, '--create-namespace', '-f', '-'];
     await runBeside('helm', args, JSON.stringify(all));
     await Promise.all(['controller', 'trees', 'gateway'].map((part) => rolledOut(name, namespace, part)));
+    addresses.service = serviceAddress(`${name}-gateway`, namespace);
+    // A node knows the pods behind a Service a moment later than they are ready.
+    await steady('an answer through the Service', async () => {
+      const answer = await fetch(`${addresses.url}/livez`).catch(() => undefined);
+      return answer?.ok ? true : undefined;
+    });
   } catch (cause) {
     const told = describe(namespace);
     await cleanUp();
     throw new Error(`the release did not come up: ${told}`, { cause });
   }
-  const { clusterIP, ports } = read<{ spec: { clusterIP: string; ports: { port: number }[] } }>(
-    'service',
-    `${name}-gateway`,
-    '-n',
-    namespace,
-  ).spec;
-  addresses.service = { host: clusterIP, port: ports[0]?.port ?? 0 };
   const secret = read<{ data: Record<string, string> }>('secret', `${name}-api-keys`, '-n', namespace);
   const key = Buffer.from(secret.data['admin-key'] ?? '', 'base64').toString();
   const url = addresses.url;
@@ -164,6 +164,13 @@ export async function steady<T>(what: string, look: () => Promise<T | undefined>
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
   }
   throw new Error(`never came: ${what}`);
+}
+
+function serviceAddress(name: string, namespace: string): Address {
+  const { spec } = read<{ spec: { clusterIP: string; ports: { port: number }[] } }>(
+    ...['service', name, '-n', namespace],
+  );
+  return { host: spec.clusterIP, port: spec.ports[0]?.port ?? 0 };
 }
 
 async function rolledOut(name: string, namespace: string, part: string): Promise<void> {
