@@ -218,7 +218,8 @@ function barTable(books: Books): string[] {
     `${figure(bar.value, 2)} ${bar.unit}`,
     word(bar.value, bar.met),
   ]);
-  return ['## Bars', '', ...table(['what', 'wanted', 'this run', ''], rows)];
+  const where = 'Where the time of a call goes, and why a bar is missed: [profiles](PROFILE.md).';
+  return ['## Bars', '', ...table(['what', 'wanted', 'this run', ''], rows), where, ''];
 }
 
 function failures(books: Books, cells: readonly Cell[], lanesOf: readonly Cell[]): string[] {

@@ -7,6 +7,7 @@ import type { ReaderEnd } from '../sessions/reader.ts';
 import type { DataPlane } from './context.ts';
 import { DuplexClient } from './duplex-client.ts';
 import type { ModernCaller } from './modern/route.ts';
+import type { SilentConnections } from './silent-connections.ts';
 import { FrameSender } from './websocket-frames.ts';
 import type { WebSocketHost } from './websocket-session.ts';
 
@@ -17,6 +18,7 @@ export const PING_EVERY = 20_000;
 export const CLOSE = {
   goingAway: 1001,
   unsupportedData: 1003,
+  policy: 1008,
   failed: 1011,
   tryAgainLater: 1013,
 } as const;
@@ -26,6 +28,8 @@ export class WebSocketConnection implements WebSocketHost {
   readonly #ws: WebSocket;
   readonly #client: DuplexClient;
   readonly #stopPing: Cancel;
+  /** It has said something, or is gone. */
+  readonly #spoke: Cancel;
   readonly frames: FrameSender;
   #heard = true;
   #untaken = 0;
@@ -33,7 +37,11 @@ export class WebSocketConnection implements WebSocketHost {
   constructor(
     plane: DataPlane,
     caller: ModernCaller,
-    { ws, socket }: { readonly ws: WebSocket; readonly socket: Duplex },
+    {
+      ws,
+      socket,
+      silent,
+    }: { readonly ws: WebSocket; readonly socket: Duplex; readonly silent: SilentConnections },
   ) {
     this.#plane = plane;
     this.#ws = ws;
@@ -42,6 +50,7 @@ export class WebSocketConnection implements WebSocketHost {
     this.frames = new FrameSender(ws, socket, websockets);
     this.#client = new DuplexClient(plane, caller, this);
     this.#stopPing = plane.clock.every(PING_EVERY, () => this.#ping());
+    this.#spoke = silent.add(caller.principal.id, () => ws.close(CLOSE.policy, 'no message came'));
     ws.on('message', (data, isBinary) => this.#message(data as Buffer, isBinary));
     ws.on('pong', () => {
       this.#heard = true;
@@ -81,6 +90,7 @@ export class WebSocketConnection implements WebSocketHost {
 
   #message(data: Buffer, isBinary: boolean): void {
     this.#heard = true;
+    this.#spoke();
     this.#plane.traffic.websockets.received++;
     if (isBinary) return this.#ws.close(CLOSE.unsupportedData, 'text frames only');
     this.#client.take(data);
@@ -98,6 +108,7 @@ export class WebSocketConnection implements WebSocketHost {
   #closed(): void {
     this.#plane.traffic.websockets.active--;
     this.#stopPing();
+    this.#spoke();
     this.#client.close();
   }
 }

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { BerthError } from '../errors.ts';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
+import { SilentConnections } from './silent-connections.ts';
 import type { Visit } from './traffic.ts';
 import { CLOSE, WebSocketConnection } from './websocket-connection.ts';
 
@@ -43,13 +44,15 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
     // Options of ws 8.23 that its types do not name yet.
     ...({ maxFragments: MOST_FRAGMENTS } as object),
   });
+  const silent = new SilentConnections(plane.clock);
   return {
     upgrade: ({ request, socket, head, visit, server, principal }) => {
       if (!plane.router.route(server.id, principal.id))
         throw new BerthError('busy', 'no replica of this server is ready');
+      silent.check(principal.id);
       sockets.handleUpgrade(request, socket, head, (ws) => {
         visit.status = SWITCHING;
-        new WebSocketConnection(plane, { server, principal }, { ws, socket });
+        new WebSocketConnection(plane, { server, principal }, { ws, socket, silent });
       });
     },
     close: () => {

@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { createHttpFront } from '../../src/transports/http-server.ts';
+import { FIRST_MESSAGE_WITHIN, MOST_SILENT } from '../../src/transports/silent-connections.ts';
 import { CLOSE_WITHIN } from '../../src/transports/websocket.ts';
+import { PING_EVERY } from '../../src/transports/websocket-connection.ts';
 import { eventually } from '../support/local-process.ts';
 import { RawStream } from '../support/raw-stream.ts';
 import { type Front, startFront } from './front.ts';
@@ -84,6 +87,48 @@ it('a gateway that goes away does not wait for clients that do not answer its cl
   front.harness.clock.advance(CLOSE_WITHIN);
   await closed;
   socket.destroy();
+});
+
+it('a WebSocket on which nothing is said is closed with 1008 in a minute, though it answers pings', async () => {
+  const ws = new WebSocket(`${front.base.replace('http', 'ws')}/ws`);
+  await once(ws, 'open');
+  const closed = once(ws, 'close');
+  for (let passed = PING_EVERY; passed < FIRST_MESSAGE_WITHIN; passed += PING_EVERY) {
+    front.harness.clock.advance(PING_EVERY);
+    await once(ws, 'ping');
+    // What comes back for a ping of our own shows that the answer to the gateway's has arrived before it.
+    ws.ping();
+    await once(ws, 'pong');
+  }
+  expect(ws.readyState).toBe(WebSocket.OPEN);
+  front.harness.clock.advance(PING_EVERY);
+  expect((await closed)[0]).toBe(1008);
+});
+
+it('one caller has few WebSockets that said nothing; those that spoke are not counted', async () => {
+  const open = async (message?: string): Promise<WebSocket> => {
+    const ws = new WebSocket(`${front.base.replace('http', 'ws')}/ws`);
+    await once(ws, 'open');
+    if (message === undefined) return ws;
+    ws.send(message);
+    await once(ws, 'message');
+    return ws;
+  };
+  const spoken = await Promise.all([open('no message'), open('no message')]);
+  const silent = await Promise.all(Array.from({ length: MOST_SILENT }, () => open()));
+  const refused = await stubborn(`${front.base}/ws`, WEBSOCKET);
+  await eventually('the refusal', () => refused.seen().includes('have sent no message'));
+  expect(refused.seen()).toMatch(/^HTTP\/1.1 429 /);
+  silent[0]?.send('no message');
+  await once(silent[0] as WebSocket, 'message');
+  silent[1]?.terminate();
+  await eventually('room', async () => {
+    const { socket, seen } = await stubborn(`${front.base}/ws`, WEBSOCKET);
+    await eventually('an answer', () => seen() !== '');
+    socket.destroy();
+    return seen().startsWith('HTTP/1.1 101');
+  });
+  for (const ws of [...spoken, ...silent]) ws.terminate();
 });
 
 it('a server that cannot accept a connection goes on', async () => {

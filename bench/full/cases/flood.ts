@@ -1,5 +1,7 @@
 /** T-36: one principal opens sessions without end; the others do not notice. */
 import { connect } from 'node:net';
+import { WebSocket } from 'ws';
+import { MOST_SILENT } from '../../../src/transports/silent-connections.ts';
 import { requestText } from '../../../test/support/mcp-client.ts';
 import { session } from '../../../test/support/transports.ts';
 import { trapLaunch } from '../../../test/support/trap.ts';
@@ -14,6 +16,7 @@ const BOB = `berth_${'b'.repeat(43)}`;
 const CAP = 10;
 const CALLS = 100_000;
 const STREAMS = 5_000;
+const SILENT = 3_000;
 const CONNECTIONS = 16;
 
 const INITIALIZE = requestText('1', 'initialize', {
@@ -42,36 +45,58 @@ function initialize(connection: HttpConnection, port: number): Promise<string> {
   });
 }
 
-/** The code of the close frame behind an upgrade; empty while there is none. */
-function closeCode(seen: string): string {
-  const at = seen.indexOf('\r\n\r\n') + 4;
-  const frame = Buffer.from(seen.slice(at), 'latin1');
-  return frame[0] === 0x88 && frame.length >= 4 ? String(frame.readUInt16BE(2)) : '';
-}
-
-/** Opens an event stream or a WebSocket; the status. A connection that was taken stays open for the others to be refused. */
-function openStream(port: number, path: string, held: Set<() => void>): Promise<string> {
-  const upgrade =
-    path === 'ws'
-      ? 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YmVuY2gtYmVuY2gtYmVuYw==\r\n'
-      : 'Accept: text/event-stream\r\n';
+/** Opens an event stream; the status. A connection that was taken stays open for the others to be refused. */
+function openStream(port: number, held: Set<() => void>): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => resolve('connection failed'));
-    let seen = '';
-    socket.on('data', (chunk: Buffer) => {
-      seen += chunk.toString('latin1');
-      const status = seen.slice(9, 12);
-      // An upgrade is answered first and refused in the session's first frame.
-      const refused = status === '101' ? closeCode(seen) : status;
-      if (refused === '') return;
+    socket.on('close', () => resolve('closed without an answer'));
+    socket.once('data', (chunk: Buffer) => {
+      const status = chunk.toString('latin1', 9, 12);
       if (status === '200') held.add(() => socket.destroy());
       else socket.destroy();
-      resolve(status === '101' ? `closed with ${refused}` : status);
+      resolve(status);
     });
     socket.write(
-      `GET /servers/capped/${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${ALICE}\r\n${upgrade}\r\n`,
+      `GET /servers/capped/sse HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${ALICE}\r\nAccept: text/event-stream\r\n\r\n`,
     );
+  });
+}
+
+/** Opens a WebSocket and a session on it; how it ends. One that was taken stays open. */
+function openSocket(port: number, held: Set<() => void>): Promise<string> {
+  return new Promise((resolve) => {
+    const ws = socketTo(port);
+    ws.on('unexpected-response', (_request, response) => resolve(String(response.statusCode)));
+    ws.on('error', () => resolve('connection failed'));
+    ws.on('close', (code) => resolve(`closed with ${code}`));
+    ws.on('open', () => ws.send(INITIALIZE));
+    ws.on('message', (data) => {
+      // What refuses the session is said first, and the connection is closed after it.
+      if (String(data).includes('"error"')) return;
+      held.add(() => ws.terminate());
+      resolve('taken');
+    });
+  });
+}
+
+/** Opens a WebSocket and says nothing on it. */
+function openSilent(port: number, held: Set<() => void>): Promise<string> {
+  return new Promise((resolve) => {
+    const ws = socketTo(port);
+    ws.on('unexpected-response', (_request, response) => resolve(String(response.statusCode)));
+    ws.on('error', () => resolve('connection failed'));
+    ws.on('open', () => {
+      held.add(() => ws.terminate());
+      resolve('open');
+    });
+  });
+}
+
+function socketTo(port: number): WebSocket {
+  return new WebSocket(`ws://127.0.0.1:${port}/servers/capped/ws`, {
+    headers: { authorization: `Bearer ${ALICE}` },
+    perMessageDeflate: false,
   });
 }
 
@@ -83,19 +108,20 @@ async function inParallel(times: number, each: (worker: number) => Promise<void>
   await Promise.all(Array.from({ length: CONNECTIONS }, (_, worker) => work(worker)));
 }
 
-async function attack({ port }: GatewayProcess): Promise<{ calls: Counts; streams: Counts }> {
-  const [calls, streams]: [Counts, Counts] = [new Map(), new Map()];
+async function attack({ port }: GatewayProcess): Promise<{ calls: Counts; streams: Counts; silent: Counts }> {
+  const [calls, streams, silent]: [Counts, Counts, Counts] = [new Map(), new Map(), new Map()];
   const connections = Array.from({ length: CONNECTIONS }, () => new HttpConnection(port));
   const held = new Set<() => void>();
   await inParallel(CALLS, async (worker) => {
     const connection = connections[worker];
     if (connection) count(calls, await initialize(connection, port));
   });
-  await inParallel(STREAMS, async () => count(streams, `SSE ${await openStream(port, 'sse', held)}`));
-  await inParallel(STREAMS, async () => count(streams, `WebSocket ${await openStream(port, 'ws', held)}`));
+  await inParallel(STREAMS, async () => count(streams, `SSE ${await openStream(port, held)}`));
+  await inParallel(STREAMS, async () => count(streams, `WebSocket ${await openSocket(port, held)}`));
+  await inParallel(SILENT, async () => count(silent, await openSilent(port, held)));
   for (const connection of connections) connection.close();
   for (const drop of held) drop();
-  return { calls, streams };
+  return { calls, streams, silent };
 }
 
 async function run(context: FullContext): Promise<Finding[]> {
@@ -123,6 +149,12 @@ async function run(context: FullContext): Promise<Finding[]> {
       show(value.streams),
       'all refused',
       [...value.streams.keys()].every((what) => what === 'SSE 429' || what === 'WebSocket closed with 1013'),
+    ),
+    bar(
+      `${SILENT} WebSockets of the same that say nothing`,
+      show(value.silent),
+      `${MOST_SILENT} open, the rest 429`,
+      value.silent.get('open') === MOST_SILENT && value.silent.get('429') === SILENT - MOST_SILENT,
     ),
     bar('processes meanwhile', `at most ${most}`, `≤ ${CAP + 1}`, most <= CAP + 1),
     memoryFinding('all of these', growth),
