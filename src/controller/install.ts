@@ -5,6 +5,7 @@ import { installName } from '../cluster/objects/naming.ts';
 import { installerPolicy } from '../cluster/objects/network-policy.ts';
 import { JOBS, NETWORK_POLICIES } from '../cluster/resources.ts';
 import type { PackageSource } from '../packages/package.ts';
+import { checkPackageAllowed, type PackageRules } from '../packages/package-rules.ts';
 import { treeToken } from '../trees/token.ts';
 import type { Applier } from './applier.ts';
 import type { Observed } from './cluster-api.ts';
@@ -31,6 +32,13 @@ export interface InstallTools extends PlanInput {
 export interface TreesProbe {
   /** Whether berth-trees has it; undefined when it cannot be asked. It counts as used now. */
   has(digest: string): Promise<boolean | undefined>;
+}
+
+/** What was installed may have been blocked since then: throws `not-allowed`. */
+export function checkInstalled({ source }: Plan, observed: Observed, rules: PackageRules): void {
+  const recorded = recordedTree(observed.deployment);
+  if (source && recorded?.source === sourceHash(source))
+    checkPackageAllowed({ ...recorded.tree.package, ecosystem: source.ecosystem }, rules);
 }
 
 /** How an installation stands; while it is not done, its Job is there, and a Secret of the same name. */

@@ -95,7 +95,7 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
     });
   const plan = planServer(
     { ...rest, limits },
-    { templates, allow: settings.allow, remote: createRemotePolicy([]) },
+    { templates, allow: settings.allow, remote: createRemotePolicy([]), packages: settings.packages },
   );
   if (plan.remote)
     throw new BerthError('not-allowed', `template ${spec.template} runs elsewhere`, {

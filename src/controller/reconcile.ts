@@ -15,6 +15,7 @@ import type { Applier } from './applier.ts';
 import type { ClusterApi, Observed } from './cluster-api.ts';
 import { tellDeletionCost } from './deletion-cost.ts';
 import {
+  checkInstalled,
   type Install,
   type InstallTools,
   installTree,
@@ -57,6 +58,7 @@ export async function reconcile(
   let plan: Plan;
   try {
     plan = planMcpServer(server, tools);
+    checkInstalled(plan, observed, tools.settings.packages);
   } catch (thrown) {
     if (!(thrown instanceof BerthError) || thrown.code === 'internal') throw thrown;
     return outcome({ server, observed, replicas }, tools, { problem: refusalProblem(thrown) });

@@ -7,6 +7,7 @@ import { PRIVATE_CIDRS } from '../cluster/objects/network-policy.ts';
 import { LINK_PORT } from '../cluster/objects/places.ts';
 import { BerthError } from '../errors.ts';
 import type { LogLevel } from '../log/log.ts';
+import { NO_RULES, type PackageRules } from '../packages/package-rules.ts';
 import { settingsSchema } from '../settings/schema.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../supervisor/server-definition.ts';
 
@@ -65,6 +66,8 @@ const schema = z.strictObject({
       remote: gate.default(true),
     })
     .prefault({}),
+  /** As in the gateway's settings. */
+  packages: settingsSchema.shape.packages,
   /** Supervisors answer `/metrics` to these peers of a NetworkPolicy; without it they have none. */
   metrics: z.strictObject({ from: z.array(z.record(z.string(), z.unknown())).default([]) }).optional(),
   /** Days after which the key ring gets a new key. */
@@ -109,6 +112,7 @@ export interface ControllerSettings {
   readonly drain: number;
   readonly sleep: number;
   readonly allow: Readonly<Record<'npm' | 'pypi' | 'images' | 'archon' | 'scripts' | 'remote', boolean>>;
+  readonly packages: PackageRules;
   readonly rotateKeysDays: number;
   readonly certificateDays: number;
   readonly allowedImages: readonly string[];
@@ -169,9 +173,17 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
     pods: {
       ...pods,
       remoteHosts: remote.allowedHosts,
+      installerEnv: [...rest.installerEnv, ...rulesEnv(rest.packages)],
       ...(carrier === 'network' && { linkPort: LINK_PORT }),
     } as unknown as PodSettings,
   };
+}
+
+/** For installers; none where there is nothing to say. */
+function rulesEnv(rules: PackageRules): { readonly name: string; readonly value: string }[] {
+  const { allow, block, npmSignatures } = rules;
+  if (allow.length === 0 && block.length === 0 && npmSignatures === NO_RULES.npmSignatures) return [];
+  return [{ name: 'BERTH_INSTALL_RULES', value: JSON.stringify(rules) }];
 }
 
 /** Durations and sizes may be written as in the gateway's settings; only what was given counts. */

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { BerthError } from '../errors.ts';
 import { installAt } from '../packages/install-at.ts';
 import type { PackageSource } from '../packages/package.ts';
+import type { PackageRules } from '../packages/package-rules.ts';
 import { packTree } from './pack.ts';
 import { failureReport, successReport } from './report.ts';
 import { putArchive } from './trees-client.ts';
@@ -18,13 +19,15 @@ export interface InstallJob {
   readonly treesUrl: string;
   readonly tokenFile: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Which packages may be had; all of them unless given. */
+  readonly rules?: PackageRules;
   readonly say: (text: string) => void;
 }
 
 /** Returns the termination message of a Job that came through. Rejects with BerthError. */
 export async function runInstall(job: InstallJob): Promise<string> {
-  const { source, folder, work, home, env, say } = job;
-  const installed = await installAt(source, { folder, work, home, env, say });
+  const { source, folder, work, home, env, rules, say } = job;
+  const installed = await installAt(source, { folder, work, home, env, say, ...(rules && { rules }) });
   const { ecosystem, name, version } = installed.resolved;
   const report = { ...installed.launch, package: { ecosystem, name, version } };
   await writeFile(join(folder, 'launch.json'), `${JSON.stringify(report, null, 2)}\n`);
@@ -48,6 +51,7 @@ function jobOfEnv(env: NodeJS.ProcessEnv): InstallJob {
     treesUrl: need(env, 'BERTH_TREES_URL'),
     tokenFile: need(env, 'BERTH_TREES_TOKEN_FILE'),
     env,
+    ...(env.BERTH_INSTALL_RULES && { rules: JSON.parse(env.BERTH_INSTALL_RULES) as PackageRules }),
     say: (text) => process.stderr.write(`${text}\n`),
   };
 }

@@ -8,6 +8,7 @@ import { toLaunch } from './launch.ts';
 import { forgetInstaller } from './leftover.ts';
 import { createNpmInstaller } from './npm-installer.ts';
 import type { PackagePhase, PackageSource, ResolvedPackage } from './package.ts';
+import { checkLockAllowed, checkPackageAllowed, NO_RULES, type PackageRules } from './package-rules.ts';
 import { checkPackageSource } from './package-source.ts';
 import { createPypiInstaller } from './pypi-installer.ts';
 
@@ -19,6 +20,8 @@ export interface InstallAtOptions extends InstallerOptions {
   /** The home that the server will have. */
   readonly home: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Which packages may be had; all of them unless given. */
+  readonly rules?: PackageRules;
 }
 
 export interface InstalledPackage {
@@ -30,15 +33,23 @@ export interface InstalledPackage {
 /** Rejects with `bad-input`, `resolve-failed` or `install-failed`; the phase is always named. */
 export async function installAt(source: PackageSource, options: InstallAtOptions): Promise<InstalledPackage> {
   const checked = checkPackageSource(source);
-  const { folder, work, home, env } = options;
+  const { folder, work, home, env, rules = NO_RULES } = options;
   const input = { dataDir: work, env };
-  const installer = checked.ecosystem === 'npm' ? createNpmInstaller(input) : createPypiInstaller(input);
+  const installer =
+    checked.ecosystem === 'npm'
+      ? createNpmInstaller({ ...input, signatures: rules.npmSignatures })
+      : createPypiInstaller(input);
   await mkdir(work, { recursive: true });
-  const resolved = await within('resolve', () => installer.resolve(checked, options));
+  const resolved = await within('resolve', async () => {
+    const found = await installer.resolve(checked, options);
+    checkPackageAllowed(found, rules);
+    return found;
+  });
   return await within('install', async () => {
     const scratch = join(work, 'lock');
     await mkdir(scratch, { recursive: true });
     const { key, lock } = await installer.lock(resolved, scratch, options);
+    checkLockAllowed(resolved, lock, rules);
     for (const [name, text] of Object.entries(lock)) await writeFile(join(folder, name), text);
     await installer.install(resolved, folder, options);
     await forgetInstaller(folder);

@@ -1,17 +1,24 @@
 /** The npm side of {@link Installer}. */
 
 import { join } from 'node:path';
+import { BerthError } from '../errors.ts';
 import type { Installer } from './installer.ts';
-import { loadNpmSettings, type NpmSettings } from './npm-config.ts';
+import { loadNpmSettings, type NpmOptions, type NpmSettings } from './npm-config.ts';
 import { countNpmPackages, installNpm, lockNpm, npmTreeKey } from './npm-install.ts';
 import { npmProgram } from './npm-program.ts';
-import { chooseNpmVersion, fetchPackument } from './npm-resolve.ts';
+import { chooseNpmVersion, fetchPackument, type Packument } from './npm-resolve.ts';
+import { NpmSignatures, type SignedVersion } from './npm-signature.ts';
+import type { PackageRules } from './package-rules.ts';
 
 /** Reads the user's npm configuration anew for every use, so that a changed token counts at once. */
 export function createNpmInstaller(input: {
   readonly dataDir: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly signatures: PackageRules['npmSignatures'];
 }): Installer {
+  const registry = new NpmSignatures();
+  const signatureOf = async (version: SignedVersion, options: NpmOptions, signal?: AbortSignal) =>
+    input.signatures === 'off' ? 'unknown' : await registry.check(version, options, signal);
   return {
     async resolve(source, { signal }) {
       const { options } = await settings(input);
@@ -22,9 +29,12 @@ export function createNpmInstaller(input: {
         nodeVersion: process.versions.node,
         before: options.before instanceof Date ? options.before : undefined,
       });
+      const signature = await signatureOf(signedVersion(packument, source.name, chosen), options, signal);
+      if (input.signatures === 'required' && signature !== 'verified') throw unsigned(source.name, chosen);
       return {
         ecosystem: 'npm',
         name: source.name,
+        signature,
         ...(source.bin === undefined ? {} : { bin: source.bin }),
         allowInstallScripts: source.allowInstallScripts === true,
         constraints: [],
@@ -46,6 +56,25 @@ export function createNpmInstaller(input: {
     },
     program: npmProgram,
   };
+}
+
+function signedVersion(
+  packument: Packument,
+  name: string,
+  { version, integrity }: { readonly version: string; readonly integrity?: string },
+): SignedVersion {
+  const signatures = packument.versions?.[version]?.dist?.signatures;
+  return {
+    ...{ name, version, integrity, published: packument.time?.[version] },
+    signatures: Array.isArray(signatures) ? signatures : [],
+  };
+}
+
+function unsigned(name: string, { version }: { readonly version: string }): BerthError {
+  return new BerthError('not-allowed', `npm:${name}@${version} has no signature that can be checked`, {
+    phase: 'resolve',
+    hint: 'Use a registry that signs. An operator can set packages.npmSignatures=offered.',
+  });
 }
 
 /** The working folder is not the gateway's: a project's `.npmrc` there is nobody's configuration. */

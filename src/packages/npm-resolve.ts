@@ -12,7 +12,10 @@ export interface NpmManifest {
   readonly engines?: { readonly node?: string } | null;
   /** Absent also where the registry does not say. */
   readonly deprecated?: string;
-  readonly dist?: { readonly integrity?: string };
+  readonly dist?: {
+    readonly integrity?: string;
+    readonly signatures?: readonly { readonly keyid?: unknown; readonly sig?: unknown }[];
+  };
 }
 
 export interface Packument {

@@ -1,5 +1,6 @@
 /** The words of the packages folder: what is asked for, what it resolved to, and the installed tree it runs from. */
 import type { Launch } from '../supervisor/launch.ts';
+import type { SignatureState } from './npm-signature.ts';
 
 export type Ecosystem = 'npm' | 'pypi';
 
@@ -27,6 +28,8 @@ export interface ResolvedPackage {
   readonly constraints: readonly string[];
   /** Registry integrity of the package itself, where the registry gives one. */
   readonly integrity?: string;
+  /** Whether its registry has signed it; absent where nobody looked. */
+  readonly signature?: SignatureState;
 }
 
 /** A tree that is complete on disk; `key` is a hash of lock, Node ABI (or Python tag), platform, libc and scripts flag. */

@@ -16,6 +16,13 @@ import type {
   Packages,
   ResolvedPackage,
 } from './package.ts';
+import {
+  checkLockAllowed,
+  checkPackageAllowed,
+  checkSourceAllowed,
+  NO_RULES,
+  type PackageRules,
+} from './package-rules.ts';
 import { checkPackageSource, isExactVersion } from './package-source.ts';
 import { currentPlatform } from './platform.ts';
 import { createPypiInstaller } from './pypi-installer.ts';
@@ -29,6 +36,8 @@ export interface PackagesOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Milliseconds that one resolve or install may take; 15 minutes unless given. */
   readonly timeout?: number;
+  /** Which packages may be had; all of them unless given. */
+  readonly rules?: PackageRules;
 }
 
 const DEFAULT_TIMEOUT_MS = 15 * 60_000;
@@ -44,24 +53,32 @@ class TreePackages implements Packages {
   readonly #timeout: number;
   readonly #installers: Readonly<Record<PackageSource['ecosystem'], Installer>>;
   readonly #dataDir: string;
+  readonly #rules: PackageRules;
 
   constructor(options: PackagesOptions) {
     this.#dataDir = options.dataDir;
     this.#store = new TreeStore(options.dataDir);
     this.#env = options.env ?? process.env;
     this.#timeout = options.timeout ?? DEFAULT_TIMEOUT_MS;
+    this.#rules = options.rules ?? NO_RULES;
     const input = { dataDir: options.dataDir, env: this.#env };
-    this.#installers = { npm: createNpmInstaller(input), pypi: createPypiInstaller(input) };
+    this.#installers = {
+      npm: createNpmInstaller({ ...input, signatures: this.#rules.npmSignatures }),
+      pypi: createPypiInstaller(input),
+    };
   }
 
   async resolve(source: PackageSource, options: PackageOptions = {}): Promise<ResolvedPackage> {
     const checked = checkPackageSource(source);
+    checkSourceAllowed(checked, this.#rules);
     const run = this.#start('resolve', options);
     run.say(`resolving ${checked.name}${checked.version === undefined ? '' : `@${checked.version}`}`);
     await mkdir(this.#dataDir, { recursive: true });
-    return await this.#within('resolve', run, () =>
-      this.#installers[checked.ecosystem].resolve(checked, run),
-    );
+    return await this.#within('resolve', run, async () => {
+      const resolved = await this.#installers[checked.ecosystem].resolve(checked, run);
+      checkPackageAllowed(resolved, this.#rules);
+      return resolved;
+    });
   }
 
   async install(
@@ -72,9 +89,12 @@ class TreePackages implements Packages {
     if (!isExactVersion(resolved.ecosystem, resolved.version)) {
       throw new BerthError('bad-input', 'version: is not exact');
     }
+    // What was let in once may have been blocked since then.
+    checkPackageAllowed(resolved, this.#rules);
     const run = this.#start('install', options);
     return await this.#within('install', run, async () => {
       const marker = await this.#ensure(resolved, options.key, run);
+      checkLockAllowed(resolved, (await this.#store.lockOf(marker.key)) ?? {}, this.#rules);
       return await this.#toTree(marker, resolved);
     });
   }
@@ -124,6 +144,7 @@ class TreePackages implements Packages {
       key !== undefined && old !== undefined
         ? { key, lock: old }
         : await this.#store.scratch((folder) => installer.lock(resolved, folder, run));
+    checkLockAllowed(resolved, locked.lock, this.#rules);
     const install = (folder: string) => installer.install(resolved, folder, run);
     const marker = await this.#store.fill({ ...locked, resolved }, install, run.signal);
     await this.#store.rememberRequest(request, locked.key);

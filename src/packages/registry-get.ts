@@ -90,11 +90,21 @@ export function registryFailure(
   label: string,
   reason: RegistryReason,
   text: string,
-  more: { readonly cause?: unknown; readonly retryAfterSeconds?: number; readonly hint?: string } = {},
+  more: {
+    readonly cause?: unknown;
+    readonly retryAfterSeconds?: number;
+    /** HTTP. */
+    readonly status?: number;
+    readonly hint?: string;
+  } = {},
 ): BerthError {
-  const { retryAfterSeconds, hint, cause } = more;
+  const { retryAfterSeconds, status, hint, cause } = more;
   return new BerthError('registry-failed', `${label} ${text}`, {
-    data: { reason, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) },
+    data: {
+      reason,
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      ...(status !== undefined && { status }),
+    },
     ...(hint !== undefined && { hint }),
     ...(cause !== undefined && { cause }),
   });
@@ -217,7 +227,7 @@ function statusFailure(status: number, headers: Headers, label: string): BerthEr
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     });
   }
-  return registryFailure(label, 'status', `answered with ${status}`);
+  return registryFailure(label, 'status', `answered with ${status}`, { status });
 }
 
 /** Seconds or a date; an hour at most. */

@@ -1,6 +1,7 @@
 /** From a specification to what is to be run: templates filled in, gates checked, nothing fetched and nothing started. */
 import { BerthError } from '../errors.ts';
 import type { Ecosystem, PackageSource } from '../packages/package.ts';
+import { checkSourceAllowed, NO_RULES, type PackageRules } from '../packages/package-rules.ts';
 import { checkPackageSource } from '../packages/package-source.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts';
@@ -58,13 +59,15 @@ export interface PlanRules {
   readonly templates: TemplateCatalogue;
   readonly allow: Gates;
   readonly remote: RemotePolicy;
+  /** All packages unless given. */
+  readonly packages?: PackageRules;
 }
 
 /** Throws `not-found` (template), `not-allowed`, `bad-input` or `missing-input`. */
 export function planServer(spec: ServerSpec, rules: PlanRules): ServerPlan {
   refuseWorkload(spec);
   const remote = spec.source?.remote ?? planTemplateElsewhere(spec, rules.templates);
-  if (!remote) return planPackage(spec, rules.templates, rules.allow);
+  if (!remote) return planPackage(spec, rules);
   checkGate('remote', rules.allow);
   rules.remote.check(new URL(remote.url));
   return {
@@ -110,7 +113,7 @@ function planTemplateElsewhere(spec: ServerSpec, templates: TemplateCatalogue): 
   return template && isRemoteTemplate(template) ? planRemoteTemplate(template, spec) : undefined;
 }
 
-function planPackage(spec: ServerSpec, templates: TemplateCatalogue, gates: Gates): PackagePlan {
+function planPackage(spec: ServerSpec, { templates, allow, packages = NO_RULES }: PlanRules): PackagePlan {
   const template = spec.template === undefined ? undefined : templates.get(spec.template);
   const behavior = template?.extras.behavior;
   const filled = template
@@ -122,10 +125,12 @@ function planPackage(spec: ServerSpec, templates: TemplateCatalogue, gates: Gate
         secretNames: Object.keys(spec.secrets),
       })
     : { source: toSource(spec), args: spec.args, env: spec.env, homeFiles: {} };
-  checkGate(filled.source.ecosystem, gates);
+  checkGate(filled.source.ecosystem, allow);
+  const source = checkPackageSource(filled.source);
+  checkSourceAllowed(source, packages);
   return {
     ...filled,
-    source: checkPackageSource(filled.source),
+    source,
     secrets: spec.secrets,
     isolation: spec.isolation ?? behavior?.isolation ?? 'session',
     sessions: spec.sessions ?? behavior?.sessions ?? 'minted',

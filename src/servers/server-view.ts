@@ -60,7 +60,13 @@ export interface ServerStatus {
   readonly protocolVersion?: string;
   readonly serverInfo?: HandshakeReport['serverInfo'];
   readonly tools?: readonly string[];
-  readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
+  readonly package?: {
+    readonly ecosystem: string;
+    readonly name: string;
+    readonly version: string;
+    /** Whether the registry has signed it; absent where nobody looked. */
+    readonly signature?: 'verified' | 'unknown';
+  };
   /** Of a server that runs elsewhere. */
   readonly remote?: { readonly url: string; readonly transport: 'streamable-http' | 'sse' | 'auto' };
   /** Phases of the newest start, with their milliseconds. */
@@ -170,7 +176,12 @@ function viewStatus({ record, state, health, activity, events, publicUrl }: View
     processes: activity?.processes ?? 0,
     ...(report && viewReport(report)),
     ...(resolved && {
-      package: { ecosystem: resolved.ecosystem, name: resolved.name, version: resolved.version },
+      package: {
+        ecosystem: resolved.ecosystem,
+        name: resolved.name,
+        version: resolved.version,
+        ...(resolved.signature && { signature: resolved.signature }),
+      },
     }),
     ...(record.plan.remote && {
       remote: { url: record.plan.remote.url, transport: report?.transport ?? record.plan.remote.transport },

@@ -1,6 +1,7 @@
 /** What a template that somebody adds may say: no more than what the same person could ask of a server. */
 import { BerthError } from '../errors.ts';
 import { isForbiddenEnvName } from '../packages/env-names.ts';
+import { checkSourceAllowed, NO_RULES, type PackageRules } from '../packages/package-rules.ts';
 import { checkPackageSource } from '../packages/package-source.ts';
 import { findRunnable, type Template } from '../templates/template.ts';
 import type { RemotePolicy } from './remote-policy.ts';
@@ -11,6 +12,8 @@ import { toInputError } from './server-spec.ts';
 export interface TemplateRules {
   readonly allow: Gates;
   readonly remote: RemotePolicy;
+  /** All packages unless given. */
+  readonly packages?: PackageRules;
 }
 
 type Fault = { readonly pointer: string; readonly detail: string };
@@ -36,19 +39,20 @@ export function checkTemplateRights(template: Template, rules: TemplateRules): v
   for (const remote of template.document.remotes ?? []) checkRemote(remote, rules);
 }
 
-function checkPackage(template: Template, { allow }: TemplateRules): void {
+function checkPackage(template: Template, { allow, packages = NO_RULES }: TemplateRules): void {
   const found = findRunnable(template);
   if (!found) return;
   const { runner } = template.extras;
   const { ecosystem, version, definition } = found;
   checkGate(ecosystem, allow);
-  checkPackageSource({
+  const source = checkPackageSource({
     ecosystem,
     name: definition.identifier,
     ...(version !== undefined && { version }),
     ...(runner.bin !== undefined && { bin: runner.bin }),
     ...(runner.constraints.length > 0 && { constraints: runner.constraints }),
   });
+  checkSourceAllowed(source, packages);
 }
 
 function checkRemote(

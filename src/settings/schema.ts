@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
+import { isPackagePattern } from '../packages/package-pattern.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import { bytes, duration, flag, integer, interval, list, oneOf } from './fields.ts';
 import { isHostEntry } from './host-entry.ts';
@@ -85,6 +86,22 @@ const allowSchema = z.strictObject({
   pypi: flag(true).describe('Servers may come from PyPI packages.'),
   images: flag(false).describe('Servers may come from container images that no template names.'),
   remote: flag(true).describe('Servers may be URLs of MCP servers elsewhere.'),
+});
+
+const PATTERN_EXPECTED =
+  'a list of packages such as npm:@scope/*, pypi:name@1.2.*, pkg:npm/name@1.0.0 or mcp-server-*';
+const patternSchema = z.string(PATTERN_EXPECTED).refine(isPackagePattern, PATTERN_EXPECTED);
+
+const packagesSchema = z.strictObject({
+  allow: list(patternSchema, PATTERN_EXPECTED).describe(
+    'Packages that servers may come from, and no others; all of them unless given. A * stands for any characters but /.',
+  ),
+  block: list(patternSchema, PATTERN_EXPECTED).describe(
+    'Packages, or versions of them, that are never installed, not even because another one needs them.',
+  ),
+  npmSignatures: oneOf(['offered', 'required', 'off'], 'offered').describe(
+    'Signatures of npm registries: checked where a registry offers them, wanted of every package, or not looked at.',
+  ),
 });
 
 const remoteSchema = z.strictObject({
@@ -229,6 +246,7 @@ export const settingsSchema = z.strictObject({
     'API keys as name and SHA-256 hash, beside those of: berth key add.',
   ),
   allow: allowSchema.prefault({}),
+  packages: packagesSchema.prefault({}),
   remote: remoteSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   trees: treesSchema.prefault({}),

@@ -25,6 +25,17 @@ describe('the settings of the controller', () => {
     });
   });
 
+  it('tell installers which packages may be had, where that is said', () => {
+    expect(parseControllerSettings(LEAST).pods.installerEnv).toEqual([]);
+    const { packages, pods } = parseControllerSettings({
+      ...LEAST,
+      packages: { block: ['npm:left-pad@1.*'] },
+    });
+    const rules = { allow: [], block: ['npm:left-pad@1.*'], npmSignatures: 'offered' };
+    expect(packages).toEqual(rules);
+    expect(pods.installerEnv).toEqual([{ name: 'BERTH_INSTALL_RULES', value: JSON.stringify(rules) }]);
+  });
+
   it('give pods a port for links over the network, and only there', () => {
     expect(parseControllerSettings(LEAST).pods).not.toHaveProperty('linkPort');
     const { pods, certificateDays } = parseControllerSettings({ ...LEAST, carrier: 'network' });
@@ -36,6 +47,7 @@ describe('the settings of the controller', () => {
     [{ nonsense: 1 }, '/'],
     [{ carrier: 'tcp' }, '/carrier'],
     [{ certificateDays: 91 }, '/certificateDays'],
+    [{ packages: { allow: ['no such pattern'] } }, '/packages/allow/0'],
     [{ resources: { workload: { limits: { gpu: '1' } } } }, '/resources/workload/limits'],
   ])('name what is wrong with %j', (wrong, pointer) => {
     expect(() => parseControllerSettings({ ...LEAST, ...wrong })).toThrow(

@@ -31,6 +31,13 @@ const extras = (more: object) => ({
 const check = (value: unknown, with_ = rules) => checkTemplateRights(readTemplate(value), with_);
 
 describe('a template of one’s own', () => {
+  it('comes from no package that is not let in', () => {
+    const packages = { allow: ['npm:@acme/*'], block: [], npmSignatures: 'offered' } as const;
+    expect(() => check(npm, { ...rules, packages } as typeof rules)).toThrow(
+      'npm:some-package@1.0.0 is not among',
+    );
+  });
+
   it('may be what a server may be', () => {
     expect(() => check(npm)).not.toThrow();
     expect(() => check({ ...npm, env: ['CITY'] })).not.toThrow();

@@ -1,6 +1,6 @@
 /** A package registry on the loopback address: npm packuments and tarballs, and a Python simple index below `/simple/`. */
 
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ArchiveFiles, toTarball } from './archives.ts';
@@ -15,15 +15,33 @@ interface PythonFile {
   readonly python: string | undefined;
 }
 
+/** A key of a registry, as npm's are: ECDSA on P-256. */
+export interface SigningKey {
+  readonly keyid: string;
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+  /** ISO 8601; null for never. */
+  readonly expires: string | null;
+}
+
+export function createSigningKey(expires: string | null = null): SigningKey {
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const der = pair.publicKey.export({ format: 'der', type: 'spki' });
+  return { keyid: `SHA256:${createHash('sha256').update(der).digest('base64')}`, ...pair, expires };
+}
+
 export class StandInRegistry {
   /** Every request, as `GET /path`. */
   readonly requests: string[] = [];
+  /** ISO 8601; of every npm version, where it is told at all. */
+  publishedAt: string | undefined;
   /** The authorization header of the latest request. */
   authorization: string | undefined;
   readonly #npm = new Map<string, Map<string, NpmVersion>>();
   readonly #python = new Map<string, Map<string, PythonFile>>();
   readonly #server: Server;
   #port = 0;
+  #signing: { readonly keys: readonly SigningKey[]; readonly offered: boolean } | undefined;
 
   constructor() {
     this.#server = createServer((request, response) => {
@@ -49,6 +67,11 @@ export class StandInRegistry {
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** From now on versions are signed as the public npm registry signs them; the newest of the keys signs. */
+  signWith(keys: readonly SigningKey[], { offered = true }: { readonly offered?: boolean } = {}): void {
+    this.#signing = { keys, offered };
   }
 
   /** A new version of an npm package, which becomes the latest. */
@@ -77,6 +100,7 @@ export class StandInRegistry {
       const found = this.#npm.get(name)?.get(version);
       return found && { type: 'application/octet-stream', body: found.tarball };
     }
+    if (path === '/-/npm/v1/keys') return this.#keys();
     const packument = this.#packument(path.slice(1));
     return packument && { type: 'application/json', body: JSON.stringify(packument) };
   }
@@ -87,14 +111,34 @@ export class StandInRegistry {
     const entries = [...versions].map(([version, { manifest, tarball }]) => {
       const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
       const scripted = manifest.scripts === undefined ? {} : { hasInstallScript: true };
-      const dist = { tarball: `${this.url}${name}/-/${version}.tgz`, integrity };
+      const signature = this.#signature(`${name}@${version}:${integrity}`);
+      const dist = { tarball: `${this.url}${name}/-/${version}.tgz`, integrity, ...signature };
       return [version, { ...manifest, ...scripted, dist }] as const;
     });
     return {
       name,
       'dist-tags': { latest: [...versions.keys()].at(-1) },
       versions: Object.fromEntries(entries),
+      ...(this.publishedAt && {
+        time: Object.fromEntries([...versions.keys()].map((version) => [version, this.publishedAt])),
+      }),
     };
+  }
+
+  #signature(text: string): object | undefined {
+    const key = this.#signing?.keys.at(-1);
+    if (!key) return undefined;
+    const sig = sign('sha256', Buffer.from(text), key.privateKey).toString('base64');
+    return { signatures: [{ keyid: key.keyid, sig }] };
+  }
+
+  #keys(): { type: string; body: string } | undefined {
+    if (!this.#signing?.offered) return undefined;
+    const keys = this.#signing.keys.map(({ keyid, publicKey, expires }) => ({
+      ...{ keyid, expires, keytype: 'ecdsa-sha2-nistp256', scheme: 'ecdsa-sha2-nistp256' },
+      key: publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+    }));
+    return { type: 'application/json', body: JSON.stringify({ keys }) };
   }
 
   #pythonAnswer(project: string, file: string): { type: string; body: string | Buffer } | undefined {

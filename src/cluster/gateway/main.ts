@@ -62,6 +62,7 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
   const rules = {
     templates,
     allow: settings.allow,
+    packages: settings.packages,
     remote: createRemotePolicy(settings.remote.allowedHosts),
   };
   const servers = new ClusterServers({

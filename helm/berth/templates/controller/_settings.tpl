@@ -27,6 +27,7 @@
   "allow" (include "berth.allow" . | fromYaml)
   "limits" (omit (default dict .Values.settings.limits) "stopTimeout")
   "remote" (default dict .Values.settings.remote)
+  "packages" (default dict .Values.settings.packages)
   "publicUrl" (include "berth.baseUrl" .)
   "rotateKeysDays" .Values.keyRing.rotateDays
   "carrier" .Values.link.carrier

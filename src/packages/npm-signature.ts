@@ -1,0 +1,123 @@
+/**
+ * Signatures of an npm registry: it signs `name@version:integrity` with a key that it publishes, so that a mirror or a proxy that
+ * serves something else under that name is noticed. What the version's own publisher did says nothing about it.
+ */
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import fetchRegistry from 'npm-registry-fetch';
+import { z } from 'zod';
+import { BerthError } from '../errors.ts';
+import type { NpmOptions } from './npm-config.ts';
+import { npmRegistryOf } from './npm-registries.ts';
+
+/** `verified`: signed by its registry · `unknown`: not signed, or the registry does not say. */
+export type SignatureState = 'verified' | 'unknown';
+
+export interface SignedVersion {
+  readonly name: string;
+  readonly version: string;
+  readonly integrity: string | undefined;
+  readonly signatures: readonly { readonly keyid?: unknown; readonly sig?: unknown }[];
+  /** When it was published, where the registry says. */
+  readonly published: string | undefined;
+}
+
+interface RegistryKey {
+  readonly key: KeyObject;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+}
+
+type Keys = ReadonlyMap<string, RegistryKey>;
+
+const KEYS_TTL_MS = 3_600_000;
+const KEYS_TIMEOUT_MS = 10_000;
+const KEY_TYPE = 'ecdsa-sha2-nistp256';
+
+const keysSchema = z.object({
+  keys: z.array(
+    z.object({
+      keyid: z.string(),
+      key: z.string(),
+      keytype: z.string(),
+      expires: z.string().nullish(),
+    }),
+  ),
+});
+
+/** Looks up keys, and keeps them for an hour. */
+export class NpmSignatures {
+  readonly #keys = new LRUCache<string, Keys>({ max: 50, ttl: KEYS_TTL_MS });
+
+  /** Rejects with `resolve-failed` for a signature that is not that of the registry. */
+  async check(version: SignedVersion, options: NpmOptions, signal?: AbortSignal): Promise<SignatureState> {
+    const { integrity, signatures } = version;
+    if (integrity === undefined || signatures.length === 0) return 'unknown';
+    const keys = await this.#keysOf(version.name, options, signal);
+    const known = signatures.flatMap(({ keyid, sig }) => {
+      const key = typeof keyid === 'string' && typeof sig === 'string' ? keys.get(keyid) : undefined;
+      return key ? [{ ...key, sig: String(sig) }] : [];
+    });
+    for (const { key, sig, expires } of known) {
+      if (!isSigned(key, sig, version)) throw forged(version);
+      if (version.published !== undefined && Date.parse(version.published) >= expires)
+        throw forged(version, 'with a key that had expired before it was published');
+    }
+    return known.length > 0 ? 'verified' : 'unknown';
+  }
+
+  async #keysOf(name: string, options: NpmOptions, signal: AbortSignal | undefined): Promise<Keys> {
+    const registry = npmRegistryOf(name, options).href;
+    const kept = this.#keys.get(registry);
+    if (kept) return kept;
+    const keys = await fetchKeys(name, options, signal);
+    if (keys) this.#keys.set(registry, keys);
+    return keys ?? new Map();
+  }
+}
+
+/** Undefined when it could not be asked; none when it has no keys, as most mirrors have none. */
+async function fetchKeys(
+  name: string,
+  options: NpmOptions,
+  signal: AbortSignal | undefined,
+): Promise<Keys | undefined> {
+  try {
+    const wire = {
+      ...options,
+      spec: name,
+      fetchRetries: 0,
+      timeout: KEYS_TIMEOUT_MS,
+      ...(signal && { signal }),
+    };
+    const found = keysSchema.safeParse(await fetchRegistry.json('/-/npm/v1/keys', wire));
+    return new Map(found.success ? found.data.keys.flatMap(toKey) : []);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const status = (cause as { statusCode?: unknown }).statusCode;
+    return typeof status === 'number' && status < 500 ? new Map() : undefined;
+  }
+}
+
+function toKey(found: z.output<typeof keysSchema>['keys'][number]): [string, RegistryKey][] {
+  if (found.keytype !== KEY_TYPE) return [];
+  try {
+    const key = createPublicKey({ key: Buffer.from(found.key, 'base64'), format: 'der', type: 'spki' });
+    const expires = found.expires ? Date.parse(found.expires) : Number.POSITIVE_INFINITY;
+    return [[found.keyid, { key, expires: Number.isNaN(expires) ? 0 : expires }]];
+  } catch {
+    return [];
+  }
+}
+
+function isSigned(key: KeyObject, sig: string, { name, version, integrity }: SignedVersion): boolean {
+  const signed = Buffer.from(`${name}@${version}:${integrity}`);
+  return verify('sha256', signed, key, Buffer.from(sig, 'base64'));
+}
+
+function forged({ name, version }: SignedVersion, how = 'otherwise than the registry signs'): BerthError {
+  return new BerthError('resolve-failed', `npm:${name}@${version} is signed ${how}`, {
+    phase: 'resolve',
+    hint: 'Do not run it: what is served is not what was published. Compare it with another registry.',
+  });
+}
