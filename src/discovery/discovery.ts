@@ -1,4 +1,5 @@
 /** The door of the discovery folder: search everywhere at once, and all that is known of one package. */
+import { join } from 'node:path';
 import { BerthError } from '../errors.ts';
 import { installCommand } from '../packages/install-command.ts';
 import type { Ecosystem } from '../packages/package.ts';
@@ -9,6 +10,7 @@ import type { Capability, Found, Provider } from './found.ts';
 import { KnownPackages } from './known-packages.ts';
 import { createMcpRegistryProvider } from './mcp-registry-provider.ts';
 import { mcpVerdict } from './mcp-verdict.ts';
+import type { MirrorInput } from './mirror/registry-mirror.ts';
 import { npmInfo, type RegistryInfo } from './npm-info.ts';
 import { createNpmProvider } from './npm-provider.ts';
 import { ownerOf } from './owner.ts';
@@ -16,6 +18,7 @@ import type { PackageInfo } from './package-info.ts';
 import { pypiInfo } from './pypi-info.ts';
 import { createPypiProvider } from './pypi-provider.ts';
 import { parseQuery } from './query.ts';
+import { Registries } from './registries.ts';
 import { type SearchAnswer, searchAll } from './search.ts';
 import { similarNames } from './similar-names.ts';
 import { Sources } from './sources.ts';
@@ -37,6 +40,8 @@ export interface DiscoveryInput {
   readonly deadline: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** How a registry that wants a pause is waited for. */
+  readonly wait?: MirrorInput['wait'];
 }
 
 export interface SearchRequest {
@@ -62,6 +67,7 @@ export interface PackageRequest {
 export class Discovery {
   readonly #input: DiscoveryInput;
   readonly #sources: Sources;
+  readonly #registries: Registries;
   readonly #counter = new SearchCounter();
 
   constructor(input: DiscoveryInput) {
@@ -69,6 +75,13 @@ export class Discovery {
     this.#input = input;
     const url = downloadsUrl === undefined ? undefined : new URL(downloadsUrl);
     this.#sources = new Sources({ dataDir, env, pypiNames, downloadsUrl: url, now });
+    const { registries: addresses, wait } = input;
+    this.#registries = new Registries({ folder: join(dataDir, 'search'), addresses, now, wait });
+  }
+
+  /** The MCP registries, and their mirrors. */
+  get registries(): Registries {
+    return this.#registries;
   }
 
   /** Rejects with `bad-input` for a query or provider that is none, with `bad-setting`, or the signal's reason. */
@@ -129,6 +142,7 @@ export class Discovery {
 
   /** Ends the workers; idempotent. */
   async close(): Promise<void> {
+    this.#registries.close();
     await this.#sources.close();
   }
 
@@ -154,12 +168,11 @@ export class Discovery {
   }
 
   #registryProviders(): Provider[] {
-    const { registries, deadline } = this.#input;
+    const { deadline } = this.#input;
     const { cache } = this.#sources;
-    return registries.map((address, at) => {
-      const name = at === 0 ? 'mcp-registry' : `mcp-registry-${at + 1}`;
-      return createMcpRegistryProvider({ name, url: new URL(address), deadline, cache });
-    });
+    return this.#registries.all.map((registry) =>
+      createMcpRegistryProvider({ ...registry, deadline, cache }),
+    );
   }
 
   async #registryInfo({ ecosystem, ...request }: PackageRequest): Promise<RegistryInfo | undefined> {

@@ -33,7 +33,7 @@ function wordPoints(word: string, words: readonly string[]): number {
 }
 
 /** Enough for `searches`, `searching` and `search`. */
-function stemOf(word: string): string {
+export function stemOf(word: string): string {
   return word.length <= 4 ? word.replace(/s$/, '') : word.replace(/(?:ing|es|ed|s)$/, '');
 }
 

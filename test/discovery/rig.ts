@@ -22,6 +22,7 @@ export interface RigInput {
   readonly deadline?: number;
   readonly now?: () => number;
   readonly home?: string;
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 export async function createRig(input: RigInput = {}) {
@@ -45,6 +46,7 @@ export async function createRig(input: RigInput = {}) {
     downloadsUrl: input.downloadsUrl,
     deadline: input.deadline ?? 20_000,
     ...(input.now && { now: input.now }),
+    ...(input.wait && { wait: input.wait }),
   });
   const search = (text: string, more: Partial<SearchRequest> = {}): Promise<SearchAnswer> =>
     discovery.search({
