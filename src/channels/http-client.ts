@@ -3,6 +3,7 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as secure } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
+import type { HttpCredential } from './http-credential.ts';
 import { connectionFailure } from './http-failure.ts';
 
 /** Where an MCP server is reached, and through what. */
@@ -12,6 +13,8 @@ export interface HttpEndpoint {
   readonly headers: Readonly<Record<string, string>>;
   /** Holds the connections; shared by the channels to one server. */
   readonly agent: HttpAgent;
+  /** Sent beside the headers. */
+  readonly credential?: HttpCredential;
 }
 
 export interface HttpRequest {
@@ -47,10 +50,12 @@ export function createHttpAgent(url: URL, options: { readonly lookup?: LookupFun
 /** Sends one request; the caller reads or aborts the response. */
 export function exchange(endpoint: HttpEndpoint, request: HttpRequest, clock: Clock): HttpExchange {
   const { url = endpoint.url, method, body } = request;
+  const authorization = endpoint.credential?.authorization;
   const headers = {
     // Some servers answer nobody who does not say what they are.
     'user-agent': 'berth',
     ...endpoint.headers,
+    ...(authorization !== undefined && { authorization }),
     ...request.headers,
     'accept-encoding': 'identity',
     ...(body && { 'content-length': body.length }),

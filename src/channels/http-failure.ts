@@ -42,7 +42,7 @@ export function statusFailure({ status, location, text }: FailedResponse): Berth
     case 401:
       return remoteFailure(
         `the remote server wants authorization (401)${said}`,
-        'Give the header that it needs by reference, as in --header "Authorization=Bearer env:NAME", or renew the credential.',
+        'Log in with: berth login NAME, where it offers that. Or give the header that it needs by reference, as in --header "Authorization=Bearer env:NAME", or renew the credential.',
       );
     case 403:
       return remoteFailure(

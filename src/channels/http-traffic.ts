@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Cancel, Clock } from '../clock.ts';
 import type { BerthError } from '../errors.ts';
 import { exchange, type HttpEndpoint, type HttpExchange, type HttpRequest } from './http-client.ts';
+import { renewedExchange } from './http-credential.ts';
 import { fitToShow, statusFailure } from './http-failure.ts';
 import { type BodyReceiver, ResponseBody, readText } from './response-body.ts';
 
@@ -43,7 +44,9 @@ export class HttpTraffic {
 
   /** Sends a request. Whoever calls keeps the exchange until its body has ended. */
   request(request: HttpRequest): HttpExchange {
-    const started = exchange(this.#options.endpoint, request, this.#options.clock);
+    const { endpoint, clock } = this.#options;
+    const send = () => exchange(endpoint, request, clock);
+    const started = endpoint.credential ? renewedExchange(send, endpoint.credential) : send();
     this.#exchanges.add(started);
     void started.closed.then(() => this.#exchanges.delete(started));
     if (this.#ended) started.abort();
@@ -57,6 +60,8 @@ export class HttpTraffic {
     const late = this.after(REFUSAL_MS, () => response.destroy());
     const body = await readText(response);
     late();
+    const { credential } = this.#options.endpoint;
+    if (status === 401 && credential) return { status, body, error: credential.failure };
     const text = fitToShow(body, this.#options.scrub);
     return { status, body, error: statusFailure({ status, location: headers.location, text }) };
   }

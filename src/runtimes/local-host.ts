@@ -21,7 +21,7 @@ import type { ServerMeasure } from '../supervisor/server-measure.ts';
 import type { ProcessSource } from '../supervisor/server-process.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { probeRemote } from './remote-probe.ts';
-import { createRemoteSource } from './remote-source.ts';
+import { createRemoteSource, type LoginSource } from './remote-source.ts';
 import { ServerLog } from './server-log.ts';
 
 export interface LocalHostOptions {
@@ -33,6 +33,7 @@ export interface LocalHostOptions {
   readonly start?: StartProcess;
   /** Where remote servers may be; public hosts unless given. */
   readonly remote?: RemotePolicy;
+  readonly logins?: LoginSource;
 }
 
 export interface LocalHost extends ServerHost {
@@ -58,7 +59,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     start = spawnProcess,
     remote = createRemotePolicy([]),
   } = options;
-  const network = { policy: remote, clock };
+  const network = { policy: remote, clock, ...(options.logins && { logins: options.logins }) };
   const registry = createProcessRegistry();
   const sources = new Map<string, LiveSource>();
   const logs = new Map<string, ServerLog>();

@@ -36,6 +36,7 @@ class RemoteConnection implements LocalProcess {
   readonly ended: Promise<void>;
   readonly #exited = Promise.withResolvers<ProcessExit>();
   readonly #scrubber: Scrubber;
+  readonly #endpoint: HttpEndpoint;
   #exit: ProcessExit | undefined;
   #stopping = false;
 
@@ -49,6 +50,7 @@ class RemoteConnection implements LocalProcess {
     onFailure,
   }: RemoteConnectionOptions) {
     this.startedAt = clock.now();
+    this.#endpoint = endpoint;
     this.#scrubber = createScrubber(secrets);
     this.exited = this.#exited.promise;
     this.ended = this.exited.then(() => undefined);
@@ -83,7 +85,9 @@ class RemoteConnection implements LocalProcess {
   }
 
   scrub(text: string): string {
-    return this.#scrubber.clean(text);
+    const clean = this.#scrubber.clean(text);
+    const { credential } = this.#endpoint;
+    return credential ? createScrubber(credential.secrets).clean(clean) : clean;
   }
 
   async stop({ force = false }: { readonly force?: boolean } = {}): Promise<ProcessExit> {

@@ -9,7 +9,12 @@ import { handshake } from '../supervisor/handshake.ts';
 import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
 import { withHeaderFiles } from '../supervisor/secret-files.ts';
 import { connectRemote } from './remote-connection.ts';
-import { createRemoteEndpoint, type RemoteDefinition, type RemoteNetwork } from './remote-source.ts';
+import {
+  createRemoteEndpoint,
+  credentialOf,
+  type RemoteDefinition,
+  type RemoteNetwork,
+} from './remote-source.ts';
 
 export interface RemoteProbeOptions {
   /** Tries this era only. */
@@ -42,7 +47,8 @@ export async function probeRemote(
 ): Promise<HandshakeReport> {
   const { remote, limits } = definition;
   const { headers, secrets } = await withHeaderFiles(remote, definition.secrets);
-  const endpoint = { ...createRemoteEndpoint(remote, network), headers };
+  const credential = await credentialOf(definition, network);
+  const endpoint = { ...createRemoteEndpoint(remote, network), headers, ...(credential && { credential }) };
   const { clock } = network;
   const attempt = async (transport: 'streamable-http' | 'sse', talk: Talk): Promise<Tried> => {
     let failure: ChannelFailure | undefined;

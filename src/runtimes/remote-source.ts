@@ -1,5 +1,6 @@
 /** The connections to one remote server, in the place of a pool of processes. */
 import { createHttpAgent, type HttpEndpoint } from '../channels/http-client.ts';
+import type { HttpCredential } from '../channels/http-credential.ts';
 import { ToolHeaders } from '../channels/tool-headers.ts';
 import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
@@ -17,9 +18,18 @@ export interface RemoteNetwork {
   readonly clock: Clock;
   /** Instead of the system's look-up. */
   readonly resolve?: Resolve;
+  readonly logins?: LoginSource;
 }
 
-export type RemoteDefinition = Pick<ServerDefinition, 'name' | 'limits' | 'secrets'> & {
+/** Who has logged in to which server. */
+export interface LoginSource {
+  /** What the login at a server is worth now, renewed if its time is up; undefined where there is none. */
+  credentialOf(
+    server: Pick<ServerDefinition, 'id' | 'name'> & { readonly url: string },
+  ): Promise<HttpCredential | undefined>;
+}
+
+export type RemoteDefinition = Pick<ServerDefinition, 'id' | 'name' | 'limits' | 'secrets'> & {
   readonly remote: RemoteTarget;
 };
 
@@ -35,6 +45,16 @@ export function createRemoteEndpoint(target: RemoteTarget, { policy, resolve }: 
   policy.check(url);
   const agent = createHttpAgent(url, { lookup: createCheckedLookup(policy, resolve) });
   return { url, headers: target.headers, agent };
+}
+
+/** The header that somebody gave counts more than a login. */
+export async function credentialOf(
+  { id, name, remote: { url, headers, headerFiles = {} } }: RemoteDefinition,
+  { logins }: RemoteNetwork,
+): Promise<HttpCredential | undefined> {
+  const given = [...Object.keys(headers), ...Object.keys(headerFiles)];
+  if (given.some((header) => header.toLowerCase() === 'authorization')) return undefined;
+  return await logins?.credentialOf({ id, name, url });
 }
 
 /**
@@ -61,9 +81,10 @@ export function createRemoteSource(
     acquire: async () => {
       if (closed) throw new BerthError('stopped', `server ${name} is stopped`);
       const { headers, secrets } = await withHeaderFiles(remote, definition.secrets);
+      const credential = await credentialOf(definition, network);
       endpoint ??= createRemoteEndpoint(remote, network);
       const connection = connectRemote({
-        endpoint: { ...endpoint, headers },
+        endpoint: { ...endpoint, headers, ...(credential && { credential }) },
         transport: remote.transport === 'sse' ? 'sse' : 'streamable-http',
         maxLineBytes: limits.lineBytes,
         clock: network.clock,

@@ -53,7 +53,7 @@ function probe(
   allowed = ['127.0.0.1'],
 ) {
   const remote = { url: peer.url.href, transport: 'auto' as const, headers: {}, ...target };
-  const definition = { name: 'x', remote, limits: DEFAULT_LIMITS, secrets: ['canary-token'] };
+  const definition = { id: 'x', name: 'x', remote, limits: DEFAULT_LIMITS, secrets: ['canary-token'] };
   return probeRemote(definition, { policy: createRemotePolicy(allowed), clock }, options);
 }
 

@@ -83,6 +83,7 @@ describe('headers from files', () => {
     const { port } = server.address() as AddressInfo;
     const source = createRemoteSource(
       {
+        id: 'x',
         name: 'x',
         limits: DEFAULT_LIMITS,
         secrets: [],
