@@ -43,7 +43,7 @@ const headerName = z
   .refine((name) => !OWN_HEADERS.test(name.toLowerCase()), 'is written by Berth itself');
 
 const REFERENCE =
-  'must be a reference, never a value: env:NAME, file:/absolute/path, Bearer env:NAME, {"fromEnv": …} or {"fromFile": …}';
+  'must be a reference, never a value: env:NAME, file:/absolute/path, secret:NAME, Bearer env:NAME, {"fromEnv": …}, {"fromFile": …} or {"fromStore": …}';
 const scheme = z.string().optional();
 
 const header = z
@@ -52,6 +52,7 @@ const header = z
       z.string(),
       z.strictObject({ fromEnv: z.string(), scheme }),
       z.strictObject({ fromFile: z.string(), scheme }),
+      z.strictObject({ fromStore: z.string(), scheme }),
       z.strictObject({ fromSecret: secretKeySchema, scheme }),
     ],
     REFERENCE,

@@ -4,12 +4,13 @@ import { isAbsolute } from 'node:path';
 import { BerthError } from '../errors.ts';
 
 /**
- * Where a value is: in the gateway's environment, in a file on its machine, or, in a cluster, in a Secret beside the server, which
- * the gateway never reads.
+ * Where a value is: in the gateway's environment, in a file on its machine, among the secrets that the gateway keeps, or, in a
+ * cluster, in a Secret beside the server, which the gateway never reads.
  */
 export type SecretReference =
   | { readonly fromEnv: string }
   | { readonly fromFile: string }
+  | { readonly fromStore: string }
   | { readonly fromSecret: SecretKey };
 
 /** One value of a Secret in the cluster. */
@@ -28,6 +29,8 @@ export interface SecretSource {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Text of the file. Rejects when it cannot be read. */
   readFile(path: string): Promise<string>;
+  /** What the gateway keeps under a name. */
+  stored?(name: string): string | undefined;
 }
 
 /** Bytes of one secret file. */
@@ -35,17 +38,19 @@ const MAX_SECRET_BYTES = 64 * 1024;
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
+const STORED_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/;
 const SECRET_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const SECRET_KEY = /^[A-Za-z0-9._-]{1,253}$/;
 
 const SCHEME = /^[A-Za-z][A-Za-z0-9-]{0,31}$/;
 
-/** Reads `env:NAME`, `file:/absolute/path` and `secret:NAME/KEY`; undefined for anything else, which may be a secret itself and is not to be repeated. */
+/** Reads `env:NAME`, `file:/absolute/path`, `secret:NAME` and `secret:NAME/KEY`; undefined for anything else, which may be a secret itself and is not to be repeated. */
 export function parseSecretReference(text: string): SecretReference | undefined {
   if (text.startsWith('env:')) return toReference({ fromEnv: text.slice(4) });
   if (text.startsWith('file:')) return toReference({ fromFile: text.slice(5) });
   if (text.startsWith('secret:')) {
-    const [name = '', key = '', ...rest] = text.slice(7).split('/');
+    const [name = '', key, ...rest] = text.slice(7).split('/');
+    if (key === undefined) return toReference({ fromStore: name });
     return rest.length === 0 ? toReference({ fromSecret: { name, key } }) : undefined;
   }
   return undefined;
@@ -59,6 +64,7 @@ export function toReference(value: SecretReference): SecretReference | undefined
     const { name, key } = value.fromSecret;
     return SECRET_NAME.test(name) && SECRET_KEY.test(key) ? value : undefined;
   }
+  if ('fromStore' in value) return STORED_NAME.test(value.fromStore) ? value : undefined;
   const path = value.fromFile;
   return isAbsolute(path) && path.length <= 4096 && !path.includes('\0') ? value : undefined;
 }
@@ -119,6 +125,7 @@ export async function resolveSecrets(
 async function readSecret(reference: SecretReference, source: SecretSource): Promise<string | undefined> {
   if ('fromEnv' in reference) return source.env[reference.fromEnv];
   if ('fromSecret' in reference) return undefined;
+  if ('fromStore' in reference) return source.stored?.(reference.fromStore);
   const text = await source.readFile(reference.fromFile).catch(() => undefined);
   return text?.replace(/\r?\n$/, '');
 }
@@ -126,6 +133,8 @@ async function readSecret(reference: SecretReference, source: SecretSource): Pro
 function describeMissing(name: string, reference: SecretReference): string {
   if ('fromSecret' in reference)
     return `secret ${name}: ${reference.fromSecret.name}/${reference.fromSecret.key} is in a cluster, and this gateway runs servers on its own machine`;
+  if ('fromStore' in reference)
+    return `secret ${name}: the gateway keeps no secret ${reference.fromStore} (berth secret set ${reference.fromStore})`;
   return 'fromEnv' in reference
     ? `secret ${name}: the gateway's environment has no ${reference.fromEnv}`
     : `secret ${name}: the file ${reference.fromFile} cannot be read or is empty`;

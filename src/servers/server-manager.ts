@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { Packages } from '../packages/package.ts';
+import type { PackageRules } from '../packages/package-rules.ts';
 import type { ServerDefinition, ServerLimits } from '../supervisor/server-definition.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
@@ -42,6 +43,8 @@ export interface ServerManagerOptions {
   /** Folder of the private homes. */
   readonly homes: string;
   readonly allow: Gates;
+  /** Which packages may be had; all of them unless given. */
+  readonly packageRules?: PackageRules;
   /** Where remote servers may be; public hosts unless given. */
   readonly remote?: RemotePolicy;
   /** What holds where a specification says nothing; `DEFAULT_LIMITS` for the rest. */
@@ -52,6 +55,8 @@ export interface ServerManagerOptions {
   readonly health: HealthLimits;
   /** Told when a server has failed as many health checks as it may. */
   readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
+  /** Told of the id of each server that is gone for good. */
+  readonly onRemoved?: (id: string) => void;
   /** Starts at one time; further ones wait as `pending`. */
   readonly parallelStarts: number;
   readonly secrets?: SecretSource;
@@ -76,7 +81,8 @@ export class ServerManager implements Servers {
     const turns = new Turns(options.parallelStarts);
     const clock = options.clock ?? systemClock;
     const { templates, allow, remote = createRemotePolicy([]) } = options;
-    this.#rules = { templates, allow, remote };
+    const { packageRules: rules } = options;
+    this.#rules = { templates, allow, remote, ...(rules && { packages: rules }) };
     this.#tools = {
       packages: options.packages,
       host: options.host,
@@ -158,6 +164,7 @@ export class ServerManager implements Servers {
     const server = this.#get(name);
     await server.remove({ force });
     if (this.#servers.get(name) === server) this.#servers.delete(name);
+    this.#options.onRemoved?.(server.record.id);
   }
 
   /** Throws `not-found`. */

@@ -59,7 +59,7 @@ const value = z
   .regex(noNul, 'may not contain a NUL character');
 
 const REFERENCE =
-  'must be a reference: env:NAME, file:/absolute/path, {"fromEnv": …} or {"fromFile": …}; in a cluster secret:NAME/KEY or {"fromSecret": {"name": …, "key": …}}';
+  'must be a reference: env:NAME, file:/absolute/path, secret:NAME, {"fromEnv": …}, {"fromFile": …} or {"fromStore": …}; in a cluster secret:NAME/KEY or {"fromSecret": {"name": …, "key": …}}';
 
 const secret = z
   .union(
@@ -67,6 +67,7 @@ const secret = z
       z.string(),
       z.strictObject({ fromEnv: z.string() }),
       z.strictObject({ fromFile: z.string() }),
+      z.strictObject({ fromStore: z.string() }),
       z.strictObject({ fromSecret: secretKeySchema }),
     ],
     REFERENCE,

@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SecretStore } from '../../src/auth/secret-store.ts';
 import { ManualClock } from '../../src/clock.ts';
 import { Discovery } from '../../src/discovery/discovery.ts';
 import type { BerthError } from '../../src/errors.ts';
@@ -288,6 +289,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       }),
   });
   const files: Record<string, string> = {};
+  const secretStore = new SecretStore(join(homes, 'secrets'));
   const secrets = {
     env: { BRAVE: 'canary-brave', EMPTY: '' } as Record<string, string | undefined>,
     async readFile(path: string) {
@@ -295,6 +297,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       if (text === undefined) throw new Error('ENOENT');
       return text;
     },
+    stored: (name: string) => secretStore.value(name),
   };
   const build = (more: Partial<ServerManagerOptions> = {}) =>
     new ServerManager({
@@ -319,6 +322,6 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
     again: build,
     calls: new ServerCalls(peer.ask),
     discovery: createDiscovery(templates, homes),
-    ...{ peer, packages, host, store, templates, custom, homes, secrets, files },
+    ...{ peer, packages, host, store, templates, custom, homes, secrets, secretStore, files },
   };
 }
