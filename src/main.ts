@@ -17,7 +17,7 @@ import { createGateway } from './gateway.ts';
 import { createLog, type Log } from './log/log.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { openProbePort, type Probes } from './metrics/probe-port.ts';
-import { createProcessSource, programVersion } from './metrics/process-metrics.ts';
+import { createProcessSource } from './metrics/process-metrics.ts';
 import { createSearchSource } from './metrics/search-metrics.ts';
 import { createTrafficSource } from './metrics/traffic-metrics.ts';
 import type { RuntimeInput } from './runtimes/local/main.ts';
@@ -30,6 +30,7 @@ import { loadCatalogue, type TemplateCatalogue } from './templates/catalogue.ts'
 import { BodyBudget } from './transports/body-budget.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
 import { Traffic } from './transports/traffic.ts';
+import { programVersion } from './version.ts';
 
 const TEMPLATES = fileURLToPath(new URL('../registry-templates', import.meta.url));
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
@@ -82,8 +83,17 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const templates = await loadCatalogue(TEMPLATES);
   for (const problem of templates.problems) log.error({ problem }, 'a template was left out');
   let url = '';
+  let localUrl = '';
   const sealer = createSealer({ keys: [] });
-  const runtime = await openRuntime({ settings, log, templates, sealer, publicUrl: () => url, undo });
+  const runtime = await openRuntime({
+    settings,
+    log,
+    templates,
+    sealer,
+    publicUrl: () => url,
+    localUrl: () => localUrl,
+    undo,
+  });
   const keys = new KeyStore({ dataDir: settings.dataDir, configured: settings.keys });
   keys.watch((error: unknown) => log.error({ error }, 'the key file cannot be read'));
   undo(() => keys.close());
@@ -108,6 +118,8 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     discovery,
     calls,
     ...(runtime.custom && { custom: runtime.custom }),
+    ...(runtime.secrets && { secretStore: runtime.secrets }),
+    ...(runtime.logins && { logins: runtime.logins }),
     signal: ending.signal,
     installation: {
       version: programVersion(),
@@ -143,10 +155,18 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     await front.close();
   });
   const { port, address } = await front.listen(settings.port, settings.host);
-  url = settings.publicUrl ?? `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  url = settings.publicUrl ?? urlOf(address, port);
+  localUrl = urlOf(ANY_ADDRESS[address] ?? address, port);
   await runtime.begin();
   log.debug({ url }, 'the gateway serves');
   return { url, stopTimeout: settings.limits.stopTimeout };
+}
+
+/** Where this machine reaches what listens everywhere. */
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+function urlOf(address: string, port: number): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 function openDiscovery({ dataDir, search }: Settings, templates: TemplateCatalogue): Discovery {
@@ -212,6 +232,11 @@ async function main(): Promise<void> {
   const gateway = await runGateway(process.argv.slice(2));
   console.log(`Berth listens on ${gateway.url}`);
   console.log('Next, in another terminal: npm run berth -- run everything');
+  stopOnSignals(gateway, ['SIGINT', 'SIGTERM', 'SIGHUP']);
+}
+
+/** Ends the program on the first of these signals, in the gateway's own time at the latest. */
+export function stopOnSignals(gateway: Gateway, signals: readonly NodeJS.Signals[]): void {
   const stop = (): void => {
     setTimeout(() => process.exit(1), gateway.stopTimeout).unref();
     gateway.close().then(
@@ -219,7 +244,7 @@ async function main(): Promise<void> {
       () => process.exit(1),
     );
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
+  for (const signal of signals) process.once(signal, stop);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

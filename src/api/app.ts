@@ -4,9 +4,11 @@
  * Who may call is settled before a request gets here; what no web page may send is refused here as well.
  */
 import { Hono } from 'hono';
+import type { SecretStore } from '../auth/secret-store.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
+import type { Logins } from '../logins/logins.ts';
 import type { ServerCalls } from '../servers/server-calls.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
@@ -14,10 +16,13 @@ import { CustomTemplates } from '../templates/custom-templates.ts';
 import { addCallRoutes } from './call-routes.ts';
 import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { addHealthRoutes, type Installation } from './health-routes.ts';
+import { addLoginRoutes } from './login-routes.ts';
 import { problemResponse } from './problem.ts';
 import { addRegistryRoutes } from './registry-routes.ts';
+import { addRegistrySyncRoutes } from './registry-sync-routes.ts';
 import type { ApiVariables } from './request-checks.ts';
 import { managersOnly, noCodings, noForms, requestIds } from './request-checks.ts';
+import { addSecretRoutes } from './secret-routes.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addSessionRoutes } from './session-routes.ts';
 import { addTemplateChangeRoutes } from './template-change-routes.ts';
@@ -30,6 +35,10 @@ export interface ApiInput {
   readonly discovery: Discovery;
   /** Absent where templates cannot be added. */
   readonly custom?: CustomTemplates;
+  /** Absent where secrets are not the gateway's to keep. */
+  readonly secretStore?: SecretStore;
+  /** Absent where nobody can log in to remote servers. */
+  readonly logins?: Logins;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;
   /** Told at `/api/v1/health`; without it there is no such path. */
@@ -48,9 +57,12 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   api.use('/api/*', requestIds, noCodings, noForms, managersOnly);
   addServerRoutes(api, { manager, signal });
   addSessionRoutes(api, manager);
+  addSecretRoutes(api, { manager, secrets: input.secretStore });
+  addLoginRoutes(api, { manager, logins: input.logins });
   addCallRoutes(api, { calls, signal });
   addTemplateRoutes(api, templates);
   addDiscoveryRoutes(api, discovery);
+  addRegistrySyncRoutes(api, { discovery, signal });
   if (installation) addHealthRoutes(api, { manager, installation });
   const custom = input.custom ?? new CustomTemplates({ catalogue: templates, permit: () => {} });
   addTemplateChangeRoutes(api, { templates, custom });

@@ -1,4 +1,7 @@
 /** What the command line needs of the machine, so that tests run it without one. */
+import type { Ended } from '../background/end.ts';
+import type { Launched } from '../background/launch.ts';
+import type { LocalGateway } from '../background/main.ts';
 import type { Places, ProgramTarget } from '../clients/client.ts';
 import type { Cancel } from '../clock.ts';
 import type { KeyCommands } from './key-commands.ts';
@@ -8,6 +11,23 @@ export interface RunningGateway {
   readonly url: string;
   /** Ends sessions and processes; idempotent. */
   close(): Promise<void>;
+}
+
+/** Waits for a browser that comes back to this machine. */
+export interface Callback {
+  /** Where it is sent. */
+  readonly url: string;
+  /** The whole address that it came to with this state; undefined when the signal came first. */
+  received(state: string, signal: AbortSignal): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/** What runs on this machine with the settings of this environment. */
+export interface Machine {
+  find(): Promise<LocalGateway>;
+  /** In the background; resolves once it serves. */
+  launch(flags: readonly string[], signal: AbortSignal): Promise<Launched>;
+  end(options: { readonly force: boolean }): Promise<Ended>;
 }
 
 export interface CliSystem {
@@ -36,10 +56,16 @@ export interface CliSystem {
   confirm(question: string): Promise<boolean>;
   /** Asks for a line; undefined when the input has ended or the person has left. */
   ask(question: string): Promise<string | undefined>;
+  /** The same, without showing what is typed. */
+  askUnseen(question: string): Promise<string | undefined>;
   /** All of standard input. */
   readInput(): Promise<string>;
-  /** Starts a gateway with the settings of this environment. Rejects as the gateway does. */
-  launchGateway(): Promise<RunningGateway>;
+  /** Starts a gateway with these settings and those of this environment. Rejects as the gateway does. */
+  launchGateway(flags?: readonly string[]): Promise<RunningGateway>;
+  /** The gateway of this machine that is not this program. */
+  readonly machine: Machine;
+  /** Opens a listener on the loopback address. */
+  listenForCallback(): Promise<Callback>;
   /** Calls `fn` for SIGINT and SIGTERM until cancelled. */
   onSignal(fn: () => void): Cancel;
   /** The keys of the gateway on this machine. */

@@ -86,7 +86,16 @@ export interface UsageAnswer {
   readonly sum: UsageCounts;
 }
 
+/** What `berth --version` shows of the gateway. */
+export interface HealthAnswer {
+  readonly status: string;
+  readonly version: string;
+  readonly runtime: string;
+}
+
 interface Call {
+  /** A status of 400 or more that is an answer all the same. */
+  readonly also?: number;
   readonly method?: string;
   readonly body?: unknown;
   readonly signal?: AbortSignal;
@@ -166,6 +175,11 @@ export class ApiClient {
     else yield* (await this.json<{ lines: LogLineAnswer[] }>(path)).lines;
   }
 
+  /** How the installation is, also when it is not well. */
+  async health(signal: AbortSignal): Promise<HealthAnswer> {
+    return await this.json('/health', { also: 503, signal });
+  }
+
   /** A whole list, page by page; `member` is what the page calls it. */
   async pages<T>(path: string, member: string): Promise<T[]> {
     const all: T[] = [];
@@ -204,7 +218,7 @@ export class ApiClient {
 
   async #send(
     path: string,
-    { method = 'GET', body, signal, accept = 'application/json' }: Call,
+    { also, method = 'GET', body, signal, accept = 'application/json' }: Call,
   ): Promise<Response> {
     const headers: Record<string, string> = { Accept: accept, 'X-Berth-Request': '1' };
     if (this.#options.key !== undefined) headers.Authorization = `Bearer ${this.#options.key}`;
@@ -221,7 +235,8 @@ export class ApiClient {
       .catch((cause: unknown) => {
         throw new BerthError('unreachable', `there is no gateway at ${this.url}`, { cause });
       });
-    if (!response.ok) throw toError(await response.json().catch(() => undefined), response, this.url);
+    if (!response.ok && response.status !== also)
+      throw toError(await response.json().catch(() => undefined), response, this.url);
     return response;
   }
 }

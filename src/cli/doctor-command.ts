@@ -1,9 +1,11 @@
-/** `berth doctor`: what the cluster lacks, and what to do about it. */
+/** `berth doctor`: what this machine and the cluster lack, and what to do about it. */
 import { type Command, Option } from 'commander';
 import type { Finding } from '../cluster/doctor/finding.ts';
+import { toBerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
 import { wantsJson } from './context.ts';
 import { clean, EXIT } from './failure.ts';
+import { examineMachine } from './machine-checks.ts';
 import type { CommandRunner } from './program.ts';
 
 interface DoctorFlags {
@@ -25,7 +27,7 @@ export function addDoctorCommand(program: Command, system: CliSystem, run: Comma
   program
     .command('doctor')
     .description(
-      'what a Kubernetes cluster lacks for Berth, with the fix; by the kubeconfig or the account of the pod',
+      'whether the gateway of this machine runs, and what a Kubernetes cluster (of the kubeconfig, or of the pod) lacks for Berth, with the fix; with one of the options only the cluster',
     )
     .option('--release <name>', 'name of the installation', 'berth')
     .option('-n, --namespace <name>', 'namespace of gateway and controller', 'mcp')
@@ -37,22 +39,42 @@ export function addDoctorCommand(program: Command, system: CliSystem, run: Comma
     )
     .option('--probe', 'make pods to see whether images come and network policies hold')
     .action((flags: DoctorFlags, command: Command) =>
-      run(command, () => examine(flags, wantsJson(command), system)),
+      run(command, async () => {
+        const chosen = command.options.some(
+          (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
+        );
+        const findings = chosen ? await lookAtCluster(flags) : await lookAtAll(flags, system);
+        return tell(findings, wantsJson(command), system);
+      }),
     );
 }
 
 /** Exit code 5 when there is a problem. */
-async function examine(flags: DoctorFlags, json: boolean, system: CliSystem): Promise<number> {
+function tell(findings: readonly Finding[], json: boolean, system: CliSystem): number {
+  system.out(json ? `${JSON.stringify({ findings })}\n` : findings.map(toText).join(''));
+  return findings.some(({ state }) => state === 'problem') ? EXIT.serverFailed : EXIT.ok;
+}
+
+async function lookAtAll(flags: DoctorFlags, system: CliSystem): Promise<Finding[]> {
+  const machine = await examineMachine(system);
+  const { isClusterKnown } = await import('../cluster/doctor/known.ts');
+  if (!(await isClusterKnown(system.env, system.places.home))) return machine;
+  const cluster = await lookAtCluster(flags).catch((thrown: unknown): Finding[] => {
+    const { message, hint } = toBerthError(thrown);
+    return [{ check: 'Kubernetes', state: 'unknown', message, fix: hint }];
+  });
+  return [...machine, ...cluster];
+}
+
+async function lookAtCluster(flags: DoctorFlags): Promise<Finding[]> {
   const { release, namespace, serversNamespace = `${release}-servers`, account, probe = false } = flags;
   // The Kubernetes client costs memory and time: nothing else loads it.
   const { examineCluster } = await import('../cluster/doctor/doctor.ts');
-  const findings = await examineCluster({
+  return await examineCluster({
     places: { release, namespace, servers: serversNamespace },
     accounts: account === 'both' ? ['gateway', 'controller'] : [account],
     probe,
   });
-  system.out(json ? `${JSON.stringify({ findings })}\n` : findings.map(toText).join(''));
-  return findings.some(({ state }) => state === 'problem') ? EXIT.serverFailed : EXIT.ok;
 }
 
 function toText({ check, state, message, fix }: Finding): string {

@@ -38,8 +38,9 @@ export function untilSignal(system: CliSystem, signal: AbortSignal): Promise<voi
   });
 }
 
-async function serve(system: CliSystem): Promise<number> {
-  const gateway: RunningGateway = await system.launchGateway();
+/** The gateway in this process, until a signal; `flags` are settings. */
+export async function serve(system: CliSystem, flags: readonly string[] = []): Promise<number> {
+  const gateway: RunningGateway = await system.launchGateway(flags);
   try {
     system.out(
       `Berth listens on ${gateway.url}\nNext, in another terminal: berth run everything · berth templates · berth ls\n`,

@@ -7,7 +7,13 @@ import { type OpenRelay, stdioCommand } from './stdio-command.ts';
 
 const system = createNodeSystem({
   // Loaded only when asked for: most commands need no gateway in this process.
-  launchGateway: async () => await (await import('../main.ts')).runGateway(),
+  launchGateway: async (flags) => await (await import('../main.ts')).runGateway(flags),
+  machine: {
+    find: async () => await (await import('../background/main.ts')).findLocalGateway(),
+    launch: async (flags, signal) =>
+      await (await import('../background/main.ts')).launchLocalGateway(flags, signal),
+    end: async (how) => await (await import('../background/main.ts')).endLocalGateway(how),
+  },
   openKeys: async () => await (await import('../main.ts')).openKeyStore(),
 });
 const relay: OpenRelay = async (request) => {

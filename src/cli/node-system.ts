@@ -1,11 +1,13 @@
 /** The machine as the command line sees it. */
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { listenForCallback } from './callback-listener.ts';
 import type { CliSystem } from './cli-system.ts';
 import { placesOf, readIfThere, replaceFile } from './node-files.ts';
 
-export type NodeSystemInput = Pick<CliSystem, 'launchGateway' | 'openKeys'>;
+export type NodeSystemInput = Pick<CliSystem, 'launchGateway' | 'openKeys' | 'machine'>;
 
 export function createNodeSystem(input: NodeSystemInput): CliSystem {
   // A reader that went away (berth ls | head) is no failure.
@@ -26,7 +28,14 @@ export function createNodeSystem(input: NodeSystemInput): CliSystem {
     cwd: process.cwd(),
     self: { command: process.execPath, args: [...process.execArgv, process.argv[1] ?? 'berth'] },
     confirm,
-    ask,
+    ask: (question) => askOn({ output: process.stderr }, question),
+    askUnseen: async (question) => {
+      process.stderr.write(question);
+      const answer = await askOn({ output: nowhere(), terminal: true }, '');
+      process.stderr.write('\n');
+      return answer;
+    },
+    listenForCallback,
     readInput: () => text(process.stdin),
     onSignal(fn) {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, fn);
@@ -37,8 +46,16 @@ export function createNodeSystem(input: NodeSystemInput): CliSystem {
   };
 }
 
-async function ask(question: string): Promise<string | undefined> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
+
+/** What is typed is echoed to `output`. */
+async function askOn(
+  echo: { readonly output: Writable; readonly terminal?: boolean },
+  question: string,
+): Promise<string | undefined> {
+  const lines = createInterface({ input: process.stdin, ...echo });
   try {
     const left = new AbortController();
     lines.once('close', () => left.abort());

@@ -16,10 +16,15 @@ import { addGatewayCommands } from './gateway-commands.ts';
 import { addImportCommand } from './import-command.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addLifeCommands } from './life-commands.ts';
+import { addLoginCommands } from './login-commands.ts';
 import { FORMATS } from './output.ts';
+import { addRegistryCommands } from './registry-commands.ts';
 import { addRunCommand } from './run-command.ts';
+import { addSecretCommands } from './secret-commands.ts';
 import { addServerCommands } from './server-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
+import { addUpCommands } from './up-commands.ts';
+import { asksForVersion, showVersions } from './versions.ts';
 
 /** Runs one command to its exit code; what it throws is shown. */
 export type CommandRunner = (command: Command, action: () => Promise<number>) => Promise<void>;
@@ -50,7 +55,8 @@ export async function runCli({ argv, system, extensions = [] }: CliInput): Promi
       .exitOverride()
       .configureOutput({ writeOut: (text) => system.out(text), writeErr: (text) => system.err(text) });
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    if (asksForVersion(program, argv)) await run(program, () => showVersions(program, system));
+    else await program.parseAsync(argv, { from: 'user' });
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) return show(thrown, argv.includes('json'), system);
     return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -81,10 +87,14 @@ const COMMANDS: readonly CommandExtension[] = [
   addDiscoveryCommands,
   addCatalogCommands,
   addCatalogFileCommands,
+  addRegistryCommands,
+  addLoginCommands,
+  addSecretCommands,
   addKeyCommands,
   addDoctorCommand,
   addContextCommands,
   addGatewayCommands,
+  addUpCommands,
 ];
 
 function createProgram(system: CliSystem): Command {
@@ -98,6 +108,7 @@ function createProgram(system: CliSystem): Command {
     .addOption(
       new Option('-o, --output <format>', 'how results are written').choices(FORMATS).default('table'),
     )
+    .option('-V, --version', 'say which versions of berth, Node and the gateway these are')
     .showHelpAfterError('(berth --help lists the commands)')
     .configureOutput({ writeOut: (text) => system.out(text), writeErr: (text) => system.err(text) });
 }

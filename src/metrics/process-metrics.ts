@@ -1,6 +1,7 @@
 /** What is told of the program itself, under the names that dashboards for Node know. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { programVersion } from '../version.ts';
 import type { MetricSource } from './metrics.ts';
 
 /** Milliseconds between looks at how late timers are: few enough to cost nothing. */
@@ -38,13 +39,6 @@ export function createProcessSource(version = programVersion()): MetricSource & 
     busy = now;
   };
   return Object.assign(source, { close: () => void delay.disable() });
-}
-
-/** Of the package that this program is of. */
-export function programVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string };
-  return version;
 }
 
 function lagOf(ns: number): number {

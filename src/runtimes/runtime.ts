@@ -1,6 +1,8 @@
 /** What a gateway needs of the place where its servers run. */
+import type { SecretStore } from '../auth/secret-store.ts';
 import type { BerthError } from '../errors.ts';
 import type { Link } from '../link/link.ts';
+import type { Logins } from '../logins/logins.ts';
 import type { MetricSource } from '../metrics/metrics.ts';
 import type { Component } from '../servers/component.ts';
 import type { Servers } from '../servers/servers.ts';
@@ -31,6 +33,10 @@ export interface Runtime {
   readonly servers: Servers;
   /** Absent where templates cannot be added. */
   readonly custom?: CustomTemplates;
+  /** Absent where secrets are not the gateway's to keep. */
+  readonly secrets?: SecretStore;
+  /** Absent where nobody can log in to remote servers. */
+  readonly logins?: Logins;
   readonly directory: { find(name: string): RuntimeServer | undefined };
   readonly router: {
     route(server: string, affinity: string, kind?: 'session'): RuntimeRoute | undefined;

@@ -1,28 +1,36 @@
 /** One gateway per data folder: its lock, and the id by which the folder's processes are known. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { BerthError } from '../errors.ts';
+import {
+  type Announcement,
+  announce,
+  bootId,
+  isAlive,
+  LOCK_FILE,
+  type ProcessIdentity,
+  parseIdentity,
+  readText,
+  withdraw,
+} from './folder-holder.ts';
 import type { ProcessOwner } from './process-mark.ts';
 import type { ProcessTable } from './process-table.ts';
 
 export interface DataFolderLock {
   /** What marks the processes of this gateway. */
   readonly owner: ProcessOwner;
+  /** Tells those who look at the folder where the gateway is. */
+  announce(announcement: Announcement): Promise<void>;
   /** Gives the folder free. Idempotent. */
   close(): Promise<void>;
 }
 
-interface Holder {
-  readonly pid: number;
-  readonly started: string;
-  /** Start times begin anew with every boot. */
-  readonly boot: string;
+interface Holder extends ProcessIdentity {
   readonly nonce: string;
 }
 
-const LOCK_FILE = 'gateway.lock';
 const ID_FILE = 'id';
 const ID = /^[0-9a-f]{16}$/;
 const MOST_TRIES = 5;
@@ -43,8 +51,12 @@ export async function lockDataFolder(dir: string, table: ProcessTable): Promise<
   let closed: Promise<void> | undefined;
   return {
     owner: { folder, pid: holder.pid, started: holder.started },
+    announce: (announcement) => {
+      const { pid, boot } = holder;
+      return announce(dir, { pid, started, boot }, announcement);
+    },
     close() {
-      closed ??= release(file, holder);
+      closed ??= withdraw(dir).finally(() => release(file, holder));
       return closed;
     },
   };
@@ -57,7 +69,7 @@ async function take(file: string, holder: Holder, table: ProcessTable): Promise<
       if ((await readText(file)) === JSON.stringify(holder)) return;
     }
     const text = await readText(file);
-    const other = parseHolder(text);
+    const other = parseIdentity(text);
     if (other && isAlive(other, holder.boot, table)) throw conflict(other.pid);
     if (text !== undefined) await removeStale(file, text);
   }
@@ -98,25 +110,10 @@ async function release(file: string, holder: Holder): Promise<void> {
   if ((await readText(file)) === JSON.stringify(holder)) await rm(file, { force: true });
 }
 
-function isAlive(holder: Omit<Holder, 'nonce'>, boot: string, table: ProcessTable): boolean {
-  return holder.boot === boot && table.started(holder.pid) === holder.started;
-}
-
 function conflict(pid: number): BerthError {
   return new BerthError('conflict', `another gateway (pid ${pid}) uses this data folder`, {
-    hint: 'Stop that gateway, or give this one another data folder.',
+    hint: 'End that gateway with: berth down. Or give this one another data folder.',
   });
-}
-
-function parseHolder(text: string | undefined): Omit<Holder, 'nonce'> | undefined {
-  try {
-    const value: Partial<Holder> | null = JSON.parse(text ?? 'null');
-    const { pid, started, boot } = value ?? {};
-    const whole = typeof pid === 'number' && typeof started === 'string' && typeof boot === 'string';
-    return whole ? { pid, started, boot } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function folderId(dir: string): Promise<string> {
@@ -126,12 +123,4 @@ async function folderId(dir: string): Promise<string> {
   const id = randomBytes(8).toString('hex');
   await writeFile(file, id, { mode: 0o600 });
   return id;
-}
-
-async function bootId(): Promise<string> {
-  return (await readText('/proc/sys/kernel/random/boot_id'))?.trim() ?? '';
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch(() => undefined);
 }

@@ -27,16 +27,28 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'gateway.ts': ['transports', 'auth', 'log'],
 
   log: [],
-  settings: SUPERVISOR_CONTRACTS,
+  settings: [...SUPERVISOR_CONTRACTS, 'packages/package-pattern.ts'],
   auth: ['log'],
   packages: ['log', ...SUPERVISOR_CONTRACTS],
   templates: ['packages', 'log'],
   discovery: ['packages', 'templates', 'log'],
   servers: ['packages', 'templates', 'log', ...SUPERVISOR_CONTRACTS],
   store: ['servers', 'templates', 'log'],
-  runtimes: ['metrics', 'servers', 'templates', 'supervisor', 'channels', 'sessions', 'link', 'log'],
+  runtimes: [
+    'auth/secret-store.ts',
+    'logins',
+    'metrics',
+    'servers',
+    'templates',
+    'supervisor',
+    'channels',
+    'sessions',
+    'link',
+    'log',
+  ],
   metrics: ['transports', 'sessions', 'link', 'servers', 'discovery', 'log', ...SUPERVISOR_CONTRACTS],
   api: [
+    'logins',
     'metrics',
     'transports/http-server.ts',
     'servers',
@@ -71,6 +83,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...SUPERVISOR_CONTRACTS,
   ],
   trees: ['log'],
+  background: ['supervisor'],
+  logins: ['channels', 'servers', 'auth/private-file.ts', 'runtimes/remote-lookup.ts'],
   installer: ['packages', 'log', ...SUPERVISOR_CONTRACTS],
   clients: [],
   cli: [
@@ -82,10 +96,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'clients',
     'cluster/doctor/doctor.ts',
     'cluster/doctor/finding.ts',
+    'cluster/doctor/known.ts',
+    'background/main.ts',
+    'background/end.ts',
+    'background/launch.ts',
   ],
 };
 
-const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts', 'histogram.ts']);
+const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts', 'histogram.ts', 'version.ts']);
 
 /** Libraries that belong to some folders; those that are not named here may be used anywhere outside the data plane. */
 const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
@@ -99,10 +117,11 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^yaml$/, ['settings', 'controller', 'cli', 'clients']],
   [/^(jsonc-parser|smol-toml)$/, ['clients']],
   [/^node:sqlite$/, ['store']],
-  [/^node:child_process$/, ['supervisor', 'packages', 'cli', 'installer']],
+  [/^node:child_process$/, ['supervisor', 'packages', 'cli', 'installer', 'background']],
   [/^(npm|npm-.*|make-fetch-happen|@socketregistry\/.*)(\/|$)/, ['packages']],
   [/^(semver|@renovatebot\/.*)(\/|$)/, ['packages', 'discovery']],
   [/^@leeoniya\/ufuzzy$/, ['discovery']],
+  [/^oauth4webapi$/, ['logins']],
 ];
 const DATA_PLANE: ReadonlySet<string> = new Set(['jsonrpc', 'channels', 'sessions', 'link', 'transports']);
 const DATA_PLANE_LIBRARIES = /^(node:.*|ws)$/;

@@ -1,6 +1,7 @@
 /** A machine for the command line: its gateway is an API over doubles, its screen two strings. */
 import { createApi } from '../../src/api/app.ts';
 import { LOCAL_PRINCIPAL, type Scope } from '../../src/auth/principal.ts';
+import type { LocalGateway } from '../../src/background/main.ts';
 import type { CliSystem } from '../../src/cli/cli-system.ts';
 import { runCli } from '../../src/cli/program.ts';
 import type { Discovery } from '../../src/discovery/discovery.ts';
@@ -10,6 +11,15 @@ export interface Screen {
   out: string;
   err: string;
 }
+
+const serving = {
+  state: 'serving',
+  pid: 4711,
+  url: 'https://berth.example.com',
+  localUrl: 'http://127.0.0.1:8053',
+  version: '1.2.3',
+  since: '2026-11-26T00:00:00.000Z',
+} as const;
 
 interface MachineOptions {
   readonly gateway?: boolean;
@@ -30,6 +40,10 @@ export async function createMachine({ gateway = true, interactive = false, disco
     typed: [] as string[],
     input: '',
     env: {} as Record<string, string>,
+    /** What runs on this machine, in the background or not. */
+    local: { state: 'none', dataDir: '/data', logFile: '/data/gateway.log' } as LocalGateway,
+    /** Settings that gateways were started with. */
+    flags: [] as (readonly string[])[],
   };
   const files: Record<string, string> = {};
   const signals = new Set<() => void>();
@@ -85,10 +99,22 @@ export async function createMachine({ gateway = true, interactive = false, disco
       screen.err += question;
       return state.typed.shift();
     },
+    async askUnseen(question) {
+      state.questions.push(question);
+      return state.typed.shift();
+    },
+    async listenForCallback() {
+      return {
+        url: 'http://127.0.0.1:9/callback',
+        received: async (expected) => `http://127.0.0.1:9/callback?code=c&state=${expected}`,
+        async close() {},
+      };
+    },
     async readInput() {
       return state.input;
     },
-    async launchGateway() {
+    async launchGateway(flags = []) {
+      state.flags.push(flags);
       state.up = true;
       return {
         url: 'http://127.0.0.1:8053',
@@ -97,6 +123,20 @@ export async function createMachine({ gateway = true, interactive = false, disco
           state.up = false;
         },
       };
+    },
+    machine: {
+      find: async () => state.local,
+      async launch(flags) {
+        state.flags.push(flags);
+        state.local = { ...state.local, ...serving };
+        return { url: serving.url, pid: serving.pid, logFile: state.local.logFile };
+      },
+      async end({ force }) {
+        const { pid } = state.local;
+        if (pid === undefined) return { state: 'none' };
+        state.local = { state: 'none', dataDir: '/data', logFile: '/data/gateway.log' };
+        return { state: force ? 'killed' : 'ended', pid };
+      },
     },
     onSignal(fn) {
       signals.add(fn);

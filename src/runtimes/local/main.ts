@@ -4,27 +4,31 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openKeyRing } from '../../auth/key-ring.ts';
 import type { Sealer } from '../../auth/seal.ts';
+import { SecretStore } from '../../auth/secret-store.ts';
 import { systemClock } from '../../clock.ts';
 import { createInProcessLink } from '../../link/in-process.ts';
 import type { Log } from '../../log/log.ts';
+import { Logins } from '../../logins/logins.ts';
 import { createHostSource } from '../../metrics/host-metrics.ts';
 import { createServerSource, createStartSource } from '../../metrics/server-metrics.ts';
 import type { Packages } from '../../packages/package.ts';
 import { createPackages } from '../../packages/packages.ts';
 import { lookAt } from '../../servers/component.ts';
 import { createRemotePolicy } from '../../servers/remote-policy.ts';
+import { systemSecrets } from '../../servers/secret-reference.ts';
 import { ServerManager } from '../../servers/server-manager.ts';
 import { checkTemplateRights } from '../../servers/template-gate.ts';
 import { UsageRecorder } from '../../servers/usage-recorder.ts';
 import type { Settings } from '../../settings/schema.ts';
 import { SqliteServerStore } from '../../store/server-store.ts';
 import { SqliteTemplateStore } from '../../store/template-store.ts';
-import { lockDataFolder } from '../../supervisor/data-folder.ts';
+import { type DataFolderLock, lockDataFolder } from '../../supervisor/data-folder.ts';
 import { createProcessTable } from '../../supervisor/process-table.ts';
 import { sweepOrphans } from '../../supervisor/sweep.ts';
 import type { TemplateCatalogue } from '../../templates/catalogue.ts';
 import { CustomTemplates } from '../../templates/custom-templates.ts';
-import { createLocalHost } from '../local-host.ts';
+import { programVersion } from '../../version.ts';
+import { createLocalHost, type LocalHost, type LocalHostOptions } from '../local-host.ts';
 import type { Runtime } from '../runtime.ts';
 
 const LOCAL_REPLICA = 'local';
@@ -38,14 +42,19 @@ export interface RuntimeInput {
   readonly sealer: Sealer;
   /** Known once the gateway listens. */
   readonly publicUrl: () => string;
+  /** The same for programs of this machine. */
+  readonly localUrl: () => string;
   /** Steps of the end, taken in reverse. */
   readonly undo: (step: () => Promise<void> | void) => void;
 }
 
 /** Locks the data folder and opens everything in it; starts nothing before the gateway listens. */
 export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
-  const { settings, log, templates, sealer, publicUrl, undo } = input;
-  const host = await openHost(input);
+  const { settings, log, templates, sealer, publicUrl, localUrl, undo } = input;
+  const remote = createRemotePolicy(settings.remote.allowedHosts);
+  const logins = new Logins({ folder: join(settings.dataDir, 'logins'), policy: remote });
+  const secrets = new SecretStore(join(settings.dataDir, 'secrets'));
+  const { host, lock } = await openHost(input, { remote, logins });
   sealer.setKeys(openKeyRing(settings.dataDir).keys);
   const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'));
   undo(() => store.close());
@@ -58,7 +67,7 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   });
   undo(() => usage.close());
   const custom = openCustomTemplates(input);
-  const packages = createPackages({ dataDir: settings.dataDir });
+  const packages = createPackages({ dataDir: settings.dataDir, rules: settings.packages });
   const manager = new ServerManager({
     packages,
     host,
@@ -68,7 +77,10 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
     publicUrl,
     homes: join(settings.dataDir, 'homes'),
     allow: settings.allow,
-    remote: createRemotePolicy(settings.remote.allowedHosts),
+    packageRules: settings.packages,
+    remote,
+    secrets: { ...systemSecrets, stored: (name) => secrets.value(name) },
+    onRemoved: (id) => logins.forget(id),
     limits: settings.limits,
     maxServers: settings.limits.servers,
     parallelStarts: settings.limits.parallelStarts,
@@ -81,6 +93,8 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   return {
     servers: manager,
     custom,
+    logins,
+    secrets,
     directory: manager,
     router: {
       route: () => ({ replica: LOCAL_REPLICA, link }),
@@ -89,6 +103,13 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
     ready: () => true,
     begin: async () => {
       await manager.restore();
+      logins.keepOnly(new Set(manager.list().map(({ id }) => id)));
+      await lock.announce({
+        url: publicUrl(),
+        localUrl: localUrl(),
+        version: programVersion(),
+        since: new Date().toISOString(),
+      });
       undo(collectTrees(packages, manager, { settings, log }));
     },
     drain: 0,
@@ -110,16 +131,20 @@ function openCustomTemplates({ settings, log, templates, undo }: RuntimeInput): 
   const store = new SqliteTemplateStore(join(settings.dataDir, 'templates.sqlite'));
   undo(() => store.close());
   const remote = createRemotePolicy(settings.remote.allowedHosts);
+  const { allow, packages } = settings;
   return new CustomTemplates({
     catalogue: templates,
     store,
-    permit: (template) => checkTemplateRights(template, { allow: settings.allow, remote }),
+    permit: (template) => checkTemplateRights(template, { allow, remote, packages }),
     onFault: (slug, error) => log.warn({ slug, error }, 'a template of your own was left out'),
   });
 }
 
 /** Ends what a killed gateway left behind, and opens the place where processes run. */
-async function openHost({ settings, log, undo }: RuntimeInput): Promise<ReturnType<typeof createLocalHost>> {
+async function openHost(
+  { settings, log, undo }: RuntimeInput,
+  remote: Required<Pick<LocalHostOptions, 'remote' | 'logins'>>,
+): Promise<{ host: LocalHost; lock: DataFolderLock }> {
   const table = createProcessTable();
   const lock = await lockDataFolder(settings.dataDir, table);
   undo(() => lock.close());
@@ -130,14 +155,13 @@ async function openHost({ settings, log, undo }: RuntimeInput): Promise<ReturnTy
   });
   if (swept.length > 0)
     log.warn({ processes: swept.length }, 'ended processes that a killed gateway had left');
-  const remote = createRemotePolicy(settings.remote.allowedHosts);
-  const host = createLocalHost({ owner: lock.owner, table, remote });
+  const host = createLocalHost({ owner: lock.owner, table, ...remote });
   process.once('exit', host.killNow);
   undo(async () => {
     await host.close();
     process.off('exit', host.killNow);
   });
-  return host;
+  return { host, lock };
 }
 
 /** Removes packages that no server names, now and then; returns how to stop it. */
