@@ -38,7 +38,7 @@ export interface HttpExchange {
 
 const CONNECT_MS = 30_000;
 /** Below the five seconds after which many servers drop an idle connection: a request on a dropped one would be lost. */
-const IDLE_MS = 4_000;
+export const IDLE_MS = 4_000;
 const KEEP_ALIVE_MS = 30_000;
 
 /** The connections to one server. `lookup` decides which addresses may be connected to. */

@@ -8,7 +8,7 @@ import { noteInstaller } from './leftover.ts';
 import { npmFolder } from './npm-config.ts';
 import { dropAbsentOptionals } from './npm-lock.ts';
 import type { ResolvedPackage } from './package.ts';
-import { currentPlatform } from './platform.ts';
+import { currentPlatform, type Platform } from './platform.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
 import { type TreeLock, treeKey } from './tree-store.ts';
 
@@ -75,8 +75,11 @@ export async function lockNpm(job: NpmJob): Promise<TreeLock> {
 }
 
 /** The tree's key: what is locked (wherever it is fetched from), and what of this machine it is built for. */
-export function npmTreeKey(lock: TreeLock, allowInstallScripts: boolean): string {
-  const { platform, arch, libc, nodeAbi } = currentPlatform();
+export function npmTreeKey(
+  lock: TreeLock,
+  allowInstallScripts: boolean,
+  { platform, arch, libc, nodeAbi }: Platform = currentPlatform(),
+): string {
   const locked = canonicalLock(lock['package-lock.json'] ?? '');
   return treeKey([
     'npm',

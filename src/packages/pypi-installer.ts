@@ -8,7 +8,7 @@ import type { Installer, InstallerOptions } from './installer.ts';
 import { noteInstaller } from './leftover.ts';
 import type { PackagePhase, PackageSource, ResolvedPackage } from './package.ts';
 import { isExactVersion, normalisePypiName } from './package-source.ts';
-import { currentPlatform } from './platform.ts';
+import { currentPlatform, type Platform } from './platform.ts';
 import { loadPypiSettings } from './pypi-config.ts';
 import { pypiProgram } from './pypi-program.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
@@ -111,8 +111,11 @@ export function createPypiInstaller(input: PypiInput): Installer {
 }
 
 /** The tree's key: versions and hashes of everything, the Python it is for, and what of this machine matters. */
-export function pypiTreeKey(lock: TreeLock, builds: boolean): string {
-  const { platform, arch, libc } = currentPlatform();
+export function pypiTreeKey(
+  lock: TreeLock,
+  builds: boolean,
+  { platform, arch, libc }: Platform = currentPlatform(),
+): string {
   const locked = [lock[REQUIREMENTS] ?? '', lock[PYTHON_TAG] ?? ''];
   return treeKey(['pypi', ...locked, platform, arch, libc, builds ? 'builds' : 'wheels']);
 }

@@ -1,6 +1,6 @@
 /** What a server over HTTP may answer instead of an answer: the call fails with words that help, and the channel goes on. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createHttpAgent } from '../../src/channels/http-client.ts';
+import { createHttpAgent, IDLE_MS } from '../../src/channels/http-client.ts';
 import { ManualClock } from '../../src/clock.ts';
 import {
   accept,
@@ -214,4 +214,18 @@ it('a notification that the server never takes holds up no other', async () => {
     clock.advance(5_000);
     return peer.seen('goes').length === 1;
   });
+});
+
+it('an answer may be silent for longer than an idle connection is kept', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  onCall = ({ response, message: { id } }) => {
+    events(response);
+    setTimeout(() => {
+      response.end(event(JSON.stringify({ jsonrpc: '2.0', id, result: { late: true } })));
+      resolve();
+    }, IDLE_MS + 500);
+  };
+  talk.request(1, 'tools/call', { name: 'x' });
+  await promise;
+  expect(await talk.answer(1)).toMatchObject({ result: { late: true } });
 });

@@ -68,6 +68,27 @@ describe('a message from a client', () => {
     await alive();
   });
 
+  it.each([
+    [99, 200],
+    [100, 200],
+    [101, 431],
+  ])('with %i header fields has status %i', async (count, wanted) => {
+    const body = requestText(fresh(), 'ping');
+    const fields = [
+      'Content-Type: application/json',
+      'Accept: application/json, text/event-stream',
+      `Mcp-Session-Id: ${client.session}`,
+      `Content-Length: ${body.length}`,
+      'Connection: close',
+    ];
+    // Host is one more.
+    const more = Array.from({ length: count - fields.length - 1 }, (_, index) => `X-${index}: 1`);
+    const stream = await RawStream.open(client.url, ['POST', ...more, ...fields], body);
+    await stream.drain();
+    expect(stream.seen).toMatch(new RegExp(`^HTTP/1\\.1 ${wanted} `));
+    await alive();
+  });
+
   it('is refused by its announced length, before its bytes come', async () => {
     const head = ['POST', 'Content-Type: application/json', 'Accept: application/json, text/event-stream'];
     const session = `Mcp-Session-Id: ${client.session}`;

@@ -241,6 +241,20 @@ describe('the envelope scan', () => {
     for (let cut = 0; cut < bytes.length; cut++) expect(scanSplit(bytes, [cut]).fault).toBe('envelope');
   });
 
+  const names = ['jsonrpc', 'id', 'method', 'params', 'result', 'error'];
+  const escaped = (name: string, at: number): string =>
+    `${name.slice(0, at)}\\u${name.charCodeAt(at).toString(16).padStart(4, '0')}${name.slice(at + 1)}`;
+  it.each(names)('refuses %s twice, in another case, and with any of its letters escaped', (name) => {
+    const texts = [
+      `{"${name}":1,"${name}":1}`,
+      `{"${name.toUpperCase()}":1}`,
+      `{"${name[0]?.toUpperCase()}${name.slice(1)}":1}`,
+      ...Array.from(name, (_, at) => `{"${escaped(name, at)}":1}`),
+    ];
+    expect(texts.filter((text) => scanWhole(Buffer.from(text)).fault !== 'envelope')).toEqual([]);
+    expect(scanWhole(Buffer.from(`{"${name}":1}`)).fault).toBeUndefined();
+  });
+
   it('leaves such names alone where they are no envelope names', () => {
     expect(
       scanWhole(Buffer.from('{"x":{"id":1,"id":2,"Method":1,"__proto__":1},"y":[{"\\u0069d":1}]}')).fault,

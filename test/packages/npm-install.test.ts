@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { countNpmPackages, npmArgs, npmTreeKey } from '../../src/packages/npm-install.ts';
-import { uvArgs } from '../../src/packages/pypi-installer.ts';
+import { currentPlatform, type Platform } from '../../src/packages/platform.ts';
+import { pypiTreeKey, uvArgs } from '../../src/packages/pypi-installer.ts';
+
+/** One, and what differs from it in one thing each. */
+const HERE: Platform = { platform: 'linux', arch: 'x64', libc: 'glibc', nodeAbi: '137' };
+const OTHER_PLATFORMS: readonly Platform[] = [
+  HERE,
+  { ...HERE, platform: 'darwin' },
+  { ...HERE, arch: 'arm64' },
+  { ...HERE, libc: 'musl' },
+  { ...HERE, nodeAbi: '127' },
+];
 
 const COMMON = [
   '--no-audit --no-fund --no-update-notifier --no-progress --color=false --loglevel=error --global=false',
@@ -70,7 +81,33 @@ describe('the key of an npm tree', () => {
     expect(keys[0]).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('depends on the Node ABI and the platform', () => {
+    const one = lock({ 'node_modules/x': x });
+    const keys = OTHER_PLATFORMS.map((platform) => npmTreeKey(one, false, platform));
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(npmTreeKey(one, false)).toBe(npmTreeKey(one, false, currentPlatform()));
+  });
+
   it('comes with the number of packages', () => {
     expect(countNpmPackages(lock({ '': {}, 'node_modules/x': x, 'node_modules/y': x }))).toBe(2);
+  });
+});
+
+describe('the key of a Python tree', () => {
+  const lock = { 'requirements.txt': 'x==1.0.0 --hash=sha256:a', 'python-tag': 'cp312' };
+
+  it('depends on every version and hash, the Python, the platform and whether packages may be built', () => {
+    const keys = [
+      ...OTHER_PLATFORMS.slice(0, -1).map((platform) => pypiTreeKey(lock, false, platform)),
+      pypiTreeKey({ ...lock, 'requirements.txt': 'x==1.0.1 --hash=sha256:a' }, false, HERE),
+      pypiTreeKey({ ...lock, 'requirements.txt': 'x==1.0.0 --hash=sha256:b' }, false, HERE),
+      pypiTreeKey({ ...lock, 'python-tag': 'cp313' }, false, HERE),
+      pypiTreeKey(lock, true, HERE),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('does not depend on the Node that runs the gateway', () => {
+    expect(pypiTreeKey(lock, false, { ...HERE, nodeAbi: '127' })).toBe(pypiTreeKey(lock, false, HERE));
   });
 });

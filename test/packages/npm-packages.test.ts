@@ -56,6 +56,22 @@ function tarballs(): number {
 }
 
 describe('an npm package', () => {
+  it('whose archive names files outside of it writes none there', async () => {
+    const climbs = (name: string) => [
+      `../${name}`,
+      `../../${name}`,
+      `../../../../../../${name}`,
+      `a/../../../${name}`,
+    ];
+    const files = Object.fromEntries(climbs('escaped.js').map((name) => [name, 'escaped']));
+    registry.publish('climber', '1.0.0', { manifest: PROGRAM, files: { ...says('stays inside'), ...files } });
+    expect(await run(await install({ name: 'climber' }))).toBe('stays inside');
+    const everything = await readdir(folder, { recursive: true });
+    expect(everything.filter((name) => name.endsWith('cli.js'))).not.toEqual([]);
+    expect(everything.filter((name) => name.includes('escaped'))).toEqual([]);
+    for (const name of climbs('escaped.js')) expect(existsSync(join(folder, name))).toBe(false);
+  });
+
   it('installs where the registry lacks optional builds for other platforms', async () => {
     registry.publish('own-build', '1.0.0', { files: { 'index.js': 'module.exports = "from own-build";' } });
     registry.publish('main', '1.0.0', {

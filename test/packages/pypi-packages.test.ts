@@ -68,6 +68,24 @@ async function run(tree: Awaited<ReturnType<typeof install>>, args: string[] = [
 }
 
 describe('a PyPI package', () => {
+  it('whose wheel names files outside of it writes none there', async () => {
+    const climbs = ['../escaped.py', '../../../../escaped.py', '/escaped.py', 'a/../../../escaped.py'];
+    for (const [at, climb] of climbs.entries()) {
+      const name = `climber-${at}`;
+      const files = { [`climber_${at}.py`]: 'def main():\n    pass\n', [climb]: 'escaped' };
+      const wheel = toWheel({ name, version: '1.0.0', files, scripts: { [name]: `climber_${at}:main` } });
+      registry.publishPython(name, wheel.file, wheel.bytes);
+      // uv may refuse the wheel or leave such files out; both are fine.
+      await packages
+        .resolve({ ecosystem: 'pypi', name })
+        .then((resolved) => packages.install(resolved))
+        .catch((error: unknown) => expect(error).toMatchObject({ code: 'install-failed' }));
+    }
+    const everything = await readdir(folder, { recursive: true });
+    expect(everything.filter((name) => name.includes('escaped'))).toEqual([]);
+    expect(existsSync('/escaped.py')).toBe(false);
+  });
+
   it('runs from its tree with its dependencies, and without network again', async () => {
     publish('dep', '1.0', 'x');
     publish('my-server', '1.5', 'hello', { requires: ['dep>=1'] });

@@ -29,7 +29,7 @@ export type Suite = 'conformance-2025' | '@modelcontextprotocol/conformance';
 /** Directory of a scenario's results: its name (a server scenario's after the role) before a time stamp. */
 const DIRECTORY = /^(?:server-)?(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/;
 
-function entry(suite: Suite): string {
+export function entry(suite: Suite): string {
   const manifest = createRequire(import.meta.url).resolve(`${suite}/package.json`);
   return join(dirname(manifest), 'dist', 'index.js');
 }

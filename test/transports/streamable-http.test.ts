@@ -183,6 +183,46 @@ describe('notifications and answers', () => {
     await client.close();
   });
 
+  it('are taken only once the supervisor has accepted them, and refused with its reason', async () => {
+    const held: ((error?: BerthError) => void)[] = [];
+    const other = await startFront({
+      link: (link) => ({
+        close: () => link.close(),
+        conversation: (target) => {
+          const real = link.conversation(target);
+          return {
+            call: (request, reader, open) => real.call(request, reader, open),
+            attach: (request, reader, open) => real.attach(request, reader, open),
+            end: (done) => real.end(done),
+            note: (_key, message, done) => {
+              if (message.bytes.includes('acme/')) held.push(done);
+              else real.note(_key, message, done);
+            },
+          };
+        },
+      }),
+    });
+    const { client, server } = await other.session();
+    const statuses: number[] = [];
+    const post = async (method: string): Promise<void> => {
+      const { status } = await client.post(`{"jsonrpc":"2.0","method":"acme/${method}"}`);
+      statuses.push(status);
+    };
+    const both = [post('one'), post('two')];
+    await eventually('both at the supervisor', () => held.length === 2);
+    // Another request goes all the way meanwhile: an answer that did not wait would be here by now.
+    const answer = client.request('2', 'ping');
+    await called(server, 'ping');
+    server.answer(server.id('ping'));
+    expect((await answer).message.result).toEqual({});
+    expect(statuses).toEqual([]);
+    held[0]?.();
+    held[1]?.(new BerthError('busy', 'the queue is full'));
+    await Promise.all(both);
+    expect(statuses.toSorted()).toEqual([202, 503]);
+    await other.close();
+  });
+
   it('of a session that does not exist are not', async () => {
     const client = new StreamableClient(`${front.base}/mcp`);
     expect((await client.post('{"jsonrpc":"2.0","method":"acme/note"}')).status).toBe(400);
@@ -224,18 +264,21 @@ describe('a session', () => {
     await client.close();
   });
 
-  it('that is not kept (sessions: none) has no id, no GET and no DELETE', async () => {
-    const other = await startFront({ sessions: 'none' });
-    const url = `${other.base}/mcp`;
-    const opened = await ask(INITIALIZE, { url });
-    expect([opened.status, opened.headers['mcp-session-id']]).toEqual([200, undefined]);
-    for (const method of ['GET', 'DELETE']) {
-      const { status, headers } = await ask(undefined, { url, method });
-      expect([status, headers.allow]).toEqual([405, 'POST']);
-    }
-    expect((await ask(PING, { url, headers: { 'mcp-session-id': 'of another server' } })).status).toBe(200);
-    await other.close();
-  });
+  it.each([{ sessions: 'none' as const }, { isolation: 'call' as const }])(
+    'that is not kept (%j) has no id, no GET and no DELETE',
+    async (options) => {
+      const other = await startFront(options);
+      const url = `${other.base}/mcp`;
+      const opened = await ask(INITIALIZE, { url });
+      expect([opened.status, opened.headers['mcp-session-id']]).toEqual([200, undefined]);
+      for (const method of ['GET', 'DELETE']) {
+        const { status, headers } = await ask(undefined, { url, method });
+        expect([status, headers.allow]).toEqual([405, 'POST']);
+      }
+      expect((await ask(PING, { url, headers: { 'mcp-session-id': 'of another server' } })).status).toBe(200);
+      await other.close();
+    },
+  );
 });
 
 it('a page of an allowed origin may call, and read the session id', async () => {
