@@ -161,6 +161,8 @@ export class ReaderOperation implements Operation, Attachment {
 
   detach(): void {
     if (this.#over) return;
+    // What a reader that leaves has read counts: else its answer would be kept as one that nobody came for.
+    this.#sendCredit();
     this.#host.send(bareRecord(RECORD.detach, this.ref));
     this.#finish();
   }
@@ -220,10 +222,14 @@ export class ReaderOperation implements Operation, Attachment {
     queueMicrotask(() => {
       this.#creditQueued = false;
       if (this.#over) return;
-      if (this.#credit > 0) this.#host.send(creditRecord(this.ref, this.#credit, this.#acknowledged));
-      this.#credit = 0;
+      this.#sendCredit();
       this.#leaveWhenRead();
     });
+  }
+
+  #sendCredit(): void {
+    if (this.#credit > 0) this.#host.send(creditRecord(this.ref, this.#credit, this.#acknowledged));
+    this.#credit = 0;
   }
 
   /** Without a link the operation stays: the next one still has to carry the acknowledgement. */

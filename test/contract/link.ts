@@ -4,7 +4,7 @@ import type { ConversationHost } from '../../src/link/in-process.ts';
 import type { Link } from '../../src/link/link.ts';
 import type { ModernCall } from '../../src/sessions/call-request.ts';
 import type { OpenOptions } from '../../src/sessions/conversation.ts';
-import { READER_WINDOW } from '../../src/sessions/reader.ts';
+import { READER_WINDOW, type StreamEvent } from '../../src/sessions/reader.ts';
 import { calm, until } from '../link/waiting.ts';
 import {
   Harness,
@@ -22,6 +22,14 @@ export interface LinkCarrier {
   /** A link of a gateway of its own. */
   link(): Link;
   close(): Promise<void>;
+}
+
+/** As a response that is written and closed at once. */
+class LeavingReader extends TestReader {
+  override acknowledge(event: StreamEvent | undefined): void {
+    super.acknowledge(event);
+    this.attachment?.detach();
+  }
 }
 
 const NOTE = '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}';
@@ -357,6 +365,25 @@ export function linkContract(name: string, carry: (host: ConversationHost) => Pr
       expect(reader.error?.code).toBe('unknown-session');
       expect((await mallory.note(NOTE))?.code).toBe('unknown-session');
       expect((await mallory.end())?.code).toBe('unknown-session');
+    });
+
+    it('carries the acknowledgement of a reader that leaves in the same turn: answers that were read hinder no further call', async () => {
+      await carrier.close();
+      await harness.close();
+      await start({ answers: { ...ORDINARY, 'tools/call': () => ({ result: {} }) } });
+      const one = await opened();
+      const readers: LeavingReader[] = [];
+      // More than a session may have unread.
+      for (let round = 0; round < 11; round++) {
+        const next = Array.from({ length: 100 }, (_, at) => {
+          const reader = new LeavingReader();
+          one.call(request(`${100 * round + at}`), { reader });
+          return reader;
+        });
+        readers.push(...next);
+        await until('their answers', () => next.every(({ error, events }) => error || events.length > 0));
+      }
+      expect(readers.filter(({ error }) => error).map(({ error }) => error?.message)).toEqual([]);
     });
 
     it('serves clients without a session by their affinity', async () => {
