@@ -37,7 +37,11 @@ export interface Runtime {
   readonly secrets?: SecretStore;
   /** Absent where nobody can log in to remote servers. */
   readonly logins?: Logins;
-  readonly directory: { find(name: string): RuntimeServer | undefined };
+  readonly directory: {
+    find(name: string): RuntimeServer | undefined;
+    /** For a name that nobody has as far as is known here: asks elsewhere. */
+    lookUp?(name: string): RuntimeServer['awaited'];
+  };
   readonly router: {
     route(server: string, affinity: string, kind?: 'session'): RuntimeRoute | undefined;
     replica(server: string, replica: string): Link | undefined;

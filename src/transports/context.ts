@@ -22,8 +22,10 @@ export interface ServedServer {
 }
 
 export interface Directory {
-  /** Undefined for a name that nobody has. */
+  /** Undefined for a name that nobody has, as far as is known here. */
   find(name: string): ServedServer | undefined;
+  /** For such a name: resolves when it has been asked elsewhere and to look again, as `awaited` of a server; undefined where nothing is to be asked. */
+  lookUp?(name: string): ServedServer['awaited'];
 }
 
 /** A replica, and the way to it. */

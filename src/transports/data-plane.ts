@@ -7,7 +7,7 @@ import { BodyError } from './client-body.ts';
 import { BRIDGE_PATHS, type Caller, type DataPlane, type ServedServer } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
 import { REQUEST_ID, rpcErrorText, sendRpcError } from './rpc-error.ts';
-import { serverOf } from './served-server.ts';
+import { awaitedOf, serverOf } from './served-server.ts';
 import { handleSse, handleSseMessage } from './sse.ts';
 import { handleStreamableHttp } from './streamable-http.ts';
 import type { Visit } from './traffic.ts';
@@ -97,7 +97,7 @@ function enter(plane: DataPlane, { name }: Target, { request, visit, client, ser
       visit.enter(name);
       serve({ server, principal });
     };
-    const awaited = plane.directory.find(name)?.awaited;
+    const awaited = awaitedOf(plane, name);
     if (!awaited) return arrived();
     awaitServer(awaited, client).then((left) => {
       if (!left) attempt(arrived, fail);

@@ -10,7 +10,7 @@ import type { Caller, DataPlane } from './context.ts';
 import { MODERN_REVISION } from './modern/revision.ts';
 import { type ModernRoute, routeModern } from './modern/route.ts';
 import { unanswered } from './rpc-error.ts';
-import { serverOf } from './served-server.ts';
+import { awaitedOf, serverOf } from './served-server.ts';
 
 export interface OwnCall {
   /** Name of the server. */
@@ -48,7 +48,7 @@ export function createOwnCalls(plane: OwnCallsPlane): OwnCalls {
   return async (call) => {
     const { signal, server: name, caller } = call;
     signal?.throwIfAborted();
-    await plane.directory.find(name)?.awaited?.(signal ?? new AbortController().signal);
+    await awaitedOf(plane, name)?.(signal ?? new AbortController().signal);
     const server = serverOf(plane, name);
     const key = `${instance}.${++count}`;
     const message = toMessage(plane, call, key);

@@ -11,3 +11,12 @@ export function serverOf({ directory }: Pick<DataPlane, 'directory'>, name: stri
   if (server.state !== 'running') throw new BerthError('busy', `the server ${name} is ${server.state}`);
   return server;
 }
+
+/** What a request has to wait for before it looks at a server of that name; undefined where waiting changes nothing. */
+export function awaitedOf(
+  { directory }: Pick<DataPlane, 'directory'>,
+  name: string,
+): ServedServer['awaited'] {
+  const server = directory.find(name);
+  return server ? server.awaited : directory.lookUp?.(name);
+}

@@ -50,6 +50,7 @@ beforeAll(async () => {
     view,
     behavior: () => undefined,
     wake: (resource) => wakeServer(client, resource),
+    read: (name, signal) => client.get<McpServer>(MCP_SERVERS, { namespace, name }, { signal }),
   });
   await view.synced;
 });

@@ -6,6 +6,7 @@ import { isAsleep } from '../asleep.ts';
 import type { McpServer } from '../mcp-server.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { desiredOf, failureOf, stateOf } from './resource-state.ts';
+import { UnseenServers, type UnseenServersOptions } from './unseen-servers.ts';
 import { WOKEN_AT } from './wake.ts';
 
 /** Milliseconds that a request waits for a replica. */
@@ -33,6 +34,8 @@ export interface ServerDirectoryOptions {
   readonly behavior: (template: string) => Behavior | undefined;
   /** Brings a server back that sleeps, or was scaled to 0. */
   readonly wake: (resource: McpServer) => Promise<void>;
+  /** Asks the API server for one that the watch does not show. */
+  readonly read: UnseenServersOptions['read'];
   readonly clock?: Clock;
 }
 
@@ -40,14 +43,16 @@ export class ServerDirectory {
   readonly #options: ServerDirectoryOptions & { readonly clock: Clock };
   /** By uid: one request to the API server, however many clients wait. */
   readonly #waking = new Map<string, Waking>();
+  readonly #unseen: UnseenServers;
 
   constructor(options: ServerDirectoryOptions) {
     this.#options = { ...options, clock: options.clock ?? systemClock };
+    this.#unseen = new UnseenServers({ read: options.read, clock: this.#options.clock });
     options.view.replicas.whenAway((server) => this.#awake(server));
   }
 
   find(name: string): DirectoryEntry | undefined {
-    const resource = this.#options.view.server(name);
+    const resource = this.#resource(name);
     const id = resource?.metadata.uid;
     if (!resource || id === undefined) return undefined;
     const { isolation, sessions } = this.#behavior(resource);
@@ -59,6 +64,23 @@ export class ServerDirectory {
     if (failure) return { ...common, state: 'failed', failure };
     if (isStopped(resource)) return { ...common, state: this.#leftover(id) ? 'running' : 'stopped' };
     return { ...common, state: stateOf(resource), awaited: (signal) => this.#arrival(name, signal) };
+  }
+
+  /** Another gateway may have made it a moment ago: it is asked for, and then waited for as any other that is not ready. */
+  lookUp(name: string): DirectoryEntry['awaited'] {
+    if (!this.#unseen.isOpen(name)) return undefined;
+    return async (signal) => {
+      await this.#unseen.ask(name);
+      await this.find(name)?.awaited?.(signal);
+    };
+  }
+
+  /** As the watch shows it; until then, as it was found. */
+  #resource(name: string): McpServer | undefined {
+    const seen = this.#options.view.server(name);
+    if (!seen) return this.#unseen.get(name);
+    this.#unseen.forget(name);
+    return seen;
   }
 
   /** Sessions of a server that is being stopped go on until its pods end. */
@@ -91,7 +113,7 @@ export class ServerDirectory {
     };
     const look = (): true | undefined => {
       if (failed) throw failed.why;
-      const resource = view.server(name);
+      const resource = this.#resource(name);
       // It may fall asleep while somebody waits for it already.
       if (resource && desiredOf(resource) === 0 && !isStopped(resource)) wake(resource);
       return this.find(name)?.awaited ? undefined : true;
@@ -102,7 +124,7 @@ export class ServerDirectory {
       await view.changes.until(name, look, {
         signal,
         ms: ARRIVAL_LIMIT,
-        late: () => stillAway(name, view.server(name)),
+        late: () => stillAway(name, this.#resource(name)),
       });
     } finally {
       stop();

@@ -5,6 +5,8 @@ import { ClusterServers } from '../../../src/cluster/gateway/cluster-servers.ts'
 import { ClusterView } from '../../../src/cluster/gateway/cluster-view.ts';
 import { ServerDirectory } from '../../../src/cluster/gateway/server-directory.ts';
 import { wakeServer } from '../../../src/cluster/gateway/wake.ts';
+import type { McpServer } from '../../../src/cluster/mcp-server.ts';
+import { MCP_SERVERS } from '../../../src/cluster/resources.ts';
 import type { ServerSpec } from '../../../src/servers/server-spec.ts';
 import { WatchedClock } from '../watched-clock.ts';
 import { MemoryCluster } from './memory-cluster.ts';
@@ -37,6 +39,7 @@ export async function createFixture(options: FixtureOptions = {}) {
     view,
     behavior: (template) => (template === 'memory' ? { isolation: 'shared' } : undefined),
     wake: (resource) => wakeServer(client, resource),
+    read: (name, signal) => client.get<McpServer>(MCP_SERVERS, { namespace: 'demo', name }, { signal }),
     clock,
   });
   const servers = new ClusterServers({

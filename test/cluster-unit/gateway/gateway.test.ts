@@ -306,6 +306,19 @@ describe('a server without one', () => {
   it('that nobody has is 404', async () => {
     expect((await fetch(`${base}/mcp`, { method: 'DELETE' })).status).toBe(404);
   });
+
+  it('that another gateway made a moment ago is called as soon as its replica is seen', async () => {
+    fixture.cluster.hold();
+    put();
+    fixture.cluster.put('pods', serverPod(owner, 'memory-1'));
+    const clients = [1, 2].map(() => new StreamableClient(`${base}/mcp`));
+    const calls = clients.map((client) => client.initialize());
+    const asked = () => fixture.cluster.reads.filter(({ path }) => path.endsWith('/mcpservers/memory'));
+    await until('the question', () => fixture.directory.find('memory') !== undefined);
+    fixture.cluster.release();
+    for (const { message } of await Promise.all(calls)) expect(message.result).toBeDefined();
+    expect([asked().length, harness.servers.length]).toEqual([1, 2]);
+  });
 });
 
 it('a server is used as its template says where its specification does not', async () => {
@@ -329,7 +342,12 @@ it('a gateway that has not seen the cluster yet says so, and does not say that t
     links: { connect: () => Promise.reject(new Error('nobody')), instance: 'gateway' },
   });
   expect(blind.isSynced).toBe(false);
-  const directory = new ServerDirectory({ view: blind, behavior: () => undefined, wake: async () => {} });
+  const directory = new ServerDirectory({
+    view: blind,
+    behavior: () => undefined,
+    wake: async () => {},
+    read: async () => undefined,
+  });
   expect(() => directory.find('memory')).toThrow(expect.objectContaining({ code: 'busy' }));
   await blind.close();
 });

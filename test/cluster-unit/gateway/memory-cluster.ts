@@ -51,6 +51,8 @@ export class MemoryCluster {
   readonly #applied = new Map<string, Json>();
   #version = 100;
   #uids = 0;
+  /** What watches have not been told yet; undefined while they are told everything at once. */
+  #held: (() => void)[] | undefined;
 
   private constructor(api: StandInApi) {
     this.api = api;
@@ -109,6 +111,18 @@ export class MemoryCluster {
     });
   }
 
+  /** Watches lag behind from now on. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** They catch up. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const tell of held) tell();
+  }
+
   /** Methods and paths of writes, short. */
   get written(): string[] {
     return this.writes.map(({ method, path, query }) => {
@@ -158,13 +172,17 @@ export class MemoryCluster {
     this.#watches.add(watch);
     response.once('close', () => this.#watches.delete(watch));
     const from = Number(query.get('resourceVersion'));
-    for (const [key, object] of this.#objects)
-      if (
-        key.startsWith(`${plural}/`) &&
-        Number(object.metadata.resourceVersion) > from &&
-        selects(selector, object)
-      )
-        response.write(`${JSON.stringify({ type: 'MODIFIED', object })}\n`);
+    const catchUp = (): void => {
+      for (const [key, object] of this.#objects)
+        if (
+          key.startsWith(`${plural}/`) &&
+          Number(object.metadata.resourceVersion) > from &&
+          selects(selector, object)
+        )
+          response.write(`${JSON.stringify({ type: 'MODIFIED', object })}\n`);
+    };
+    if (this.#held) this.#held.push(catchUp);
+    else catchUp();
   }
 
   /** A manager owns what it applied: what it leaves out the next time goes away. */
@@ -190,6 +208,10 @@ export class MemoryCluster {
   }
 
   #tell(plural: string, type: string, object: Stored): void {
+    if (this.#held) {
+      this.#held.push(() => this.#tell(plural, type, object));
+      return;
+    }
     for (const watch of this.#watches)
       if (watch.plural === plural && selects(watch.selector, object))
         watch.response.write(`${JSON.stringify({ type, object })}\n`);

@@ -141,6 +141,7 @@ async function openGateway(
       view,
       behavior: () => undefined,
       wake: (resource) => wakeServer(client, resource),
+      read: (name, signal) => client.get<McpServer>(MCP_SERVERS, { namespace, name }, { signal }),
     }),
     router: view.replicas,
     control: (_request, response) => response.writeHead(404).end(),
