@@ -174,6 +174,8 @@ export interface McpServerStatus {
   readonly protocolVersion?: string;
   readonly serverInfo?: { readonly name: string; readonly version: string };
   readonly tools?: readonly string[];
+  /** Names of what it offered in its newest handshake. */
+  readonly capabilities?: readonly string[];
   readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
   readonly tree?: { readonly digest: string };
   readonly endpoints?: readonly {

@@ -114,8 +114,19 @@ function toReport(report: ServerReport, now: number): ReplicaReport {
   };
 }
 
-function handshakeOf({ eras, protocolVersion, serverInfo, tools }: NonNullable<ServerReport['handshake']>) {
-  return { protocolVersion, serverInfo, ...(eras && { eras }), ...(tools && { tools }) };
+function handshakeOf({
+  eras,
+  protocolVersion,
+  serverInfo,
+  tools,
+  capabilities,
+}: NonNullable<ServerReport['handshake']>) {
+  return {
+    ...{ protocolVersion, serverInfo },
+    ...(eras && { eras }),
+    ...(tools && { tools }),
+    ...(capabilities && { capabilities }),
+  };
 }
 
 function toCount(reports: readonly SessionReport[], now: number): ReplicaReport {

@@ -14,6 +14,8 @@ export interface ReplicaReport {
   readonly protocolVersion?: string;
   readonly serverInfo?: { readonly name: string; readonly version: string };
   readonly tools?: readonly string[];
+  /** Names. */
+  readonly capabilities?: readonly string[];
   /** Milliseconds since 1970. */
   readonly lastActivity?: number;
   /** The newest health check, which began at `at`, milliseconds since 1970. */

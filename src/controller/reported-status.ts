@@ -13,6 +13,7 @@ type Reported = Pick<
   | 'protocolVersion'
   | 'serverInfo'
   | 'tools'
+  | 'capabilities'
   | 'lastActivity'
 >;
 
@@ -20,6 +21,7 @@ type Reported = Pick<
 const MODERN = '2026-07-28';
 /** The schema of the resource takes as many. */
 const MOST_TOOLS = 2_048;
+const LONGEST_NAME = 256;
 
 /** What no replica says just now is as it was said before. */
 export function reportedStatus(replicas: readonly Replica[], before: McpServerStatus | undefined): Reported {
@@ -54,23 +56,26 @@ function lastCheckOf(reports: readonly ReplicaReport[], before: McpServerStatus 
   return { lastCheck: { at: rfc3339(worst.at), ms: worst.ms, failures: worst.failures } };
 }
 
-function handshakeOf({ protocolVersion = '', eras, serverInfo, tools }: ReplicaReport): Reported {
+function handshakeOf(report: ReplicaReport): Reported {
+  const { protocolVersion = '', eras, serverInfo, tools, capabilities } = report;
   return {
     protocolVersion,
     era: protocolVersion >= MODERN ? 'modern' : 'legacy',
     ...(eras && { eras }),
     ...(serverInfo && { serverInfo }),
     ...(tools && { tools: tools.slice(0, MOST_TOOLS) }),
+    ...(capabilities && { capabilities: capabilities.map((name) => name.slice(0, LONGEST_NAME)) }),
   };
 }
 
 function keptOf(before: McpServerStatus | undefined): Reported {
-  const { eras, era, protocolVersion, serverInfo, tools } = before ?? {};
+  const { eras, era, protocolVersion, serverInfo, tools, capabilities } = before ?? {};
   return {
     ...(eras && { eras }),
     ...(era && { era }),
     ...(protocolVersion !== undefined && { protocolVersion }),
     ...(serverInfo && { serverInfo }),
     ...(tools && { tools }),
+    ...(capabilities && { capabilities }),
   };
 }

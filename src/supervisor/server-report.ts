@@ -14,7 +14,10 @@ export interface ServerReport {
   /** Milliseconds since the last message; absent before the first. */
   readonly idleMs?: number;
   /** Of the newest handshake that came through. */
-  readonly handshake?: Omit<HandshakeReport, 'capabilities'>;
+  readonly handshake?: Omit<HandshakeReport, 'capabilities'> & {
+    /** Their names; absent from supervisors of before. */
+    readonly capabilities?: readonly string[];
+  };
   /** The newest health check. */
   readonly check?: {
     readonly ageMs: number;

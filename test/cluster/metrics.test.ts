@@ -114,6 +114,16 @@ describe('a scrape', () => {
     await client.close();
   });
 
+  it('of gateways tells what the replicas of a server say of it', async () => {
+    const of = async (name: string, labels: Record<string, string> = {}): Promise<number> =>
+      sum(await scrape('gateway'), name, { server: SERVER, ...labels });
+    await steady('its tools', async () => ((await of('mcp_tools_total')) > 0 ? true : undefined));
+    expect(await of('mcp_capabilities_total')).toBeGreaterThan(0);
+    await steady('its check', async () =>
+      (await of('berth_health_check_timestamp_seconds', { result: 'passed' })) > 0 ? true : undefined,
+    );
+  });
+
   it('has its way through the policies, and nothing else has', () => {
     const rules = read<{ spec: { ingress?: readonly { ports: readonly { port: unknown }[] }[] } }>(
       'networkpolicy',

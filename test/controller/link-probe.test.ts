@@ -39,6 +39,7 @@ it('tells what a replica says of itself, with times that count here', async () =
     serverInfo: { name: 'search', version: '1' },
     eras: ['legacy', 'modern'],
     tools: ['find'],
+    capabilities: ['tools', 'logging'],
     spawnMs: 3,
     handshakeMs: 4,
   };
@@ -63,6 +64,7 @@ it('tells what a replica says of itself, with times that count here', async () =
     protocolVersion: '2025-11-25',
     serverInfo: { name: 'search', version: '1' },
     tools: ['find'],
+    capabilities: ['tools', 'logging'],
     check: { at: 8_000, ms: 40, failures: 1 },
   });
   expect(await probe.report(pod('unwell'), signal)).toEqual({

@@ -134,13 +134,14 @@ describe('stop, start, scale and restart', () => {
     const at = Date.parse('2026-11-25T11:59:00Z');
     const said: Omit<ReplicaReport, 'sessions'> = {
       ...{ protocolVersion: '2025-11-25', serverInfo: { name: 'acme', version: '1' } },
-      ...{ eras: ['legacy', 'modern'] as const, tools: ['find'], inUse: true },
+      ...{ eras: ['legacy', 'modern'] as const, tools: ['find'], capabilities: ['tools'], inUse: true },
     };
     world.reports.set(first!, { ...said, sessions: 2, processes: 3, check: { at, ms: 4, failures: 0 } });
     world.reports.set(second!, { ...said, sessions: 1, processes: 1, check: { at, ms: 9, failures: 1 } });
     expect(await world.look()).toMatchObject({
       ...{ state: 'running', sessions: 3, processes: 4, era: 'legacy' },
       ...{ eras: ['legacy', 'modern'], tools: ['find'], protocolVersion: '2025-11-25' },
+      capabilities: ['tools'],
       serverInfo: { name: 'acme', version: '1' },
       lastCheck: { at: '2026-11-25T11:59:00Z', ms: 9, failures: 1 },
     });

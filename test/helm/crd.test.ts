@@ -160,6 +160,7 @@ describe('its schema', () => {
       protocolVersion: true,
       serverInfo: true,
       tools: true,
+      capabilities: true,
       package: true,
       tree: true,
       endpoints: true,

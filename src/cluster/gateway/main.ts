@@ -13,17 +13,17 @@ import type { RuntimeInput } from '../../runtimes/local/main.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import { lookAt } from '../../servers/component.ts';
 import { createRemotePolicy } from '../../servers/remote-policy.ts';
-import type { ServerFacts } from '../../servers/server-census.ts';
 import { checkWorkload } from '../../servers/workload-check.ts';
 import { ApiClient } from '../api-client.ts';
 import { createExecCarrier } from '../exec-carrier.ts';
 import { loadClusterAccess } from '../kube-config.ts';
+import type { McpServer } from '../mcp-server.ts';
 import { createPodCarrier, type PodCarrier } from '../pod-carrier.ts';
 import { MCP_SERVERS } from '../resources.ts';
 import { ClusterServers } from './cluster-servers.ts';
 import { ClusterView, type ClusterViewOptions } from './cluster-view.ts';
-import { stateOf } from './resource-state.ts';
 import { ServerDirectory } from './server-directory.ts';
+import { factsOf } from './server-facts.ts';
 import { wakeServer } from './wake.ts';
 
 /** Milliseconds between the end of the drain and the time at which everything must have ended. */
@@ -58,6 +58,7 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
     view,
     behavior: (template) => templates.get(template)?.extras.behavior,
     wake: (resource) => wakeServer(client, resource),
+    read: (name, signal) => client.get<McpServer>(MCP_SERVERS, { namespace, name }, { signal }),
   });
   const rules = {
     templates,
@@ -82,7 +83,10 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
     ready: () => view.isSynced && ring.isThere,
     begin: () => Promise.resolve(),
     drain: Math.max(settings.limits.stopTimeout - STOP_MARGIN, 0),
-    metrics: [createServerSource(() => censusOf(view)), createLinkSource(links)],
+    metrics: [
+      createServerSource(() => (view.isSynced ? view.servers.map(factsOf) : [])),
+      createLinkSource(links),
+    ],
     check: () =>
       Promise.all([
         lookAt('kubernetes', () => askCluster(client, namespace)),
@@ -94,11 +98,6 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
         }),
       ]),
   };
-}
-
-function censusOf(view: ClusterView): ServerFacts[] {
-  if (!view.isSynced) return [];
-  return view.servers.map((server) => ({ name: server.metadata.name ?? '', state: stateOf(server) }));
 }
 
 /** One question that costs little: the answer shows that the API server is there, trusts us and is trusted. */

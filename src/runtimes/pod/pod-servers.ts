@@ -6,6 +6,7 @@ import type { ConversationHost } from '../../link/in-process.ts';
 import { addUsage, NO_USAGE, type Usage } from '../../servers/usage.ts';
 import type { QuestionedHost } from '../../supervisor/answer-question.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
+import type { HandshakeReport } from '../../supervisor/handshake-report.ts';
 import type { FailureReport, ServerReport } from '../../supervisor/server-report.ts';
 import type { HealthSource } from '../../supervisor/supervisor-health.ts';
 import { isFailing } from '../../supervisor/supervisor-status.ts';
@@ -75,14 +76,13 @@ export function createPodServers(options: PodServersOptions): PodServers {
       const failure = failureOf(id);
       const clients = host.sessions(id).filter(({ kind }) => kind !== 'process');
       const { processes = 0, inUse = false, lastActivity } = host.activity(id) ?? {};
-      const { capabilities: _capabilities, ...handshake } = server.report ?? { capabilities: {} };
       return {
         state: stateOf(server, failure),
         sessions: clients.length,
         processes,
         inUse,
         ...(lastActivity !== undefined && { idleMs: Math.max(0, Date.now() - lastActivity) }),
-        ...('protocolVersion' in handshake && { handshake }),
+        ...(server.report && { handshake: toHandshake(server.report) }),
         ...checkOf(server),
         usage: { run, ...usageOf(id) },
         ...(failure && { failure: toFailureReport(failure) }),
@@ -110,12 +110,19 @@ export function createPodServers(options: PodServersOptions): PodServers {
   };
 }
 
+/** What a capability holds may be large, and nobody asks for it. */
+function toHandshake({ capabilities, ...report }: HandshakeReport): NonNullable<ServerReport['handshake']> {
+  return { ...report, capabilities: Object.keys(capabilities).slice(0, MOST_CAPABILITIES) };
+}
+
 function checkOf({ check }: PodServer): Pick<ServerReport, 'check'> {
   if (!check) return {};
   const { at, ms, failures } = check;
   return { check: { ageMs: Math.max(0, Date.now() - at), ms, failures } };
 }
 
+/** The schema of the resource takes as many. */
+const MOST_CAPABILITIES = 64;
 /** Lines of standard error that a status has room for. */
 const STDERR_LINES = 20;
 

@@ -51,7 +51,7 @@ it('a report tells how a server fares, without what nobody asks for', () => {
     handshake: { protocolVersion: '2025-11-25', eras: ['legacy'], tools: ['find'] },
     check: { failures: 0 },
   });
-  expect(pod.report('s')?.handshake).not.toHaveProperty('capabilities');
+  expect(pod.report('s')?.handshake?.capabilities).toEqual(['tools']);
   expect(pod.report('another')).toBeUndefined();
   const reason = new BerthError('start-failed', 'no key', { phase: 'spawn', exitCode: 7, stderr: ['KEY'] });
   pool = { state: 'failed', live: 0, spares: 0, reason };
