@@ -156,7 +156,7 @@ export const ERROR_TABLE = {
     rpc: -32603,
     hint: 'Check the address of the remote server, and whether it is up.',
   },
-  stopped: { status: 503, rpc: -32000, hint: 'Start the server with: berth run.' },
+  stopped: { status: 503, rpc: -32000, hint: 'Start the server with: berth start NAME.' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -40,6 +40,8 @@ type Undo = (step: () => Promise<void> | void) => void;
 export interface Gateway {
   /** What clients and browsers are told. */
   readonly url: string;
+  /** It runs servers as pods. */
+  readonly inCluster: boolean;
   /** Milliseconds after a stop signal in which {@link close} must have come to its end. */
   readonly stopTimeout: number;
   /** Ends sessions, processes and the server; idempotent. */
@@ -158,8 +160,9 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   url = settings.publicUrl ?? urlOf(address, port);
   localUrl = urlOf(ANY_ADDRESS[address] ?? address, port);
   await runtime.begin();
-  log.debug({ url }, 'the gateway serves');
-  return { url, stopTimeout: settings.limits.stopTimeout };
+  const inCluster = isInCluster(settings);
+  log[inCluster ? 'info' : 'debug']({ url }, 'the gateway serves');
+  return { url, inCluster, stopTimeout: settings.limits.stopTimeout };
 }
 
 /** Where this machine reaches what listens everywhere. */
@@ -227,11 +230,14 @@ async function openProbes({ metricsPort: port, host }: Settings, answers: Probes
   undo(() => probes.close());
 }
 
-/** `npm start`: the gateway in the foreground, until a signal ends it. */
+/** `npm start`, and the gateway's container: the gateway in the foreground, until a signal ends it. */
 async function main(): Promise<void> {
   const gateway = await runGateway(process.argv.slice(2));
-  console.log(`Berth listens on ${gateway.url}`);
-  console.log('Next, in another terminal: npm run berth -- run everything');
+  // In a cluster nobody sits at a terminal, and what the program says are lines of its log.
+  if (!gateway.inCluster) {
+    console.log(`Berth listens on ${gateway.url}`);
+    console.log('Next, in another terminal: npm run berth -- run everything');
+  }
   stopOnSignals(gateway, ['SIGINT', 'SIGTERM', 'SIGHUP']);
 }
 

@@ -59,15 +59,17 @@ export class Supervisor {
   }
 
   /** Ends a server's sessions and processes. Unknown ids resolve. */
-  async undefine(id: string, options: { readonly force: boolean }): Promise<void> {
+  undefine(id: string, options: { readonly force: boolean }): Promise<void> {
+    return this.#end(id, new BerthError('stopped', 'the server was stopped'), options);
+  }
+
+  async #end(id: string, why: BerthError, options: { readonly force: boolean }): Promise<void> {
     const ending = [...this.#retired].filter((server) => server.definition.id === id);
     const current = this.#servers.get(id);
     if (current) ending.push(current);
     this.#servers.delete(id);
     for (const server of ending) this.#retired.delete(server);
-    await Promise.all(
-      ending.map((server) => server.close(new BerthError('stopped', 'the server was stopped'), options)),
-    );
+    await Promise.all(ending.map((server) => server.close(why, options)));
   }
 
   /** Completes the listens of a server: their clients listen again, wherever they are sent then. */
@@ -126,7 +128,8 @@ export class Supervisor {
   /** Ends everything. Idempotent. */
   async close(options: { readonly force: boolean } = { force: false }): Promise<void> {
     this.#stopSweep();
-    await Promise.all([...this.#servers.keys()].map((id) => this.undefine(id, options)));
+    const why = elsewhere('where the server ran is being ended');
+    await Promise.all([...this.#servers.keys()].map((id) => this.#end(id, why, options)));
   }
 
   #find(target: ConversationTarget, open: OpenOptions | undefined, sought: Sought): Session {
@@ -185,9 +188,16 @@ export class Supervisor {
       server.sweep(now);
       if (server.inUse) continue;
       this.#retired.delete(server);
-      void server.close(new BerthError('stopped', 'replaced'), { force: false });
+      void server.close(elsewhere('a newer version has taken over'), { force: false });
     }
   }
+}
+
+/** The server itself goes on, or comes back. */
+function elsewhere(what: string): BerthError {
+  return new BerthError('stopped', what, {
+    hint: 'Send initialize again: the next session is served elsewhere.',
+  });
 }
 
 /** What a gateway comes back for. */

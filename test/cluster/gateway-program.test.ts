@@ -97,4 +97,7 @@ it('serves once it has seen the cluster and has its keys, and drains when it is 
   expect((await waiting).status).toBe(404);
   await eventually(`its end; ${output}`, () => gateway.exitCode !== null);
   expect(gateway.exitCode).toBe(0);
+  // Its output is the log of a pod: entries, and nothing for somebody at a terminal.
+  expect(output).toContain('the gateway serves');
+  expect(output.split('\n').filter((line) => line !== '' && !line.startsWith('{'))).toEqual([]);
 });

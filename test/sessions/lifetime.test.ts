@@ -311,6 +311,23 @@ describe('a server', () => {
     expect(harness.supervisor.activity('the-server')).toBeUndefined();
   });
 
+  it('tells whoever had a session to start it, or where it only moves, to open another one', async () => {
+    const hints: unknown[] = [];
+    for (const end of ['undefine', 'close'] as const) {
+      harness = new Harness();
+      const reader = (await harness.session()).call(request('1'));
+      await settle();
+      if (end === 'close') await harness.supervisor.close();
+      else await harness.supervisor.undefine('the-server', { force: false });
+      const [{ error }] = reader.lines as [{ error: { data: { hint: string } } }];
+      hints.push(error.data.hint);
+    }
+    expect(hints).toEqual([
+      'Start the server with: berth start NAME.',
+      'Send initialize again: the next session is served elsewhere.',
+    ]);
+  });
+
   it('tells when it was last used', async () => {
     harness = new Harness();
     expect(harness.supervisor.activity('the-server')).toEqual({

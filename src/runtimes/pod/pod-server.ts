@@ -86,7 +86,11 @@ export class PodServer {
   close(): void {
     this.#retry();
     this.#health.end();
-    this.#life.abort(new BerthError('stopped', 'the supervisor is ending'));
+    this.#life.abort(
+      new BerthError('stopped', 'the supervisor is ending', {
+        hint: 'Try again: another replica serves it.',
+      }),
+    );
   }
 
   /** Never rejects: who waits looks again at {@link closed}. */
