@@ -8,15 +8,8 @@ import {
   type StreamEvent,
   type StreamReader,
 } from './reader.ts';
+import type { UnreadEvents, UnreadStream } from './unread-events.ts';
 
-/**
- * What waits for a reader, per stream and kind. No server has as many requests open; one that takes them back to ask anew
- * must find a bound, too. Answers are bounded by the session, which takes no further calls beyond them.
- */
-const KEPT = {
-  notification: { events: 256, bytes: 1024 * 1024 },
-  request: { events: 2_048, bytes: 34 * 1024 * 1024 },
-} as const;
 /** Acknowledged events are cut from the front of the queue in lots of at least this many. */
 const COMPACT_FROM = 512;
 
@@ -30,11 +23,21 @@ export interface StreamOwner {
   lost(count: number): void;
 }
 
-export class EventStream {
+export interface StreamOptions {
+  readonly owner: StreamOwner;
+  /** Keeps acknowledged answers until {@link EventStream.forget}, for clients that come back. */
+  readonly keepsAnswers: boolean;
+  /** Bounds what waits here without a reader, together with the session's other streams. */
+  readonly unread: UnreadEvents;
+}
+
+export class EventStream implements UnreadStream {
   readonly id: number;
   readonly #owner: StreamOwner;
-  /** Keeps acknowledged answers until {@link forget}, for clients that come back. */
   readonly #keepsAnswers: boolean;
+  readonly #unread: UnreadEvents;
+  /** {@link #unread} holds some of its events. */
+  #isHeld = false;
   /** Acknowledged answers. */
   #kept: StreamEvent[] = [];
   /** Everything not acknowledged begins at `#head`; everything not handed to the present reader at `#sent`. */
@@ -44,8 +47,6 @@ export class EventStream {
   #nextSeq = 1;
   #inFlight = 0;
   #waiting = 0;
-  /** What {@link KEPT} bounds, as far as it was not acknowledged. */
-  readonly #unread = { notification: { events: 0, bytes: 0 }, request: { events: 0, bytes: 0 } };
   /** Up to here everything has been acknowledged; notifications of these positions are gone. */
   #acknowledgedTo = 0;
   #complete = false;
@@ -54,10 +55,11 @@ export class EventStream {
   /** Clock reading of the reader's last progress, kept by the session's sweep; undefined while it is not stalled. */
   stalledSince: number | undefined;
 
-  constructor(id: number, owner: StreamOwner, keepsAnswers: boolean) {
+  constructor(id: number, { owner, keepsAnswers, unread }: StreamOptions) {
     this.id = id;
     this.#owner = owner;
     this.#keepsAnswers = keepsAnswers;
+    this.#unread = unread;
   }
 
   get reader(): StreamReader | undefined {
@@ -90,12 +92,7 @@ export class EventStream {
     const plain: StreamEvent = { seq: this.#nextSeq++, kind, parts, bytes: byteLength(parts) };
     const event = park ? { ...plain, park } : plain;
     this.#events.push(event);
-    if (kind !== 'answer') {
-      this.#unread[kind].events++;
-      this.#unread[kind].bytes += event.bytes;
-      if (this.#reader === undefined) this.#bound(kind);
-    }
-    if (this.#reader === undefined) return;
+    if (this.#reader === undefined) return this.#hold(event);
     this.#waiting += event.bytes;
     this.#owner.buffered(event.bytes);
     this.#pump();
@@ -107,6 +104,7 @@ export class EventStream {
    */
   attach(reader: StreamReader, after?: number): void {
     this.#leave('superseded');
+    this.#release();
     if (after !== undefined) this.#countGap(after);
     this.#replay(after ?? 0);
     this.#reader = reader;
@@ -133,12 +131,23 @@ export class EventStream {
 
   /** The reader leaves by itself. */
   detach(reader: StreamReader): void {
-    if (reader === this.#reader) this.#leave(undefined);
+    if (reader !== this.#reader) return;
+    this.#leave(undefined);
+    this.#holdAll();
   }
 
   /** Ends the present reader for a reason of the session's. */
   close(reason: ReaderEnd): void {
+    if (this.#reader === undefined) return;
     this.#leave(reason);
+    this.#holdAll();
+  }
+
+  drop(event: StreamEvent): void {
+    const at = this.#events.indexOf(event);
+    if (at < 0) return;
+    this.#events.splice(at, 1);
+    this.#owner.lost(1);
   }
 
   /** Nothing will be pushed any more. */
@@ -152,6 +161,7 @@ export class EventStream {
   /** Drops the log. */
   forget(): void {
     this.#leave('ended');
+    this.#release();
     this.#events = [];
     this.#kept = [];
     this.#head = 0;
@@ -192,7 +202,6 @@ export class EventStream {
       this.#head++;
       if (event.seq > this.#acknowledgedTo) this.#acknowledgedTo = event.seq;
       if (event.kind === 'answer' && this.#keepsAnswers) this.#kept.push(event);
-      else this.#dropped(event);
     }
     if (this.#head >= COMPACT_FROM || this.#head === this.#events.length) this.#compact();
   }
@@ -212,8 +221,6 @@ export class EventStream {
     this.#inFlight = 0;
     this.#waiting = 0;
     this.#sent = this.#head;
-    this.#bound('notification');
-    this.#bound('request');
     if (reason !== undefined) reader.end(reason);
   }
 
@@ -232,26 +239,22 @@ export class EventStream {
     for (const event of this.#events) this.#waiting += event.bytes;
   }
 
-  /** Without a reader only so many notifications and requests are kept: the oldest go first, answers stay. */
-  #bound(kind: keyof typeof KEPT): void {
-    const most = KEPT[kind];
-    const unread = this.#unread[kind];
-    const isOver = (): boolean => unread.events > most.events || unread.bytes > most.bytes;
-    if (!isOver()) return;
-    this.#compact();
-    let lost = 0;
-    this.#events = this.#events.filter((event) => {
-      if (event.kind !== kind || !isOver()) return true;
-      this.#dropped(event);
-      lost++;
-      return false;
-    });
-    this.#owner.lost(lost);
+  /** Nobody reads it just now. */
+  #hold(event: StreamEvent): void {
+    if (event.kind === 'answer') return;
+    this.#isHeld = true;
+    this.#unread.add(this, event);
   }
 
-  #dropped({ kind, bytes }: StreamEvent): void {
-    if (kind === 'answer') return;
-    this.#unread[kind].events--;
-    this.#unread[kind].bytes -= bytes;
+  #holdAll(): void {
+    if (this.#reader !== undefined) return;
+    this.#compact();
+    for (const event of [...this.#events]) this.#hold(event);
+  }
+
+  /** Whoever reads has a window of its own. */
+  #release(): void {
+    if (this.#isHeld) this.#unread.remove(this);
+    this.#isHeld = false;
   }
 }

@@ -37,6 +37,8 @@ export class Exchange implements UpstreamCall {
   readonly key: string;
   readonly method: string;
   readonly rawToken: string | undefined;
+  /** Of the request. */
+  readonly bytes: number;
   /** The server answered with an error, or not at all. */
   unsuccessful = false;
   #dropped = false;
@@ -57,6 +59,7 @@ export class Exchange implements UpstreamCall {
     this.key = key;
     this.method = message.envelope.method;
     this.rawToken = tokenOf(message);
+    this.bytes = message.bytes.length;
     this.round = round;
     this.#owner = owner;
   }

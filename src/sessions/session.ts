@@ -3,7 +3,7 @@ import { BerthError, toBerthError } from '../errors.ts';
 import { idKey } from '../jsonrpc/id.ts';
 import { AbandonedStreams } from './abandoned-streams.ts';
 import type { CallRequest, ModernCall } from './call-request.ts';
-import { EventStream, type StreamOwner } from './event-stream.ts';
+import type { EventStream, StreamOwner } from './event-stream.ts';
 import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Lane, LaneHost } from './lanes/lane.ts';
@@ -58,8 +58,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#single = options.delivery === 'single';
-    this.#standalone = new EventStream(STANDALONE, this, false);
     this.#streams = new StreamTable(options.ownIds);
+    this.#standalone = this.#streams.standalone(this, STANDALONE);
     this.#kept = new KeptAnswers(options.clock, (stream) => {
       this.#unread.delete(stream);
       this.#streams.forget(stream);
@@ -325,7 +325,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     }
     const doubled = request.batch && this.#options.ownIds && doubledId(request.messages);
     if (doubled) return idTaken(doubled);
-    if (this.#running.size + this.#unread.size >= MOST_CALLS || this.#unread.full)
+    if (this.#running.size + this.#unread.size >= MOST_CALLS || this.#unread.full || this.#calls.full)
       return new BerthError('limit-reached', 'too many calls are in flight, or their answers unread');
     return this.#lane?.refusal;
   }

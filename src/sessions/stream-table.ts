@@ -5,6 +5,7 @@ import { idKey } from '../jsonrpc/id.ts';
 import { EventStream, type StreamOwner } from './event-stream.ts';
 import type { Exchange, Round } from './exchange.ts';
 import { type ClientMessage, rawId } from './message.ts';
+import { UnreadEvents } from './unread-events.ts';
 
 export interface StreamEntry {
   readonly stream: EventStream;
@@ -30,6 +31,8 @@ export class StreamTable {
   readonly #streams = new Map<number, StreamEntry>();
   readonly #byKey = new Map<string, StreamEntry>();
   readonly #byId = new Map<string, KnownId>();
+  /** Of all of them, the standalone one too. */
+  readonly #unread = new UnreadEvents();
 
   #next = 1;
 
@@ -55,9 +58,14 @@ export class StreamTable {
     return this.#byId.get(key);
   }
 
+  /** The session's own stream, which is none of a request and not among {@link entries}. */
+  standalone(owner: StreamOwner, id: number): EventStream {
+    return new EventStream(id, { owner, keepsAnswers: false, unread: this.#unread });
+  }
+
   open(owner: StreamOwner, key: string): StreamEntry {
     const id = this.#ownIds ? this.#next++ : ++lastShared;
-    const stream = new EventStream(id, owner, this.#ownIds);
+    const stream = new EventStream(id, { owner, keepsAnswers: this.#ownIds, unread: this.#unread });
     const entry: StreamEntry = { stream, key, ids: [], open: 0 };
     this.#streams.set(stream.id, entry);
     this.#byKey.set(key, entry);

@@ -12,6 +12,7 @@ import {
   startPeer,
 } from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
+import { messageFault } from '../support/message-schema.ts';
 import { type Conversation, connect } from './http-conversation.ts';
 
 const SECRET = 'canary-token';
@@ -36,7 +37,9 @@ afterEach(async () => {
 async function failed(answer: (request: PeerRequest) => void) {
   onCall = answer;
   talk.request(1, 'tools/call', { name: 'x' });
-  const { error } = await talk.answer(1);
+  const failure = await talk.answer(1);
+  expect(messageFault('2025-11-25', failure, 'tools/call')).toBeUndefined();
+  const { error } = failure;
   talk.request(2, 'ping');
   expect(await talk.answer(2)).toMatchObject({ result: {} });
   expect(talk.ends).toEqual([]);

@@ -10,6 +10,7 @@ import {
   startPeer,
 } from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
+import { messageFault } from '../support/message-schema.ts';
 import { type Conversation, connect } from './http-conversation.ts';
 
 const META = {
@@ -157,6 +158,7 @@ describe('the headers of arguments', () => {
     expect(await talk.answer(1)).toMatchObject({ result: { content: [] } });
     expect(await talk.answer(2)).toMatchObject({ result: { content: [] } });
     expect(peer.seen('tools/list')[0]?.message.params).toEqual({ _meta: META });
+    expect(messageFault('2026-07-28', peer.seen('tools/list')[0]?.message ?? {})).toBeUndefined();
     expect(peer.seen('tools/list')[0]?.headers['mcp-method']).toBe('tools/list');
     expect(talk.delivered).toHaveLength(2);
     ask(3, 'tools/call', { name: 'tool', arguments: { region: 'eu' } });

@@ -27,7 +27,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     const { message } = await client.tool('crash', { code: 7 });
     expect(message.error).toMatchObject({
       code: -32603,
-      data: { code: 'process-exited', phase: 'run', exitCode: 7 },
+      data: { code: 'process-exited', phase: 'run', exitCode: 7, hint: expect.any(String) },
     });
     expect(message.error?.data?.stderr).toEqual(expect.arrayContaining(['trap: told to crash']));
     await client.close();
@@ -38,7 +38,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     for (let attempt = 0; attempt < 3; attempt++) {
       const client = await connect(transport, gateway.url('broken'));
       const { message } = await client.initialize();
-      expect(message.error).toMatchObject({ code: -32603, data: { exitCode: 3 } });
+      expect(message.error).toMatchObject({ code: -32603, data: { exitCode: 3, hint: expect.any(String) } });
       expect(message.error?.data?.stderr).toEqual(expect.arrayContaining(['trap: TRAP_TOKEN is not set']));
       await client.close();
     }

@@ -56,11 +56,17 @@ function callsInFlight(slug: string): number {
 }
 
 describe.each(SLUGS)('the server %s', (slug) => {
-  it.each(SDK_CLIENTS)('is listed and called by the SDK client %s', async (flavour) => {
+  it.each(SDK_CLIENTS)('is listed, called and called off by the SDK client %s', async (flavour) => {
     const { tool, input, answer } = servers.get(slug) as RealServer;
     const client = await connectSdk(flavour, gateway.url(slug));
     expect(client.era).toBe(eraOf(flavour));
     expect(await client.listTools()).toContain(tool);
+    expect(await client.callTool(tool, input)).toMatch(answer);
+    const giveUp = new AbortController();
+    const call = client.callTool(tool, input, { signal: giveUp.signal, progress: () => {} });
+    giveUp.abort();
+    await expect(call).rejects.toThrow(/abort/i);
+    await eventually('no call is in flight', () => callsInFlight(slug) === 0);
     expect(await client.callTool(tool, input)).toMatch(answer);
     await client.close();
   });

@@ -126,6 +126,20 @@ describe('a supervisor of its own under several gateways', () => {
     expect(await back.delete()).toBe(204);
   });
 
+  it('a session that is ended on one gateway is unknown at once on another one that has opened its id', async () => {
+    await supervisor(trapLaunch());
+    const [first, second] = [await gateway(), await gateway()];
+    const client = new StreamableClient(first.url);
+    await client.initialize();
+    const other = moved(client, second.url);
+    expect((await other.request('1', 'ping')).message.result).toEqual({});
+    expect(await client.delete()).toBe(204);
+    const note = '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}';
+    const answers = [await other.post(requestText('2', 'ping')), await other.post(note), await other.get()];
+    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
+    expect(await other.delete()).toBe(404);
+  });
+
   it('is replaced after its own death: what it left is ended and gateways come back', async () => {
     const old = await supervisor({ file: process.execPath, args: [STUBBORN] }, { spares: 1 });
     const table = createProcessTable();

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toLaunch } from '../../src/packages/launch.ts';
 import type { InstalledTree } from '../../src/packages/package.ts';
@@ -32,6 +33,19 @@ describe('the command of a server', () => {
       args: ['--no-warnings', '/trees/x/cli.js', ...args],
       cwd: home,
     });
+  });
+
+  it('has what a caller says behind the entry point only, whatever that is', () => {
+    const word = fc.oneof(
+      fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0')),
+      fc.constantFrom('-c', '--', '--eval=x', '--node-options=x', '--require', '$(id)', '; id', '\n-c'),
+    );
+    fc.assert(
+      fc.property(fc.array(word), (args) => {
+        const launch = toLaunch(TREE, { args, env: {}, home }, {});
+        expect([launch.file, ...launch.args]).toEqual([process.execPath, ...TREE.program.args, ...args]);
+      }),
+    );
   });
 
   it('has exactly the expected environment', () => {

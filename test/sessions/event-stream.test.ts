@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EventStream } from '../../src/sessions/event-stream.ts';
 import { READER_WINDOW } from '../../src/sessions/reader.ts';
+import { UnreadEvents } from '../../src/sessions/unread-events.ts';
 import { TestReader } from './harness.ts';
 
 let buffered = 0;
@@ -11,11 +12,12 @@ let stream: EventStream;
 
 beforeEach(() => {
   [buffered, lost, drained] = [0, 0, 0];
-  stream = new EventStream(
-    7,
-    { buffered: (delta) => (buffered += delta), lost: (count) => (lost += count), drained: () => drained++ },
-    true,
-  );
+  const owner = {
+    buffered: (delta: number) => (buffered += delta),
+    lost: (count: number) => (lost += count),
+    drained: () => drained++,
+  };
+  stream = new EventStream(7, { owner, keepsAnswers: true, unread: new UnreadEvents() });
 });
 
 function push(kind: 'answer' | 'request' | 'notification', times = 1, bytes = 10): void {

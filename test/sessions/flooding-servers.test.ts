@@ -1,4 +1,4 @@
-/** Servers that ask and tell without end: what is kept of it is bounded. */
+/** Servers that ask and tell without end, and clients that call without end: what is kept of it is bounded. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { Harness, type Line, request, settle, type TestClient, TestReader } from './harness.ts';
 
@@ -125,4 +125,17 @@ describe('answers that nobody comes for', () => {
     for (let n = 0; n < 10; n++) taken.push(await leave(client, n, 1, text));
     expect(taken).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 0, 0]);
   });
+});
+
+it('calls that wait for a process that is not ready hold 64 MiB of one caller at most', async () => {
+  harness = new Harness({ sessions: 'none', answers: {} });
+  const pool = harness.client({ kind: 'affinity' });
+  const pad = JSON.stringify({ pad: 'x'.repeat(4_000_000) });
+  const readers = Array.from({ length: 30 }, (_, n) => pool.call(request(String(n), 'tools/call', pad)));
+  await settle();
+  const [taken, refused] = [true, false].map((ok) => readers.filter(({ error }) => !error === ok));
+  expect([taken?.length, refused?.length]).toEqual([17, 13]);
+  expect(refused?.every(({ error }) => error?.code === 'limit-reached')).toBe(true);
+  const other = harness.client({ kind: 'affinity', principal: 'bob' });
+  expect(other.call(request('1', 'tools/call', pad)).error).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 /** What hostile clients and servers of the modern lanes try: nothing throws, hangs, grows or crosses. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { COLLECT } from '../../src/sessions/lanes/upgrade/call.ts';
-import { Harness, type HarnessOptions, ORDINARY, settle } from './harness.ts';
+import { Harness, type HarnessOptions, ORDINARY, settle, type TestReader } from './harness.ts';
 import { ModernClient, parkOf } from './modern-client.ts';
 
 const ID = 'io.modelcontextprotocol/subscriptionId';
@@ -290,6 +290,46 @@ describe('listens beside a process that died', () => {
       harness.clock.advance(30_000);
     }
     expect(readers.map(({ ends }) => ends)).toEqual([['complete'], ['complete']]);
+  });
+});
+
+describe.each(['legacy', 'modern'] as const)('requests in flight on a %s server (T-36)', (era) => {
+  const notifications = { toolsListChanged: true };
+
+  it.each(['tools/call', 'subscriptions/listen'])(
+    '%s: hold 64 MiB of one principal at most',
+    async (method) => {
+      const client = start({ eras: [era] });
+      const pad = 'x'.repeat(4_000_000);
+      const members = { name: 'slow', notifications, pad };
+      await client.call('tools/list');
+      const readers: TestReader[] = [];
+      for (let n = 0; n < 30; n++) readers.push(await client.call(method, members));
+      expect(readers.flatMap(({ lines }) => lines.filter(({ error }) => error))).toEqual([]);
+      const [taken, refused] = [true, false].map((ok) => readers.filter(({ error }) => !error === ok));
+      expect(taken).toHaveLength(17);
+      expect(refused?.every(({ error }) => error?.code === 'limit-reached')).toBe(true);
+      const bob = new ModernClient(harness, { principal: 'bob', capabilities: FORM });
+      expect((await bob.call(method, members)).error).toBeUndefined();
+      taken?.[0]?.attachment?.detach();
+      await settle();
+      expect(client.send(method, members).error).toBeUndefined();
+    },
+  );
+
+  it('are 1,024 of one principal at most, however many it asks for', async () => {
+    const client = start({ eras: [era] });
+    await client.call('tools/list');
+    harness.server.answer(harness.server.id('tools/list'), { resultType: 'complete', tools: [] });
+    await settle();
+    const readers = Array.from({ length: 1_100 }, () =>
+      client.send('subscriptions/listen', { notifications }),
+    );
+    await settle();
+    expect(readers.filter(({ error }) => error === undefined)).toHaveLength(1_024);
+    expect(harness.servers).toHaveLength(1);
+    const bob = new ModernClient(harness, { principal: 'bob', capabilities: FORM });
+    expect((await bob.call('subscriptions/listen', { notifications })).error).toBeUndefined();
   });
 });
 

@@ -111,6 +111,30 @@ describe('on a legacy server', () => {
     expect(reader.lines[0]?.params.notifications).toEqual({});
   });
 
+  it('is not acknowledged for it either when another one has asked for it and waits', async () => {
+    const client = start();
+    const both = ['"a"', '"b"'].map((id) =>
+      client.send(
+        'subscriptions/listen',
+        { notifications: { resourceSubscriptions: ['test://no'] } },
+        { id },
+      ),
+    );
+    await settle();
+    expect(harness.server.of('resources/subscribe')).toHaveLength(1);
+    expect(both.map(methods)).toEqual([[], []]);
+    harness.server.say({
+      jsonrpc: '2.0',
+      id: harness.server.id('resources/subscribe'),
+      error: { code: -32602, message: 'no' },
+    });
+    await settle();
+    expect(both.map(({ lines }) => lines[0]?.params.notifications)).toEqual([{}, {}]);
+    for (const { attachment } of both) attachment?.detach();
+    await settle();
+    expect(harness.server.of('resources/unsubscribe')).toEqual([]);
+  });
+
   it('has no deadline and keeps its process', async () => {
     const reader = await listen(start(), ALL);
     harness.clock.advance(60 * 60_000);
@@ -265,5 +289,25 @@ describe('on a modern server', () => {
     await acknowledge();
     expect(methods(reader)).toEqual(['subscriptions/acknowledged', 'tools/list_changed']);
     expect(harness.servers).toHaveLength(2);
+  });
+
+  it('outlives its process with all that the server has acknowledged, and with nothing that it has not', async () => {
+    const client = start();
+    const notifications = { ...ALL, resourceSubscriptions: ['test://a', 'test://no', 'test://b'] };
+    const reader = client.send('subscriptions/listen', { notifications }, { id: '"a"' });
+    const { promptsListChanged: _not, ...lists } = ALL;
+    await acknowledge({ ...lists, resourceSubscriptions: ['test://a', 'test://b'] });
+    harness.server.process.crash();
+    await settle();
+    harness.clock.advance(1_000);
+    await acknowledge({ toolsListChanged: true });
+    expect(reader.lines.slice(1).map(({ method, params }) => [method, params.uri, params._meta[ID]])).toEqual(
+      [
+        ['notifications/tools/list_changed', undefined, 'a'],
+        ['notifications/resources/list_changed', undefined, 'a'],
+        ['notifications/resources/updated', 'test://a', 'a'],
+        ['notifications/resources/updated', 'test://b', 'a'],
+      ],
+    );
   });
 });

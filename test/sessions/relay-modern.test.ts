@@ -223,6 +223,19 @@ describe('headers of parameters', () => {
     expect(harness.server.of('tools/list')).toHaveLength(3);
   });
 
+  it('are checked with the list of the own process: that of another principal is not used', async () => {
+    const client = start();
+    await call(client, { region: 'eu' }, { region: 'eu' });
+    const bob = new ModernClient(harness, { principal: 'bob' });
+    bob.send('tools/call', { name: 'q', arguments: { region: 'eu' } }, { modern: { params: {} } });
+    await settle();
+    const [, other] = harness.servers;
+    expect(other?.of('tools/list')).toHaveLength(1);
+    other?.answer(other.id('tools/list'), { tools: [{ name: 'q', inputSchema: { type: 'object' } }] });
+    await settle();
+    expect(other?.of('tools/call')).toHaveLength(1);
+  });
+
   it('do not hold a call up when the server cannot list its tools', async () => {
     const client = start();
     client.send('tools/call', { name: 'q', arguments: {} }, { modern: { params: {} } });

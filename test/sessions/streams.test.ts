@@ -133,6 +133,50 @@ describe('without a reader', () => {
     expect(kept).toEqual(Array.from({ length: 15 }, (_, at) => at + 26));
   });
 
+  /** Progress of calls whose client has gone: once to each, then once more to each, and so on. */
+  async function report(calls: number, rounds: number, pad = ''): Promise<TestReader[]> {
+    const readers = Array.from({ length: calls }, (_, n) =>
+      client.call(request(String(n), 'tools/call', `{"_meta":{"progressToken":${n}}}`)),
+    );
+    await settle();
+    for (const { attachment } of readers) attachment?.detach();
+    const tokens = harness.server.of('tools/call').map(({ id }) => id);
+    for (let progress = 1; progress <= rounds; progress++)
+      for (const progressToken of tokens)
+        harness.server.notify('notifications/progress', { progressToken, progress, pad });
+    await settle();
+    return readers.map(({ stream }) => client.attach(stream, 0));
+  }
+
+  const progressOf = ({ lines }: TestReader): unknown[] => lines.map(({ params }) => params?.progress);
+
+  it('256 notifications of all its streams together are kept, the oldest are dropped', async () => {
+    const found = (await report(8, 50)).map(progressOf);
+    expect(found).toEqual(Array(8).fill(Array.from({ length: 32 }, (_, at) => at + 19)));
+    const [session] = harness.supervisor.sessions(harness.definition.id);
+    expect(session?.report.lostNotifications).toBe(8 * 50 - 256);
+  });
+
+  it('1 MiB of notifications of all its streams together is kept', async () => {
+    const found = (await report(64, 2, 'x'.repeat(60 * KIB))).flatMap(progressOf);
+    expect(found).toEqual(Array(17).fill(2));
+  });
+
+  it('a stream whose reader leaves holds its own beside those of the others', async () => {
+    await say(1, 200);
+    const reader = client.call(request('1', 'tools/call', '{"_meta":{"progressToken":1}}'), {
+      reader: new TestReader(false),
+    });
+    await settle();
+    const progressToken = harness.server.id('tools/call');
+    for (let progress = 1; progress <= 100; progress++)
+      harness.server.notify('notifications/progress', { progressToken, progress });
+    await settle();
+    reader.attachment?.detach();
+    expect(numbers(client.attach())).toEqual(Array.from({ length: 156 }, (_, at) => at + 45));
+    expect(progressOf(client.attach(reader.stream, 0))).toHaveLength(100);
+  });
+
   it('requests of the server and answers are kept whatever else is dropped', async () => {
     const calls = [client.call(request('1')), client.call(request('2'))];
     await settle();

@@ -200,4 +200,12 @@ describe('errors', () => {
     expect(schemaFault(MODERN, DEFINED[error.rpc] ?? 'JSONRPCErrorResponse', message)).toBeUndefined();
     expect(message.error.data).toEqual(errorData(error));
   });
+
+  it('about a message whose id could not be read has the id null, and nothing else that the schema does not', () => {
+    harness = new Harness();
+    const { id, ...rest } = JSON.parse(rpcErrorText(new BerthError('parse-error', 'words'))) as Line;
+    expect(id).toBeNull();
+    for (const revision of [LEGACY, MODERN] as const)
+      expect(schemaFault(revision, 'JSONRPCErrorResponse', rest)).toBeUndefined();
+  });
 });

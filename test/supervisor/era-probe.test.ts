@@ -5,6 +5,7 @@ import { BerthError } from '../../src/errors.ts';
 import { probeEras } from '../../src/supervisor/era-probe.ts';
 import type { Era } from '../../src/supervisor/handshake-report.ts';
 import { type MemoryProcess, memoryProcess } from '../support/memory-process.ts';
+import { messageFault } from '../support/message-schema.ts';
 
 const LEGACY = {
   result: { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 'a', version: '1' } },
@@ -25,12 +26,15 @@ type Answer = object | 'exit' | 'silence';
 function serverThat(initialize: Answer, discover: Answer) {
   const processes = new Map<Era, MemoryProcess>();
   const heard: [Era, string][] = [];
+  const faults: (string | undefined)[] = [];
   const start = async (era: Era): Promise<MemoryProcess> => {
     const process = memoryProcess({ stderr: [`${era} says`] });
     processes.set(era, process);
     process.server.receive((bytes) => {
-      const { id, method } = JSON.parse(bytes.toString()) as { id?: number; method: string };
+      const message = JSON.parse(bytes.toString()) as { id?: number; method: string };
+      const { id, method } = message;
       heard.push([era, method]);
+      faults.push(messageFault(era === 'modern' ? '2026-07-28' : '2025-11-25', message));
       const answer =
         method === 'initialize' ? initialize : method === 'server/discover' ? discover : 'silence';
       if (answer === 'exit') process.crash({ code: 2, signal: null });
@@ -38,7 +42,7 @@ function serverThat(initialize: Answer, discover: Answer) {
     });
     return process;
   };
-  return { start, processes, heard };
+  return { start, processes, heard, faults };
 }
 
 /** Lets time pass until `promise` is settled. */
@@ -79,8 +83,9 @@ describe('the eras of a server', () => {
   });
 
   it('are tried on processes of their own, one message each', async () => {
-    const { report, heard } = await probe(LEGACY, MODERN);
+    const { report, heard, faults } = await probe(LEGACY, MODERN);
     await report;
+    expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
     expect(heard.filter(([, method]) => !method.startsWith('notifications/')).sort()).toEqual([
       ['legacy', 'initialize'],
       ['modern', 'server/discover'],

@@ -4,6 +4,7 @@ import type { BerthError } from '../../src/errors.ts';
 import { handshake } from '../../src/supervisor/handshake.ts';
 import { spawnFixture } from '../support/local-process.ts';
 import { type MemoryProcess, memoryProcess } from '../support/memory-process.ts';
+import { messageFault } from '../support/message-schema.ts';
 
 const rejection = (promise: Promise<unknown>): Promise<BerthError> =>
   promise.then(
@@ -56,6 +57,21 @@ describe('the handshake', () => {
       protocolVersion: '2025-11-25',
       clientInfo: { name: 'probe', version: '9' },
     });
+  });
+
+  it('says nothing that the schema of its revision does not have', async () => {
+    const { process, received } = answering({
+      initialize: { result: { ...INIT, capabilities: { tools: {} } } },
+      'tools/list': { result: { tools: [] } },
+    });
+    const asked = ['ping', 'roots/list', 'sampling/createMessage'];
+    for (const [id, method] of asked.entries()) process.server.send({ jsonrpc: '2.0', id, method });
+    await handshake(process, options);
+    await turn();
+    const faults = received.map((message) =>
+      messageFault('2025-11-25', message, message.method ?? asked[Number(message.id)]),
+    );
+    expect(faults).toEqual(Array(6).fill(undefined));
   });
 
   it('takes nothing but short text for names, from a server that means harm', async () => {

@@ -5,6 +5,7 @@ import { BerthError } from '../../src/errors.ts';
 import { open } from '../support/http-client.ts';
 import { eventually } from '../support/local-process.ts';
 import { requestText } from '../support/mcp-client.ts';
+import { RawStream } from '../support/raw-stream.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
 import { called, type Front, startFront } from './front.ts';
 
@@ -154,6 +155,33 @@ describe('a server that cannot serve', () => {
     Object.assign(front.served, { state: 'running', failure: undefined });
     for (const answer of answers)
       expect([answer.status, answer.headers['retry-after']]).toEqual([status, retryAfter]);
+  });
+
+  it('because it failed says phase, exit code, last lines and what to do, whatever the transport', async () => {
+    const details = { phase: 'handshake', exitCode: 3, stderr: ['TOKEN is not set'] } as const;
+    const failure = new BerthError('start-failed', 'the process ended', { ...details, hint: 'Set TOKEN.' });
+    Object.assign(front.served, { state: 'failed', failure });
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    const key = 'Sec-WebSocket-Key: dGVzdC10ZXN0LXRlc3Q9PQ==';
+    const head = [...Object.entries(TYPES).map(([name, value]) => `${name}: ${value}`), 'Connection: close'];
+    const length = `Content-Length: ${INITIALIZE.length}`;
+    const streams = [
+      await RawStream.open(`${front.base}/mcp`, ['POST', ...head, length], INITIALIZE),
+      await RawStream.open(`${front.base}/mcp`, ['GET', ...head]),
+      await RawStream.open(`${front.base}/sse`, ['GET', ...head]),
+      await RawStream.open(`${front.base}/ws`, ['GET', ...upgrade, key]),
+    ];
+    for (const stream of streams) await stream.drain();
+    Object.assign(front.served, { state: 'running', failure: undefined });
+    for (const { seen } of streams) {
+      expect(seen).toMatch(/^HTTP\/1\.1 502 /);
+      expect(JSON.parse(seen.slice(seen.indexOf('\r\n\r\n')))).toMatchObject({
+        error: {
+          message: 'the process ended',
+          data: { code: 'start-failed', ...details, hint: 'Set TOKEN.' },
+        },
+      });
+    }
   });
 
   it('because no replica is ready says 503 and when to try again', async () => {

@@ -12,7 +12,7 @@ import { type ClientMessage, resultMessage } from '../../message.ts';
 import type { Upstream, UpstreamMember } from '../../upstream.ts';
 import { levelOf, verbosity } from '../upgrade/logging.ts';
 import { logLevelOf } from '../upgrade/requests.ts';
-import { changeNotification, readFilter } from '../upgrade/subscription.ts';
+import { changeNotification, type ListenFilter, readFilter } from '../upgrade/subscription.ts';
 import { OpenTasks } from './open-tasks.ts';
 import { Restarts } from './restarts.ts';
 import { MODERN_REVISION, type ModernRequest, type ServingProcess } from './serving.ts';
@@ -29,8 +29,8 @@ interface Listen {
   readonly message: ClientMessage;
   /** Our id of it on the present channel. */
   id: number;
-  /** What the server acknowledged, once it did; a further acknowledgement is of a restart. */
-  acknowledged: boolean;
+  /** What the server acknowledged first, once it did: that is what the client listens to. A further acknowledgement is of a restart. */
+  honoured: ListenFilter | undefined;
 }
 
 const LOG = 'notifications/message';
@@ -132,8 +132,8 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     if (envelope.method === 'notifications/tools/list_changed') this.#headers.forget();
     if (envelope.method === 'notifications/subscriptions/acknowledged') {
       this.#restarts.started();
-      if (listen.acknowledged) return this.#reportChanges(exchange, listen);
-      listen.acknowledged = true;
+      if (listen.honoured) return this.#reportChanges(exchange, listen.honoured);
+      listen.honoured = readFilter(message);
     }
     const { rawId } = exchange.round;
     exchange.notified(
@@ -189,7 +189,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
 
   #listen({ exchange, message, host }: ModernRequest, upstream: Upstream): void {
     host.untimed(exchange);
-    const listen: Listen = { message, id: 0, acknowledged: false };
+    const listen: Listen = { message, id: 0, honoured: undefined };
     this.#listens.set(exchange, listen);
     this.#send(exchange, listen, upstream);
   }
@@ -208,7 +208,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
       },
       failed: (error: BerthError) => {
         // A listen outlives its process unless nothing was ever heard of it.
-        if (listen.acknowledged && !this.#stopped) return;
+        if (listen.honoured && !this.#stopped) return;
         this.#drop(exchange, listen);
         exchange.failed(error);
       },
@@ -230,9 +230,8 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
   }
 
   /** The process is another one: whatever was listened to may have changed meanwhile. */
-  #reportChanges(exchange: Exchange, { message }: Listen): void {
+  #reportChanges(exchange: Exchange, { resourceSubscriptions, ...flags }: ListenFilter): void {
     const { rawId } = exchange.round;
-    const { resourceSubscriptions, ...flags } = readFilter(message);
     for (const [flag, wanted] of Object.entries(flags)) {
       const group = flag.replace('ListChanged', '');
       if (wanted) exchange.notified([changeNotification(rawId, `notifications/${group}/list_changed`)]);

@@ -15,7 +15,7 @@ export interface ListenFilter {
   resourceSubscriptions: string[];
 }
 
-/** The filter of a listen request; what is of another type counts as not asked for. */
+/** The filter of a listen request, or of its acknowledgement; what is of another type counts as not there. */
 export function readFilter({ bytes, envelope }: ClientMessage): ListenFilter {
   const params = JSON.parse(
     envelope.paramsStart < 0 ? '{}' : bytes.toString('utf8', envelope.paramsStart, envelope.paramsEnd),
