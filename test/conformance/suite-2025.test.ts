@@ -1,36 +1,59 @@
-/** The released official suite against the fixtures that speak its era: over stdio, through the gateway. */
+/** The released official suite against the fixtures that speak its era: over stdio and over HTTP, through the gateway. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runSuite } from '../support/conformance.ts';
-import { startGateway } from '../support/gateway.ts';
+import { fixtureLaunch } from '../support/conformance-fixture.ts';
+import { stdioCarrier } from '../support/fronts/carrier.ts';
+import { startLegacyFront } from '../support/fronts/legacy-front.ts';
+import { startGateway, type TestServer } from '../support/gateway.ts';
 import { fixtureServer, type Results } from '../support/requirements.ts';
 import { SUITE_2025 } from './scenarios.ts';
 
-type Era = 'legacy' | 'dual';
-const ERAS: readonly Era[] = ['legacy', 'dual'];
+const ROWS = [
+  ['legacy', 'stdio'],
+  ['dual', 'stdio'],
+  ['legacy', 'HTTP'],
+  ['dual', 'HTTP'],
+] as const;
+type Row = (typeof ROWS)[number];
 
-let runs: Map<Era, Results>;
+/** What a closed stream is taken up again by is a recommendation, and a warning where it is not followed. */
+const RECOMMENDED = 'server-sse-polling';
 
-async function run(era: Era): Promise<[Era, Results]> {
-  const gateway = await startGateway({ servers: [fixtureServer(era)] });
+const runs = new Map<string, Results>();
+
+/** The fixture as a server, and how to end what stands before it. */
+async function serverOf([era, how]: Row): Promise<{ server: TestServer; close: () => Promise<void> }> {
+  if (how === 'stdio') return { server: fixtureServer(era), close: () => Promise.resolve() };
+  const front = await startLegacyFront(stdioCarrier(fixtureLaunch(era)));
+  return { server: { name: 'fixture', remote: { url: front.url } }, close: () => front.close() };
+}
+
+async function run(row: Row): Promise<void> {
+  const { server, close } = await serverOf(row);
+  const gateway = await startGateway({ servers: [server] });
   try {
     const url = `http://localhost:${gateway.port}/servers/fixture/mcp`;
-    return [era, await runSuite('conformance-2025', url, ['--suite', 'all'])];
+    runs.set(String(row), await runSuite('conformance-2025', url, ['--suite', 'all']));
   } finally {
     await gateway.close();
+    await close();
   }
 }
 
 beforeAll(async () => {
-  runs = new Map(await Promise.all(ERAS.map(run)));
+  await Promise.all(ROWS.map(run));
 });
 
-describe.each(ERAS)('suite 0.1.16, all 32 scenarios, %s fixture', (era) => {
+describe.each(ROWS)('suite 0.1.16, all 32 scenarios, %s fixture over %s', (...row) => {
   it('runs exactly the known scenarios', () => {
-    expect([...runs.get(era)!.keys()].sort()).toEqual([...SUITE_2025].sort());
+    expect([...runs.get(String(row))!.keys()].sort()).toEqual([...SUITE_2025].sort());
     expect(SUITE_2025).toHaveLength(32);
   });
 
   it.each(SUITE_2025)('passes %s', (name) => {
-    expect(runs.get(era)?.get(name)).toMatchObject({ failures: [] });
+    expect(runs.get(String(row))?.get(name)).toMatchObject({
+      failures: [],
+      passed: expect.toSatisfy((passed: number) => passed > 0 || name === RECOMMENDED),
+    });
   });
 });
