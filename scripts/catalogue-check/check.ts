@@ -3,10 +3,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { makeUpInputs } from '../../src/templates/made-up-inputs.ts';
 import type { Template } from '../../src/templates/template.ts';
 import { checkedPackage, type TemplateCheck } from '../../src/templates/template-check.ts';
 import type { CheckGateway } from './gateway.ts';
-import { makeUpInputs } from './inputs.ts';
 
 /** Milliseconds for resolving, installing and starting one template. */
 const WHOLE_START = 10 * 60_000;

@@ -6,6 +6,7 @@ import { ApiClient } from './client.ts';
 import { createContext, readKey } from './context.ts';
 import { EXIT } from './failure.ts';
 import { untilSignal } from './gateway-commands.ts';
+import { agreeToStart } from './offer-gateway.ts';
 import { collectPairs } from './pairs.ts';
 import { presentStart } from './present-start.ts';
 import type { CommandRunner } from './program.ts';
@@ -89,7 +90,9 @@ async function runServer(input: RunInput): Promise<number> {
   const title = describeTarget(target);
   const server = await context.client.create(spec).catch(async (error: unknown) => {
     if (toBerthError(error).code !== 'unreachable') throw error;
-    await agreeToStart(context.client.url, options, system, error);
+    const { url } = context.client;
+    const offer = { url, start: options.start, until: 'until Ctrl-C', command: 'berth run' };
+    await agreeToStart(offer, system, error);
     return undefined;
   });
   if (server)
@@ -132,26 +135,6 @@ function withRemote(target: RunTarget, { header, transport }: RunOptions): objec
 
 function defined(members: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
-
-async function agreeToStart(
-  url: string,
-  options: RunOptions,
-  system: CliSystem,
-  cause: unknown,
-): Promise<void> {
-  const host = URL.parse(url)?.hostname ?? '';
-  if (!['127.0.0.1', 'localhost', '[::1]'].includes(host)) throw cause;
-  if (options.start) return;
-  if (
-    system.interactive &&
-    (await system.confirm(`There is no gateway at ${url}. Start one here, until Ctrl-C?`))
-  )
-    return;
-  throw new Failure('unreachable', `there is no gateway at ${url}`, {
-    cause,
-    hint: 'Start one in another terminal with berth start, or here with berth run --start.',
-  });
 }
 
 interface ForegroundInput {

@@ -12,19 +12,9 @@ const PREFIX = 'io.modelcontextprotocol/';
  */
 export async function discover(process: LocalProcess, options: HandshakeOptions): Promise<HandshakeReport> {
   const conversation = new ProbeConversation(process, options);
-  const params = { _meta: envelope(options) };
+  const params = modernParams(options);
   try {
-    const { result, error } = await conversation.open('server/discover', params);
-    if (!isObject(result) || !isOurRevision(result.supportedVersions)) {
-      const said = isObject(error) ? `: ${conversation.words(error.message)}` : '';
-      throw conversation.failure(`the server does not speak revision ${REVISION}${said}`);
-    }
-    const meta = isObject(result._meta) ? result._meta : {};
-    const report = conversation.describe({
-      protocolVersion: REVISION,
-      serverInfo: meta[`${PREFIX}serverInfo`],
-      capabilities: result.capabilities,
-    });
+    const report = await discoverOn(conversation, params);
     const tools = 'tools' in report.capabilities ? await conversation.tools(params) : undefined;
     return tools ? { ...report, tools } : report;
   } finally {
@@ -32,7 +22,27 @@ export async function discover(process: LocalProcess, options: HandshakeOptions)
   }
 }
 
-function envelope({ clientInfo }: HandshakeOptions): Json {
+/** The question alone, on a conversation that goes on. Rejects as {@link discover} does. */
+export async function discoverOn(conversation: ProbeConversation, params: Json): Promise<HandshakeReport> {
+  const { result, error } = await conversation.open('server/discover', params);
+  if (!isObject(result) || !isOurRevision(result.supportedVersions)) {
+    const said = isObject(error) ? `: ${conversation.words(error.message)}` : '';
+    throw conversation.failure(`the server does not speak revision ${REVISION}${said}`);
+  }
+  const meta = isObject(result._meta) ? result._meta : {};
+  return conversation.describe({
+    protocolVersion: REVISION,
+    serverInfo: meta[`${PREFIX}serverInfo`],
+    capabilities: result.capabilities,
+  });
+}
+
+/** What every request of the modern era has. */
+export function modernParams(options: Pick<HandshakeOptions, 'clientInfo'>): Json {
+  return { _meta: envelope(options) };
+}
+
+function envelope({ clientInfo }: Pick<HandshakeOptions, 'clientInfo'>): Json {
   return {
     [`${PREFIX}protocolVersion`]: REVISION,
     [`${PREFIX}clientCapabilities`]: {},

@@ -13,21 +13,30 @@ const CLIENT = { name: 'berth', version: '0' };
 export async function handshake(process: LocalProcess, options: HandshakeOptions): Promise<HandshakeReport> {
   const conversation = new ProbeConversation(process, options);
   try {
-    const { error, result } = await conversation.open('initialize', {
-      protocolVersion: REVISION,
-      capabilities: { roots: {} },
-      clientInfo: options.clientInfo ?? CLIENT,
-    });
-    if (isObject(error))
-      throw conversation.failure(`the server refused initialize: ${conversation.words(error.message)}`);
-    const { protocolVersion, serverInfo, capabilities } = isObject(result) ? result : {};
-    if (typeof protocolVersion !== 'string')
-      throw conversation.failure('the answer to initialize names no protocolVersion');
-    const report = conversation.describe({ protocolVersion, serverInfo, capabilities });
-    conversation.notify('notifications/initialized');
+    const report = await initialize(conversation, options);
     const tools = 'tools' in report.capabilities ? await conversation.tools({}) : undefined;
     return tools ? { ...report, tools } : report;
   } finally {
     conversation.close();
   }
+}
+
+/** The handshake alone, on a conversation that goes on. Rejects as {@link handshake} does. */
+export async function initialize(
+  conversation: ProbeConversation,
+  { clientInfo = CLIENT }: Pick<HandshakeOptions, 'clientInfo'>,
+): Promise<HandshakeReport> {
+  const { error, result } = await conversation.open('initialize', {
+    protocolVersion: REVISION,
+    capabilities: { roots: {} },
+    clientInfo,
+  });
+  if (isObject(error))
+    throw conversation.failure(`the server refused initialize: ${conversation.words(error.message)}`);
+  const { protocolVersion, serverInfo, capabilities } = isObject(result) ? result : {};
+  if (typeof protocolVersion !== 'string')
+    throw conversation.failure('the answer to initialize names no protocolVersion');
+  const report = conversation.describe({ protocolVersion, serverInfo, capabilities });
+  conversation.notify('notifications/initialized');
+  return report;
 }

@@ -25,6 +25,9 @@ const STDERR_LINES = 20;
 const TEXT_LENGTH = 256;
 const MOST_TOOLS = 1_000;
 const CAPABILITIES_LENGTH = 64 * 1024;
+const MOST_PAGES = 20;
+/** Characters of one whole list, as JSON. */
+const LIST_LENGTH = 1024 * 1024;
 
 export class ProbeConversation {
   readonly #process: LocalProcess;
@@ -103,6 +106,31 @@ export class ProbeConversation {
     const tools = isObject(result) ? result.tools : undefined;
     if (!Array.isArray(tools)) return undefined;
     return tools.slice(0, MOST_TOOLS).map((tool: unknown) => (isObject(tool) ? textOf(tool.name) : ''));
+  }
+
+  /**
+   * A whole list, page by page; undefined when the server does not answer in time or answers with an error. What is more than is kept is
+   * left out.
+   */
+  async list(method: string, member: string, params: Json): Promise<Json[] | undefined> {
+    const late = Promise.withResolvers<undefined>();
+    this.#cleanUp.push(this.#clock.after(LIST_MS, () => late.resolve(undefined)));
+    const entries: Json[] = [];
+    let length = 0;
+    let more: Json = {};
+    for (let page = 0; page < MOST_PAGES; page++) {
+      const answer = await Promise.race([this.#ask(method, { ...params, ...more }), late.promise]);
+      const { result } = answer ?? {};
+      if (!isObject(result) || !Array.isArray(result[member])) return page === 0 ? undefined : entries;
+      for (const entry of result[member].filter(isObject)) {
+        length += JSON.stringify(entry).length;
+        if (length > LIST_LENGTH || entries.length >= MOST_TOOLS) return entries;
+        entries.push(entry);
+      }
+      if (typeof result.nextCursor !== 'string') break;
+      more = { cursor: result.nextCursor };
+    }
+    return entries;
   }
 
   #ask(method: string, params: Json): Promise<Json> {

@@ -1,7 +1,7 @@
 /** Made-up values for what a template cannot be started without. */
-import type { ServerJsonArgument, ServerJsonVariable } from '../../src/templates/server-json.ts';
-import type { Template } from '../../src/templates/template.ts';
-import { runnablePackage } from '../../src/templates/template.ts';
+import type { ServerJsonArgument, ServerJsonVariable } from './server-json.ts';
+import type { Template } from './template.ts';
+import { runnablePackage } from './template.ts';
 
 export interface MadeUpInputs {
   readonly args: readonly string[];
@@ -47,4 +47,9 @@ export function makeUpInputs(template: Template, folder: string): MadeUpInputs {
 
 function isOpen({ value, default: fallback }: ServerJsonVariable | ServerJsonArgument): boolean {
   return (value ?? fallback) === undefined;
+}
+
+/** Values for secret variables of which only the names are known. */
+export function makeUpSecrets(names: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.map((name) => [name, MADE_UP]));
 }
