@@ -1,6 +1,13 @@
 /** Options that are given several times as `NAME=value`. */
 import { BerthError } from '../errors.ts';
 
+const SHAPES: Readonly<Record<string, string>> = {
+  env: 'NAME=value',
+  header: 'Name=env:NAME or …=file:/path',
+  prefix: 'server=prefix',
+  tools: 'server=tool,tool',
+};
+
 /** Gathers `NAME=value` options. A bad one is not repeated: it may be a secret. */
 export function collectPairs(
   option: string,
@@ -10,7 +17,7 @@ export function collectPairs(
     if (at < 1)
       throw new BerthError(
         'bad-input',
-        `--${option} needs ${option === 'header' ? 'Name' : 'NAME'}=${option === 'env' ? 'value' : 'env:NAME or …=file:/path'}`,
+        `--${option} needs ${SHAPES[option] ?? 'NAME=env:NAME or …=file:/path'}`,
       );
     return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
   };

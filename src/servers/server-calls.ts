@@ -13,6 +13,8 @@ export interface CallContext {
   /** Name of the server. */
   readonly server: string;
   readonly caller: CallPrincipal;
+  /** What the caller's client can be asked; what callers of this gateway's API can, unless given. */
+  readonly capabilities?: Json;
   /** Gets the notifications of the call. */
   readonly onNotification?: (method: string, params: Json) => void;
   /** Cancels the call. */

@@ -19,6 +19,8 @@ export interface OwnCall {
   readonly caller: Caller;
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** What the client behind it can be asked; input by form and by URL unless given. */
+  readonly capabilities?: Readonly<Record<string, unknown>>;
   /** Gets each notification that belongs to the call, progress above all. */
   readonly onNotification?: (method: string, params: Readonly<Record<string, unknown>>) => void;
   /** Cancels the call. */
@@ -74,13 +76,13 @@ export function createOwnCalls(plane: OwnCallsPlane): OwnCalls {
 
 function toMessage(
   { limits }: OwnCallsPlane,
-  { method, params }: OwnCall,
+  { method, params, capabilities = CAPABILITIES }: OwnCall,
   key: string,
 ): ReturnType<typeof parseMessage> {
   const _meta = {
     progressToken: key,
     [`${META}/protocolVersion`]: MODERN_REVISION,
-    [`${META}/clientCapabilities`]: CAPABILITIES,
+    [`${META}/clientCapabilities`]: capabilities,
     [`${META}/clientInfo`]: CLIENT,
   };
   const text = `{"jsonrpc":"2.0","id":${RAW_ID},"method":${JSON.stringify(method)},"params":${JSON.stringify({ ...params, _meta })}}`;

@@ -6,6 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createControlListener } from '../../src/api/control-listener.ts';
+import { createGroupEndpoint, type GroupEndpoint } from '../../src/control/group-endpoint.ts';
+import { GroupLists } from '../../src/groups/group-lists.ts';
+import { parseGroup } from '../../src/groups/group-spec.ts';
+import { Groups } from '../../src/groups/groups.ts';
+import { SqliteGroupStore } from '../../src/store/group-store.ts';
 import { startGateway } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
 import { packageOf, type RealServer, realServers } from '../support/real-servers.ts';
@@ -18,6 +24,7 @@ const INSTALL_MS = 300_000;
 let folder: string;
 let site: Server;
 let servers: Map<string, RealServer>;
+let endpoint: GroupEndpoint;
 let gateway: Awaited<ReturnType<typeof startGateway>>;
 
 /** Installs a server's tree and says how to start it. */
@@ -41,9 +48,19 @@ beforeAll(async () => {
   servers = new Map((await realServers(folder, page)).map((server) => [server.slug, server]));
   const prepared = [];
   for (const server of servers.values()) prepared.push(await prepare(server));
-  gateway = await startGateway({ servers: prepared });
+  const groups = new Groups(new SqliteGroupStore(':memory:'));
+  groups.create(parseGroup({ name: 'some', servers: ['everything', { server: 'time', prefix: 't_' }] }));
+  gateway = await startGateway({
+    servers: prepared,
+    control: ({ guard, ask, calls }) => {
+      endpoint = createGroupEndpoint({ groups, ask, lists: new GroupLists(calls), isUp: () => true });
+      const app = { fetch: () => new Response(null, { status: 404 }) };
+      return createControlListener({ app, groups: endpoint, guard, ready: () => true });
+    },
+  });
 }, INSTALL_MS);
 afterAll(async () => {
+  await endpoint?.close();
   await gateway?.close();
   site?.close();
   await rm(folder, { recursive: true, force: true });
@@ -102,3 +119,31 @@ it.each(SDK_CLIENTS)(
     await client.close();
   },
 );
+
+const IN_GROUPS = SDK_CLIENTS.filter((flavour) => flavour.endsWith('streamable-http'));
+
+it.each(IN_GROUPS)('the SDK client %s uses two of them as one', async (flavour) => {
+  const roots = [{ uri: 'file:///berth', name: 'berth' }];
+  const client = await connectSdk(flavour, `http://127.0.0.1:${gateway.port}/groups/some`, { roots });
+  const tools = await client.listTools();
+  expect(tools).toEqual(expect.arrayContaining(['everything__echo', 't_convert_time', 't_get_current_time']));
+  expect(await client.callTool('everything__echo', { message: 'in a group' })).toContain('in a group');
+  const time = { source_timezone: 'UTC', time: '12:00', target_timezone: 'Asia/Tokyo' };
+  expect(await client.callTool('t_convert_time', time)).toContain('21:00');
+  expect(await client.callTool('everything__trigger-elicitation-request', {})).toContain('User provided');
+  const prompt = { prompt: 'Say it' };
+  expect(await client.callTool('everything__trigger-sampling-request', prompt)).toContain(SAMPLED.text);
+  expect(await client.callTool('everything__get-roots-list', {})).toContain('file:///berth');
+  // What it listens to is in flight as long as it is there.
+  const before = callsInFlight('everything');
+  const giveUp = new AbortController();
+  const steps: number[] = [];
+  const progress = (step: number): void => {
+    if (steps.push(step) === 3) giveUp.abort();
+  };
+  const long = 'everything__trigger-long-running-operation';
+  const call = client.callTool(long, { duration: 10, steps: 100 }, { progress, signal: giveUp.signal });
+  await expect(call).rejects.toThrow(/abort/i);
+  await eventually('the call is over', () => callsInFlight('everything') <= before);
+  await client.close();
+});

@@ -14,7 +14,7 @@ import type { Link } from '../../src/link/link.ts';
 import { createReplicaRouter } from '../../src/link/router.ts';
 import { createLocalHost, type LocalHost } from '../../src/runtimes/local-host.ts';
 import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
-import { ServerCalls } from '../../src/servers/server-calls.ts';
+import { type AskServer, ServerCalls } from '../../src/servers/server-calls.ts';
 import type { Era } from '../../src/supervisor/handshake-report.ts';
 import { createProcessTable } from '../../src/supervisor/process-table.ts';
 import {
@@ -55,7 +55,11 @@ export interface TestGateway {
 }
 
 /** What of a gateway is not its data plane, over what that has. */
-export type ControlPlane = (plane: { readonly guard: Guard; readonly calls: ServerCalls }) => RequestListener;
+export type ControlPlane = (plane: {
+  readonly guard: Guard;
+  readonly ask: AskServer;
+  readonly calls: ServerCalls;
+}) => RequestListener;
 
 export const TEST_LIMITS = {
   messageBytes: 4 * 1024 * 1024,
@@ -100,6 +104,7 @@ export async function startFront(options: {
       return definition && { ...definition, state: 'running' };
     },
   };
+  const ask = createOwnCalls({ directory, router, sealer, limits: TEST_LIMITS });
   const nothing: RequestListener = (_request, response) => response.writeHead(404).end();
   const front = createGateway({
     ...{ settings, keys, sealer, directory, router },
@@ -107,7 +112,7 @@ export async function startFront(options: {
     control:
       options.control?.({
         guard: createGuard(settings, keys),
-        calls: new ServerCalls(createOwnCalls({ directory, router, sealer, limits: TEST_LIMITS })),
+        ...{ ask, calls: new ServerCalls(ask) },
       }) ?? nothing,
   });
   const { port } = await front.listen(0, '127.0.0.1');

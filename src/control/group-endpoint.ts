@@ -1,0 +1,136 @@
+/** `/groups/{name}/mcp`: chosen servers as one, over Streamable HTTP, for clients of both eras. */
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  createMcpHandler,
+  isLegacyRequest,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server';
+import { type Clock, systemClock } from '../clock.ts';
+import { BerthError, toBerthError } from '../errors.ts';
+import type { GroupLists } from '../groups/group-lists.ts';
+import { type ChangedList, GroupWatches } from '../groups/group-watch.ts';
+import { type Groups, noGroups } from '../groups/groups.ts';
+import type { AskServer, CallPrincipal } from '../servers/server-calls.ts';
+import { createGroupServer, type GroupServing } from './group-server.ts';
+import { LegacySessions } from './legacy-sessions.ts';
+import { refusal } from './refusal.ts';
+
+export interface GroupParts {
+  /** Absent where there are no groups. */
+  readonly groups: Groups | undefined;
+  readonly lists: GroupLists;
+  readonly ask: AskServer;
+  /** Whether a server can be called. */
+  readonly isUp: (server: string) => boolean;
+}
+
+export interface GroupEndpoint {
+  fetch(request: Request, caller: CallPrincipal): Promise<Response>;
+  /** Ends every session. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Of a URL's path. */
+const PATH = /^\/groups\/([^/]+)\/mcp$/;
+
+export function createGroupEndpoint(parts: GroupParts, clock: Clock = systemClock): GroupEndpoint {
+  const { groups } = parts;
+  if (!groups) return { fetch: async () => refusal(noGroups()), close: async () => {} };
+  const serving = { ...parts, groups };
+  const watches = new GroupWatches({ ...parts, groups, clock });
+  const sessions = new LegacySessions('the groups of this gateway', clock);
+  const stop = groups.onChange((name) => {
+    if (!groups.find(name)) void sessions.end((owner) => ownerOf(owner).group === name);
+  });
+  return {
+    fetch: async (request, caller) => {
+      try {
+        const name = nameIn(request);
+        groups.get(name);
+        const opened = { serving, watches, sessions, name, caller };
+        return (await isLegacyRequest(request.clone()))
+          ? await serveLegacy(request, opened)
+          : await serveModern(request, opened);
+      } catch (thrown) {
+        return refusal(toBerthError(thrown));
+      }
+    },
+    close: async () => {
+      stop();
+      watches.close();
+      await sessions.close();
+    },
+  };
+}
+
+interface Opened {
+  readonly serving: GroupServing;
+  readonly watches: GroupWatches;
+  readonly sessions: LegacySessions;
+  readonly name: string;
+  readonly caller: CallPrincipal;
+}
+
+async function serveLegacy(request: Request, { serving, watches, sessions, name, caller }: Opened) {
+  const owner = JSON.stringify({ caller: caller.id, group: name });
+  return await sessions.serve(request, owner, async (transport) => {
+    const server = createGroupServer(serving, name, caller);
+    const tell: Readonly<Record<ChangedList, () => Promise<void>>> = {
+      tools: () => server.sendToolListChanged(),
+      prompts: () => server.sendPromptListChanged(),
+      resources: () => server.sendResourceListChanged(),
+    };
+    let unwatch: (() => void) | undefined;
+    let ended = false;
+    server.oninitialized = () => {
+      if (ended) return;
+      const capabilities = { ...server.getClientCapabilities() };
+      unwatch ??= watches.watch({ group: name, caller, capabilities }, (list) => {
+        void tell[list]().catch(() => undefined);
+      });
+    };
+    await server.connect(transport);
+    return () => {
+      ended = true;
+      unwatch?.();
+    };
+  });
+}
+
+/** Nothing of a modern client is kept but what it listens to. */
+async function serveModern(request: Request, { serving, watches, name, caller }: Opened) {
+  const capabilities = await capabilitiesOf(request);
+  const bus: ServerEventBus = {
+    // Changes come from the servers, never from a client's own request.
+    publish: () => {},
+    subscribe: (listener) =>
+      watches.watch({ group: name, caller, capabilities }, (list) =>
+        listener({ kind: `${list}_list_changed` }),
+      ),
+  };
+  const handler = createMcpHandler(() => createGroupServer(serving, name, caller), { legacy: 'reject', bus });
+  return await handler.fetch(request);
+}
+
+/** What a client declares in a request to listen; whatever is wrong with that is for the server to say. */
+async function capabilitiesOf(request: Request): Promise<Readonly<Record<string, unknown>> | undefined> {
+  if (request.headers.get('mcp-method') !== 'subscriptions/listen') return undefined;
+  const body = (await request
+    .clone()
+    .json()
+    .catch(() => undefined)) as { params?: { _meta?: Record<string, unknown> } } | undefined;
+  const declared = body?.params?._meta?.[CLIENT_CAPABILITIES_META_KEY];
+  return typeof declared === 'object' && declared !== null ? { ...declared } : undefined;
+}
+
+function ownerOf(owner: string): { readonly caller: string; readonly group: string } {
+  return JSON.parse(owner);
+}
+
+function nameIn({ url }: Request): string {
+  const name = PATH.exec(new URL(url).pathname)?.[1];
+  if (name !== undefined) return name;
+  throw new BerthError('not-found', 'the URL of a group is /groups/{name}/mcp', {
+    hint: 'List what exists with: berth group ls.',
+  });
+}

@@ -1,0 +1,148 @@
+/** Notices when what a group offers changes: its servers say so, start, stop, or the group itself is changed. */
+import { type Clock, systemClock } from '../clock.ts';
+import type { AskServer, CallPrincipal } from '../servers/server-calls.ts';
+import type { Groups } from './groups.ts';
+
+export type ChangedList = 'tools' | 'prompts' | 'resources';
+
+export interface GroupWatchOptions {
+  readonly groups: Groups;
+  readonly ask: AskServer;
+  /** Whether a server can be called. */
+  readonly isUp: (server: string) => boolean;
+  readonly clock?: Clock;
+}
+
+/** Milliseconds between looks at the states of servers; nothing is asked of them. */
+const LOOK_EVERY = 1_000;
+/** Milliseconds after which a server that ended its stream is listened to again. */
+const AGAIN_AFTER = 30_000;
+const ALL: readonly ChangedList[] = ['tools', 'prompts', 'resources'];
+const CHANGE = /^notifications\/(tools|prompts|resources)\/list_changed$/;
+
+interface Listening {
+  readonly up: boolean;
+  readonly stop: AbortController;
+  /** Clock reading from which it may be listened to again; undefined while it is. */
+  again: number | undefined;
+}
+
+/** Who listens to which group. */
+export interface Watcher {
+  readonly group: string;
+  readonly caller: CallPrincipal;
+  /** What its client can be asked: it decides which process of a server serves it, and tells of changes. */
+  readonly capabilities?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** One for each watcher, as a server may offer different things to different callers. */
+class Watch {
+  readonly listeners = new Set<(list: ChangedList) => void>();
+  readonly #options: GroupWatchOptions;
+  readonly #clock: Clock;
+  readonly #watcher: Watcher;
+  readonly #members = new Map<string, Listening>();
+  readonly #cleanUp: (() => void)[];
+
+  constructor(options: GroupWatchOptions, watcher: Watcher) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#watcher = watcher;
+    this.#look(true);
+    this.#cleanUp = [
+      this.#clock.every(LOOK_EVERY, () => this.#look(false)),
+      options.groups.onChange((name) => {
+        if (name !== watcher.group) return;
+        this.#look(true);
+        this.#tell(ALL);
+      }),
+    ];
+  }
+
+  close(): void {
+    for (const undo of this.#cleanUp) undo();
+    for (const { stop } of this.#members.values()) stop.abort();
+    this.#members.clear();
+  }
+
+  #look(quiet: boolean): void {
+    const group = this.#options.groups.find(this.#watcher.group);
+    const servers = new Set(group?.spec.servers.map(({ server }) => server));
+    for (const [server, { stop }] of this.#members) {
+      if (servers.has(server)) continue;
+      stop.abort();
+      this.#members.delete(server);
+    }
+    let changed = false;
+    for (const server of servers) {
+      const before = this.#members.get(server);
+      const up = this.#options.isUp(server);
+      if (before?.up === up) {
+        if (up && before.again !== undefined && before.again <= this.#clock.now()) this.#listen(server);
+        continue;
+      }
+      before?.stop.abort();
+      changed ||= before !== undefined;
+      if (up) this.#listen(server);
+      else this.#members.set(server, { up, stop: new AbortController(), again: undefined });
+    }
+    if (changed && !quiet) this.#tell(ALL);
+  }
+
+  #listen(server: string): void {
+    const { caller, capabilities } = this.#watcher;
+    const stop = new AbortController();
+    const listening: Listening = { up: true, stop, again: undefined };
+    this.#members.set(server, listening);
+    const over = (): void => {
+      listening.again = this.#clock.now() + AGAIN_AFTER;
+    };
+    this.#options
+      .ask({
+        ...{ server, caller, ...(capabilities && { capabilities }) },
+        method: 'subscriptions/listen',
+        params: {
+          notifications: { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true },
+        },
+        signal: stop.signal,
+        onNotification: (method) => {
+          const list = CHANGE.exec(method)?.[1];
+          if (list !== undefined && !stop.signal.aborted) this.#tell([list as ChangedList]);
+        },
+      })
+      // A server that has nothing to say of changes, or one that went: its state tells the rest.
+      .then(over, over);
+  }
+
+  #tell(lists: readonly ChangedList[]): void {
+    for (const list of lists) for (const listener of this.listeners) listener(list);
+  }
+}
+
+export class GroupWatches {
+  readonly #options: GroupWatchOptions;
+  readonly #watches = new Map<string, Watch>();
+
+  constructor(options: GroupWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Calls back for every change until the returned function is called; servers are listened to only meanwhile. */
+  watch(watcher: Watcher, listener: (list: ChangedList) => void): () => void {
+    const key = JSON.stringify([watcher.group, watcher.caller.id, watcher.capabilities]);
+    const watch = this.#watches.get(key) ?? new Watch(this.#options, watcher);
+    this.#watches.set(key, watch);
+    watch.listeners.add(listener);
+    return () => {
+      if (!watch.listeners.delete(listener) || watch.listeners.size > 0) return;
+      watch.close();
+      if (this.#watches.get(key) === watch) this.#watches.delete(key);
+    };
+  }
+
+  /** Idempotent. */
+  close(): void {
+    for (const watch of this.#watches.values()) watch.close();
+    this.#watches.clear();
+  }
+}
