@@ -11,9 +11,11 @@ import { KeyStore } from './auth/keys.ts';
 import { createSealer } from './auth/seal.ts';
 import { Confirmation } from './control/confirmation.ts';
 import { createControlEndpoint } from './control/endpoint.ts';
+import { createGroupEndpoint } from './control/group-endpoint.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
+import { GroupLists } from './groups/group-lists.ts';
 import { createLog, type Log } from './log/log.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { openProbePort, type Probes } from './metrics/probe-port.ts';
@@ -106,14 +108,25 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const ending = new AbortController();
   const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
   const { directory, router } = runtime;
-  const calls = new ServerCalls(createOwnCalls({ directory, router, sealer, limits: settings.limits }));
+  const inspector = runtime.inspections?.((resolved, signal) =>
+    discovery.package({ ...resolved, refresh: false, signal }),
+  );
+  const ask = createOwnCalls({ directory, router, sealer, limits: settings.limits });
+  const calls = new ServerCalls(ask);
   const mcp = createControlEndpoint({
     servers: runtime.servers,
     calls,
     discovery,
     confirmation: new Confirmation(settings.control.packages),
+    ...(inspector && { inspector }),
   });
   undo(() => mcp.close());
+  const { groups } = runtime;
+  const lists = new GroupLists(calls);
+  const stateOf = (server: string) => directory.find(server)?.state;
+  const isUp = (server: string) => stateOf(server) === 'running';
+  const groupEndpoint = createGroupEndpoint({ groups, lists, ask, isUp });
+  undo(() => groupEndpoint.close());
   const app = createApi({
     manager: runtime.servers,
     templates,
@@ -122,6 +135,8 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     ...(runtime.custom && { custom: runtime.custom }),
     ...(runtime.secrets && { secretStore: runtime.secrets }),
     ...(runtime.logins && { logins: runtime.logins }),
+    ...(inspector && { inspector }),
+    ...(groups && { groups: { groups, lists, stateOf, publicUrl: () => url } }),
     signal: ending.signal,
     installation: {
       version: programVersion(),
@@ -142,7 +157,11 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     sealer,
     directory,
     router,
-    control: createControlListener({ app, mcp, guard: createGuard(settings, keys), ready, metrics }),
+    control: createControlListener({
+      ...{ app, mcp, ready, metrics },
+      groups: groupEndpoint,
+      guard: createGuard(settings, keys),
+    }),
     ...counted,
     endpoints: endpointsOf(app),
     onRequest: createRequestLog(log),

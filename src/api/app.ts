@@ -8,6 +8,7 @@ import type { SecretStore } from '../auth/secret-store.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
+import type { Inspector } from '../inspection/inspector.ts';
 import type { Logins } from '../logins/logins.ts';
 import type { ServerCalls } from '../servers/server-calls.ts';
 import type { Servers } from '../servers/servers.ts';
@@ -15,7 +16,9 @@ import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { CustomTemplates } from '../templates/custom-templates.ts';
 import { addCallRoutes } from './call-routes.ts';
 import { addDiscoveryRoutes } from './discovery-routes.ts';
+import { addGroupRoutes, type GroupRoutesInput } from './group-routes.ts';
 import { addHealthRoutes, type Installation } from './health-routes.ts';
+import { addInspectionRoutes } from './inspection-routes.ts';
 import { addLoginRoutes } from './login-routes.ts';
 import { problemResponse } from './problem.ts';
 import { addRegistryRoutes } from './registry-routes.ts';
@@ -39,6 +42,10 @@ export interface ApiInput {
   readonly secretStore?: SecretStore;
   /** Absent where nobody can log in to remote servers. */
   readonly logins?: Logins;
+  /** Absent where packages cannot be tried. */
+  readonly inspector?: Inspector;
+  /** Absent where there are no groups. */
+  readonly groups?: GroupRoutesInput;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;
   /** Told at `/api/v1/health`; without it there is no such path. */
@@ -63,6 +70,8 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   addTemplateRoutes(api, templates);
   addDiscoveryRoutes(api, discovery);
   addRegistrySyncRoutes(api, { discovery, signal });
+  addInspectionRoutes(api, { inspector: input.inspector, signal });
+  addGroupRoutes(api, input.groups);
   if (installation) addHealthRoutes(api, { manager, installation });
   const custom = input.custom ?? new CustomTemplates({ catalogue: templates, permit: () => {} });
   addTemplateChangeRoutes(api, { templates, custom });
@@ -70,7 +79,7 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {
     throw new Failure('not-found', `there is no ${context.req.path}`, {
-      hint: 'The API has servers, templates, catalogue, search, packages and health below /api/v1.',
+      hint: 'The API has servers, groups, templates, catalogue, search, packages, inspect and health below /api/v1.',
     });
   });
   api.onError((thrown, context) => {

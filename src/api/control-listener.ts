@@ -19,6 +19,8 @@ export interface ControlOptions {
   };
   /** The control endpoint, at `/mcp`. */
   readonly mcp?: { fetch(request: Request, caller: Principal): Promise<Response> };
+  /** Groups of servers, at `/groups/{name}/mcp`. */
+  readonly groups?: { fetch(request: Request, caller: Principal): Promise<Response> };
   readonly guard: Guard;
   /** False until the gateway serves, and again while it stops: what `/readyz` answers. */
   readonly ready: () => boolean;
@@ -27,16 +29,20 @@ export interface ControlOptions {
 }
 
 const MCP_PATH = '/mcp';
+const GROUPS = '/groups/';
 
 /** Builds the listener for every path that is not the data plane's. */
-export function createControlListener({ app, mcp, guard, ready, metrics }: ControlOptions): RequestListener {
+export function createControlListener(options: ControlOptions): RequestListener {
+  const { app, mcp, groups, guard, ready, metrics } = options;
   const callers = new WeakMap<object, Principal>();
   const listener = getRequestListener(
     (request, { incoming, outgoing }) => {
       const principal = callers.get(incoming);
       if (!principal) throw new Error('a request has come past the guard');
-      return mcp && pathOf(incoming.url) === MCP_PATH
-        ? mcp.fetch(request, principal)
+      const path = pathOf(incoming.url);
+      if (mcp && path === MCP_PATH) return mcp.fetch(request, principal);
+      return groups && path.startsWith(GROUPS)
+        ? groups.fetch(request, principal)
         : app.fetch(request, { principal, outgoing });
     },
     { overrideGlobalObjects: false },

@@ -7,5 +7,5 @@ import type { ApiVariables } from './request-checks.ts';
 export function endpointsOf(app: Hono<ApiVariables>): string[] {
   const routes = app.routes.map(({ path }) => path).filter((path) => !path.includes('*'));
   const patterns = routes.map((path) => path.replace(/:(\w+)/g, '{$1}'));
-  return [...new Set([...PROBE_PATHS, '/metrics', ...patterns])];
+  return [...new Set([...PROBE_PATHS, '/metrics', '/groups/{name}/mcp', ...patterns])];
 }

@@ -37,7 +37,7 @@ const REMEMBERED_CREDENTIALS = 1_024;
 const MAX_CREDENTIAL_LENGTH = 256;
 const BEARER = 'bearer ';
 /** Pages may be navigated to from anywhere; these paths are no pages. */
-const NOT_PAGES = ['/servers/', '/api/', '/mcp'];
+const NOT_PAGES = ['/servers/', '/groups/', '/api/', '/mcp'];
 
 /** A guard for one listening address. Throws `bad-setting` when that is reachable from elsewhere and there is no key. */
 export function createGuard(settings: GuardSettings, keys: KeyStore): Guard {

@@ -13,7 +13,9 @@ import { addDiscoveryCommands } from './discovery-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
+import { addGroupCommands } from './group-commands.ts';
 import { addImportCommand } from './import-command.ts';
+import { addInspectCommand } from './inspect-command.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addLifeCommands } from './life-commands.ts';
 import { addLoginCommands } from './login-commands.ts';
@@ -78,9 +80,11 @@ export function buildProgram(
 
 const COMMANDS: readonly CommandExtension[] = [
   addRunCommand,
+  addInspectCommand,
   addServerCommands,
   addLifeCommands,
   addSessionCommands,
+  addGroupCommands,
   addCallCommands,
   addConnectCommand,
   addImportCommand,

@@ -2,6 +2,7 @@
 import { McpServer, type ServerContext } from '@modelcontextprotocol/server';
 import type { z } from 'zod';
 import type { CallPrincipal } from '../servers/server-calls.ts';
+import * as trying from './inspecting.ts';
 import * as life from './life-cycle.ts';
 import { answering, type ControlCall, type ControlParts, type ToolAnswer } from './tools.ts';
 import * as using from './using.ts';
@@ -47,6 +48,7 @@ export function createControlServer(parts: ControlParts, caller: CallPrincipal):
   };
   addLifeCycle(add);
   addUsing(add);
+  if (parts.inspector) addTrying(add);
   return server;
 }
 
@@ -107,5 +109,14 @@ function addUsing(add: Add): void {
     title: 'Call a tool of a server',
     description: 'Calls a tool of a server that runs and answers with its own result.',
     ...{ input: using.callInput, destroys: true, run: using.callTool },
+  });
+}
+
+function addTrying(add: Add): void {
+  add('inspect_server', {
+    title: 'Try a server',
+    description:
+      'Installs a package and starts it once in a sandbox without a network and with made-up secrets, and reports what it offers and what it was seen to do, with a template in exactly that version. What is not in the catalogue needs the agreement of your person, who is asked.',
+    ...{ input: trying.inspectInput, run: trying.inspectServer },
   });
 }

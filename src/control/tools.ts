@@ -2,6 +2,7 @@
 import type { CallToolResult, InputRequiredResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Discovery } from '../discovery/discovery.ts';
 import { BerthError, errorData, toBerthError } from '../errors.ts';
+import type { Inspector } from '../inspection/inspector.ts';
 import type { CallPrincipal, ServerCalls } from '../servers/server-calls.ts';
 import type { ServerView } from '../servers/server-view.ts';
 import type { Servers } from '../servers/servers.ts';
@@ -13,6 +14,8 @@ export interface ControlParts {
   /** The best first, with what was not found out. */
   readonly discovery: Pick<Discovery, 'search'>;
   readonly confirmation: Confirmation;
+  /** Absent where packages cannot be tried. */
+  readonly inspector?: Inspector;
 }
 
 /** Who calls, and the call itself. */

@@ -5,6 +5,10 @@ import type { LocalGateway } from '../../src/background/main.ts';
 import type { CliSystem } from '../../src/cli/cli-system.ts';
 import { runCli } from '../../src/cli/program.ts';
 import type { Discovery } from '../../src/discovery/discovery.ts';
+import { GroupLists } from '../../src/groups/group-lists.ts';
+import { Groups } from '../../src/groups/groups.ts';
+import { SqliteGroupStore } from '../../src/store/group-store.ts';
+import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
 
 export interface Screen {
@@ -30,7 +34,14 @@ interface MachineOptions {
 
 export async function createMachine({ gateway = true, interactive = false, discovery }: MachineOptions = {}) {
   const fixture = await createFixture();
-  const api = createApi({ ...fixture, ...(discovery && { discovery }) });
+  const { inspector, inspections } = createInspector(fixture);
+  const groups = {
+    groups: new Groups(new SqliteGroupStore(':memory:')),
+    lists: new GroupLists(fixture.calls),
+    stateOf: (server: string) => fixture.manager.find(server)?.state,
+    publicUrl: () => 'http://127.0.0.1:8053',
+  };
+  const api = createApi({ ...fixture, inspector, groups, ...(discovery && { discovery }) });
   const state = {
     up: gateway,
     closed: 0,
@@ -163,5 +174,5 @@ export async function createMachine({ gateway = true, interactive = false, disco
     const code = await runCli({ argv, system });
     return { code, ...screen };
   };
-  return { ...fixture, system, state, files, signals, signal, sent, screen, berth };
+  return { ...fixture, inspections, system, state, files, signals, signal, sent, screen, berth };
 }

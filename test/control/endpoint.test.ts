@@ -11,6 +11,7 @@ import { createApi } from '../../src/api/app.ts';
 import { createControlListener } from '../../src/api/control-listener.ts';
 import { Confirmation, type Policy } from '../../src/control/confirmation.ts';
 import { createControlEndpoint } from '../../src/control/endpoint.ts';
+import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { FIXTURE_ERAS, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -23,8 +24,16 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function startControl({ policy = 'ask', hosted = false }: { policy?: Policy; hosted?: boolean } = {}) {
+interface Options {
+  policy?: Policy;
+  hosted?: boolean;
+  /** Packages can be tried. */
+  inspects?: boolean;
+}
+
+async function startControl({ policy = 'ask', hosted = false, inspects = true }: Options = {}) {
   const fixture = await createFixture();
+  const { inspector, inspections } = createInspector(fixture);
   const eras = hosted ? FIXTURE_ERAS : [];
   const gateway = await startGateway({
     servers: eras.map((era) => ({ name: era, launch: fixtureLaunch(era), eras: SPEAKS[era] })),
@@ -35,13 +44,14 @@ async function startControl({ policy = 'ask', hosted = false }: { policy?: Polic
         calls,
         discovery: fixture.discovery,
         confirmation: new Confirmation(policy),
+        ...(inspects && { inspector }),
       });
       closing.push(() => mcp.close());
       return createControlListener({ app: createApi({ ...fixture, calls }), mcp, guard, ready: () => true });
     },
   });
   closing.push(() => gateway.close());
-  return { ...fixture, gateway, url: new URL(`http://127.0.0.1:${gateway.port}/mcp`) };
+  return { ...fixture, inspections, gateway, url: new URL(`http://127.0.0.1:${gateway.port}/mcp`) };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at member by member
@@ -98,6 +108,7 @@ async function connect(
 const TOOLS = [
   ...['list_mcp_servers', 'get_mcp_status', 'start_mcp', 'stop_mcp', 'scale_mcp'],
   ...['search_servers', 'run_server', 'server_logs', 'list_server_tools', 'call_server_tool'],
+  'inspect_server',
 ];
 const YES: Reply = { action: 'accept', content: { run: true } };
 const PACKAGE = { npm: 'some-mcp-server', version: '1.0.0' };
@@ -128,6 +139,30 @@ describe.each(['legacy', 'modern'] as const)('an agent of the %s era', (era) => 
       status: 'stopped',
       conditions: [],
     });
+  });
+
+  it('tries a template at once, and a package when its person agrees', async () => {
+    const { url, inspections } = await startControl();
+    const agent = await connect(era, url, { reply: YES });
+    expect(await agent.call('inspect_server', { template: 'time' })).toMatchObject({
+      report: { result: 'passed', sandbox: { kind: 'bubblewrap', network: 'none' } },
+      pinned: { slug: 'time-pinned' },
+    });
+    expect(agent.asked).toEqual([]);
+    expect(await agent.call('inspect_server', PACKAGE)).toMatchObject({
+      report: { package: { version: '1.2.3' } },
+    });
+    expect(agent.asked).toEqual([expect.stringMatching(/wants to try some-mcp-server \(1\.0\.0\)/)]);
+    expect(inspections.started).toHaveLength(2);
+    const stranger = await connect(era, url);
+    await expect(stranger.call('inspect_server', PACKAGE)).rejects.toThrow();
+    expect(await agent.call('inspect_server', {})).toMatchObject({ error_type: 'bad-input' });
+    expect(inspections.started).toHaveLength(2);
+  });
+
+  it('has no tool to try packages where nothing can', async () => {
+    const { url } = await startControl({ inspects: false });
+    expect(await (await connect(era, url)).tools()).not.toContain('inspect_server');
   });
 
   it('gets errors of their kind, without its arguments', async () => {

@@ -13,6 +13,7 @@ import { ERROR_TABLE } from '../../src/errors.ts';
 import { METRICS } from '../../src/metrics/definitions.ts';
 import { settingsHelp } from '../../src/settings/help.ts';
 import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
+import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { ROOT, readPage, table, withSection } from './pages.ts';
 
@@ -137,9 +138,11 @@ function optionTable(command: Command): string {
 
 /** What the control endpoint itself answers to `tools/list`. */
 async function controlTools(): Promise<string> {
-  const { manager, calls, discovery } = await createFixture();
+  const fixture = await createFixture();
+  const { manager: servers, calls, discovery } = fixture;
   const confirmation = new Confirmation('ask');
-  const mcp = createControlEndpoint({ servers: manager, calls, discovery, confirmation });
+  const { inspector } = createInspector(fixture);
+  const mcp = createControlEndpoint({ servers, calls, discovery, confirmation, inspector });
   const meta = 'io.modelcontextprotocol';
   const _meta = { [`${meta}/protocolVersion`]: '2026-07-28', [`${meta}/clientCapabilities`]: {} };
   const request = new Request('http://127.0.0.1/mcp', {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createApi } from '../../src/api/app.ts';
+import type { GroupRoutesInput } from '../../src/api/group-routes.ts';
 import type { Installation } from '../../src/api/health-routes.ts';
 import { bridgeCommand } from '../../src/cli/bridge-command.ts';
 import { runCli } from '../../src/cli/program.ts';
@@ -81,7 +82,8 @@ describe('what the pages tell to type', () => {
 describe('the page of the API', () => {
   it('has every route, and no other', async () => {
     const installation = {} as Installation;
-    const routes = createApi({ ...(await createFixture()), installation })
+    const groups = {} as GroupRoutesInput;
+    const routes = createApi({ ...(await createFixture()), installation, groups })
       .routes.filter(({ method }) => method !== 'ALL')
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(?:\{[^}]*\})?/g, '{$1}')}`);
     const named = [

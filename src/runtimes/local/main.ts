@@ -1,11 +1,13 @@
 /** Composition of one machine: its data folder, the host of its processes, its packages, and what manages servers there. */
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openKeyRing } from '../../auth/key-ring.ts';
 import type { Sealer } from '../../auth/seal.ts';
 import { SecretStore } from '../../auth/secret-store.ts';
 import { systemClock } from '../../clock.ts';
+import { Groups } from '../../groups/groups.ts';
+import { Inspector } from '../../inspection/inspector.ts';
 import { createInProcessLink } from '../../link/in-process.ts';
 import type { Log } from '../../log/log.ts';
 import { Logins } from '../../logins/logins.ts';
@@ -20,14 +22,17 @@ import { ServerManager } from '../../servers/server-manager.ts';
 import { checkTemplateRights } from '../../servers/template-gate.ts';
 import { UsageRecorder } from '../../servers/usage-recorder.ts';
 import type { Settings } from '../../settings/schema.ts';
+import { SqliteGroupStore } from '../../store/group-store.ts';
 import { SqliteServerStore } from '../../store/server-store.ts';
 import { SqliteTemplateStore } from '../../store/template-store.ts';
 import { type DataFolderLock, lockDataFolder } from '../../supervisor/data-folder.ts';
-import { createProcessTable } from '../../supervisor/process-table.ts';
+import { createProcessTable, type ProcessTable } from '../../supervisor/process-table.ts';
+import { DEFAULT_LIMITS } from '../../supervisor/server-definition.ts';
 import { sweepOrphans } from '../../supervisor/sweep.ts';
 import type { TemplateCatalogue } from '../../templates/catalogue.ts';
 import { CustomTemplates } from '../../templates/custom-templates.ts';
 import { programVersion } from '../../version.ts';
+import { createInspectionHost } from '../inspection/observe.ts';
 import { createLocalHost, type LocalHost, type LocalHostOptions } from '../local-host.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -54,7 +59,7 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   const remote = createRemotePolicy(settings.remote.allowedHosts);
   const logins = new Logins({ folder: join(settings.dataDir, 'logins'), policy: remote });
   const secrets = new SecretStore(join(settings.dataDir, 'secrets'));
-  const { host, lock } = await openHost(input, { remote, logins });
+  const { host, lock, table } = await openHost(input, { remote, logins });
   sealer.setKeys(openKeyRing(settings.dataDir).keys);
   const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'));
   undo(() => store.close());
@@ -90,11 +95,30 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   });
   undo(() => manager.close());
   const link = createInProcessLink(host.supervisor);
+  const groups = new SqliteGroupStore(join(settings.dataDir, 'groups.sqlite'));
+  undo(() => groups.close());
+  const folder = join(settings.dataDir, 'inspections');
+  // What a killed gateway has left behind.
+  await rm(folder, { recursive: true, force: true });
   return {
     servers: manager,
     custom,
     logins,
     secrets,
+    groups: new Groups(groups),
+    inspections: (info) => {
+      const inspector = new Inspector({
+        ...{ packages, info, folder },
+        rules: { templates, allow: settings.allow, remote, packages: settings.packages },
+        host: createInspectionHost({
+          owner: lock.owner,
+          table,
+          limits: { ...DEFAULT_LIMITS, ...settings.limits },
+        }),
+      });
+      undo(() => inspector.close());
+      return inspector;
+    },
     directory: manager,
     router: {
       route: () => ({ replica: LOCAL_REPLICA, link }),
@@ -144,7 +168,7 @@ function openCustomTemplates({ settings, log, templates, undo }: RuntimeInput): 
 async function openHost(
   { settings, log, undo }: RuntimeInput,
   remote: Required<Pick<LocalHostOptions, 'remote' | 'logins'>>,
-): Promise<{ host: LocalHost; lock: DataFolderLock }> {
+): Promise<{ host: LocalHost; lock: DataFolderLock; table: ProcessTable }> {
   const table = createProcessTable();
   const lock = await lockDataFolder(settings.dataDir, table);
   undo(() => lock.close());
@@ -161,7 +185,7 @@ async function openHost(
     await host.close();
     process.off('exit', host.killNow);
   });
-  return { host, lock };
+  return { host, lock, table };
 }
 
 /** Removes packages that no server names, now and then; returns how to stop it. */
