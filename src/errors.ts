@@ -149,7 +149,7 @@ export const ERROR_TABLE = {
   unreachable: {
     status: 502,
     rpc: -32603,
-    hint: 'Start a gateway with: berth start, or give its address with --url.',
+    hint: 'Start a gateway with: berth up --detach, or give its address with --url.',
   },
   'remote-failed': {
     status: 502,

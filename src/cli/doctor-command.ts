@@ -56,9 +56,12 @@ function tell(findings: readonly Finding[], json: boolean, system: CliSystem): n
 }
 
 async function lookAtAll(flags: DoctorFlags, system: CliSystem): Promise<Finding[]> {
+  const { findWhereabouts } = await import('../cluster/doctor/known.ts');
+  const where = await findWhereabouts(system.env, system.places.home);
+  // In a pod there is no machine to look at.
+  if (where === 'pod') return await lookAtCluster(flags);
   const machine = await examineMachine(system);
-  const { isClusterKnown } = await import('../cluster/doctor/known.ts');
-  if (!(await isClusterKnown(system.env, system.places.home))) return machine;
+  if (where === 'machine') return machine;
   const cluster = await lookAtCluster(flags).catch((thrown: unknown): Finding[] => {
     const { message, hint } = toBerthError(thrown);
     return [{ check: 'Kubernetes', state: 'unknown', message, fix: hint }];

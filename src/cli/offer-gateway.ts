@@ -30,6 +30,6 @@ export async function agreeToStart(
     return;
   throw new BerthError('unreachable', `there is no gateway at ${url}`, {
     cause,
-    hint: `Start one in another terminal with berth start, or here with ${command} --start.`,
+    hint: `Start one with berth up --detach, or here with ${command} --start.`,
   });
 }

@@ -225,7 +225,7 @@ describe('berth run without a gateway', () => {
     const { code, err } = await machine.berth('run', 'time', ...more);
     expect(code).toBe(4);
     expect(err).toMatch(/^✗ there is no gateway at http/);
-    expect(err).toContain('berth start');
+    expect(err).toContain('berth up --detach');
     expect(machine.state.closed).toBe(0);
   });
 });

@@ -4,14 +4,17 @@ import { join } from 'node:path';
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
+/** Where this program is: with the account of a pod, on a machine that knows a cluster, or on one that knows none. */
+export type Whereabouts = 'pod' | 'kubeconfig' | 'machine';
+
 /** A kubeconfig is named or lies where it usually does, or this is a pod. */
-export async function isClusterKnown(
+export async function findWhereabouts(
   env: Readonly<Record<string, string | undefined>>,
   home: string,
-): Promise<boolean> {
-  if (env.KUBECONFIG) return true;
-  const found = await Promise.all([TOKEN, join(home, '.kube', 'config')].map(isThere));
-  return found.includes(true);
+): Promise<Whereabouts> {
+  if (env.KUBECONFIG) return 'kubeconfig';
+  if (await isThere(TOKEN)) return 'pod';
+  return (await isThere(join(home, '.kube', 'config'))) ? 'kubeconfig' : 'machine';
 }
 
 async function isThere(path: string): Promise<boolean> {
