@@ -7,7 +7,7 @@ import { editFile, serverEdit } from '../clients/edit-file.ts';
 import { CLIENTS, findClient } from '../clients/table.ts';
 import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
-import type { ServerAnswer } from './client.ts';
+import type { ApiClient, ServerAnswer } from './client.ts';
 import { createContext, formatOf, keyFileOf, readKey } from './context.ts';
 import { EXIT } from './failure.ts';
 import { isData, type ListShape, listText, valueText } from './output.ts';
@@ -22,6 +22,7 @@ interface ConnectOptions {
   readonly file?: string;
   readonly as?: string;
   readonly keyEnv?: string;
+  readonly group?: boolean;
 }
 
 const KEY_VARIABLE = 'BERTH_KEY';
@@ -38,6 +39,7 @@ export function addConnectCommand(program: Command, system: CliSystem, run: Comm
     .addOption(new Option('--scope <scope>', 'whose file').choices(['user', 'project']))
     .option('--file <path>', 'another file of the same format')
     .option('--as <name>', 'name of the one server in the client')
+    .option('--group', 'the names are those of groups')
     .option('--program', 'let the client start berth stdio instead of calling the URL')
     .option('--key-env <variable>', 'where the client finds the key, when the gateway wants one (BERTH_KEY)')
     .action((client: string | undefined, servers: string[], options: ConnectOptions, command: Command) =>
@@ -129,11 +131,12 @@ async function targetsOf(
   { options, command, system }: Pick<ConnectInput, 'options' | 'command' | 'system'>,
 ): Promise<ServerTarget[]> {
   const { client } = await createContext(command, system);
-  const found =
-    names.length === 0 ? await client.list() : await Promise.all(names.map((name) => client.get(name)));
+  const found = options.group ? await groupsOf(client, names) : await serversOf(client, names);
   if (found.length === 0)
-    throw new BerthError('not-found', 'there is no server yet', {
-      hint: 'Run one with: berth run everything.',
+    throw new BerthError('not-found', `there is no ${options.group ? 'group' : 'server'} yet`, {
+      hint: options.group
+        ? 'Make one with: berth group create work time git.'
+        : 'Run one with: berth run everything.',
     });
   if (options.as !== undefined && found.length !== 1)
     throw new BerthError('bad-input', '--as names one server', { hint: 'Name that server, too.' });
@@ -141,11 +144,30 @@ async function targetsOf(
     options.keyEnv ?? ((await readKey(command, system)) === undefined ? undefined : KEY_VARIABLE);
   if (keyVariable !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(keyVariable))
     throw new BerthError('bad-input', '--key-env must be the name of an environment variable');
-  return found.map((server) => ({
-    name: options.as ?? server.name,
-    url: urlOf(server),
+  return found.map(({ name, url }) => ({
+    name: options.as ?? name,
+    url,
     ...(keyVariable !== undefined && { keyVariable }),
   }));
+}
+
+interface Connectable {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** Those of these names; all without one. */
+async function serversOf(client: ApiClient, names: readonly string[]): Promise<Connectable[]> {
+  const found =
+    names.length === 0 ? await client.list() : await Promise.all(names.map((name) => client.get(name)));
+  return found.map((server) => ({ name: server.name, url: urlOf(server) }));
+}
+
+async function groupsOf(client: ApiClient, names: readonly string[]): Promise<Connectable[]> {
+  if (names.length === 0) return await client.pages<Connectable>('/groups', 'groups');
+  return await Promise.all(
+    names.map((name) => client.json<Connectable>(`/groups/${encodeURIComponent(name)}`)),
+  );
 }
 
 function urlOf({ name, status }: ServerAnswer): string {

@@ -73,6 +73,18 @@ describe('berth group', () => {
     expect((await berth('group', 'create', '-f', 'none.yaml')).err).toContain('cannot be read');
   });
 
+  it('tells clients of a group what they are told of a server', async () => {
+    const { berth } = await start();
+    expect((await berth('connect', 'cursor', '--group')).err).toContain('berth group create');
+    await berth('group', 'create', 'work', 'time');
+    for (const names of [['work'], []]) {
+      const { code, out } = await berth('connect', 'cursor', ...names, '--group');
+      expect([code, JSON.parse(out)]).toEqual([0, { mcpServers: { work: { url: URL } } }]);
+    }
+    expect((await berth('connect', 'cursor', 'work')).err).toContain('no server "work"');
+    expect((await berth('connect', 'cursor', 'nobody', '--group')).err).toContain('no group "nobody"');
+  });
+
   it.each([
     [['work'], /at least one server/],
     [['work', 'time', '--prefix', 'git=g_'], /git is none of the servers/],

@@ -79,12 +79,19 @@ function send({ method, path, headers = {}, body = '' }: Sent): Promise<number> 
 /** Every route of the program, as `GET /api/v1/servers/x`. */
 async function routes(): Promise<{ method: string; path: string }[]> {
   const fixture = await createFixture();
-  const app = createApi({ ...fixture, installation: {} as never });
+  const app = createApi({ ...fixture, installation: {} as never, groups: {} as never });
   addHomePage(app, fixture.manager);
   const own = app.routes
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => ({ method, path: path.replace(/:\w+(?:\{[^}]*\})?/g, 'x') }));
-  const others = ['/mcp', '/servers/x/mcp', '/servers/x/messages', '/servers/x/sse', '/servers/x/ws'];
+  const others = [
+    '/mcp',
+    '/groups/x/mcp',
+    '/servers/x/mcp',
+    '/servers/x/messages',
+    '/servers/x/sse',
+    '/servers/x/ws',
+  ];
   const either = [...others, '/metrics', '/api/v1/nowhere', '/nowhere', '/servers/x/nowhere'];
   return [...own, ...either.flatMap((path) => ['GET', 'POST', 'DELETE'].map((method) => ({ method, path })))];
 }
