@@ -50,6 +50,13 @@ it('cannot change its own program', async () => {
   await expect(attempt).rejects.toThrow('Read-only file system');
 });
 
+it('brings nothing along that is blocked', async () => {
+  const block = ['npm:@modelcontextprotocol/sdk'];
+  await expect(trees.install(await packageOf('everything'), { block })).rejects.toThrow(
+    /server-everything@\S+ needs npm:@modelcontextprotocol\/sdk@\S+, which is blocked here/,
+  );
+});
+
 it('says what is wrong with a package that is not there', async () => {
   const source = { ecosystem: 'npm', name: '@modelcontextprotocol/server-that-is-not-there' } as const;
   await expect(trees.install(source)).rejects.toThrow(/"phase":"resolve"/);

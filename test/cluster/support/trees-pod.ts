@@ -9,6 +9,7 @@ import { UID } from '../../../src/cluster/objects/places.ts';
 import { containerSecurity } from '../../../src/cluster/objects/security.ts';
 import { JOBS, PODS, SECRETS, SERVICE_ACCOUNTS, SERVICES } from '../../../src/cluster/resources.ts';
 import type { PackageSource } from '../../../src/packages/package.ts';
+import { NO_RULES, type PackageRules } from '../../../src/packages/package-rules.ts';
 import { treeToken } from '../../../src/trees/token.ts';
 import { eventually, type TestCluster } from './cluster.ts';
 import { IMAGES, podSettings } from './images.ts';
@@ -18,7 +19,7 @@ export interface TreesPod {
   /** What installers' tokens are made with. */
   readonly key: Buffer;
   /** Runs a Job to its end. Rejects with its report when it failed. */
-  install(source: PackageSource): Promise<Tree>;
+  install(source: PackageSource, rules?: Partial<PackageRules>): Promise<Tree>;
 }
 
 const NAME = 'berth-trees';
@@ -39,7 +40,7 @@ export async function startTrees(cluster: TestCluster): Promise<TreesPod> {
     const pod = await client.get<PodObject>(PODS, metadata);
     return pod?.status?.containerStatuses?.[0]?.ready === true;
   });
-  return { key, install: (source) => install(cluster, key, source) };
+  return { key, install: (source, rules) => install(cluster, key, { source, rules }) };
 }
 
 function treesSpec(): object {
@@ -72,17 +73,22 @@ function treesSpec(): object {
 async function install(
   { client, namespace }: TestCluster,
   key: Buffer,
-  source: PackageSource,
+  { source, rules }: { readonly source: PackageSource; readonly rules: Partial<PackageRules> | undefined },
 ): Promise<Tree> {
-  const owner: Owner = { name: shortHash(source), namespace, uid: randomUUID() };
-  const input = shortHash(source);
+  const input = shortHash(rules ? [source, rules] : source);
+  const owner: Owner = { name: input, namespace, uid: randomUUID() };
+  const settings = podSettings(namespace);
+  const installerEnv = rules
+    ? [
+        ...settings.installerEnv,
+        { name: 'BERTH_INSTALL_RULES', value: JSON.stringify({ ...NO_RULES, ...rules }) },
+      ]
+    : settings.installerEnv;
   const name = installName(owner, input, 0);
   await client.create(SERVICE_ACCOUNTS, { metadata: { name: childName(owner), namespace } });
   await client.create(SECRETS, orphan(installSecret(owner, name, treeToken(key, name))));
-  await client.create(
-    JOBS,
-    orphan(installerJob({ owner, source, input, attempt: 0 }, podSettings(namespace))),
-  );
+  const job = installerJob({ owner, source, input, attempt: 0 }, { ...settings, installerEnv });
+  await client.create(JOBS, orphan(job));
   let message: string | undefined;
   await eventually(`the installation of ${source.name}`, async () => {
     const labelSelector = `batch.kubernetes.io/job-name=${name}`;
