@@ -27,19 +27,14 @@ export function withHash(member: GroupMember, own: string): string {
   return `${plain.slice(0, MOST - HASH_LENGTH - 1)}_${hash}`;
 }
 
-/** Whose name is whose, without two that are alike: the first one keeps the plain name. */
-export class NameTable<T extends { readonly member: GroupMember; readonly own: string }> {
-  readonly #byName = new Map<string, T>();
+/** Gives names, never two alike: the first one has the plain name. */
+export class NameTable {
+  readonly #taken = new Set<string>();
 
-  /** Gives an entry its name. */
-  add(entry: T): string {
-    const plain = exposedName(entry.member, entry.own);
-    const name = this.#byName.has(plain) ? withHash(entry.member, entry.own) : plain;
-    this.#byName.set(name, entry);
+  add(member: GroupMember, own: string): string {
+    const plain = exposedName(member, own);
+    const name = this.#taken.has(plain) ? withHash(member, own) : plain;
+    this.#taken.add(name);
     return name;
-  }
-
-  find(name: string): T | undefined {
-    return this.#byName.get(name);
   }
 }

@@ -17,7 +17,7 @@ export interface GroupCall {
   readonly signal: AbortSignal;
 }
 
-export interface Owned {
+interface Owned {
   readonly member: GroupMember;
   /** Its name or URI in the server's own words. */
   readonly own: string;
@@ -34,7 +34,7 @@ export interface Listing {
   /** In the order of the group, each under the name that the group shows. */
   readonly entries: readonly Json[];
   readonly silent: readonly Silent[];
-  find(name: string): Owned | undefined;
+  readonly owners: ReadonlyMap<string, Target>;
 }
 
 /** Where a call goes. */
@@ -45,8 +45,8 @@ export interface Target {
 
 /** Milliseconds that one server gets for one list: the others must not wait for it. */
 const LIST_MS = 15_000;
-/** Listings that are kept to find owners by, and for how long. */
-const MOST_KEPT = 1_000;
+/** Names that are kept to find owners by, of all listings together, and for how long. */
+const MOST_KEPT = 200_000;
 const KEPT_MS = 5 * 60_000;
 
 const KEY_MEMBER = {
@@ -58,7 +58,12 @@ const KEY_MEMBER = {
 
 export class GroupLists {
   readonly #calls: ServerCalls;
-  readonly #kept = new LRUCache<string, Listing>({ max: MOST_KEPT, ttl: KEPT_MS });
+  /** By listing, whose each name is. */
+  readonly #kept = new LRUCache<string, ReadonlyMap<string, Target>>({
+    maxSize: MOST_KEPT,
+    sizeCalculation: ({ size }) => size + 1,
+    ttl: KEPT_MS,
+  });
 
   constructor(calls: ServerCalls) {
     this.#calls = calls;
@@ -72,45 +77,42 @@ export class GroupLists {
     const silent = answers.flatMap((answer) => ('error' in answer ? [answer] : []));
     const owned = answers.flatMap((answer) => ('owned' in answer ? answer.owned : []));
     const listing = offer === 'tools' || offer === 'prompts' ? named(owned, silent) : located(owned, silent);
-    this.#kept.set(keyOf(offer, call), listing);
+    this.#kept.set(keyOf(offer, call), listing.owners);
     return listing;
   }
 
   /** Throws `invalid-params` for a name that the group does not show, and the reason of its server when that is down. */
   async target(offer: 'tools' | 'prompts', name: string, call: GroupCall): Promise<Target> {
-    const known = this.#kept.get(keyOf(offer, call))?.find(name);
-    if (known) return { server: known.member.server, own: known.own };
-    const { find, silent } = await this.list(offer, call);
-    const found = find(name);
-    if (found) return { server: found.member.server, own: found.own };
+    const known = this.#kept.get(keyOf(offer, call))?.get(name);
+    if (known) return known;
+    const { owners, silent } = await this.list(offer, call);
+    const found = owners.get(name);
+    if (found) return found;
     throw silentOwner(name, silent, call) ?? unknown(offer, name, call);
   }
 
   /** Servers to ask for a resource, the most likely first. */
   async readers(uri: string, call: GroupCall): Promise<string[]> {
-    const known = this.#kept.get(keyOf('resources', call))?.find(uri);
-    if (known) return [known.member.server];
+    const known = this.#kept.get(keyOf('resources', call))?.get(uri);
+    if (known) return [known.server];
     const [resources, templates] = await Promise.all([
       this.list('resources', call),
       this.list('resource-templates', call),
     ]);
-    const listed = resources.find(uri);
-    if (listed) return [listed.member.server];
-    const matching = call.group.spec.servers.filter(({ server }) =>
-      templates.entries.some((entry) => {
-        const pattern = String(entry.uriTemplate ?? '');
-        return templates.find(pattern)?.member.server === server && mayFit(uri, pattern);
-      }),
+    const listed = resources.owners.get(uri);
+    if (listed) return [listed.server];
+    const fitting = new Set(
+      [...templates.owners].flatMap(([pattern, { server }]) => (mayFit(uri, pattern) ? [server] : [])),
     );
-    const others = call.group.spec.servers.filter((member) => !matching.includes(member));
-    return [...matching, ...others].map(({ server }) => server);
+    const servers = call.group.spec.servers.map(({ server }) => server);
+    return [...servers.filter((one) => fitting.has(one)), ...servers.filter((one) => !fitting.has(one))];
   }
 
   /** The server of a template of resources. */
   async ofTemplate(pattern: string, call: GroupCall): Promise<string | undefined> {
-    const kept = this.#kept.get(keyOf('resource-templates', call));
-    const found = kept?.find(pattern) ?? (await this.list('resource-templates', call)).find(pattern);
-    return found?.member.server;
+    const kept = this.#kept.get(keyOf('resource-templates', call))?.get(pattern);
+    const found = kept ?? (await this.list('resource-templates', call)).owners.get(pattern);
+    return found?.server;
   }
 
   async #ask(
@@ -141,20 +143,25 @@ export class GroupLists {
 }
 
 function named(owned: readonly Owned[], silent: readonly Silent[]): Listing {
-  const table = new NameTable<Owned>();
-  const entries = owned.map((one) => ({ ...one.entry, name: table.add(one) }));
-  return { entries, silent, find: (name) => table.find(name) };
+  const names = new NameTable();
+  const owners = new Map<string, Target>();
+  const entries = owned.map(({ member, own, entry }) => {
+    const name = names.add(member, own);
+    owners.set(name, { server: member.server, own });
+    return { ...entry, name };
+  });
+  return { entries, silent, owners };
 }
 
 /** URIs stay as they are, because answers name them: of two that are alike the first one's counts. */
 function located(owned: readonly Owned[], silent: readonly Silent[]): Listing {
-  const byUri = new Map<string, Owned>();
-  for (const one of owned) if (!byUri.has(one.own)) byUri.set(one.own, one);
-  return {
-    entries: Array.from(byUri.values(), ({ entry }) => entry),
-    silent,
-    find: (uri) => byUri.get(uri),
-  };
+  const owners = new Map<string, Target>();
+  const first = owned.filter(({ member: { server }, own }) => {
+    if (owners.has(own)) return false;
+    owners.set(own, { server, own });
+    return true;
+  });
+  return { entries: first.map(({ entry }) => entry), silent, owners };
 }
 
 function keyOf(offer: Offer, { group, caller, capabilities }: GroupCall): string {

@@ -93,14 +93,9 @@ describe('names', () => {
 
   it('are never two alike', () => {
     const table = new NameTable();
-    const [first, second] = [
-      { member: { server: 'a', prefix: 'x_' }, own: 'y_z' },
-      { member: { server: 'b', prefix: 'x_y_' }, own: 'z' },
-    ];
-    expect(table.add(first)).toBe('x_y_z');
-    expect(table.add(second)).toBe(withHash(second.member, 'z'));
-    expect(table.find('x_y_z')).toBe(first);
-    expect(table.find(withHash(second.member, 'z'))).toBe(second);
+    const second = { server: 'b', prefix: 'x_y_' };
+    expect(table.add({ server: 'a', prefix: 'x_' }, 'y_z')).toBe('x_y_z');
+    expect(table.add(second, 'z')).toBe(withHash(second, 'z'));
   });
 });
 

@@ -30,9 +30,9 @@ export interface InspectionHostOptions {
   readonly search?: () => Promise<SandboxSearch>;
 }
 
-/** Milliseconds, and multiples of the first era's own time, that the other era gets. */
-const LEAST_MORE = 2_000;
-const TIMES_MORE = 3;
+/** Milliseconds, and multiples of the first era's own time, that the other era gets: more than at a start, as nobody waits for the server. */
+const LEAST_MORE = 3_000;
+const TIMES_MORE = 5;
 const STDERR_LINES = 20;
 
 export function createInspectionHost(options: InspectionHostOptions): InspectionHost {
