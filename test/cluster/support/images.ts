@@ -3,13 +3,25 @@ import type { PodSettings } from '../../../src/cluster/objects/blueprint.ts';
 import { settings } from '../../support/blueprints.ts';
 
 const GATEWAY = process.env.BERTH_TEST_IMAGES ?? 'berth:test';
-const [, repository = '', tag = ''] = /^(.*?)(:[\w.-]+)?$/.exec(GATEWAY) ?? [];
+const [, repository = '', tag = ''] = partsOf(GATEWAY);
 
-export const IMAGES = {
-  gateway: GATEWAY,
-  supervisor: `${repository}-supervisor${tag}`,
-  runner: `${repository}-runner${tag}`,
-} as const;
+export interface ImageNames {
+  readonly gateway: string;
+  readonly supervisor: string;
+  readonly runner: string;
+}
+
+export const IMAGES = imagesOf(GATEWAY);
+
+/** All three by the name of the gateway's. */
+export function imagesOf(gateway: string): ImageNames {
+  const [, name = '', version = ''] = partsOf(gateway);
+  return { gateway, supervisor: `${name}-supervisor${version}`, runner: `${name}-runner${version}` };
+}
+
+function partsOf(image: string): readonly string[] {
+  return /^(.*?)(:[\w.-]+)?$/.exec(image) ?? [];
+}
 
 /** Any image with Node and a shell, for programs that are not ours. */
 export const NODE_IMAGE = process.env.BERTH_TEST_NODE_IMAGE ?? IMAGES.runner;

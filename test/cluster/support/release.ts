@@ -7,7 +7,7 @@ import { SERVER_LABEL } from '../../../src/cluster/objects/naming.ts';
 import { type KubeObject, PODS } from '../../../src/cluster/resources.ts';
 import { toBerthError } from '../../../src/errors.ts';
 import type { Address } from './forward.ts';
-import { IMAGES } from './images.ts';
+import { IMAGES, type ImageNames } from './images.ts';
 import { ReleaseAddresses } from './release-addresses.ts';
 import { applyDefinition, attempt, CHART, everything, read, run, runBeside, uniqueName } from './tools.ts';
 
@@ -66,9 +66,16 @@ export type Values = Readonly<Record<string, unknown>>;
 
 export type ReleaseNames = Pick<RunningRelease, 'name' | 'namespace' | 'servers'>;
 
+/** What is installed: the chart and the images under test, unless it is another version of them. */
+export interface ReleaseVersion {
+  readonly chart: string;
+  readonly images: ImageNames;
+}
+
 /** Resolves when its pods are ready. */
 export async function startRelease(
   values: Values | ((names: ReleaseNames) => Values) = {},
+  { chart, images }: ReleaseVersion = { chart: CHART, images: IMAGES },
 ): Promise<RunningRelease> {
   applyDefinition();
   const name = uniqueName();
@@ -84,8 +91,8 @@ export async function startRelease(
   };
   try {
     await addresses.open();
-    const all = merge(baseValues(addresses.hosts), given);
-    const args = ['install', name, CHART, '-n', namespace, '--create-namespace', '-f', '-'];
+    const all = merge(baseValues(addresses.hosts, images), given);
+    const args = ['install', name, chart, '-n', namespace, '--create-namespace', '-f', '-'];
     await runBeside('helm', args, JSON.stringify(all));
     await Promise.all(['controller', 'trees', 'gateway'].map((part) => rolledOut(name, namespace, part)));
     addresses.service = serviceAddress(`${name}-gateway`, namespace);
@@ -203,16 +210,21 @@ export function imageValues(name: string): Values {
   return { repository, tag };
 }
 
+/** All three, as the values have them. */
+export function imagesValues({ gateway, runner, supervisor }: ImageNames): Values {
+  return {
+    gateway: imageValues(gateway),
+    runner: imageValues(runner),
+    supervisor: imageValues(supervisor),
+  };
+}
+
 /** Small enough for any cluster, and quick to go away. */
-function baseValues(allowedHosts: readonly string[]): Values {
+function baseValues(allowedHosts: readonly string[], images: ImageNames): Values {
   const small = { requests: { cpu: '10m', memory: '64Mi' } };
   return {
     crds: { install: false },
-    images: {
-      gateway: imageValues(IMAGES.gateway),
-      runner: imageValues(IMAGES.runner),
-      supervisor: imageValues(IMAGES.supervisor),
-    },
+    images: imagesValues(images),
     settings: { allowedHosts },
     gateway: { preStopSeconds: 1, resources: small },
     controller: { resources: small },

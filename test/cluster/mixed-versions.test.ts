@@ -1,0 +1,250 @@
+/** A release of an older version upgraded to this one and rolled back: both versions of the gateway serve the same sessions meanwhile. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestText } from '../support/mcp-client.ts';
+import { ModernHttpClient } from '../support/modern-client.ts';
+import { StreamableClient } from '../support/streamable-client.ts';
+import { eventually } from './support/cluster.ts';
+import { figure, since } from './support/figures.ts';
+import { IMAGES } from './support/images.ts';
+import { HAS_PREVIOUS, openPrevious, type PreviousVersion } from './support/previous.ts';
+import { type Recorded, recorded, recorderSpec, timesOf } from './support/recorder.ts';
+import {
+  imagesValues,
+  type ReleasePod,
+  type RunningRelease,
+  startRelease,
+  steady,
+} from './support/release.ts';
+import { CHART, runBeside } from './support/tools.ts';
+
+const LOAD = 6;
+const LONGEST = 600_000;
+/** A server of the legacy era that asks its client for a name. */
+const ASKING = `
+import { createInterface } from 'node:readline';
+const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n');
+const waiting = new Map();
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params, result } = JSON.parse(line);
+  const serverInfo = { name: 'asking', version: '1' };
+  if (method === undefined) say({ id: waiting.get(id), result: { content: [{ type: 'text', text: result.content.name }] } });
+  else if (method === 'initialize') say({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo } });
+  else if (method === 'tools/list') say({ id, result: { tools: [{ name: 'ask', inputSchema: { type: 'object' } }] } });
+  else if (method === 'tools/call') {
+    const question = 'q' + waiting.size;
+    waiting.set(question, id);
+    const requestedSchema = { type: 'object', properties: { name: { type: 'string' } } };
+    say({ id: question, method: 'elicitation/create', params: { message: 'Who?', requestedSchema } });
+  } else if (id !== undefined) say({ id, error: { code: -32601, message: 'Method not found' } });
+});
+`;
+
+interface Gateway {
+  readonly pod: ReleasePod;
+  readonly url: string;
+}
+
+// An older version takes a while to build: whoever wants it names it (previous-images.sh).
+describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
+  let previous: PreviousVersion;
+  let release: RunningRelease;
+
+  beforeAll(async () => {
+    previous = openPrevious();
+    release = await startRelease({}, previous);
+    await release.run(recorderSpec('each'));
+    await release.run({ name: 'asking', source: { script: { runtime: 'node', code: ASKING } } });
+  }, LONGEST);
+  afterAll(async () => {
+    await release?.close();
+    previous?.close();
+  }, LONGEST);
+
+  /** Ready ones of both versions. */
+  async function gateways(): Promise<{ readonly older: Gateway[]; readonly newer: Gateway[] }> {
+    const all = (await release.pods('gateway')).filter(
+      ({ metadata, status }) =>
+        !metadata.deletionTimestamp && status.containerStatuses?.every(({ ready }) => ready),
+    );
+    const of = (image: string): Gateway[] =>
+      all
+        .filter(({ spec }) => spec.containers.some((container) => container.image.endsWith(image)))
+        .map((pod) => ({ pod, url: release.gatewayUrl(pod) }));
+    return { older: of(previous.images.gateway), newer: of(IMAGES.gateway) };
+  }
+
+  const client = (server: string, base = release.url): StreamableClient =>
+    new StreamableClient(`${release.serverUrl(server, base)}/mcp`, { key: release.key });
+  // A connection that the Service still gives to a gateway which is about to end is cut: then there is another one.
+  const opened = (server: string): Promise<StreamableClient> =>
+    steady('a new session', async () => {
+      const one = client(server);
+      return one.initialize().then(
+        () => one,
+        () => undefined,
+      );
+    });
+  const look = (one: StreamableClient): Promise<Recorded> =>
+    steady('a look at a session', () => recorded(one).catch(() => undefined));
+  /** The same session through another gateway. */
+  function moved(from: StreamableClient, server: string, base: string): StreamableClient {
+    const next = client(server, base);
+    next.session = from.session;
+    return next;
+  }
+  const call = (key: string, name: string, args: object, more: object = {}): string =>
+    requestText(`"${key}"`, 'tools/call', { name, arguments: args, ...more });
+  const rollout = (...args: string[]): Promise<string> =>
+    runBeside('kubectl', [
+      ...['-n', release.namespace, 'rollout', args[0] ?? '', `deployment/${release.name}-gateway`],
+      ...args.slice(1),
+    ]);
+
+  /** Calls on and on through the Service, repeating a POST as it was when its connection breaks, until it is stopped. */
+  async function underLoad(work: () => Promise<void>): Promise<void> {
+    const clients = await Promise.all(Array.from({ length: LOAD }, () => opened('each')));
+    const pids = await Promise.all(clients.map(async (one) => (await look(one)).pid));
+    const keys: string[] = [];
+    const run = Math.random().toString(36).slice(2);
+    let [calling, repeats] = [true, 0];
+    const load = clients.map(async (one, index) => {
+      for (let at = 0; calling; at++) {
+        const key = `${run}-${index}-${at}`;
+        keys.push(key);
+        const answer = one.inbox.answer(`"${key}"`);
+        for (let tries = 1; ; tries++) {
+          const status = await one
+            .send(call(key, 'record', { key, ms: at % 5 === 0 ? 500 : 5 }))
+            .catch(() => 0);
+          if (status === 200) break;
+          repeats++;
+          expect([key, status, tries < 100]).toEqual([key, 0, true]);
+          await sleep(50);
+        }
+        expect((await answer).message.result).toEqual({ content: [{ type: 'text', text: key }] });
+      }
+    });
+    try {
+      await work();
+    } finally {
+      calling = false;
+      await Promise.all(load);
+    }
+    const after = await Promise.all(clients.map(look));
+    expect(after.map(({ pid }) => pid)).toEqual(pids);
+    const once = Object.fromEntries(keys.map((key) => [key, 1]));
+    expect(timesOf(after[0]?.executions ?? [], keys)).toEqual(once);
+    figure('calls meanwhile', `${keys.length}, none lost, none run twice, ${repeats} POSTs were repeated`);
+    await Promise.all(clients.map((one) => one.close()));
+  }
+
+  /** Parks a call at one gateway and goes on with it at another one. */
+  async function askAcross(from: Gateway, to: Gateway): Promise<unknown> {
+    const at = ({ url }: Gateway): ModernHttpClient =>
+      new ModernHttpClient(`${release.serverUrl('asking', url)}/mcp`, {
+        key: release.key,
+        capabilities: { elicitation: {} },
+      });
+    const asked = (await at(from).tool('ask')).result ?? {};
+    expect(asked).toMatchObject({ resultType: 'input_required', requestState: expect.any(String) });
+    const names = Object.keys(asked.inputRequests as object);
+    const response = { action: 'accept', content: { name: 'Ada' } };
+    const inputResponses = Object.fromEntries(names.map((name) => [name, response]));
+    const { result } = await at(to).tool('ask', { inputResponses, requestState: asked.requestState });
+    return result?.content;
+  }
+
+  async function acrossVersions(from: Gateway, to: Gateway): Promise<void> {
+    const one = client('each', from.url);
+    await one.initialize();
+    const { pid } = await recorded(one);
+    const other = moved(one, 'each', to.url);
+    expect((await recorded(other)).pid).toBe(pid);
+    // An event that one version sent is where the other one goes on.
+    const key = `held-${from.pod.metadata.name}`;
+    void one.send(call(key, 'hold', { key }, { _meta: { progressToken: key } }));
+    const { eventId } = await one.inbox.method('notifications/progress');
+    expect((await other.get(eventId)).status).toBe(200);
+    const again = other.send(call(`again-${key}`, 'release', { keys: [key] }));
+    expect((await other.inbox.answer(`"${key}"`)).text).toContain(key);
+    expect(await again).toBe(200);
+    // A POST that one version took and the other one gets again runs once.
+    const repeated = call(`twice-${key}`, 'record', { key: `twice-${key}`, ms: 1_000 });
+    const answers = [one, other].map((each) => each.inbox.answer(`"twice-${key}"`));
+    // Who asked last gets the answer: the other one's response may end without.
+    await Promise.allSettled([one.send(repeated), other.send(repeated)]);
+    expect((await Promise.any(answers)).text).toContain(`twice-${key}`);
+    const { executions } = await recorded(other);
+    expect(timesOf(executions, [key, `twice-${key}`])).toEqual({ [key]: 1, [`twice-${key}`]: 1 });
+    expect(await askAcross(from, to)).toEqual([{ type: 'text', text: 'Ada' }]);
+    await other.close();
+  }
+
+  it(
+    'serves the same sessions with both versions, and loses and repeats no call',
+    async () => {
+      const kept = await opened('each');
+      const { pid } = await look(kept);
+      const values = JSON.stringify({ images: imagesValues(IMAGES) });
+      const began = performance.now();
+      await underLoad(async () => {
+        await rollout('pause');
+        await runBeside(
+          'helm',
+          ['upgrade', release.name, CHART, '-n', release.namespace, '--reset-then-reuse-values', '-f', '-'],
+          values,
+        );
+        // The first new one comes before an older one goes.
+        await rollout('resume');
+        await eventually('a gateway of this version', async () => {
+          const pods = await release.pods('gateway');
+          return pods.some(({ spec }) => spec.containers.some(({ image }) => image.endsWith(IMAGES.gateway)));
+        });
+        await rollout('pause');
+        const mixed = await steady('gateways of both versions', async () => {
+          const { older, newer } = await gateways();
+          return older[0] && newer[0] ? { older: older[0], newer: newer[0] } : undefined;
+        });
+        await acrossVersions(mixed.older, mixed.newer);
+        await acrossVersions(mixed.newer, mixed.older);
+        // Made by the controller of this version, with its supervisor.
+        await release.run(recorderSpec('made-later'));
+        for (const { url } of [mixed.older, mixed.newer]) {
+          const one = client('made-later', url);
+          await one.initialize();
+          expect((await recorded(one)).executions).toEqual([]);
+          await one.close();
+        }
+        await rollout('resume');
+        await rollout('status', '--timeout=240s');
+        await eventually('the end of the older ones', async () => (await gateways()).older.length === 0);
+      });
+      figure('gateways of the older version are replaced, with the look at both', since(began));
+      expect((await look(kept)).pid).toBe(pid);
+      await kept.close();
+    },
+    LONGEST,
+  );
+
+  it(
+    'rolls back under the sessions of the newer version',
+    async () => {
+      const kept = await opened('each');
+      const { pid } = await look(kept);
+      const later = await opened('made-later');
+      const began = performance.now();
+      await underLoad(async () => {
+        await release.helm('rollback', '1');
+        await rollout('status', '--timeout=240s');
+        await eventually('the end of the newer ones', async () => (await gateways()).newer.length === 0);
+      });
+      figure('gateways of the newer version are replaced by those of the older one', since(began));
+      expect((await look(kept)).pid).toBe(pid);
+      // Its pod has the newer supervisor.
+      expect((await look(later)).executions).toEqual([]);
+      await Promise.all([kept.close(), later.close()]);
+    },
+    LONGEST,
+  );
+});
