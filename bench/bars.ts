@@ -25,11 +25,11 @@ export interface Bar {
   readonly met: boolean;
 }
 
-function atLeast(what: string, value: number, limit: number): Bar {
-  return { what, wanted: `≥ ${limit} ×`, value, unit: '×', met: value >= limit };
+export function atLeast(what: string, value: number, limit: number, unit = '×'): Bar {
+  return { what, wanted: `≥ ${limit} ${unit}`, value, unit, met: value >= limit };
 }
 
-function atMost(what: string, value: number, limit: number, unit: string): Bar {
+export function atMost(what: string, value: number, limit: number, unit: string): Bar {
   return { what, wanted: `≤ ${limit} ${unit}`, value, unit, met: value <= limit };
 }
 

@@ -17,8 +17,8 @@ export interface CallsJob extends JobBase {
   readonly payloadBytes: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
-  /** The contestant's process, to read the processor time that it used meanwhile. */
-  readonly gatewayPid: number;
+  /** The contestant's process, to read the processor time that it used meanwhile; absent where it runs elsewhere. */
+  readonly gatewayPid?: number;
 }
 
 /** Opens and closes sessions one after the other. */
@@ -42,7 +42,15 @@ export interface UnreadJob extends JobBase {
   readonly bytes: number;
 }
 
-export type Job = CallsJob | OpenJob | IdleJob | UnreadJob;
+/** Opens sessions, calls with texts that no other call has, reports, holds the sessions until its input ends, and ends each. */
+export interface CrowdJob extends JobBase {
+  readonly mode: 'crowd';
+  readonly count: number;
+  /** Of each session, one after the other; all sessions call at once. */
+  readonly calls: number;
+}
+
+export type Job = CallsJob | OpenJob | IdleJob | UnreadJob | CrowdJob;
 
 export interface CallsResult {
   readonly calls: number;
@@ -54,13 +62,27 @@ export interface CallsResult {
   readonly firstError?: string;
   /** Share of one core that the load client used, 0 to 1. */
   readonly clientCpu: number;
-  /** Processor time of the contestant's own process per call, in microseconds. */
+  /** Processor time of the contestant's own process per call, in microseconds; no number where it runs elsewhere. */
   readonly gatewayUs: number;
 }
 
 export interface OpenResult {
   /** Milliseconds from the first byte sent to the server having taken `initialized`. */
   readonly samples: number[];
+}
+
+export interface CrowdReport {
+  /** Sessions that could be opened; all of them are open when this is said. */
+  readonly opened: number;
+  readonly calls: number;
+  /** Answers with the text of another call. */
+  readonly crossed: number;
+  /** Calls without a good answer, those that crossed not counted. */
+  readonly failed: number;
+  /** Milliseconds of each opening, and of each call. */
+  readonly openings: readonly number[];
+  readonly latencies: readonly number[];
+  readonly firstError?: string;
 }
 
 export interface IdleReport {

@@ -7,9 +7,11 @@ import { HttpSession } from './clients/http-session.ts';
 import { envelope } from './clients/modern-session.ts';
 import { awaitAnswer } from './clients/pending.ts';
 import { type BenchSession, callBody, nextId } from './clients/session.ts';
+import { openCrowd } from './crowd.ts';
 import type {
   CallsJob,
   CallsResult,
+  CrowdReport,
   IdleJob,
   IdleReport,
   Job,
@@ -26,7 +28,7 @@ const ANSWER_MS = 10_000;
 const DRAIN_MS = 2000;
 const MAX_ERRORS = 100;
 
-function print(value: CallsResult | OpenResult | IdleReport | UnreadReport): void {
+function print(value: CallsResult | OpenResult | IdleReport | UnreadReport | CrowdReport): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
@@ -91,9 +93,11 @@ async function calls(job: CallsJob): Promise<void> {
   for (const session of sessions) for (let slot = 0; slot < job.inFlight; slot += 1) caller.run(session);
   await sleep(job.warmUpMs);
   const before = process.cpuUsage();
-  const gatewayBefore = cpuMs(job.gatewayPid) ?? Number.NaN;
+  const readGateway = (): number =>
+    job.gatewayPid === undefined ? Number.NaN : (cpuMs(job.gatewayPid) ?? Number.NaN);
+  const gatewayBefore = readGateway();
   await sleep(job.measureMs);
-  const gatewayMs = (cpuMs(job.gatewayPid) ?? Number.NaN) - gatewayBefore;
+  const gatewayMs = readGateway() - gatewayBefore;
   const used = process.cpuUsage(before);
   for (let waited = 0; caller.outstanding > 0 && waited < DRAIN_MS; waited += 20) await sleep(20);
   if (caller.outstanding > 0) caller.firstError ??= `${caller.outstanding} calls never answered`;
@@ -154,6 +158,12 @@ async function run(job: Job): Promise<void> {
       return idle(job);
     case 'unread':
       return unread(job);
+    case 'crowd': {
+      const crowd = await openCrowd(job);
+      print(crowd.report);
+      await inputEnded();
+      return crowd.close();
+    }
   }
 }
 

@@ -6,13 +6,16 @@
  * --contestants A,B   only these of bare, berth, supergateway, mcp-proxy
  * --rounds N          other number of rounds
  * --full              instead of all this the threats and faults at full size (ten minutes); --only takes rows such as T-33
+ * --cluster           instead of all this exec and network against local, in the cluster of KUBECONFIG with the images of
+ *                     BERTH_TEST_IMAGES; --quick, --only and --rounds hold: http/20x16, open, cold start, crowd
  * --seconds N         length of the long load of --full (T-20); 60 by default
- * --out FILE          where the page goes; by default bench/RESULTS.md (bench/FULL.md) after a whole run, else only to the terminal
+ * --out FILE          where the page goes; by default bench/RESULTS.md (FULL.md, CLUSTER.md) after a whole run, else only to the terminal
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Book } from './book.ts';
+import { type ClusterPlan, FULL_CLUSTER, QUICK_CLUSTER } from './cluster/plan.ts';
 import { CONTESTANTS, type ContestantName } from './contestants.ts';
 import { runFull } from './full/run.ts';
 import { FULL, laneCells, type Plan, QUICK, throughputCells, wanted } from './plan.ts';
@@ -27,6 +30,7 @@ import { runUnread, UNREAD } from './workloads/unread.ts';
 
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 const FULL_RESULTS = fileURLToPath(new URL('FULL.md', import.meta.url));
+const CLUSTER_RESULTS = fileURLToPath(new URL('CLUSTER.md', import.meta.url));
 const FULL_SECONDS = 60;
 
 const { values } = parseArgs({
@@ -36,17 +40,23 @@ const { values } = parseArgs({
     contestants: { type: 'string', default: CONTESTANTS.join(',') },
     rounds: { type: 'string' },
     full: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
     seconds: { type: 'string', default: String(FULL_SECONDS) },
     out: { type: 'string' },
   },
 });
 
+function readRounds(usual: number): number {
+  const rounds = values.rounds === undefined ? usual : Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds needs a whole number above 0');
+  return rounds;
+}
+
 function readPlan(): Plan {
   const base = values.quick ? QUICK : FULL;
   const names = values.contestants.split(',');
   const contestants = CONTESTANTS.filter((name: ContestantName) => names.includes(name));
-  const rounds = values.rounds === undefined ? base.rounds : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds needs a whole number above 0');
+  const rounds = readRounds(base.rounds);
   if (contestants.length < names.length)
     throw new Error(`--contestants takes names of: ${CONTESTANTS.join(', ')}`);
   return { ...base, rounds, contestants, only: values.only };
@@ -92,11 +102,21 @@ async function fullSize(): Promise<{ page: string; file: string | undefined }> {
   return { page, file: values.out ?? (whole ? FULL_RESULTS : undefined) };
 }
 
+async function inCluster(): Promise<{ page: string; file: string | undefined }> {
+  // Loaded only here: it needs the Kubernetes client.
+  const { runCluster } = await import('./cluster/run.ts');
+  const base = values.quick ? QUICK_CLUSTER : FULL_CLUSTER;
+  const plan: ClusterPlan = { ...base, rounds: readRounds(base.rounds) };
+  const whole = !values.quick && values.only === '' && plan.rounds >= 3;
+  const page = await runCluster({ plan, only: values.only, log });
+  return { page, file: values.out ?? (whole ? CLUSTER_RESULTS : undefined) };
+}
+
 async function sideBySide(): Promise<{ page: string; file: string | undefined }> {
   const plan = readPlan();
   return { page: report(await measure(plan), plan), file: outputFile(plan) };
 }
 
-const { page, file } = await (values.full ? fullSize() : sideBySide());
+const { page, file } = await (values.cluster ? inCluster() : values.full ? fullSize() : sideBySide());
 process.stdout.write(`${page}\n`);
 if (file !== undefined) writeFileSync(file, page);

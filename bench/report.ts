@@ -3,6 +3,7 @@ import { bars } from './bars.ts';
 import type { Book } from './book.ts';
 import { CONTESTANTS, type ContestantName, unavailable } from './contestants.ts';
 import { machineLines } from './machine.ts';
+import { barTable, figure, table } from './markdown.ts';
 import { type Cell, laneCells, type Plan, throughputCells } from './plan.ts';
 import { quantile } from './stats.ts';
 import { type Books, bestPeer, callsPerSecond, middle, openTime, sampleTime } from './summary.ts';
@@ -26,15 +27,6 @@ const TITLES: Record<ContestantName, string> = {
   supergateway: 'supergateway',
   'mcp-proxy': 'mcp-proxy',
 };
-
-function figure(value: number, digits: number): string {
-  return Number.isFinite(value) ? value.toFixed(digits) : '–';
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, at) => (at === 0 ? '---' : '---:'))), ...rows.map(line), ''];
-}
 
 /** A figure, or a word that says why there is none; reasons are listed at the end of the page. */
 function entry<T extends object>(book: Book<T>, cell: string, who: string, text: string): string {
@@ -209,19 +201,6 @@ function names(books: Books): string[] {
   return ['## Search in the names of a Python index', '', ...table(head, [row]), note, ''];
 }
 
-function barTable(books: Books): string[] {
-  const word = (value: number, met: boolean): string =>
-    Number.isNaN(value) ? 'not measured' : met ? 'met' : 'missed';
-  const rows = bars(books).map((bar) => [
-    bar.what,
-    bar.wanted,
-    `${figure(bar.value, 2)} ${bar.unit}`,
-    word(bar.value, bar.met),
-  ]);
-  const where = 'Where the time of a call goes, and why a bar is missed: [profiles](PROFILE.md).';
-  return ['## Bars', '', ...table(['what', 'wanted', 'this run', ''], rows), where, ''];
-}
-
 function failures(books: Books, cells: readonly Cell[], lanesOf: readonly Cell[]): string[] {
   const lines: string[] = [];
   const collect = <T extends object>(book: Book<T>, cell: string, whos: readonly string[]): void => {
@@ -259,7 +238,9 @@ export function report(books: Books, plan: Plan): string {
     '',
     ...machineLines(),
     '',
-    ...barTable(books),
+    ...barTable(bars(books)),
+    'Where the time of a call goes, and why a bar is missed: [profiles](PROFILE.md).',
+    '',
     ...(books.calls.size > 0 ? [...throughput(books, cells), ...latencies(books, cells)] : []),
     ...(laneCells(plan).length > 0 ? lanes(books, laneCells(plan)) : []),
     ...(books.opening.size > 0 ? opening(books) : []),

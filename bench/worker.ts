@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { CallsJob, CallsResult, IdleJob, Job, OpenJob, OpenResult, UnreadJob } from './job.ts';
+import type { CallsJob, CallsResult, CrowdJob, IdleJob, Job, OpenJob, OpenResult, UnreadJob } from './job.ts';
 
 const LOAD_PROGRAM = fileURLToPath(new URL('load.ts', import.meta.url));
 
@@ -39,9 +39,10 @@ export class LoadProcess {
     }
   }
 
-  async close(): Promise<void> {
+  /** `ms`: how long it may take to end its sessions. */
+  async close(ms = 5000): Promise<void> {
     this.#child.stdin?.end();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5000);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), ms);
     await this.#exited;
     clearTimeout(timer);
   }
@@ -60,6 +61,6 @@ export async function runJob(job: CallsJob | OpenJob, deadlineMs: number): Promi
 }
 
 /** Starts a job that reports and then holds its sessions until it is closed. */
-export function holdJob(job: IdleJob | UnreadJob): LoadProcess {
+export function holdJob(job: IdleJob | UnreadJob | CrowdJob): LoadProcess {
   return new LoadProcess(job);
 }

@@ -21,14 +21,16 @@ type State = 'head' | 'length' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'un
 /** A connection that carries one request at a time; it connects again when the server has closed it between two. */
 export class HttpConnection {
   readonly #port: number;
+  readonly #address: string;
   #socket: Socket | undefined;
   #handler: ResponseHandler | undefined;
   #state: State = 'head';
   #rest: Buffer = EMPTY;
   #left = 0;
 
-  constructor(port: number) {
+  constructor(port: number, address = '127.0.0.1') {
     this.#port = port;
+    this.#address = address;
   }
 
   get busy(): boolean {
@@ -64,7 +66,7 @@ export class HttpConnection {
 
   #connected(): Socket {
     if (this.#socket !== undefined && !this.#socket.destroyed) return this.#socket;
-    const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
+    const socket = connect({ port: this.#port, host: this.#address, noDelay: true });
     this.#socket = socket;
     this.#state = 'head';
     this.#rest = EMPTY;

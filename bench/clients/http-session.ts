@@ -8,6 +8,7 @@ import {
   INITIALIZED,
   nextId,
   PROTOCOL_VERSION,
+  requestHead,
   type Target,
 } from './session.ts';
 
@@ -78,7 +79,7 @@ export class HttpSession implements BenchSession {
   async openStream(): Promise<number> {
     const connection = this.#take();
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const head = `GET ${this.#target.path} HTTP/1.1\r\nHost: 127.0.0.1:${this.#target.port}\r\nAccept: text/event-stream\r\nMcp-Session-Id: ${this.#session}\r\nMCP-Protocol-Version: ${PROTOCOL_VERSION}\r\n\r\n`;
+    const head = `${requestHead('GET', this.#target)}Accept: text/event-stream\r\nMcp-Session-Id: ${this.#session}\r\nMCP-Protocol-Version: ${PROTOCOL_VERSION}\r\n\r\n`;
     connection.send(head, EMPTY, {
       head: resolve,
       data: () => undefined,
@@ -115,8 +116,8 @@ export class HttpSession implements BenchSession {
 
   async close(): Promise<void> {
     this.#stream?.close();
-    const head = `DELETE ${this.#target.path} HTTP/1.1\r\nHost: 127.0.0.1:${this.#target.port}\r\nMcp-Session-Id: ${this.#session}\r\nMCP-Protocol-Version: ${PROTOCOL_VERSION}\r\n\r\n`;
-    const connection = new HttpConnection(this.#target.port);
+    const head = `${requestHead('DELETE', this.#target)}Mcp-Session-Id: ${this.#session}\r\nMCP-Protocol-Version: ${PROTOCOL_VERSION}\r\n\r\n`;
+    const connection = new HttpConnection(this.#target.port, this.#target.address);
     this.#all.push(connection);
     await new Promise<void>((resolve) => {
       setTimeout(resolve, 2000).unref();
@@ -128,14 +129,13 @@ export class HttpSession implements BenchSession {
   #take(): HttpConnection {
     const free = this.#idle.pop();
     if (free !== undefined) return free;
-    const connection = new HttpConnection(this.#target.port);
+    const connection = new HttpConnection(this.#target.port, this.#target.address);
     this.#all.push(connection);
     return connection;
   }
 
   #postHeaders(extra: string): string {
-    const { path, port } = this.#target;
-    return `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n${extra}`;
+    return `${requestHead('POST', this.#target)}Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n${extra}`;
   }
 
   #post(text: string): Promise<Reply> {

@@ -5,6 +5,21 @@ export interface Target {
   readonly port: number;
   /** Path of `/mcp`, `/sse` or `/ws`. */
   readonly path: string;
+  /** By default 127.0.0.1. */
+  readonly address?: string;
+  /** As it stands in the Host header, where that is not the address and port. */
+  readonly host?: string;
+  /** Key of an administrator, where one is needed. */
+  readonly key?: string;
+}
+
+/** Start of a request's head: its line, its host, and who asks. Of the load clients only that of Streamable HTTP shows a key. */
+export function requestHead(
+  method: string,
+  { path, port, address = '127.0.0.1', host, key }: Target,
+): string {
+  const authorization = key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;
+  return `${method} ${path} HTTP/1.1\r\nHost: ${host ?? `${address}:${port}`}\r\n${authorization}`;
 }
 
 export type Transport = 'http' | 'sse' | 'ws';

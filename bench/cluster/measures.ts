@@ -1,0 +1,124 @@
+/** Calls, openings and cold starts, at every place in turn. */
+import { attempt, Book, type Failure } from '../book.ts';
+import type { CallsResult, OpenResult } from '../job.ts';
+import type { Cell } from '../plan.ts';
+import { runJob } from '../worker.ts';
+import { type CrowdResult, measureCrowd } from './crowd.ts';
+import { CARRIERS, type Carrier, COLD, type EchoServer, type Places, WHOS, type Who } from './places.ts';
+import { CLUSTER_CELLS, type ClusterPlan } from './plan.ts';
+import { costsDuring, type ProcessorCosts } from './processor-time.ts';
+
+export interface ClusterBooks {
+  readonly calls: Book<CallsResult>;
+  readonly costs: Book<ProcessorCosts>;
+  readonly opening: Book<OpenResult>;
+  readonly crowd: Book<CrowdResult>;
+}
+
+/** The names of the cases that are no load. */
+export const OPENINGS: readonly (readonly [name: string, server: EchoServer])[] = [
+  ['open', 'echo'],
+  ['open with a spare', 'spare'],
+];
+export const COLD_START = 'cold start';
+export const CROWD = 'crowd';
+
+const DEADLINE_MS = 60_000;
+const GAP_MS = 30;
+/** Long enough for a taken spare to be replaced. */
+const SPARE_GAP_MS = 500;
+const LOOK_EVERY_MS = 250;
+const LOOKS = 400;
+
+interface Run {
+  readonly places: Places;
+  readonly plan: ClusterPlan;
+  readonly log: (text: string) => void;
+}
+
+export async function measureAll(run: Run, wanted: (name: string) => boolean): Promise<ClusterBooks> {
+  const books: ClusterBooks = {
+    calls: new Book(),
+    costs: new Book(),
+    opening: new Book(),
+    crowd: new Book(),
+  };
+  await warmUp(run);
+  for (let round = 1; round <= run.plan.rounds; round += 1) {
+    for (const cell of CLUSTER_CELLS.filter(({ id }) => wanted(id))) await takeTurns(run, cell, books);
+    for (const [name, server] of OPENINGS.filter(([each]) => wanted(each)))
+      for (const who of WHOS) await note(run, books.opening, [name, who], () => openings(run, who, server));
+  }
+  for (const carrier of CARRIERS) {
+    if (wanted(COLD_START))
+      await note(run, books.opening, [COLD_START, carrier], () => coldStarts(run, carrier));
+    if (wanted(CROWD))
+      await note(run, books.crowd, [CROWD, carrier], () => measureCrowd(run.places, carrier, run.plan));
+  }
+  return books;
+}
+
+async function note<T extends object>(
+  { log }: Run,
+  book: Book<T>,
+  [name, who]: readonly [name: string, who: Who],
+  measure: () => Promise<T>,
+): Promise<void> {
+  const entry: T | Failure = await attempt(measure);
+  book.add(name, who, entry);
+  log(`${name} ${who}: ${'failure' in entry ? entry.failure : 'done'}`);
+}
+
+/** Lets every program compile its hot path before anything counts. */
+async function warmUp({ places }: Run): Promise<void> {
+  for (const who of WHOS) {
+    const load = { transport: 'http', sessions: 4, inFlight: 8, payloadBytes: 64 } as const;
+    const job = { mode: 'calls', ...load, target: places[who].target('echo') } as const;
+    await runJob({ ...job, warmUpMs: 0, measureMs: 3_000 }, DEADLINE_MS);
+  }
+}
+
+async function takeTurns({ places, plan, log }: Run, cell: Cell, books: ClusterBooks): Promise<void> {
+  for (const who of WHOS) {
+    const { transport, sessions, inFlight, payloadBytes } = cell;
+    const { warmUpMs, measureMs } = plan;
+    const target = places[who].target('echo');
+    const job = { mode: 'calls', transport, sessions, inFlight, payloadBytes } as const;
+    const entry = await attempt(async () => {
+      const { value, costs } = await costsDuring(() =>
+        runJob({ ...job, target, warmUpMs, measureMs }, DEADLINE_MS),
+      );
+      if (value.errors > 0) throw new Error(`${value.errors} failed calls: ${value.firstError ?? ''}`);
+      books.costs.add(cell.id, who, costs);
+      return value;
+    });
+    books.calls.add(cell.id, who, entry);
+    const text =
+      'failure' in entry ? entry.failure : `${Math.round(entry.perSecond)}/s, p50 ${entry.p50.toFixed(2)} ms`;
+    log(`${cell.id} ${who}: ${text}`);
+  }
+}
+
+async function openings({ places, plan }: Run, who: Who, server: EchoServer): Promise<OpenResult> {
+  const gapMs = server === 'spare' ? SPARE_GAP_MS : GAP_MS;
+  const job = { mode: 'open', transport: 'http', target: places[who].target(server), gapMs } as const;
+  return await runJob({ ...job, count: plan.opens }, DEADLINE_MS);
+}
+
+/** From a request that finds no replica to a session on the new one: its tree is in the package store, its images on the node. */
+async function coldStarts({ places, plan, log }: Run, carrier: Carrier): Promise<OpenResult> {
+  const { release, target } = places[carrier];
+  const samples: number[] = [];
+  for (let start = 0; start < plan.coldStarts; start += 1) {
+    await release.api.json(`/servers/${COLD}/scale`, { method: 'POST', body: { replicas: 0 } });
+    for (let look = 0; (await release.serverPods(COLD)).length > 0; look += 1) {
+      if (look === LOOKS) throw new Error('the pods of the cold server never went');
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    const job = { mode: 'open', transport: 'http', target: target(COLD), count: 1, gapMs: 0 } as const;
+    const taken = (await runJob(job, DEADLINE_MS)).samples;
+    log(`${COLD_START} ${carrier}: ${taken.map((ms) => `${(ms / 1000).toFixed(2)} s`).join()}`);
+    samples.push(...taken);
+  }
+  return { samples };
+}

@@ -1,0 +1,235 @@
+/** A run against a cluster as Markdown. */
+import { atLeast, atMost, type Bar } from '../bars.ts';
+import type { Book } from '../book.ts';
+import type { CallsResult, OpenResult } from '../job.ts';
+import { machineLines } from '../machine.ts';
+import { barTable, figure, table } from '../markdown.ts';
+import type { Cell } from '../plan.ts';
+import { median, quantile } from '../stats.ts';
+import { middle } from '../summary.ts';
+import type { CrowdResult } from './crowd.ts';
+import { type ClusterBooks, COLD_START, CROWD, OPENINGS } from './measures.ts';
+import { CARRIERS, type Carrier, WHOS, type Who } from './places.ts';
+import { BUSY, CLUSTER_CELLS, type ClusterPlan, ONE_CALL } from './plan.ts';
+import { PROGRAM_NAMES } from './processor-time.ts';
+
+export interface ClusterRun {
+  readonly plan: ClusterPlan;
+  readonly books: ClusterBooks;
+  /** Processes that wanted a processor, over the minute before the run and over its last. */
+  readonly load: { readonly before: number; readonly after: number };
+  /** The version of Kubernetes. */
+  readonly kubernetes: string;
+}
+
+function perSecond(books: ClusterBooks, cell: string, who: Who): number {
+  return middle(books.calls, cell, who, (value) => value.perSecond);
+}
+
+/** Of all rounds together: a round alone has too few for a high quantile. */
+function openTime(books: ClusterBooks, name: string, who: Who, q: number): number {
+  const samples = books.opening.values(name, who).flatMap((value: OpenResult) => value.samples);
+  return quantile(
+    samples.sort((a, b) => a - b),
+    q,
+  );
+}
+
+function crowdOf(books: ClusterBooks, carrier: Carrier): CrowdResult | undefined {
+  return books.crowd.values(CROWD, carrier)[0];
+}
+
+/** Every bar with this run's figure; the network has to hold none, as it is there for what exec cannot carry. */
+export function clusterBars({ books, plan }: Pick<ClusterRun, 'books' | 'plan'>): Bar[] {
+  const p50 = (who: Who): number => middle(books.calls, ONE_CALL, who, (value) => value.p50);
+  const crowd = crowdOf(books, 'exec');
+  const of = (value: number | undefined): number => value ?? Number.NaN;
+  const many = `${plan.crowd} sessions over exec`;
+  return [
+    atLeast(
+      'exec, 20 sessions × 16 in flight: calls per second to local',
+      perSecond(books, BUSY, 'exec') / perSecond(books, BUSY, 'local'),
+      0.7,
+    ),
+    atMost('exec, 1 in flight, p50: above local', p50('exec') - p50('local'), 1.5, 'ms'),
+    ...OPENINGS.map(([name]) =>
+      atMost(`exec, session ${name}, p99`, openTime(books, name, 'exec', 0.99), 500, 'ms'),
+    ),
+    atMost('exec, cold start, p50', openTime(books, COLD_START, 'exec', 0.5) / 1000, 5, 's'),
+    atLeast(`${many}: opened`, of(crowd?.opened), plan.crowd, ''),
+    atMost(`${many}: answers of another call`, of(crowd?.crossed), 0, ''),
+    atMost(`${many}: calls that failed`, of(crowd?.failed), 0, ''),
+    atMost(`${many}: sessions and joins left after their end`, of(crowd?.left), 0, ''),
+  ].map((bar) => ({ ...bar, wanted: bar.wanted.trim() }));
+}
+
+const HEADS: Record<Who, string> = { local: 'local', exec: 'exec', network: 'network' };
+
+/** A figure, or a word that says why there is none; reasons stand at the end of the page. */
+function entry(
+  books: { readonly book: Book<object> },
+  [name, who]: readonly [string, Who],
+  text: string,
+): string {
+  return text.startsWith('–') && books.book.failure(name, who) !== undefined ? 'failed' : text;
+}
+
+function title({ sessions, inFlight }: Cell): string {
+  return `${sessions} session${sessions === 1 ? '' : 's'} × ${inFlight} in flight`;
+}
+
+function calls(books: ClusterBooks): string[] {
+  const rates = CLUSTER_CELLS.map((cell) => [
+    title(cell),
+    ...WHOS.map((who) =>
+      entry({ book: books.calls }, [cell.id, who], figure(perSecond(books, cell.id, who), 0)),
+    ),
+    ...CARRIERS.map((who) => figure(perSecond(books, cell.id, who) / perSecond(books, cell.id, 'local'), 2)),
+  ]);
+  const times = CLUSTER_CELLS.map((cell) => [
+    title(cell),
+    ...WHOS.map((who) => {
+      const of = (key: 'p50' | 'p99'): string =>
+        figure(
+          middle(books.calls, cell.id, who, (value: CallsResult) => value[key]),
+          2,
+        );
+      return `${of('p50')} / ${of('p99')}`;
+    }),
+  ]);
+  const heads = WHOS.map((who) => HEADS[who]);
+  return [
+    '## Calls',
+    '',
+    ...table(['calls per second', ...heads, 'exec : local', 'network : local'], rates),
+    ...table(['p50 / p99 in ms', ...heads], times),
+  ];
+}
+
+function costs(books: ClusterBooks): string[] {
+  const rows = CLUSTER_CELLS.map(({ id, ...cell }) => [
+    title({ id, ...cell }),
+    ...WHOS.map((who) => shares(books, id, who)),
+  ]);
+  const note =
+    'Share of the processor time of this machine, opening of sessions and warm-up included, of the programs with the largest shares. Where the cluster is elsewhere its programs are not seen.';
+  return ['## Where the processor time goes', '', ...table(['', ...WHOS], rows), note, ''];
+}
+
+/** Those of at least five per cent. */
+function shares(books: ClusterBooks, cell: string, who: Who): string {
+  const all = books.costs.values(cell, who);
+  const of = (name: string): number => median(all.map((one) => one[name] ?? 0));
+  const sum = PROGRAM_NAMES.reduce((total, name) => total + of(name), 0);
+  return PROGRAM_NAMES.map((name) => ({ name, share: of(name) / sum }))
+    .filter(({ share }) => share >= 0.05)
+    .sort((a, b) => b.share - a.share)
+    .map(({ name, share }) => `${name} ${figure(share * 100, 0)} %`)
+    .join(', ');
+}
+
+function openings(books: ClusterBooks): string[] {
+  const names = [...OPENINGS.map(([name]) => name), COLD_START];
+  const rows = names.map((name) => [
+    name,
+    ...WHOS.map((who) =>
+      entry(
+        { book: books.opening },
+        [name, who],
+        `${figure(openTime(books, name, who, 0.5), 0)} / ${figure(openTime(books, name, who, 0.99), 0)}`,
+      ),
+    ),
+  ]);
+  const note =
+    'Streamable HTTP, `initialize` and `initialized`, connection included. Each session has a process of its own. Cold start: the server has no replica, its package tree is in the store, its images are on the node; the request brings it back.';
+  return [
+    '## Opening a session',
+    '',
+    ...table(['p50 / p99 in ms', ...WHOS.map((who) => HEADS[who])], rows),
+    note,
+    '',
+  ];
+}
+
+function crowds(books: ClusterBooks, { crowd, crowdCalls }: ClusterPlan): string[] {
+  const ms = (samples: readonly number[], q: number): string =>
+    figure(
+      quantile(
+        [...samples].sort((a, b) => a - b),
+        q,
+      ),
+      0,
+    );
+  const rows = CARRIERS.map((carrier) => {
+    const found = crowdOf(books, carrier);
+    if (!found) return [carrier, ...Array.from({ length: 8 }, () => 'failed')];
+    const { openings: opened, latencies } = found;
+    return [
+      carrier,
+      `${found.opened}`,
+      `${ms(opened, 0.5)} / ${ms(opened, 0.99)}`,
+      `${found.calls}`,
+      `${ms(latencies, 0.5)} / ${ms(latencies, 0.99)}`,
+      `${found.crossed}`,
+      `${found.failed}`,
+      `${figure(found.kibPerSession, 1)} (${figure(found.gatewayKib, 1)} + ${figure(found.supervisorKib, 1)})`,
+      `${found.left}`,
+    ];
+  });
+  const head = [
+    '',
+    'open at once',
+    'opening, p50 / p99 ms',
+    'calls',
+    'call, p50 / p99 ms',
+    'crossed',
+    'failed',
+    'KiB a session (gateway + supervisor)',
+    'left',
+  ];
+  const note = `${crowd} sessions on one pod and one process (isolation \`shared\`), ${crowdCalls} calls of each, all sessions at once; every call has a text of its own, and its answer must carry that. Memory: growth of what is resident in gateway and supervisor. Left: sessions that the pod still has, and programs that joined it to the gateway, when all sessions have ended and the link has closed.`;
+  return [`## ${crowd} sessions at once`, '', ...table(head, rows), note, ''];
+}
+
+function failures(books: ClusterBooks): string[] {
+  const lines: string[] = [];
+  const collect = (book: Book<object>, names: readonly string[]): void => {
+    for (const name of names)
+      for (const who of WHOS) {
+        const text = book.failure(name, who);
+        if (text !== undefined) lines.push(`- ${name}, ${who}: ${text}`);
+      }
+  };
+  collect(
+    books.calls,
+    CLUSTER_CELLS.map(({ id }) => id),
+  );
+  collect(books.opening, [...OPENINGS.map(([name]) => name), COLD_START]);
+  collect(books.crowd, [CROWD]);
+  for (const carrier of CARRIERS) {
+    const first = crowdOf(books, carrier)?.firstError;
+    if (first !== undefined) lines.push(`- ${CROWD}, ${carrier}: ${first.slice(0, 300)}`);
+  }
+  return lines.length === 0 ? [] : ['## What failed', '', ...lines, ''];
+}
+
+/** The whole page. */
+export function clusterPage({ books, plan, load, kubernetes }: ClusterRun): string {
+  return [
+    '# What the benchmark measured in a cluster',
+    '',
+    'Written by `npm run bench -- --cluster`. The same echo server stands behind three gateways that were up side by side and took turns',
+    'in every case: local, a gateway of this machine with the processes as its own; exec and network, the gateway of a release of the chart, which',
+    `reaches the server's pod by that carrier. Each figure of the calls is the median of ${plan.rounds} round${plan.rounds === 1 ? '' : 's'}. All of it, the client and the cluster included, shares`,
+    'the processors of one machine where the cluster is on this one. Read the ratios: the absolute figures belong to the machine.',
+    '',
+    ...machineLines().slice(0, 1),
+    `- Kubernetes ${kubernetes}; load of the machine over a minute: ${figure(load.before, 2)} before the run, ${figure(load.after, 2)} at its end`,
+    '',
+    ...barTable(clusterBars({ books, plan })),
+    ...(books.calls.size > 0 ? [...calls(books), ...costs(books)] : []),
+    ...(books.opening.size > 0 ? openings(books) : []),
+    ...(books.crowd.size > 0 ? crowds(books, plan) : []),
+    ...failures(books),
+  ].join('\n');
+}

@@ -1,0 +1,57 @@
+/** What a run against a cluster measures and for how long. */
+import { type Cell, cellId } from '../plan.ts';
+
+export interface ClusterPlan {
+  readonly rounds: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Sessions opened one after the other, per round and place. */
+  readonly opens: number;
+  /** Starts of a server that has no replica. */
+  readonly coldStarts: number;
+  /** Sessions at once. */
+  readonly crowd: number;
+  /** Calls of each of them. */
+  readonly crowdCalls: number;
+}
+
+export const FULL_CLUSTER: ClusterPlan = {
+  rounds: 5,
+  warmUpMs: 500,
+  measureMs: 2000,
+  opens: 20,
+  coldStarts: 7,
+  crowd: 500,
+  crowdCalls: 20,
+};
+
+export const QUICK_CLUSTER: ClusterPlan = {
+  rounds: 1,
+  warmUpMs: 300,
+  measureMs: 700,
+  opens: 5,
+  coldStarts: 1,
+  crowd: 60,
+  crowdCalls: 5,
+};
+
+/** Sessions and calls in flight of each. */
+const LOADS = [
+  [1, 1],
+  [1, 16],
+  [20, 16],
+] as const;
+const BYTES = 64;
+
+export const CLUSTER_CELLS: readonly Cell[] = LOADS.map(([sessions, inFlight]) => ({
+  id: cellId('http', sessions, inFlight, BYTES),
+  transport: 'http',
+  sessions,
+  inFlight,
+  payloadBytes: BYTES,
+  turns: 1,
+}));
+
+/** The cases that carry bars. */
+export const ONE_CALL = cellId('http', 1, 1, BYTES);
+export const BUSY = cellId('http', 20, 16, BYTES);

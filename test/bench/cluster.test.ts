@@ -1,0 +1,138 @@
+/** The benchmark of the cluster without one: what a crowd notices, and what the page makes of the figures. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Book } from '../../bench/book.ts';
+import type { ClusterBooks } from '../../bench/cluster/measures.ts';
+import { clusterBars, clusterPage } from '../../bench/cluster/page.ts';
+import { BUSY, ONE_CALL, QUICK_CLUSTER } from '../../bench/cluster/plan.ts';
+import { openCrowd } from '../../bench/crowd.ts';
+import type { CallsResult, CrowdJob, CrowdReport } from '../../bench/job.ts';
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+interface Asked {
+  readonly id?: number;
+  readonly method: string;
+  readonly params?: { readonly arguments?: { readonly text?: string } };
+}
+
+/** A server that echoes through `twist`, and knows of each request what head it had. */
+async function echo(twist: (text: string) => string): Promise<{ port: number; heads: Set<string> }> {
+  const heads = new Set<string>();
+  const made = createServer(async (request, response) => {
+    heads.add(`${request.method} ${request.headers.host} ${request.headers.authorization}`);
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const text = Buffer.concat(parts).toString();
+    const { id, params } = (text === '' ? {} : JSON.parse(text)) as Partial<Asked>;
+    if (id === undefined) return void response.writeHead(202).end();
+    const result = { content: [{ type: 'text', text: twist(params?.arguments?.text ?? '') }] };
+    response.setHeader('content-type', 'application/json');
+    response.setHeader('mcp-session-id', 's');
+    response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+  });
+  server = made;
+  await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+  return { port: (made.address() as AddressInfo).port, heads };
+}
+
+const job = (port: number): CrowdJob => ({
+  mode: 'crowd',
+  transport: 'http',
+  count: 7,
+  calls: 3,
+  target: { port, path: '/mcp', host: 'berth.example', key: 'k' },
+});
+
+describe('a crowd', () => {
+  it('whose answers are its own is counted, and shows who it is', async () => {
+    const { port, heads } = await echo((text) => text);
+    const { report, close } = await openCrowd(job(port));
+    expect(report).toMatchObject({ opened: 7, calls: 21, crossed: 0, failed: 0 });
+    expect([report.openings.length, report.latencies.length, report.firstError]).toEqual([7, 21, undefined]);
+    await close();
+    expect([...heads].sort()).toEqual(['DELETE', 'POST'].map((method) => `${method} berth.example Bearer k`));
+  });
+
+  it('notices the answer of another call', async () => {
+    let calls = 0;
+    const { port } = await echo((text) => (text !== '' && ++calls % 5 === 0 ? 'token-9999-0-end' : text));
+    const { report, close } = await openCrowd(job(port));
+    expect(report).toMatchObject({ opened: 7, calls: 21, crossed: 4, failed: 0 });
+    await close();
+  });
+
+  it('notices an answer with nothing of a call in it', async () => {
+    const { port } = await echo((text) => (text === 'token-3-1-end' ? 'something' : text));
+    const { report, close } = await openCrowd(job(port));
+    expect(report).toMatchObject({ calls: 21, crossed: 0, failed: 1 });
+    expect(report.firstError).toContain('without a token');
+    await close();
+  });
+});
+
+function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd } = {}): ClusterBooks {
+  const all: ClusterBooks = {
+    calls: new Book(),
+    costs: new Book(),
+    opening: new Book(),
+    crowd: new Book(),
+  };
+  const calls = (perSecond: number, p50: number): CallsResult => ({
+    ...{ calls: perSecond, perSecond, p50, p99: 2 * p50, errors: 0, clientCpu: 0.1, gatewayUs: Number.NaN },
+  });
+  for (const cell of [ONE_CALL, BUSY]) {
+    all.calls.add(cell, 'local', calls(1000, 0.2));
+    all.calls.add(cell, 'exec', calls(exec, 1.2));
+    all.calls.add(cell, 'network', calls(900, 0.4));
+  }
+  all.costs.add(BUSY, 'exec', { 'API server': 30, gateway: 66, other: 4 });
+  for (const name of ['open', 'open with a spare']) all.opening.add(name, 'exec', { samples: [40, 90, 60] });
+  all.opening.add('cold start', 'exec', { samples: [2000, 2500, 9000] });
+  const report: CrowdReport = {
+    ...{ opened, calls: 300, crossed: 0, failed: 0, openings: [10], latencies: [5] },
+  };
+  all.crowd.add('crowd', 'exec', { ...report, kibPerSession: 50, gatewayKib: 30, supervisorKib: 20, left });
+  all.crowd.add('crowd', 'network', { failure: 'no pod' });
+  return all;
+}
+
+describe('the page of the cluster', () => {
+  const met = (given: ClusterBooks): string[] =>
+    clusterBars({ books: given, plan: QUICK_CLUSTER }).map(
+      ({ what, met: isMet }) => `${isMet ? 'met' : 'missed'} ${what}`,
+    );
+
+  it('holds every bar up to what was measured', () => {
+    expect(met(books()).filter((line) => line.startsWith('missed'))).toEqual([]);
+    expect(met(books())).toHaveLength(9);
+    const missed = met(books({ exec: 699, left: 1, opened: QUICK_CLUSTER.crowd - 1 }));
+    expect(missed.filter((line) => line.startsWith('missed'))).toEqual([
+      'missed exec, 20 sessions × 16 in flight: calls per second to local',
+      `missed ${QUICK_CLUSTER.crowd} sessions over exec: opened`,
+      `missed ${QUICK_CLUSTER.crowd} sessions over exec: sessions and joins left after their end`,
+    ]);
+  });
+
+  it('says what was not measured, and what failed and why', () => {
+    const page = clusterPage({
+      ...{ books: books(), plan: QUICK_CLUSTER, load: { before: 0.5, after: 2 }, kubernetes: 'v1.37.1' },
+    });
+    expect(page).toContain('| 20 sessions × 16 in flight | 1000 | 800 | 900 | 0.80 | 0.90 |');
+    expect(page).toContain('gateway 66 %, API server 30 %');
+    expect(page).toContain('- crowd, network: no pod');
+    expect(page).toContain(
+      'Kubernetes v1.37.1; load of the machine over a minute: 0.50 before the run, 2.00 at its end',
+    );
+    const empty: ClusterBooks = { ...books(), crowd: new Book() };
+    expect(met(empty).at(-1)).toMatch(/^missed/);
+    expect(
+      clusterPage({ books: empty, plan: QUICK_CLUSTER, load: { before: 0, after: 0 }, kubernetes: '' }),
+    ).toContain('not measured');
+  });
+});
