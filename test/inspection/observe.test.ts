@@ -1,5 +1,5 @@
 /** Real processes, watched: without a sandbox everywhere, in one where there is bubblewrap. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { createInspectionHost } from '../../src/runtimes/inspection/observe.ts';
 import { findSandbox } from '../../src/supervisor/sandbox/bubblewrap.ts';
 import { DEFAULT_LIMITS } from '../../src/supervisor/server-definition.ts';
 import { fixtureLaunch as conformanceLaunch, FIXTURE_ERAS } from '../support/conformance-fixture.ts';
-import { fixture, spawnOptions, table } from '../support/local-process.ts';
+import { eventually, fixture, spawnOptions, table } from '../support/local-process.ts';
 import { SPEAKS } from '../support/requirements.ts';
 
 const found = await findSandbox();
@@ -34,6 +34,12 @@ async function start(file: string, unsafe: boolean, args: readonly string[] = []
     ...{ folder, home, temporary: join(folder, 'tmp'), secrets: [], network: false, unsafe },
     signal: new AbortController().signal,
   };
+}
+
+/** Of every process of this machine. */
+async function commandLines(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  return await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
 }
 
 describe.each(MODES)('a process that is watched (unsafe: %s)', (unsafe) => {
@@ -68,6 +74,23 @@ describe.each(MODES)('a process that is watched (unsafe: %s)', (unsafe) => {
       details: { phase: 'handshake', exitCode: 3 },
     });
     expect([seen.report, seen.offers]).toEqual([undefined, {}]);
+    await host.close();
+  });
+
+  it('is gone at the end, with what it has started, whatever it does about signals', async () => {
+    const impatient = { ...limits, startTimeout: 1_500 };
+    const host = createInspectionHost({ owner, limits: impatient, table });
+    const trial = await start(fixture('stubborn'), unsafe, ['mark-of-this-test']);
+    const seen = await host.observe({
+      ...trial,
+      launch: { ...trial.launch, args: [...trial.launch.args, trial.folder] },
+    });
+    expect(seen.failure).toMatchObject({ code: 'start-failed', details: { phase: 'handshake' } });
+    const left = await eventually('its end', async () => {
+      const lines = await commandLines();
+      return lines.some((line) => line.includes(trial.folder)) ? false : lines;
+    });
+    expect(left.length).toBeGreaterThan(0);
     await host.close();
   });
 
