@@ -3,8 +3,8 @@ import type { Log } from '../log/log.ts';
 import type { RequestReport } from '../transports/http-server.ts';
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** Of servers: these are the data plane's, as many as there are calls. */
-const OF_SERVERS = '/servers/';
+/** Of servers and groups of them: as many as there are calls. */
+const OF_CLIENTS = /^\/(?:servers|groups)\//;
 
 /** Failures of ours are warnings, changes are told, what was only read or called is for whoever looks closely. */
 export function createRequestLog(log: Log): (report: RequestReport) => void {
@@ -13,5 +13,5 @@ export function createRequestLog(log: Log): (report: RequestReport) => void {
 
 function levelOf({ method, endpoint, status }: RequestReport): 'warn' | 'info' | 'debug' {
   if (status >= 500) return 'warn';
-  return READING.has(method) || endpoint.startsWith(OF_SERVERS) ? 'debug' : 'info';
+  return READING.has(method) || OF_CLIENTS.test(endpoint) ? 'debug' : 'info';
 }
