@@ -9,10 +9,12 @@ import { createRequestLog } from './api/request-log.ts';
 import { createGuard } from './auth/guard.ts';
 import { KeyStore } from './auth/keys.ts';
 import { createSealer } from './auth/seal.ts';
+import { systemClock } from './clock.ts';
 import { Confirmation } from './control/confirmation.ts';
 import { createControlEndpoint } from './control/endpoint.ts';
 import { createGroupEndpoint } from './control/group-endpoint.ts';
 import { Discovery } from './discovery/discovery.ts';
+import { keepMirrors } from './discovery/mirror/renewal.ts';
 import { toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
 import { GroupLists } from './groups/group-lists.ts';
@@ -104,6 +106,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
 
   const discovery = openDiscovery(settings, templates);
   undo(() => discovery.close());
+  keepRegistryMirrors(settings, { discovery, log, undo });
 
   const ending = new AbortController();
   const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
@@ -202,6 +205,17 @@ function openDiscovery({ dataDir, search }: Settings, templates: TemplateCatalog
     downloadsUrl,
     deadline,
   });
+}
+
+/** From the start on, where the operator wants it. */
+function keepRegistryMirrors(
+  { search: { mirrorEvery: every } }: Settings,
+  { discovery, log, undo }: Pick<Measured, 'discovery' | 'log' | 'undo'>,
+): void {
+  if (every === 0) return;
+  const onFault = (registry: string, error: unknown): void =>
+    log.warn({ registry, error }, 'a mirror could not be renewed');
+  undo(keepMirrors({ registries: discovery.registries, clock: systemClock, every, onFault }));
 }
 
 /** What only one of them needs is loaded only for it. */

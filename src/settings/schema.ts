@@ -167,6 +167,9 @@ const searchSchema = z.strictObject({
   registries: list(publicUrlSchema, REGISTRY_EXPECTED).describe(
     'Addresses of MCP registries to search beside the catalogue, npm and PyPI.',
   ),
+  mirrorEvery: interval('off').describe(
+    'Time between renewals of the mirrors of these registries, such as 1h; off: only by berth registry sync.',
+  ),
   pypiNames: flag(false).describe(
     'Keep the list of all names of the Python index, fetched once a day (some ten megabytes), so that it can be searched.',
   ),

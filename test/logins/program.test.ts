@@ -119,15 +119,8 @@ it('a remote server that wants a login is logged in to, called, renewed, and say
   expect(tokens.filter((one) => said.includes(one))).toEqual([]);
   expect((await berth('logout', 'guarded')).code).toBe(0);
   expect((await berth('rm', 'guarded')).code).toBe(0);
+  expect((await berth('login', 'guarded')).err).toContain('guarded');
+  await berth('run', world.url, '--name', 'guarded', '--header', 'Authorization=Bearer env:PATH');
+  expect((await login()).shown).toContain('has a header Authorization of its own');
   expect(await readdir(join(folder, 'data', 'logins'))).toEqual([]);
 }, 120_000);
-
-it('what cannot be logged in to says so', async () => {
-  expect((await berth('login', 'nobody')).err).toContain('nobody');
-  expect(
-    await berth('run', world.url, '--name', 'headed', '--header', 'Authorization=Bearer env:PATH'),
-  ).toMatchObject({
-    code: 5,
-  });
-  expect((await berth('login', 'headed')).err).toContain('has a header Authorization of its own');
-});
