@@ -53,6 +53,12 @@ export function createControlListener(options: ControlOptions): RequestListener 
       const caller = isRegistry(request) ? checkRegistry(request, guard) : guard.check(request);
       if (!caller) return preflight(response);
       callers.set(request, caller);
+      // A log may be followed for days: not without the key that let its reader in.
+      if (request.headers.authorization !== undefined)
+        response.once(
+          'close',
+          guard.hold(request, () => response.destroy()),
+        );
     } catch (thrown) {
       return refuse(request, response, thrown);
     }

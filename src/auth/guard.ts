@@ -3,7 +3,9 @@
  * the data path, so the way of a good request is set lookups and nothing else.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Cancel } from '../clock.ts';
 import { BerthError } from '../errors.ts';
+import { HeldRequests } from './held-requests.ts';
 import type { KeyStore } from './keys.ts';
 import { isLoopbackAddress, isLoopbackHost } from './loopback.ts';
 import { createNames, type GuardSettings } from './names.ts';
@@ -31,6 +33,8 @@ export interface Guard {
   principalOf(request: GuardRequest): Principal;
   /** All of it, in this order. */
   check(request: GuardRequest): Principal;
+  /** `ended` is called when the key of a request that was let in is no longer good, unless what this returns was called before. */
+  hold(request: Pick<GuardRequest, 'headers'>, ended: () => void): Cancel;
 }
 
 const REMEMBERED_CREDENTIALS = 1_024;
@@ -46,6 +50,7 @@ export function createGuard(settings: GuardSettings, keys: KeyStore): Guard {
   const principalOfKey = createKeyCheck(keys);
   const checkQuery = createQueryCheck();
   const trustsLoopback = isLoopbackHost(settings.host);
+  const held = new HeldRequests(keys, (authorization) => principalIn(authorization, keys) !== undefined);
   const guard: Guard = {
     checkHost({ url, headers, rawHeaders, socket }) {
       const { host } = headers;
@@ -73,6 +78,8 @@ export function createGuard(settings: GuardSettings, keys: KeyStore): Guard {
       guard.checkOrigin(request);
       return guard.principalOf(request);
     },
+    hold: ({ headers: { authorization } }, ended) =>
+      authorization === undefined ? () => {} : held.hold(authorization, ended),
   };
   return guard;
 }
@@ -128,11 +135,15 @@ function createKeyCheck(keys: KeyStore): (authorization: string) => Principal {
   };
 }
 
-function verify(authorization: string, keys: KeyStore): Principal {
+function principalIn(authorization: string, keys: KeyStore): Principal | undefined {
   const isBearer =
     authorization.length <= MAX_CREDENTIAL_LENGTH &&
     authorization.slice(0, BEARER.length).toLowerCase() === BEARER;
-  const principal = isBearer ? keys.verify(authorization.slice(BEARER.length).trim()) : undefined;
+  return isBearer ? keys.verify(authorization.slice(BEARER.length).trim()) : undefined;
+}
+
+function verify(authorization: string, keys: KeyStore): Principal {
+  const principal = principalIn(authorization, keys);
   if (principal === undefined) throw new BerthError('unauthorized', 'the key is not valid');
   return principal;
 }

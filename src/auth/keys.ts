@@ -59,6 +59,7 @@ export class KeyStore {
   #keys: readonly StoredKey[] = [];
   #stamp = '';
   #version = 0;
+  readonly #listeners: (() => void)[] = [];
   #unwatch: Cancel | undefined;
 
   /** Reads the file. Throws `bad-setting` when it is damaged or open to other users. */
@@ -134,6 +135,12 @@ export class KeyStore {
     );
     this.#keys = [...this.#configured, ...fromFile];
     this.#version++;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** `listener` is called after every change. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Keeps up with changes by other processes until {@link close}. `onError` hears of a file that became unreadable; known keys stay. */

@@ -1,6 +1,6 @@
 /** What every transport of the gateway works with. */
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../clock.ts';
+import type { Cancel, Clock } from '../clock.ts';
 import type { BerthError } from '../errors.ts';
 import type { ScanLimits } from '../jsonrpc/scan-limits.ts';
 import type { Link } from '../link/link.ts';
@@ -60,6 +60,8 @@ export interface Guard {
   checkHost(request: IncomingMessage): void;
   checkOrigin(request: IncomingMessage): void;
   principalOf(request: IncomingMessage): Caller;
+  /** `ended` is called when the key of a request that was let in is no longer good, unless what this returns was called before. */
+  hold(request: IncomingMessage, ended: () => void): Cancel;
 }
 
 /** What a sealed session id holds, beside the server that it is bound to. */

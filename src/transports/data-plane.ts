@@ -46,7 +46,10 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
         request,
         visit,
         client: response,
-        serve: (entered) => dispatch(plane, target, { request, response, ...entered }),
+        serve: (entered) => {
+          endWithKey(plane, request, response);
+          dispatch(plane, target, { request, response, ...entered });
+        },
         fail,
       });
       return true;
@@ -86,6 +89,15 @@ interface Entrance {
   readonly fail: (error: unknown) => void;
 }
 
+/** What a key has let in does not go on without it: an event stream may be open for days. */
+function endWithKey({ guard }: DataPlane, request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.authorization === undefined) return;
+  response.once(
+    'close',
+    guard.hold(request, () => response.destroy()),
+  );
+}
+
 /** Lets a request in that may come in, at once or when its server is there. */
 function enter(plane: DataPlane, { name }: Target, { request, visit, client, serve, fail }: Entrance): void {
   try {
@@ -100,7 +112,12 @@ function enter(plane: DataPlane, { name }: Target, { request, visit, client, ser
     const awaited = awaitedOf(plane, name);
     if (!awaited) return arrived();
     awaitServer(awaited, client).then((left) => {
-      if (!left) attempt(arrived, fail);
+      if (left) return;
+      // The key may have gone while the server was awaited.
+      attempt(() => {
+        plane.guard.principalOf(request);
+        arrived();
+      }, fail);
     }, fail);
   } catch (error) {
     fail(error);

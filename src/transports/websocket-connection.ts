@@ -14,13 +14,17 @@ import type { WebSocketHost } from './websocket-session.ts';
 /** Milliseconds between pings; a connection that is silent from one to the next is dead. */
 export const PING_EVERY = 20_000;
 
-/** Close codes: RFC 6455 section 7.4.1. */
+/** Milliseconds in which a client answers the close of a gateway that goes away, or that it may no longer call. */
+export const CLOSE_WITHIN = 1_000;
+
+/** Close codes: RFC 6455 section 7.4.1; those from 4000 on are an application's own. */
 export const CLOSE = {
   goingAway: 1001,
   unsupportedData: 1003,
   policy: 1008,
   failed: 1011,
   tryAgainLater: 1013,
+  unauthorized: 4401,
 } as const;
 
 export class WebSocketConnection implements WebSocketHost {
@@ -88,7 +92,16 @@ export class WebSocketConnection implements WebSocketHost {
     else this.#ws.close(CLOSE.goingAway, 'the session has ended');
   }
 
+  /** The key that let it in is no longer good. */
+  unauthorized(): void {
+    this.#client.close();
+    this.#ws.close(CLOSE.unauthorized, 'the key is not valid any more');
+    // One that does not answer, or whose reading is paused, has nothing more to say.
+    this.#plane.clock.after(CLOSE_WITHIN, () => this.#ws.terminate());
+  }
+
   #message(data: Buffer, isBinary: boolean): void {
+    if (this.#ws.readyState !== this.#ws.OPEN) return;
     this.#heard = true;
     this.#spoke();
     this.#plane.traffic.websockets.received++;

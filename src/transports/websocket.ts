@@ -9,12 +9,10 @@ import { BerthError } from '../errors.ts';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
 import { SilentConnections } from './silent-connections.ts';
 import type { Visit } from './traffic.ts';
-import { CLOSE, WebSocketConnection } from './websocket-connection.ts';
+import { CLOSE, CLOSE_WITHIN, WebSocketConnection } from './websocket-connection.ts';
 
 /** Fragments of one message (ws's own default is 16 times as much). */
 const MOST_FRAGMENTS = 1_024;
-/** Milliseconds in which a client answers the close of a gateway that goes away. */
-export const CLOSE_WITHIN = 1_000;
 const SUBPROTOCOL = 'mcp';
 const SWITCHING = 101;
 
@@ -52,7 +50,11 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
       silent.check(principal.id);
       sockets.handleUpgrade(request, socket, head, (ws) => {
         visit.status = SWITCHING;
-        new WebSocketConnection(plane, { server, principal }, { ws, socket, silent });
+        const connection = new WebSocketConnection(plane, { server, principal }, { ws, socket, silent });
+        ws.once(
+          'close',
+          plane.guard.hold(request, () => connection.unauthorized()),
+        );
       });
     },
     close: () => {

@@ -240,6 +240,25 @@ describe('the principal', () => {
     expect(codeOf(() => guard.principalOf(request({ Authorization })))).toBe('unauthorized');
   });
 
+  it('ends what its key has let in, and nothing else', () => {
+    const ended: string[] = [];
+    const hold = (name: string, fields: Record<string, string>) =>
+      guard.hold(request(fields), () => ended.push(name));
+    const Authorization = `Bearer ${keys.add('gone')}`;
+    hold('first', { Authorization });
+    hold('second', { Authorization: Authorization.replace('Bearer', 'bearer') });
+    const over = hold('over', { Authorization });
+    hold('other', { Authorization: `Bearer ${key}` });
+    hold('local', {});
+    over();
+    keys.add('new');
+    expect(ended).toEqual([]);
+    keys.remove('gone');
+    expect(ended).toEqual(['first', 'second']);
+    keys.remove('new');
+    expect(ended).toEqual(['first', 'second']);
+  });
+
   it.each([`/x?access_token=${key}`, '/x?a=1&TOKEN=abc', `/x?note=${key}`, '/x?%61pi_key=1'])(
     'is never read from a URL: %s',
     (url) => {

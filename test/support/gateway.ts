@@ -51,6 +51,7 @@ export interface TestGateway {
   readonly port: number;
   readonly host: LocalHost;
   readonly ids: ReadonlyMap<string, string>;
+  readonly keys: KeyStore;
   close(): Promise<void>;
 }
 
@@ -78,7 +79,11 @@ export async function startFront(options: {
   readonly keys?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly control?: ControlPlane;
-}): Promise<{ readonly port: number; readonly front: ReturnType<typeof createGateway> }> {
+}): Promise<{
+  readonly port: number;
+  readonly front: ReturnType<typeof createGateway>;
+  readonly keys: KeyStore;
+}> {
   const { dataDir, servers } = options;
   const router = createReplicaRouter();
   const definitions = new Map(servers.map(({ definition }) => [definition.name, definition]));
@@ -116,7 +121,7 @@ export async function startFront(options: {
       }) ?? nothing,
   });
   const { port } = await front.listen(0, '127.0.0.1');
-  return { port, front };
+  return { port, front, keys };
 }
 
 /** Starts a gateway with the given servers; `keys` are names and plain keys, `clock` is the time of its transports, `hostClock` that of its supervisor. */
@@ -141,11 +146,11 @@ export async function startGateway(options: {
   const definitions: ServerDefinition[] = [];
   for (const server of options.servers) definitions.push(await found(host, toDefinition(server, dataDir)));
   for (const definition of definitions) host.define(definition);
-  const { keys, clock, control } = options;
-  const { port, front } = await startFront({
+  const { clock, control } = options;
+  const { port, front, keys } = await startFront({
     servers: definitions.map((definition) => ({ definition, links: [link] })),
     dataDir,
-    ...(keys && { keys }),
+    ...(options.keys && { keys: options.keys }),
     ...(clock && { clock }),
     ...(control && { control }),
   });
@@ -153,6 +158,7 @@ export async function startGateway(options: {
     url: (name) => `http://127.0.0.1:${port}/servers/${name}`,
     port,
     host,
+    keys,
     ids: new Map(definitions.map(({ name, id }) => [name, id])),
     close: async () => {
       await front.close();
