@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../errors.ts';
 import { registryGet } from '../../packages/registry-get.ts';
 import type { Found, ProviderAnswer, Query } from '../found.ts';
-import { stemOf, textPoints } from '../rank.ts';
-import { fits, readRegistryPage, serversUrl } from '../registry-items.ts';
+import { readRegistryPage, serversUrl } from '../registry-items.ts';
 import { malformed } from '../registry-reader.ts';
 import { type Copy, MirrorFile } from './mirror-file.ts';
+import { findBest, type MirroredServer, toMirrored } from './mirror-search.ts';
 import { type AnsweredPage, type SyncProgress, type SyncResult, syncRegistry } from './sync.ts';
 
 export interface MirrorInput {
@@ -36,7 +36,7 @@ const PAGE_TIMEOUT_MS = 30_000;
 
 interface Loaded {
   readonly file: string;
-  readonly entries: readonly { readonly found: Found; readonly text: string }[];
+  readonly entries: readonly MirroredServer[];
 }
 
 export class RegistryMirror {
@@ -70,7 +70,7 @@ export class RegistryMirror {
     if (!copy) return undefined;
     const entries = await this.#load(copy).catch(() => undefined);
     if (!entries) return undefined;
-    return { found: best(query, entries, limit), ageMs: this.#age(copy) };
+    return { found: await findBest(query, entries, limit), ageMs: this.#age(copy) };
   }
 
   /** Rejects with `conflict` while another one goes on, with `registry-failed`, or with the reason of the signal. */
@@ -124,29 +124,12 @@ export class RegistryMirror {
   async #read({ file }: Copy): Promise<Loaded> {
     const entries = new Map<string, Found>();
     await this.#file.readInto(entries, file);
-    return { file, entries: [...entries.values()].map((found) => ({ found, text: textOf(found) })) };
+    return { file, entries: [...entries.values()].map(toMirrored) };
   }
 
   #age({ at }: Copy): number {
     return Math.max(0, this.#input.now() - at);
   }
-}
-
-/** Everything that words are looked for in. */
-function textOf({ reference, title, description, package: named }: Found): string {
-  return [named?.name ?? reference, title, description].join(' ').toLowerCase();
-}
-
-function best(query: Query, entries: Loaded['entries'], limit: number): Found[] {
-  if (query.words.length === 0) return entries.slice(0, limit).map(({ found }) => found);
-  // Whatever fits a word has its stem in it: most entries are passed over without a closer look.
-  const stems = [...query.words.map(stemOf), ...(query.exact ? [query.exact.name.toLowerCase()] : [])];
-  return entries
-    .filter(({ text, found }) => stems.some((stem) => text.includes(stem)) && fits(query, found))
-    .map(({ found }) => ({ found, points: textPoints(query, found) }))
-    .sort((a, b) => b.points - a.points)
-    .slice(0, limit)
-    .map(({ found }) => found);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
