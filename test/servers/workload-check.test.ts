@@ -4,6 +4,7 @@ import type { BerthError } from '../../src/errors.ts';
 import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
 import { checkWorkload } from '../../src/servers/workload-check.ts';
+import { loadSettings } from '../../src/settings/load.ts';
 import { TemplateCatalogue } from '../../src/templates/catalogue.ts';
 
 const rules = {
@@ -110,5 +111,18 @@ describe('a specification for a cluster', () => {
 
   it('is told first that images are not allowed', () => {
     expect(() => check(image({ runAsUser: 10_001 }), { images: false })).toThrow(/not allowed here/);
+  });
+
+  it.each([
+    [{}, 'not-allowed'],
+    [{ MCP_ALLOW_CUSTOM_IMAGES: 'false' }, 'not-allowed'],
+    [{ BERTH_ALLOW_IMAGES: 'false', MCP_ALLOW_CUSTOM_IMAGES: 'true' }, 'not-allowed'],
+    [{ MCP_ALLOW_CUSTOM_IMAGES: 'true' }, undefined],
+  ])('may be an image where the settings %j say so', (env, code) => {
+    const { allow } = loadSettings({ env });
+    const act = () => check(image({}), allow);
+    if (code === undefined) act();
+    else expect(act).toThrow(expect.objectContaining({ code }));
+    check(npm, allow);
   });
 });
