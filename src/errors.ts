@@ -80,6 +80,21 @@ export const ERROR_TABLE = {
   'method-not-allowed': { status: 405, rpc: -32000, hint: 'Use one of the methods of the Allow header.' },
   'not-acceptable': { status: 406, rpc: -32000, hint: 'Accept both application/json and text/event-stream.' },
   conflict: { status: 409, rpc: -32603, hint: 'Use another name, or remove the existing one first.' },
+  'in-progress': {
+    status: 409,
+    rpc: -32603,
+    hint: 'Send it again after Retry-After: then its answer is there.',
+  },
+  'position-expired': {
+    status: 410,
+    rpc: -32603,
+    hint: 'List the servers again, and watch from the position of that list.',
+  },
+  'precondition-failed': {
+    status: 412,
+    rpc: -32603,
+    hint: 'Read it again, decide anew, and send its new ETag as If-Match.',
+  },
   'too-large': { status: 413, rpc: -32000, hint: 'Send a smaller message, or raise limits.messageBytes.' },
   'unsupported-media-type': { status: 415, rpc: -32000, hint: 'Send Content-Type: application/json.' },
   'limit-reached': {
@@ -89,6 +104,11 @@ export const ERROR_TABLE = {
   },
   'not-allowed': { status: 403, rpc: -32001, hint: 'An operator setting forbids this kind of server.' },
   'missing-input': { status: 422, rpc: -32602, hint: 'Give the named inputs and run it again.' },
+  'key-reused': {
+    status: 422,
+    rpc: -32602,
+    hint: 'Use a new Idempotency-Key for another request; the same one only to send the same again.',
+  },
   internal: { status: 500, rpc: -32603, hint: 'Look at the gateway log with this request id.' },
   'resolve-failed': {
     status: 502,

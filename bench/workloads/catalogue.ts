@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { Hono } from 'hono';
+import { OpenAPIHono } from '@hono/zod-openapi';
 import { addRegistryRoutes } from '../../src/api/registry-routes.ts';
 import type { ApiVariables } from '../../src/api/request-checks.ts';
 import { addTemplateRoutes } from '../../src/api/template-routes.ts';
@@ -61,7 +61,7 @@ function madeUpTemplates(): Template[] {
 }
 
 async function serve(catalogue: TemplateCatalogue): Promise<{ url: string; close(): void }> {
-  const app = new Hono<ApiVariables>();
+  const app = new OpenAPIHono<ApiVariables>();
   addTemplateRoutes(app, catalogue);
   addRegistryRoutes(app, catalogue);
   const server = createServer(getRequestListener(app.fetch));

@@ -3,7 +3,8 @@
  *
  * Who may call is settled before a request gets here; what no web page may send is refused here as well.
  */
-import { Hono } from 'hono';
+
+import { OpenAPIHono } from '@hono/zod-openapi';
 import type { SecretStore } from '../auth/secret-store.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import type { BerthError } from '../errors.ts';
@@ -11,13 +12,17 @@ import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { Inspector } from '../inspection/inspector.ts';
 import type { Logins } from '../logins/logins.ts';
 import type { ServerCalls } from '../servers/server-calls.ts';
+import { ServerEvents } from '../servers/server-events.ts';
 import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { CustomTemplates } from '../templates/custom-templates.ts';
 import { addCallRoutes } from './call-routes.ts';
 import { addDiscoveryRoutes } from './discovery-routes.ts';
+import { addDocumentRoute } from './document.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addGroupRoutes, type GroupRoutesInput } from './group-routes.ts';
 import { addHealthRoutes, type Installation } from './health-routes.ts';
+import { createIdempotency } from './idempotency.ts';
 import { addInspectionRoutes } from './inspection-routes.ts';
 import { addLoginRoutes } from './login-routes.ts';
 import { problemResponse } from './problem.ts';
@@ -25,9 +30,11 @@ import { addRegistryRoutes } from './registry-routes.ts';
 import { addRegistrySyncRoutes } from './registry-sync-routes.ts';
 import type { ApiVariables } from './request-checks.ts';
 import { managersOnly, noCodings, noForms, requestIds } from './request-checks.ts';
+import type { Api } from './route.ts';
 import { addSecretRoutes } from './secret-routes.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addSessionRoutes } from './session-routes.ts';
+import { addStreamRoutes } from './stream-routes.ts';
 import { addTemplateChangeRoutes } from './template-change-routes.ts';
 import { addTemplateRoutes } from './template-routes.ts';
 
@@ -58,11 +65,15 @@ export interface ApiInput {
  * Serves `/api/…` and the registry at `/v0.1/…`, and answers everything else of the API with a 404 problem; other paths are not touched
  * when it is mounted with `route('/', …)`.
  */
-export function createApi({ manager, templates, calls, discovery, ...input }: ApiInput): Hono<ApiVariables> {
+export function createApi({ manager, templates, calls, discovery, ...input }: ApiInput): Api {
   const { report, signal, installation } = input;
-  const api = new Hono<ApiVariables>();
-  api.use('/api/*', requestIds, noCodings, noForms, managersOnly);
-  addServerRoutes(api, { manager, signal });
+  const api = new OpenAPIHono<ApiVariables>();
+  api.use('/api/*', requestIds, noCodings, noForms, managersOnly, createIdempotency());
+  const events = new ServerEvents(manager);
+  signal?.addEventListener('abort', () => events.close(), { once: true });
+  addServerRoutes(api, { manager, templates, events });
+  addStreamRoutes(api, { manager, events, signal });
+  addEventRoutes(api, { events, templates, signal });
   addSessionRoutes(api, manager);
   addSecretRoutes(api, { manager, secrets: input.secretStore });
   addLoginRoutes(api, { manager, logins: input.logins });
@@ -75,11 +86,12 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   if (installation) addHealthRoutes(api, { manager, installation });
   const custom = input.custom ?? new CustomTemplates({ catalogue: templates, permit: () => {} });
   addTemplateChangeRoutes(api, { templates, custom });
+  addDocumentRoute(api);
   addRegistryRoutes(api, templates);
   refuseOtherMethods(api);
   api.all('/api/*', (context) => {
     throw new Failure('not-found', `there is no ${context.req.path}`, {
-      hint: 'The API has servers, groups, templates, catalogue, search, packages, inspect and health below /api/v1.',
+      hint: 'All that there is stands in /api/v1/openapi.json.',
     });
   });
   api.onError((thrown, context) => {
@@ -91,7 +103,7 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   return api;
 }
 
-function refuseOtherMethods(api: Hono<ApiVariables>): void {
+function refuseOtherMethods(api: Api): void {
   const methods = new Map<string, Set<string>>();
   for (const { method, path } of api.routes) {
     if (method === 'ALL') continue;

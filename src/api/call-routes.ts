@@ -1,6 +1,7 @@
 /** `/api/v1/servers/{name}/tools`, `/call` and their like: what a server offers, and calls of it. */
-import type { Context, Hono } from 'hono';
-import { z } from 'zod';
+
+import type { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { toBerthError } from '../errors.ts';
 import {
   type CallContext,
@@ -10,24 +11,24 @@ import {
   type ServerCalls,
   type ServerRequest,
 } from '../servers/server-calls.ts';
-import { toInputError } from '../servers/server-spec.ts';
 import { ndjsonResponse } from './ndjson.ts';
+import { SERVER_PARAMS as params } from './path-parameters.ts';
 import { toProblem } from './problem.ts';
-import { type ApiVariables, callerOf, readJson } from './request-checks.ts';
+import { type ApiVariables, callerOf, signalOf } from './request-checks.ts';
+import { type Api, addRoute, type Body, bodyOf } from './route.ts';
+import {
+  offerSchema,
+  outcomeSchema,
+  promptCallSchema,
+  readingSchema,
+  toolCallSchema,
+} from './schemas/calls.ts';
+import { SERVERS, START_FAILURES } from './server-routes.ts';
 
-const SERVER = '/api/v1/servers/:name';
+const SERVER = `${SERVERS}/{name}`;
 const LINES = 'application/x-ndjson';
-
-const json = z.record(z.string(), z.unknown());
-/** What a call goes on with after it asked for input. */
-const answers = { inputResponses: json.optional(), requestState: z.string().optional() };
-const toolSchema = z.strictObject({ tool: z.string(), arguments: json.default({}), ...answers });
-const promptSchema = z.strictObject({
-  prompt: z.string(),
-  arguments: z.record(z.string(), z.string()).default({}),
-  ...answers,
-});
-const readSchema = z.strictObject({ uri: z.string(), ...answers });
+const tag = 'calls';
+const problems = [...START_FAILURES, 'call-refused', 'call-failed', 'message-too-large', 'resting'] as const;
 
 export interface CallRoutesInput {
   readonly calls: ServerCalls;
@@ -35,40 +36,103 @@ export interface CallRoutesInput {
   readonly signal: AbortSignal | undefined;
 }
 
-export function addCallRoutes(api: Hono<ApiVariables>, input: CallRoutesInput): void {
-  for (const offer of Object.keys(OFFERS) as Offer[]) {
-    api.get(`${SERVER}/${offer}`, async (context) => {
-      const entries = await input.calls.list(offer, callContext(context, input));
-      return context.json({ [OFFERS[offer].member]: entries, total: entries.length });
-    });
-  }
-  addCall(api, input, { path: 'call', parse: toToolCall });
-  addCall(api, input, { path: 'prompt', parse: toPrompt });
-  addCall(api, input, { path: 'read', parse: toReading });
+export function addCallRoutes(api: Api, input: CallRoutesInput): void {
+  for (const offer of Object.keys(OFFERS) as Offer[]) addOffer(api, input, offer);
+  addCall(api, input, {
+    id: 'callTool',
+    path: 'call',
+    summary: 'Call a tool',
+    body: requestOf(toolCallSchema, ({ tool, arguments: given, ...more }) =>
+      toRequest('tools/call', { name: tool, arguments: given }, more),
+    ),
+  });
+  addCall(api, input, {
+    id: 'getPrompt',
+    path: 'prompt',
+    summary: 'Fill in a prompt',
+    body: requestOf(promptCallSchema, ({ prompt, arguments: given, ...more }) =>
+      toRequest('prompts/get', { name: prompt, arguments: given }, more),
+    ),
+  });
+  addCall(api, input, {
+    id: 'readResource',
+    path: 'read',
+    summary: 'Read a resource',
+    body: requestOf(readingSchema, ({ uri, ...more }) => toRequest('resources/read', { uri }, more)),
+  });
 }
 
-function addCall(
-  api: Hono<ApiVariables>,
-  input: CallRoutesInput,
-  { path, parse }: { readonly path: string; readonly parse: (body: unknown) => ServerRequest },
-): void {
-  api.post(`${SERVER}/${path}`, async (context) => {
-    const request = parse(await readJson(context.req.raw));
-    const called = callContext(context, input);
-    if (!context.req.header('Accept')?.includes(LINES))
-      return context.json(await input.calls.call(request, called));
-    return stream((more) => input.calls.call(request, { ...called, ...more }), {
-      requestId: context.get('requestId'),
-      signal: input.signal,
-    });
-  });
+function addOffer(api: Api, input: CallRoutesInput, offer: Offer): void {
+  const { member } = OFFERS[offer];
+  addRoute(
+    api,
+    {
+      id: `list-${offer}`,
+      method: 'get',
+      path: `${SERVER}/${offer}`,
+      params,
+      tag,
+      problems,
+      summary: `The ${offer.replace('-', ' ')} of a server, as it describes them`,
+      answers: { 200: { description: 'All of them, with the total.', schema: offerSchema(member) } },
+    },
+    async ({ context }) => {
+      const entries = await input.calls.list(offer, callContext(context, input));
+      return context.json({ [member]: entries, total: entries.length });
+    },
+  );
+}
+
+interface CallRoute {
+  readonly id: string;
+  readonly path: string;
+  readonly summary: string;
+  readonly body: Body<ServerRequest>;
+}
+
+function addCall(api: Api, input: CallRoutesInput, { id, path, summary, body }: CallRoute): void {
+  addRoute(
+    api,
+    {
+      id,
+      method: 'post',
+      path: `${SERVER}/${path}`,
+      params,
+      tag,
+      summary,
+      body,
+      problems,
+      headers: { Accept: `With \`${LINES}\` what happens meanwhile comes as well, as a stream.` },
+      answers: {
+        200: {
+          description: 'What came of it, or what the server asks.',
+          schema: outcomeSchema,
+          streams: { [LINES]: 'CallLine' },
+        },
+      },
+    },
+    async ({ context, body: request }) => {
+      const called = callContext(context, input);
+      if (!context.req.header('Accept')?.includes(LINES))
+        return context.json(await input.calls.call(request, called));
+      return stream((more) => input.calls.call(request, { ...called, ...more }), {
+        requestId: context.get('requestId'),
+        signal: input.signal,
+      });
+    },
+  );
+}
+
+function requestOf<T>(schema: z.ZodType<T>, toCall: (body: T) => ServerRequest): Body<ServerRequest> {
+  const { read } = bodyOf(schema, 'a call');
+  return { schema, read: (value) => toCall(read(value)), exact: true };
 }
 
 function callContext(
   context: Context<ApiVariables>,
   { signal }: CallRoutesInput,
 ): CallContext & { signal: AbortSignal } {
-  const left = context.req.raw.signal;
+  const left = signalOf(context);
   return {
     server: context.req.param('name') ?? '',
     caller: callerOf(context),
@@ -104,21 +168,6 @@ function toLine(method: string, params: Readonly<Record<string, unknown>>): obje
   return undefined;
 }
 
-function toToolCall(body: unknown): ServerRequest {
-  const { tool, arguments: given, ...more } = parsed(toolSchema, body);
-  return toRequest('tools/call', { name: tool, arguments: given }, more);
-}
-
-function toPrompt(body: unknown): ServerRequest {
-  const { prompt, arguments: given, ...more } = parsed(promptSchema, body);
-  return toRequest('prompts/get', { name: prompt, arguments: given }, more);
-}
-
-function toReading(body: unknown): ServerRequest {
-  const { uri, ...more } = parsed(readSchema, body);
-  return toRequest('resources/read', { uri }, more);
-}
-
 interface Answers {
   readonly inputResponses?: Record<string, unknown> | undefined;
   readonly requestState?: string | undefined;
@@ -135,10 +184,4 @@ function toRequest(
     ...(inputResponses !== undefined && { inputResponses }),
     ...(requestState !== undefined && { requestState }),
   };
-}
-
-function parsed<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body);
-  if (!result.success) throw toInputError(result.error, 'a call');
-  return result.data;
 }

@@ -1,14 +1,20 @@
 /** `/api/v1/groups`: chosen servers behind one URL. */
-import type { Hono } from 'hono';
 import { BerthError, errorData } from '../errors.ts';
 import type { GroupLists } from '../groups/group-lists.ts';
-import { parseGroup } from '../groups/group-spec.ts';
+import { type GroupSpec, parseGroup } from '../groups/group-spec.ts';
 import { type ViewGroupInput, viewGroup } from '../groups/group-view.ts';
 import { type Groups, noGroups } from '../groups/groups.ts';
-import { queryPage } from './query.ts';
-import { type ApiVariables, callerOf, readJson } from './request-checks.ts';
+import { PAGE, pageOf } from './query.ts';
+import { callerOf, signalOf } from './request-checks.ts';
+import { type Api, addRoute, type Body } from './route.ts';
+import { groupListSchema, groupSpecSchema, groupToolsSchema, groupViewSchema } from './schemas/groups.ts';
 
 const GROUPS = '/api/v1/groups';
+const GROUP = `${GROUPS}/{name}`;
+const params = { name: { description: 'Name of the group.' } };
+const tag = 'groups';
+const problems = ['not-allowed', 'conflict', 'limit-reached', 'request-timeout', 'stopped', 'busy'] as const;
+const ANSWER = { description: 'The group.', schema: groupViewSchema };
 
 export interface GroupRoutesInput {
   readonly groups: Groups;
@@ -17,70 +23,165 @@ export interface GroupRoutesInput {
   readonly publicUrl: () => string;
 }
 
+/** Throws where there are no groups. */
+type Given = () => GroupRoutesInput;
+
 /** Without input there are no groups here, and each route says so. */
-export function addGroupRoutes(api: Hono<ApiVariables>, input: GroupRoutesInput | undefined): void {
-  if (!input) {
-    for (const path of [GROUPS, `${GROUPS}/:name`, `${GROUPS}/:name/tools`])
-      api.all(path, () => {
-        throw noGroups();
-      });
-    return;
-  }
-  addReading(api, input);
-  addChanges(api, input);
-}
-
-function addReading(api: Hono<ApiVariables>, input: GroupRoutesInput): void {
-  const { groups, lists } = input;
-  const view = viewer(input);
-  api.get(GROUPS, (context) => {
-    const all = groups.list();
-    return context.json({ groups: queryPage(context.req).of(all).map(view), total: all.length });
-  });
-
-  api.get(`${GROUPS}/:name`, (context) => context.json(view(groups.get(context.req.param('name')))));
-
-  api.get(`${GROUPS}/:name/tools`, async (context) => {
-    const group = groups.get(context.req.param('name'));
-    const call = { group, caller: callerOf(context), signal: context.req.raw.signal };
-    const { entries, silent } = await lists.list('tools', call);
-    const down = silent.map(({ server, error }) => ({ server, detail: error.message, ...errorData(error) }));
-    return context.json({ tools: entries, total: entries.length, silent: down });
-  });
-}
-
-function addChanges(api: Hono<ApiVariables>, input: GroupRoutesInput): void {
-  const { groups, stateOf } = input;
-  const view = viewer(input);
-  const read = async (request: Request) => {
-    const spec = parseGroup(await readJson(request));
-    const at = spec.servers.findIndex(({ server }) => stateOf(server) === undefined);
-    const missing = spec.servers[at];
-    if (!missing) return spec;
-    throw new BerthError('bad-input', `there is no server ${missing.server}`, {
-      fields: [{ pointer: `/servers/${at}`, detail: 'is no server of this gateway' }],
-      hint: 'List what exists with: berth ls.',
-    });
+export function addGroupRoutes(api: Api, input: GroupRoutesInput | undefined): void {
+  const given: Given = () => {
+    if (input) return input;
+    throw noGroups();
   };
+  addList(api, given);
+  addOne(api, given);
+  addChanges(api, given);
+}
 
-  api.post(GROUPS, async (context) => {
-    const group = groups.create(await read(context.req.raw));
-    return context.json(view(group), 201, { Location: `${GROUPS}/${group.spec.name}` });
-  });
+function addList(api: Api, given: Given): void {
+  addRoute(
+    api,
+    {
+      id: 'listGroups',
+      method: 'get',
+      path: GROUPS,
+      tag,
+      problems,
+      summary: 'List groups of servers',
+      query: PAGE,
+      answers: { 200: { description: 'A page of them, with the total.', schema: groupListSchema } },
+    },
+    ({ context, query }) => {
+      const input = given();
+      const all = input.groups.list();
+      return context.json({ groups: pageOf(all, query).map(viewer(input)), total: all.length });
+    },
+  );
+}
 
-  api.put(`${GROUPS}/:name`, async (context) => {
-    const spec = await read(context.req.raw);
-    if (spec.name !== context.req.param('name'))
-      throw new BerthError('bad-input', `the group is called ${spec.name}`, {
-        fields: [{ pointer: '/name', detail: 'must be the one of the path' }],
-      });
-    const { group, created } = groups.put(spec);
-    return context.json(view(group), created ? 201 : 200);
-  });
+function addOne(api: Api, given: Given): void {
+  addRoute(
+    api,
+    {
+      id: 'getGroup',
+      method: 'get',
+      path: GROUP,
+      params,
+      tag,
+      problems,
+      summary: 'One group',
+      answers: { 200: ANSWER },
+    },
+    ({ context, param }) => {
+      const input = given();
+      return context.json(viewer(input)(input.groups.get(param('name'))));
+    },
+  );
 
-  api.delete(`${GROUPS}/:name`, (context) => {
-    groups.remove(context.req.param('name'));
-    return context.body(null, 204);
+  addRoute(
+    api,
+    {
+      id: 'listGroupTools',
+      method: 'get',
+      path: `${GROUP}/tools`,
+      params,
+      tag,
+      problems,
+      summary: 'The tools of a group, by the names that its clients see',
+      answers: {
+        200: { description: 'All of them, and which servers are silent.', schema: groupToolsSchema },
+      },
+    },
+    async ({ context, param }) => {
+      const { groups, lists } = given();
+      const group = groups.get(param('name'));
+      const call = { group, caller: callerOf(context), signal: signalOf(context) };
+      const { entries, silent } = await lists.list('tools', call);
+      const down = silent.map(({ server, error }) => ({
+        server,
+        detail: error.message,
+        ...errorData(error),
+      }));
+      return context.json({ tools: entries, total: entries.length, silent: down });
+    },
+  );
+}
+
+function addChanges(api: Api, given: Given): void {
+  const body: Body<GroupSpec> = {
+    schema: groupSpecSchema,
+    read: (value) => checkServers(parseGroup(value), given()),
+  };
+  const created = { ...ANSWER, headers: { Location: 'Where the group is.' } };
+  addRoute(
+    api,
+    {
+      id: 'createGroup',
+      method: 'post',
+      path: GROUPS,
+      tag,
+      problems,
+      summary: 'Make a group of servers',
+      body,
+      answers: { 201: created },
+    },
+    ({ context, body: spec }) => {
+      const input = given();
+      const group = input.groups.create(spec);
+      return context.json(viewer(input)(group), 201, { Location: `${GROUPS}/${group.spec.name}` });
+    },
+  );
+
+  addRoute(
+    api,
+    {
+      id: 'replaceGroup',
+      method: 'put',
+      path: GROUP,
+      params,
+      tag,
+      problems,
+      summary: 'Make a group, or take the place of the one that is there',
+      body,
+      answers: { 200: ANSWER, 201: { ...ANSWER, description: 'It was made.' } },
+    },
+    ({ context, param, body: spec }) => {
+      const input = given();
+      if (spec.name !== param('name'))
+        throw new BerthError('bad-input', `the group is called ${spec.name}`, {
+          fields: [{ pointer: '/name', detail: 'must be the one of the path' }],
+        });
+      const { group, created: isNew } = input.groups.put(spec);
+      return context.json(viewer(input)(group), isNew ? 201 : 200);
+    },
+  );
+
+  addRoute(
+    api,
+    {
+      id: 'deleteGroup',
+      method: 'delete',
+      path: GROUP,
+      params,
+      tag,
+      problems,
+      summary: 'Remove a group; its servers go on',
+      answers: { 204: { description: 'It is gone.' } },
+    },
+    ({ context, param }) => {
+      given().groups.remove(param('name'));
+      return context.body(null, 204);
+    },
+  );
+}
+
+/** Throws `bad-input` for a server that is not there. */
+function checkServers(spec: GroupSpec, { stateOf }: GroupRoutesInput): GroupSpec {
+  const at = spec.servers.findIndex(({ server }) => stateOf(server) === undefined);
+  const missing = spec.servers[at];
+  if (!missing) return spec;
+  throw new BerthError('bad-input', `there is no server ${missing.server}`, {
+    fields: [{ pointer: `/servers/${at}`, detail: 'is no server of this gateway' }],
+    hint: 'List what exists with: berth ls.',
   });
 }
 

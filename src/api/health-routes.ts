@@ -1,9 +1,9 @@
 /** `/api/v1/health`: how this installation is, part by part; for those who may call the API. */
-import type { Hono } from 'hono';
 import type { Component } from '../servers/component.ts';
 import { STATUS_STATES } from '../servers/server-view.ts';
 import type { Servers } from '../servers/servers.ts';
-import type { ApiVariables } from './request-checks.ts';
+import { type Api, addRoute } from './route.ts';
+import { installationSchema } from './schemas/installation.ts';
 
 export interface Installation {
   readonly version: string;
@@ -19,32 +19,50 @@ export interface Installation {
 
 /** 200 while clients may come and every part is well, else 503. */
 export function addHealthRoutes(
-  api: Hono<ApiVariables>,
+  api: Api,
   { manager, installation }: { readonly manager: Servers; readonly installation: Installation },
 ): void {
-  api.get('/api/v1/health', async (context) => {
-    const now = Date.now();
-    const { version, runtime, namespace, startedAt } = installation;
-    const components = await installation.check();
-    const ready = installation.ready();
-    const healthy = ready && components.every(({ state }) => state === 'ok');
-    const report = {
-      status: healthy ? 'ok' : ready ? 'degraded' : 'unavailable',
-      version,
-      runtime,
-      ...(namespace !== undefined && { namespace }),
-      startedAt: new Date(startedAt).toISOString(),
-      ageSeconds: Math.round((now - startedAt) / 1_000),
-      components: components.map(({ name, state, message, seenAt }) => ({
-        name,
-        state,
-        ...(message !== undefined && { message }),
-        ageSeconds: Math.max(0, Math.round((now - seenAt) / 1_000)),
-      })),
-      servers: await countServers(manager),
-    };
-    return context.json(report, healthy ? 200 : 503);
-  });
+  addRoute(
+    api,
+    {
+      id: 'readHealth',
+      method: 'get',
+      path: '/api/v1/health',
+      tag: 'installation',
+      summary: 'How the installation is: its parts, their ages, servers by state',
+      answers: {
+        200: { description: 'All is well.', schema: installationSchema },
+        503: { description: 'A part is not well, or clients may not come.', schema: installationSchema },
+      },
+    },
+    async ({ context }) => {
+      const report = await reportOn(manager, installation);
+      return context.json(report, report.status === 'ok' ? 200 : 503);
+    },
+  );
+}
+
+async function reportOn(manager: Servers, installation: Installation) {
+  const now = Date.now();
+  const { version, runtime, namespace, startedAt } = installation;
+  const components = await installation.check();
+  const ready = installation.ready();
+  const healthy = ready && components.every(({ state }) => state === 'ok');
+  return {
+    status: healthy ? 'ok' : ready ? 'degraded' : 'unavailable',
+    version,
+    runtime,
+    ...(namespace !== undefined && { namespace }),
+    startedAt: new Date(startedAt).toISOString(),
+    ageSeconds: Math.round((now - startedAt) / 1_000),
+    components: components.map(({ name, state, message, seenAt }) => ({
+      name,
+      state,
+      ...(message !== undefined && { message }),
+      ageSeconds: Math.max(0, Math.round((now - seenAt) / 1_000)),
+    })),
+    servers: await countServers(manager),
+  };
 }
 
 /** Where the servers cannot be listed, nothing is said of them: the parts say why. */

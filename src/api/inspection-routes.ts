@@ -1,11 +1,13 @@
 /** `/api/v1/inspect`: a package tried before it is trusted. */
-import type { Hono } from 'hono';
 import { BerthError, toBerthError } from '../errors.ts';
-import { parseInspection } from '../inspection/inspection-spec.ts';
+import { type InspectionRequest, parseInspection } from '../inspection/inspection-spec.ts';
 import type { Inspector } from '../inspection/inspector.ts';
 import { ndjsonResponse } from './ndjson.ts';
 import { toProblem } from './problem.ts';
-import { type ApiVariables, readJson } from './request-checks.ts';
+import { signalOf } from './request-checks.ts';
+import { type Api, addRoute, type Body } from './route.ts';
+import { inspectionAnswerSchema, inspectionRequestSchema } from './schemas/inspection.ts';
+import { START_FAILURES } from './server-routes.ts';
 
 const LINES = 'application/x-ndjson';
 
@@ -15,31 +17,54 @@ export interface InspectionRoutesInput {
   readonly signal: AbortSignal | undefined;
 }
 
-export function addInspectionRoutes(
-  api: Hono<ApiVariables>,
-  { inspector, signal }: InspectionRoutesInput,
-): void {
-  api.post('/api/v1/inspect', async (context) => {
-    if (!inspector) throw noInspections();
-    const request = parseInspection(await readJson(context.req.raw));
-    if (!context.req.header('Accept')?.includes(LINES))
-      return context.json(await inspector.inspect(request, { signal: context.req.raw.signal }));
-    const requestId = context.get('requestId');
-    return ndjsonResponse((feed) => {
-      const leaving = new AbortController();
-      inspector
-        .inspect(request, {
-          signal: leaving.signal,
-          progress: (phase, text) => feed.send({ type: 'progress', phase, text }),
-        })
-        .then(
-          (inspection) => feed.end({ type: 'inspection', ...inspection }),
-          (error: unknown) =>
-            feed.end({ type: 'failed', problem: toProblem(toBerthError(error), requestId) }),
-        );
-      return () => leaving.abort();
-    }, signal);
-  });
+export function addInspectionRoutes(api: Api, { inspector, signal }: InspectionRoutesInput): void {
+  const body: Body<InspectionRequest> = {
+    schema: inspectionRequestSchema,
+    read: (value) => {
+      if (!inspector) throw noInspections();
+      return parseInspection(value);
+    },
+  };
+  addRoute(
+    api,
+    {
+      id: 'inspectPackage',
+      method: 'post',
+      path: '/api/v1/inspect',
+      tag: 'packages',
+      summary: 'Try a package in a sandbox, and tell what was seen of it',
+      headers: { Accept: `With \`${LINES}\` how it goes on comes as well, as a stream.` },
+      body,
+      answers: {
+        200: {
+          description: 'What was seen.',
+          schema: inspectionAnswerSchema,
+          streams: { [LINES]: 'InspectionLine' },
+        },
+      },
+      problems: [...START_FAILURES, 'not-found', 'registry-failed', 'bad-setting'],
+    },
+    async ({ context, body: request }) => {
+      if (!inspector) throw noInspections();
+      if (!context.req.header('Accept')?.includes(LINES))
+        return context.json(await inspector.inspect(request, { signal: signalOf(context) }));
+      const requestId = context.get('requestId');
+      return ndjsonResponse((feed) => {
+        const leaving = new AbortController();
+        inspector
+          .inspect(request, {
+            signal: leaving.signal,
+            progress: (phase, text) => feed.send({ type: 'progress', phase, text }),
+          })
+          .then(
+            (inspection) => feed.end({ type: 'inspection', ...inspection }),
+            (error: unknown) =>
+              feed.end({ type: 'failed', problem: toProblem(toBerthError(error), requestId) }),
+          );
+        return () => leaving.abort();
+      }, signal);
+    },
+  );
 }
 
 /** In a cluster. */

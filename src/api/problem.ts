@@ -36,6 +36,18 @@ export function problemResponse(
 ): Response {
   return new Response(JSON.stringify(toProblem(error, requestId)), {
     status: error.status,
-    headers: { ...headers, 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' },
+    headers: {
+      ...retryAfter(error),
+      ...headers,
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+    },
   });
+}
+
+/** Seconds after which a refused caller may try again. */
+const RETRY_AFTER = '1';
+
+function retryAfter({ status, code }: BerthError): Readonly<Record<string, string>> {
+  return status === 429 || status === 503 || code === 'in-progress' ? { 'Retry-After': RETRY_AFTER } : {};
 }

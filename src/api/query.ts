@@ -1,49 +1,118 @@
 /** Query parameters, checked: an unknown value is an error, never a default. */
+import { z } from '@hono/zod-openapi';
 import type { HonoRequest } from 'hono';
 import { BerthError } from '../errors.ts';
 
-/** True for `true` and `1`, false for `false`, `0` and absence. Throws `bad-input`. */
-export function queryFlag(request: HonoRequest, name: string): boolean {
-  const text = request.query(name);
-  if (text === undefined || text === 'false' || text === '0') return false;
-  if (text === 'true' || text === '1') return true;
-  throw fault(name, 'must be true or false');
+type Description = string;
+
+/** True for `true` and `1`, false for `false`, `0` and absence. */
+export function flag(description: Description) {
+  return z
+    .enum(['true', 'false', '1', '0'], 'must be true or false')
+    .optional()
+    .transform((text) => text === 'true' || text === '1')
+    .openapi({ type: 'boolean', default: false, description });
 }
 
-/** A whole number in the range. Throws `bad-input`. */
-export function queryNumber(
+/** A whole number from 0 to `max`. */
+export function count(description: Description, { fallback, max }: { fallback: number; max: number }) {
+  return z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined) return fallback;
+      const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= 0 && value <= max) return value;
+      context.addIssue({ code: 'custom', message: `must be a number from 0 to ${max}` });
+      return z.NEVER;
+    })
+    .openapi({ type: 'integer', minimum: 0, maximum: max, default: fallback, description });
+}
+
+/** One of the words, or undefined. */
+export function word<const T extends readonly [string, ...string[]]>(description: Description, words: T) {
+  return z
+    .enum(words, `must be one of ${words.join(', ')}`)
+    .optional()
+    .openapi({ description });
+}
+
+/** Any text, or undefined. */
+export function text(description: Description) {
+  return z.string().optional().openapi({ description });
+}
+
+/** A parameter that may be given several times; undefined when it is not given. */
+export function texts(description: Description) {
+  return z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .transform((given) => (typeof given === 'string' ? [given] : given))
+    .openapi({ type: 'array', items: { type: 'string' }, description });
+}
+
+/** `?wait=ready` of what starts a server. */
+export const WAIT = {
+  wait: word('Answer when the server runs, or with the failure of its start.', ['ready']),
+};
+/** `?force=true` of what ends processes. */
+export const FORCE = { force: flag('Give sessions and processes no time to end by themselves.') };
+
+/** Which part of a list is wanted. */
+export const PAGE = {
+  limit: count('Entries of one page.', { fallback: 100, max: 1_000 }),
+  offset: count('Entries to leave out at the beginning.', { fallback: 0, max: 100_000 }),
+};
+
+/** The part of a list that {@link PAGE} asks for. */
+export function pageOf<T>(all: readonly T[], { limit, offset }: { limit: number; offset: number }): T[] {
+  return all.slice(offset, offset + limit);
+}
+
+/** Where a page of a list by name begins. */
+export const CURSOR = { cursor: text('Where the page begins: `next` of the one before.') };
+
+/** A page of a list that is in order of names: after the cursor, so that what comes and goes moves nothing. Throws `bad-input`. */
+export function pageByName<T extends { readonly name: string }>(
+  all: readonly T[],
+  { cursor, ...wanted }: { cursor?: string | undefined; limit: number; offset: number },
+): { readonly page: T[]; readonly next?: string } {
+  const after = cursor === undefined ? undefined : readCursor(cursor);
+  const rest = after === undefined ? all : all.filter(({ name }) => name > after);
+  const page = pageOf(rest, wanted);
+  const last = page.at(-1);
+  if (last === undefined || last === rest.at(-1)) return { page };
+  return { page, next: Buffer.from(`${CURSOR_FORM}${last.name}`).toString('base64url') };
+}
+
+/** So that a cursor of another form can be told from this one. */
+const CURSOR_FORM = '1:';
+
+function readCursor(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (text.startsWith(CURSOR_FORM)) return text.slice(CURSOR_FORM.length);
+  throw queryFault('cursor', 'is not one of this list');
+}
+
+/** Reads the parameters of a schema; others are left alone. Throws `bad-input`. */
+export function readQuery<T extends z.ZodRawShape>(
   request: HonoRequest,
-  name: string,
-  { fallback, max }: { fallback: number; max: number },
-): number {
-  const text = request.query(name);
-  if (text === undefined) return fallback;
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 0 && value <= max) return value;
-  throw fault(name, `must be a number from 0 to ${max}`);
+  schema: z.ZodObject<T>,
+): z.output<z.ZodObject<T>> {
+  const raw: Record<string, string | readonly string[]> = {};
+  for (const name of Object.keys(schema.shape)) {
+    const [first, ...more] = request.queries(name) ?? [];
+    if (first !== undefined) raw[name] = more.length > 0 ? [first, ...more] : first;
+  }
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const name = String(issue?.path[0] ?? '');
+  throw queryFault(name, Array.isArray(raw[name]) ? 'may be given once only' : (issue?.message ?? ''));
 }
 
-/** One of the words, or undefined. Throws `bad-input`. */
-export function queryWord<T extends string>(
-  request: HonoRequest,
-  name: string,
-  words: readonly T[],
-): T | undefined {
-  const text = request.query(name);
-  if (text === undefined) return undefined;
-  const word = words.find((candidate) => candidate === text);
-  if (word !== undefined) return word;
-  throw fault(name, `must be one of ${words.join(', ')}`);
-}
-
-/** The part of a list that `limit` (100 unless given) and `offset` ask for. Throws `bad-input`. */
-export function queryPage(request: HonoRequest): { of<T>(all: readonly T[]): T[] } {
-  const limit = queryNumber(request, 'limit', { fallback: 100, max: 1_000 });
-  const offset = queryNumber(request, 'offset', { fallback: 0, max: 100_000 });
-  return { of: (all) => all.slice(offset, offset + limit) };
-}
-
-function fault(name: string, detail: string): BerthError {
+/** What a wrong query parameter is refused with. */
+export function queryFault(name: string, detail: string): BerthError {
   return new BerthError('bad-input', `query parameter ${name} ${detail}`, {
     fields: [{ pointer: `?${name}`, detail }],
   });

@@ -2,7 +2,7 @@
  * `/v0.1/servers`: the catalogue as an MCP registry, for IDEs and other tools, read-only and for pages of any origin. Its errors have the
  * registry's own shape.
  */
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import { toBerthError } from '../errors.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import {
@@ -15,7 +15,10 @@ import {
   updatedAtOf,
 } from '../templates/registry-entry.ts';
 import type { Template } from '../templates/template.ts';
+import { text } from './query.ts';
 import type { ApiVariables } from './request-checks.ts';
+import { type Answer, type Api, addRoute } from './route.ts';
+import { registryEntrySchema, registryErrorSchema, registryListSchema } from './schemas/registry.ts';
 
 export const REGISTRY = '/v0.1';
 
@@ -39,30 +42,97 @@ class RegistryFault extends Error {
   }
 }
 
-export function addRegistryRoutes(app: Hono<ApiVariables>, templates: TemplateCatalogue): void {
-  const answer = (work: (context: Context<ApiVariables>) => unknown) => (context: Context<ApiVariables>) => {
+const tag = 'registry';
+const refused = (description: string): Answer => ({ description, schema: registryErrorSchema });
+const REFUSALS = {
+  400: refused('A parameter is wrong.'),
+  401: refused('The key is not valid.'),
+  403: refused('This caller may not read here.'),
+  421: refused('This is not the host.'),
+  500: refused('It could not be answered.'),
+};
+const CORS = { 'Access-Control-Allow-Origin': 'Pages of any origin may read.' };
+const name = { description: 'Name of the server, its slash as `%2F`.' };
+
+export function addRegistryRoutes(app: Api, templates: TemplateCatalogue): void {
+  const answer = (work: (context: Context<ApiVariables>) => unknown) => (call: RegistryCall) => {
     try {
-      return context.json(work(context) as object, 200, { ...OPEN_CORS, 'Cache-Control': 'no-store' });
+      return call.context.json(work(call.context) as object, 200, {
+        ...OPEN_CORS,
+        'Cache-Control': 'no-store',
+      });
     } catch (thrown) {
-      return fail(context, thrown);
+      return fail(call.context, thrown);
     }
   };
-  app.get(
-    `${REGISTRY}/servers`,
+  addRoute(
+    app,
+    {
+      id: 'listRegistry',
+      method: 'get',
+      path: `${REGISTRY}/servers`,
+      tag,
+      problems: 'own',
+      summary: 'The catalogue as an MCP registry',
+      query: {
+        search: text('Only those with this text in name, title or description.'),
+        updated_since: text('Only those that were changed since this time (RFC 3339).'),
+        version: text('Only those of this version, or `latest`.'),
+        limit: text(`Entries of one page, 1 to ${MAX_LIMIT}; ${DEFAULT_LIMIT} unless given.`),
+        cursor: text('Where the page begins: `nextCursor` of the one before.'),
+      },
+      answers: {
+        200: { description: 'A page of it.', schema: registryListSchema, headers: CORS },
+        ...REFUSALS,
+      },
+    },
     answer((context) => listServers(context, entriesFor(context, templates))),
   );
-  app.get(
-    `${REGISTRY}/servers/:name/versions`,
+  const missing = { 404: refused('There is no such server.') };
+  addRoute(
+    app,
+    {
+      id: 'listRegistryVersions',
+      method: 'get',
+      path: `${REGISTRY}/servers/{name}/versions`,
+      params: { name },
+      tag,
+      problems: 'own',
+      summary: 'All versions of a server in the registry',
+      answers: {
+        200: { description: 'All of them.', schema: registryListSchema, headers: CORS },
+        ...REFUSALS,
+        ...missing,
+      },
+    },
     answer((context) => toRegistryList(versionsOf(context, templates).reverse())),
   );
-  app.get(
-    `${REGISTRY}/servers/:name/versions/:version`,
+  addRoute(
+    app,
+    {
+      id: 'getRegistryVersion',
+      method: 'get',
+      path: `${REGISTRY}/servers/{name}/versions/{version}`,
+      params: { name, version: { description: 'A version, or `latest`.' } },
+      tag,
+      problems: 'own',
+      summary: 'One version of a server in the registry',
+      answers: {
+        200: { description: 'The version.', schema: registryEntrySchema, headers: CORS },
+        ...REFUSALS,
+        ...missing,
+      },
+    },
     answer((context) => oneVersion(context, templates)),
   );
   app.all(`${REGISTRY}/*`, (context) => {
     const reading = context.req.method === 'GET' || context.req.method === 'HEAD';
     return context.json({ error: reading ? 'not found' : READ_ONLY }, reading ? 404 : 501, OPEN_CORS);
   });
+}
+
+interface RegistryCall {
+  readonly context: Context<ApiVariables>;
 }
 
 /** A web page without a key sees what comes with Berth, which is public anyway; what people have added is for them. */

@@ -1,14 +1,21 @@
 /** What every request of the API goes through before a route sees it. */
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Principal } from '../auth/principal.ts';
 import { BerthError } from '../errors.ts';
+import { parseExact } from '../exact-json.ts';
 import { requestIdOf } from '../log/ids.ts';
 import { problemResponse } from './problem.ts';
 
 /** What comes with a request, and what the middlewares leave for the routes. */
 export interface ApiVariables {
   Bindings: ApiBindings;
-  Variables: { requestId: string };
+  Variables: {
+    requestId: string;
+    /** It is carried out to its end even when its caller leaves, who will ask for the answer again. */
+    keyed?: boolean;
+    /** The body, once somebody has read it. */
+    bodyText?: Promise<string>;
+  };
 }
 
 /** Both are absent where the app is called without a connection. */
@@ -86,18 +93,40 @@ export const managersOnly: MiddlewareHandler<ApiVariables> = async (context, nex
   await next();
 };
 
-/** Throws `too-large`, `parse-error`, or `bad-input` for a member that would be lost on the way (`__proto__`). */
-export async function readJson(request: Request): Promise<unknown> {
-  const text = await readText(request);
+const NEVER = new AbortController().signal;
+
+/** Aborts when the caller leaves and wants nothing more of the request. */
+export function signalOf(context: Context<ApiVariables>): AbortSignal {
+  return context.get('keyed') ? NEVER : context.req.raw.signal;
+}
+
+/**
+ * Throws `too-large`, `parse-error`, or `bad-input` for a member that would be lost on the way (`__proto__`). `exact`: numbers keep every
+ * digit.
+ */
+export async function readJson(
+  context: Context<ApiVariables>,
+  { exact = false }: { readonly exact?: boolean } = {},
+): Promise<unknown> {
+  const text = await bodyText(context);
   try {
-    return JSON.parse(text, (key, value: unknown) => {
-      if (key === '__proto__') throw new BerthError('bad-input', 'the body has a member __proto__');
-      return value;
-    });
+    return exact ? parseExact(text, refusePrototype) : JSON.parse(text, refusePrototype);
   } catch (cause) {
     if (cause instanceof BerthError) throw cause;
     throw new BerthError('parse-error', 'the body is not valid JSON', { cause });
   }
+}
+
+function refusePrototype(key: string, value: unknown): unknown {
+  if (key === '__proto__') throw new BerthError('bad-input', 'the body has a member __proto__');
+  return value;
+}
+
+/** The body as text, read once. Throws `too-large` or `parse-error`. */
+export function bodyText(context: Context<ApiVariables>): Promise<string> {
+  const text = context.get('bodyText') ?? readText(context.req.raw);
+  context.set('bodyText', text);
+  return text;
 }
 
 async function readText(request: Request): Promise<string> {

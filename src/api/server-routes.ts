@@ -1,109 +1,262 @@
 /** `/api/v1/servers`: thin over the manager. */
-import type { Hono } from 'hono';
-import { parseServerSpec } from '../servers/server-spec.ts';
-import { STATUS_STATES } from '../servers/server-view.ts';
-import type { Servers } from '../servers/servers.ts';
-import { ndjsonResponse } from './ndjson.ts';
-import { queryFlag, queryNumber, queryPage, queryWord } from './query.ts';
-import { parseReplicas } from './replicas.ts';
-import type { ApiVariables } from './request-checks.ts';
-import { readJson } from './request-checks.ts';
+import type { Context } from 'hono';
+import type { ServerEvents } from '../servers/server-events.ts';
+import { nameServer, serverSpecSchema } from '../servers/server-spec.ts';
+import type { ServerView } from '../servers/server-view.ts';
+import type { Condition, Servers, ServerVersion } from '../servers/servers.ts';
+import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import { ETAG, IF_MATCH, IF_NONE_MATCH, matcherOf, taggedAnswer } from './entity-tags.ts';
+import { SERVER_PARAMS as params } from './path-parameters.ts';
+import { CURSOR, FORCE, PAGE, pageByName, WAIT } from './query.ts';
+import { scaleSchema } from './replicas.ts';
+import { type ApiVariables, signalOf } from './request-checks.ts';
+import { type Api, addRoute, bodyOf } from './route.ts';
+import { serverHealthSchema, serverListSchema, serverSchema, specSchema } from './schemas/server.ts';
+import { isWantedServer, SERVER_FILTER, STATE_FILTER } from './server-filter.ts';
 
-const SERVERS = '/api/v1/servers';
+export const SERVERS = '/api/v1/servers';
+const SERVER = `${SERVERS}/{name}`;
+const tag = 'servers';
+/** Characters of a server's id that tell it from an earlier one of its name. */
+const ID_LENGTH = 8;
+
+/** What may keep the place where servers are from being asked. */
+export const AWAY = ['busy', 'unreachable', 'conflict'] as const;
+/** How a start may fail that somebody waits for. */
+export const START_FAILURES = [
+  ...AWAY,
+  'not-allowed',
+  'missing-input',
+  'limit-reached',
+  'resolve-failed',
+  'install-failed',
+  'start-failed',
+  'process-exited',
+  'remote-failed',
+  'request-timeout',
+  'stopped',
+] as const;
+
+const ANSWER = { description: 'The server.', schema: serverSchema, headers: ETAG };
+const UNDER_WAY = { ...ANSWER, description: 'The server; what was asked for is still under way.' };
+/** Changes of a server that is there. */
+const CHANGE = { params, tag, headers: IF_MATCH } as const;
+const CHANGE_FAILURES = [...AWAY, 'precondition-failed'] as const;
 
 export interface ServerRoutesInput {
   readonly manager: Servers;
-  /** Ends streams when the gateway stops. */
-  readonly signal: AbortSignal | undefined;
+  readonly templates: Pick<TemplateCatalogue, 'find'>;
+  readonly events: Pick<ServerEvents, 'position'>;
 }
 
-export function addServerRoutes(api: Hono<ApiVariables>, input: ServerRoutesInput): void {
-  addCollection(api, input);
-  addVerbs(api, input);
-  addStreams(api, input);
+export function addServerRoutes(api: Api, input: ServerRoutesInput): void {
+  const { manager } = input;
+  addCreation(api, manager);
+  addList(api, input);
+  addOne(api, manager);
+  addVerbs(api, manager);
 }
 
-function addCollection(api: Hono<ApiVariables>, { manager }: ServerRoutesInput): void {
-  api.post(SERVERS, async (context) => {
-    const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
-    const spec = parseServerSpec(await readJson(context.req.raw));
-    const { server, created } = await manager.run(spec, { wait, signal: context.req.raw.signal });
-    const pending = server.status.replicas.ready === 0;
-    return context.json(server, pending ? 202 : created ? 201 : 200, {
-      Location: `${SERVERS}/${server.name}`,
-    });
-  });
+function addCreation(api: Api, manager: Servers): void {
+  const headers = { ...ETAG, Location: 'Where the server is.' };
+  addRoute(
+    api,
+    {
+      id: 'createServer',
+      method: 'post',
+      path: SERVERS,
+      tag,
+      summary: 'Create a server and start it; the same again starts the one that is there',
+      query: WAIT,
+      body: { schema: specSchema, read: bodyOf(serverSpecSchema).read },
+      answers: {
+        200: { ...ANSWER, description: 'It was there already.', headers },
+        201: { ...ANSWER, description: 'It was created.', headers },
+        202: { ...UNDER_WAY, headers },
+      },
+      problems: START_FAILURES,
+    },
+    async ({ context, query, body }) => {
+      const wait = query.wait === 'ready';
+      const signal = signalOf(context);
+      const { server, created } = await manager.run(nameServer(body), { wait, signal });
+      const pending = server.status.replicas.ready === 0;
+      return answerWith(context, server, {
+        status: pending ? 202 : created ? 201 : 200,
+        headers: { Location: `${SERVERS}/${server.name}` },
+      });
+    },
+  );
+}
 
-  api.get(SERVERS, async (context) => {
-    const state = queryWord(context.req, 'state', STATUS_STATES);
-    const template = context.req.query('template');
-    const page = queryPage(context.req);
-    const found = (await manager.list())
-      .filter((server) => state === undefined || server.status.state === state)
-      .filter((server) => template === undefined || server.spec?.template === template);
-    return context.json({ servers: page.of(found), total: found.length });
-  });
+function addList(api: Api, { manager, templates, events }: ServerRoutesInput): void {
+  addRoute(
+    api,
+    {
+      id: 'listServers',
+      method: 'get',
+      path: SERVERS,
+      tag,
+      summary: 'List servers, by name',
+      query: { ...STATE_FILTER, ...SERVER_FILTER, ...PAGE, ...CURSOR },
+      answers: { 200: { description: 'A page of them, with the total.', schema: serverListSchema } },
+      problems: AWAY,
+    },
+    async ({ context, query }) => {
+      // Before the list is read: what happens meanwhile is told to who watches from here.
+      const { position } = events;
+      const found = (await manager.list()).filter((server) => isWantedServer(server, query, templates));
+      const { page, next } = pageByName(found, query);
+      return context.json({ servers: page, total: found.length, ...(next && { next }), position });
+    },
+  );
+}
 
-  api.get(`${SERVERS}/:name`, async (context) => context.json(await manager.get(context.req.param('name'))));
-
-  api.get(`${SERVERS}/:name/health`, async (context) =>
-    context.json(await manager.checkHealth(context.req.param('name'))),
+function addOne(api: Api, manager: Servers): void {
+  addRoute(
+    api,
+    {
+      id: 'getServer',
+      method: 'get',
+      path: SERVER,
+      params,
+      tag,
+      summary: 'One server: specification and status',
+      headers: IF_NONE_MATCH,
+      answers: { 200: ANSWER, 304: { description: 'Nothing has changed.', headers: ETAG } },
+      problems: AWAY,
+    },
+    async ({ context, param }) => answerWith(context, await manager.get(param('name'))),
   );
 
-  api.delete(`${SERVERS}/:name`, async (context) => {
-    await manager.remove(context.req.param('name'), { force: queryFlag(context.req, 'force') });
-    return context.body(null, 204);
-  });
+  addRoute(
+    api,
+    {
+      id: 'deleteServer',
+      method: 'delete',
+      path: SERVER,
+      ...CHANGE,
+      summary: 'Stop a server and forget it',
+      query: FORCE,
+      answers: { 204: { description: 'It is gone.' } },
+      problems: [...CHANGE_FAILURES, 'not-allowed'],
+    },
+    async ({ context, param, query }) => {
+      await manager.remove(param('name'), { ...query, ...conditionOf(context) });
+      return context.body(null, 204);
+    },
+  );
+
+  addRoute(
+    api,
+    {
+      id: 'checkServer',
+      method: 'get',
+      path: `${SERVER}/health`,
+      params,
+      tag,
+      summary: 'Check whether a server answers, and say how it came out',
+      answers: { 200: { description: 'How it is.', schema: serverHealthSchema } },
+      problems: AWAY,
+    },
+    async ({ context, param }) => context.json(await manager.checkHealth(param('name'))),
+  );
 }
 
-function addVerbs(api: Hono<ApiVariables>, { manager }: ServerRoutesInput): void {
-  api.post(`${SERVERS}/:name/start`, async (context) => {
-    const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
-    const server = await manager.start(context.req.param('name'), { wait, signal: context.req.raw.signal });
-    return context.json(server, server.status.replicas.ready > 0 ? 200 : 202);
-  });
+function addVerbs(api: Api, manager: Servers): void {
+  const answers = { 200: ANSWER, 202: UNDER_WAY };
+  const problems = [...START_FAILURES, 'precondition-failed'] as const;
+  addRoute(
+    api,
+    {
+      id: 'startServer',
+      method: 'post',
+      path: `${SERVER}/start`,
+      ...CHANGE,
+      summary: 'Start a server that is stopped',
+      query: WAIT,
+      answers,
+      problems,
+    },
+    async ({ context, param, query }) => {
+      const server = await manager.start(param('name'), waitOptions(context, query));
+      return answerWith(context, server, { status: server.status.replicas.ready > 0 ? 200 : 202 });
+    },
+  );
 
-  api.post(`${SERVERS}/:name/stop`, async (context) => {
-    const force = queryFlag(context.req, 'force');
-    return context.json(await manager.stop(context.req.param('name'), { force }));
-  });
+  addRoute(
+    api,
+    {
+      id: 'stopServer',
+      method: 'post',
+      path: `${SERVER}/stop`,
+      ...CHANGE,
+      summary: 'End the sessions and processes of a server; it stays in the list',
+      query: FORCE,
+      answers: { 200: ANSWER },
+      problems: CHANGE_FAILURES,
+    },
+    async ({ context, param, query }) =>
+      answerWith(context, await manager.stop(param('name'), { ...query, ...conditionOf(context) })),
+  );
 
-  api.post(`${SERVERS}/:name/restart`, async (context) => {
-    const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
-    const server = await manager.restart(context.req.param('name'), { wait, signal: context.req.raw.signal });
-    return context.json(server, server.status.replicas.ready > 0 ? 200 : 202);
-  });
+  addRoute(
+    api,
+    {
+      id: 'restartServer',
+      method: 'post',
+      path: `${SERVER}/restart`,
+      ...CHANGE,
+      summary: 'Make the processes of a server anew',
+      query: WAIT,
+      answers,
+      problems,
+    },
+    async ({ context, param, query }) => {
+      const server = await manager.restart(param('name'), waitOptions(context, query));
+      return answerWith(context, server, { status: server.status.replicas.ready > 0 ? 200 : 202 });
+    },
+  );
 
-  api.post(`${SERVERS}/:name/scale`, async (context) => {
-    const wait = queryWord(context.req, 'wait', ['ready']) === 'ready';
-    const replicas = parseReplicas(await readJson(context.req.raw));
-    const options = { wait, signal: context.req.raw.signal };
-    const server = await manager.scale(context.req.param('name'), replicas, options);
-    return context.json(server, server.status.replicas.ready >= replicas ? 200 : 202);
-  });
+  addRoute(
+    api,
+    {
+      id: 'scaleServer',
+      method: 'post',
+      path: `${SERVER}/scale`,
+      ...CHANGE,
+      summary: 'Set the number of replicas',
+      query: WAIT,
+      body: bodyOf(scaleSchema),
+      answers,
+      problems,
+    },
+    async ({ context, param, query, body: { replicas } }) => {
+      const server = await manager.scale(param('name'), replicas, waitOptions(context, query));
+      return answerWith(context, server, { status: server.status.replicas.ready >= replicas ? 200 : 202 });
+    },
+  );
 }
 
-function addStreams(api: Hono<ApiVariables>, { manager, signal }: ServerRoutesInput): void {
-  api.get(`${SERVERS}/:name/logs`, async (context) => {
-    const name = context.req.param('name');
-    const tail = queryNumber(context.req, 'tail', { fallback: 100, max: 10_000 });
-    const lines = await manager.logs(name, tail);
-    if (!queryFlag(context.req, 'follow')) return context.json({ lines });
-    return ndjsonResponse((feed) => {
-      for (const line of lines) feed.send(line);
-      return manager.followLogs(name, (line) => feed.send(line));
-    }, signal);
-  });
+function waitOptions(context: Context<ApiVariables>, { wait }: { wait?: 'ready' | undefined }) {
+  return { wait: wait === 'ready', signal: signalOf(context), ...conditionOf(context) };
+}
 
-  api.get(`${SERVERS}/:name/events`, (context) => {
-    const log = manager.startLog(context.req.param('name'));
-    return ndjsonResponse((feed) => {
-      const left = new AbortController();
-      void (async () => {
-        for await (const event of log.read(left.signal)) feed.send(event);
-        feed.end();
-      })();
-      return () => left.abort();
-    }, signal);
-  });
+/** From `If-Match`. */
+function conditionOf(context: Context<ApiVariables>): Condition {
+  const matches = matcherOf(context);
+  return matches ? { onlyIf: (version) => matches(versionOf(version)) } : {};
+}
+
+/** What an entity tag says of the server itself. */
+function versionOf({ id, revision }: ServerVersion): string {
+  return `${id.slice(0, ID_LENGTH)}.${revision}`;
+}
+
+function answerWith(
+  context: Context<ApiVariables>,
+  server: ServerView,
+  options: { readonly status?: 200 | 201 | 202; readonly headers?: Record<string, string> } = {},
+): Response {
+  return taggedAnswer(context, server, { ...options, version: versionOf(server) });
 }

@@ -1,108 +1,219 @@
 /** Templates of one's own over the API: added, replaced, merged, taken back, imported, and what was changed when. */
-import type { Hono } from 'hono';
-import { z } from 'zod';
 import { BerthError, errorData, toBerthError } from '../errors.ts';
-import { toInputError } from '../servers/server-spec.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import type { CustomTemplates, TemplateRevision } from '../templates/custom-templates.ts';
 import { mergeTemplates } from '../templates/merge-template.ts';
 import { readTemplate, readTemplates } from '../templates/portable.ts';
 import type { Template } from '../templates/template.ts';
-import { SLUG } from '../templates/template-extras.ts';
-import { queryFlag } from './query.ts';
-import type { ApiVariables } from './request-checks.ts';
-import { readJson } from './request-checks.ts';
+import { checkMatch, ETAG, IF_MATCH } from './entity-tags.ts';
+import { TEMPLATE_PARAMS as params } from './path-parameters.ts';
+import { flag } from './query.ts';
+import { type Api, addRoute, type Body, bodyOf } from './route.ts';
+import {
+  historySchema,
+  importSchema,
+  mergeSchema,
+  templateDocumentSchema,
+  templateFileSchema,
+  templateSchema,
+  validationSchema,
+} from './schemas/template.ts';
+import { answerTemplate, versionOfTemplate } from './template-answer.ts';
 import { CATALOGUE, TEMPLATES } from './template-routes.ts';
-import { describe } from './template-views.ts';
 
 export interface TemplateChangesInput {
   readonly templates: TemplateCatalogue;
   readonly custom: CustomTemplates;
 }
 
-const mergeSchema = z.strictObject({
-  slug: z.string().regex(SLUG, 'must be lower-case letters, digits and dashes'),
-  server: z.record(z.string(), z.unknown()).default({}),
-});
+const TEMPLATE = `${TEMPLATES}/{slug}`;
+const tag = 'templates';
+const REFUSALS = ['conflict', 'limit-reached', 'not-allowed', 'too-large'] as const;
+const DOCUMENT: Body<Template> = { schema: templateDocumentSchema, read: readTemplate };
+/** What is wrong with it is the answer, not a failure. */
+const ANY_DOCUMENT: Body<unknown> = { schema: templateDocumentSchema, read: (value) => value };
+const CREATED = {
+  description: 'It was added.',
+  schema: templateSchema,
+  headers: { ...ETAG, Location: 'Where the template is.' },
+};
 
-export function addTemplateChangeRoutes(api: Hono<ApiVariables>, input: TemplateChangesInput): void {
+export function addTemplateChangeRoutes(api: Api, input: TemplateChangesInput): void {
   addChanges(api, input);
-  addFiles(api, input);
+  addMerge(api, input);
+  addHistory(api, input);
+  addValidation(api, input);
+  addImport(api, input);
 }
 
-function addChanges(api: Hono<ApiVariables>, { templates, custom }: TemplateChangesInput): void {
-  api.post(TEMPLATES, async (context) => {
-    const template = custom.register(readTemplate(await readJson(context.req.raw)));
-    return context.json(describe(template), 201, { Location: `${TEMPLATES}/${template.slug}` });
-  });
+function addChanges(api: Api, { templates, custom }: TemplateChangesInput): void {
+  addRoute(
+    api,
+    {
+      id: 'createTemplate',
+      method: 'post',
+      path: TEMPLATES,
+      tag,
+      summary: 'Add a template of your own',
+      body: DOCUMENT,
+      answers: { 201: CREATED },
+      problems: REFUSALS,
+    },
+    ({ context, body }) => {
+      const template = custom.register(body);
+      return answerTemplate(context, template, created(template.slug));
+    },
+  );
 
-  api.put(`${TEMPLATES}/:slug`, async (context) => {
-    const template = readTemplate(await readJson(context.req.raw));
-    const slug = context.req.param('slug');
-    if (template.slug !== slug)
-      throw new BerthError('bad-input', `the document is of ${template.slug}, not of ${slug}`, {
-        fields: [{ pointer: '/slug', detail: 'must be the one of the path' }],
-      });
-    return context.json(describe(custom.replace(template)));
-  });
+  addRoute(
+    api,
+    {
+      id: 'replaceTemplate',
+      method: 'put',
+      path: TEMPLATE,
+      params,
+      tag,
+      summary: 'Take the place of a template of your own',
+      body: DOCUMENT,
+      headers: IF_MATCH,
+      answers: { 200: { ...CREATED, description: 'The template as it is now.', headers: ETAG } },
+      problems: [...REFUSALS, 'precondition-failed'],
+    },
+    ({ context, param, body }) => {
+      const slug = param('slug');
+      if (body.slug !== slug)
+        throw new BerthError('bad-input', `the document is of ${body.slug}, not of ${slug}`, {
+          fields: [{ pointer: '/slug', detail: 'must be the one of the path' }],
+        });
+      checkMatch(context, versionOfTemplate(templates.get(slug)));
+      return answerTemplate(context, custom.replace(body));
+    },
+  );
 
-  api.delete(`${TEMPLATES}/:slug`, (context) => {
-    custom.unregister(context.req.param('slug'));
-    return context.body(null, 204);
-  });
-
-  api.post(`${TEMPLATES}/:slug/merge`, async (context) => {
-    const result = mergeSchema.safeParse(await readJson(context.req.raw));
-    if (!result.success) throw toInputError(result.error);
-    const { slug, server } = result.data;
-    const merged = mergeTemplates(templates.get(context.req.param('slug')), server, slug);
-    if (queryFlag(context.req, 'dryRun')) {
-      custom.check(merged);
-      return context.json(describe(merged));
-    }
-    return context.json(describe(custom.register(merged)), 201, { Location: `${TEMPLATES}/${slug}` });
-  });
-
-  api.get(`${TEMPLATES}/:slug/history`, (context) =>
-    context.json({ history: custom.history(context.req.param('slug')).map(viewRevision) }),
+  addRoute(
+    api,
+    {
+      id: 'deleteTemplate',
+      method: 'delete',
+      path: TEMPLATE,
+      params,
+      tag,
+      summary: 'Remove a template of your own; servers that were made of it go on',
+      headers: IF_MATCH,
+      answers: { 204: { description: 'It is gone.' } },
+      problems: [...REFUSALS, 'precondition-failed'],
+    },
+    ({ context, param }) => {
+      const slug = param('slug');
+      checkMatch(context, versionOfTemplate(templates.get(slug)));
+      custom.unregister(slug);
+      return context.body(null, 204);
+    },
   );
 }
 
-function addFiles(api: Hono<ApiVariables>, { templates, custom }: TemplateChangesInput): void {
-  api.post(`${CATALOGUE}/validate`, async (context) => {
-    const value = await readJson(context.req.raw);
-    try {
-      const template = readTemplate(value);
-      custom.check(template);
-      return context.json({
-        valid: true,
-        slug: template.slug,
-        taken: templates.find(template.slug) !== undefined,
-      });
-    } catch (thrown) {
-      return context.json({ valid: false, ...viewFault(thrown) });
-    }
-  });
-
-  api.post(`${CATALOGUE}/import`, async (context) => {
-    const replace = queryFlag(context.req, 'replace');
-    const read = readTemplates(await readJson(context.req.raw));
-    const imported: string[] = [];
-    const skipped: Record<string, unknown>[] = read.skipped.map(({ index, name, error }) => ({
-      index,
-      name,
-      ...viewFault(error),
-    }));
-    for (const template of read.templates) {
-      try {
-        importOne(template, { custom, templates, replace });
-        imported.push(template.slug);
-      } catch (thrown) {
-        skipped.push({ name: template.slug, ...viewFault(thrown) });
+function addMerge(api: Api, { templates, custom }: TemplateChangesInput): void {
+  addRoute(
+    api,
+    {
+      id: 'mergeTemplate',
+      method: 'post',
+      path: `${TEMPLATE}/merge`,
+      params,
+      tag,
+      summary: 'Make a template of your own from another one, with members of a `server.json` laid over it',
+      query: { dryRun: flag('Only show it.') },
+      body: bodyOf(mergeSchema),
+      answers: {
+        200: { ...CREATED, description: 'What it would be.', headers: ETAG },
+        201: CREATED,
+      },
+      problems: REFUSALS,
+    },
+    ({ context, param, query: { dryRun }, body: { slug, server } }) => {
+      const merged = mergeTemplates(templates.get(param('slug')), server, slug);
+      if (dryRun) {
+        custom.check(merged);
+        return answerTemplate(context, merged);
       }
-    }
-    return context.json({ imported, skipped });
-  });
+      return answerTemplate(context, custom.register(merged), created(slug));
+    },
+  );
+}
+
+function addHistory(api: Api, { custom }: TemplateChangesInput): void {
+  addRoute(
+    api,
+    {
+      id: 'readHistory',
+      method: 'get',
+      path: `${TEMPLATE}/history`,
+      params,
+      tag,
+      summary: 'What was changed of a template of your own, newest first',
+      answers: { 200: { description: 'All changes.', schema: historySchema } },
+      problems: REFUSALS,
+    },
+    ({ context, param }) => context.json({ history: custom.history(param('slug')).map(viewRevision) }),
+  );
+}
+
+function addValidation(api: Api, { templates, custom }: TemplateChangesInput): void {
+  addRoute(
+    api,
+    {
+      id: 'validateTemplate',
+      method: 'post',
+      path: `${CATALOGUE}/validate`,
+      tag,
+      summary: 'Whether a template would be taken, and which members are wrong',
+      body: ANY_DOCUMENT,
+      answers: { 200: { description: 'What would come of it.', schema: validationSchema } },
+    },
+    ({ context, body }) => {
+      try {
+        const template = readTemplate(body);
+        custom.check(template);
+        const taken = templates.find(template.slug) !== undefined;
+        return context.json({ valid: true, slug: template.slug, taken });
+      } catch (thrown) {
+        return context.json({ valid: false, ...viewFault(thrown) });
+      }
+    },
+  );
+}
+
+function addImport(api: Api, { templates, custom }: TemplateChangesInput): void {
+  addRoute(
+    api,
+    {
+      id: 'importTemplates',
+      method: 'post',
+      path: `${CATALOGUE}/import`,
+      tag,
+      summary: 'Add the templates of a file',
+      query: { replace: flag('Also take the place of your own.') },
+      body: { schema: templateFileSchema, read: readTemplates },
+      answers: { 200: { description: 'What was added, and what was not.', schema: importSchema } },
+    },
+    ({ context, query: { replace }, body }) => {
+      const imported: string[] = [];
+      const skipped: Record<string, unknown>[] = body.skipped.map(({ index, name, error }) => ({
+        index,
+        name,
+        ...viewFault(error),
+      }));
+      for (const template of body.templates) {
+        try {
+          importOne(template, { custom, templates, replace });
+          imported.push(template.slug);
+        } catch (thrown) {
+          skipped.push({ name: template.slug, ...viewFault(thrown) });
+        }
+      }
+      return context.json({ imported, skipped });
+    },
+  );
 }
 
 function importOne(
@@ -128,4 +239,8 @@ function viewRevision({ revision, at, change, document, readme }: TemplateRevisi
     ...(document !== undefined && { server: document }),
     ...(readme && { readme }),
   };
+}
+
+function created(slug: string) {
+  return { status: 201, headers: { Location: `${TEMPLATES}/${slug}` } } as const;
 }

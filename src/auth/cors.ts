@@ -18,10 +18,11 @@ export interface Cors {
   }): HeaderFields | undefined;
 }
 
-const METHODS = 'GET, POST, DELETE';
+const METHODS = 'GET, POST, PUT, DELETE';
 const REQUEST_HEADERS =
-  'Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id, X-Berth-Request, X-Request-ID';
-const RESPONSE_HEADERS = 'MCP-Protocol-Version, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Request-ID';
+  'Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id, X-Berth-Request, X-Request-ID';
+const RESPONSE_HEADERS =
+  'ETag, Idempotency-Replayed, Location, MCP-Protocol-Version, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Request-ID';
 const MAX_AGE_SECONDS = 600;
 /** Headers of a tool's parameters: their names are the tool's, and a wildcard does not count beside credentials. */
 const PARAMETER_HEADER = /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i;

@@ -1,5 +1,6 @@
 /** Arguments of a tool as they are typed: `name=value`, made to what the tool's schema asks for. */
 import { BerthError } from '../errors.ts';
+import { parseExact } from '../exact-json.ts';
 import type { JsonSchema } from './call-client.ts';
 
 /** `name=value` words as an object. Throws `bad-input`. */
@@ -19,7 +20,7 @@ export function toTexts(words: readonly string[]): Record<string, string> {
 /** A whole JSON object, as `--json` gives it. Throws `bad-input`. */
 export function parseObject(text: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseExact(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Record<string, unknown>;
   } catch (cause) {

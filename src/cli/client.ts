@@ -14,6 +14,7 @@ export interface ClientOptions {
 export interface ServerAnswer {
   readonly name: string;
   readonly id: string;
+  readonly labels?: Readonly<Record<string, string>>;
   /** Absent for a server that Berth did not make. */
   readonly spec?: { readonly template?: string };
   readonly status: {
@@ -51,6 +52,15 @@ export type EventAnswer = { readonly at: number } & (
   | { readonly type: 'running' | 'stopped' }
   | { readonly type: 'failed'; readonly failure: FailureAnswer }
 );
+
+export type WatchAnswer =
+  | {
+      readonly type: 'added' | 'changed' | 'removed';
+      /** ISO 8601, UTC. */
+      readonly at: string;
+      readonly server: ServerAnswer;
+    }
+  | { readonly type: 'failed'; readonly problem: ProblemAnswer };
 
 export interface LogLineAnswer {
   readonly at: number;
@@ -122,8 +132,12 @@ export class ApiClient {
     return await this.json('/servers', { method: 'POST', body: spec });
   }
 
-  async list(): Promise<ServerAnswer[]> {
-    return await this.pages('/servers', 'servers');
+  /** `filter`: query parameters of the list. */
+  async list(filter: readonly (readonly [string, string])[] = []): Promise<ServerAnswer[]> {
+    const query = new URLSearchParams(
+      filter.map(([name, value]): [string, string] => [name, value]),
+    ).toString();
+    return await this.pages(query === '' ? '/servers' : `/servers?${query}`, 'servers');
   }
 
   async get(name: string): Promise<ServerAnswer> {
@@ -163,6 +177,11 @@ export class ApiClient {
   /** What happens during the newest start, up to its end. */
   async *events(name: string, signal?: AbortSignal): AsyncGenerator<EventAnswer, void> {
     yield* this.lines<EventAnswer>(`${serverPath(name)}/events`, signal ? { signal } : {});
+  }
+
+  /** What becomes of servers from now on, until the signal. */
+  async *watch(signal: AbortSignal): AsyncGenerator<WatchAnswer, void> {
+    yield* this.lines<WatchAnswer>('/events', { signal });
   }
 
   /** The newest stderr lines; with `follow` all further ones, until the signal. */

@@ -1,4 +1,5 @@
 /** Reads `application/x-ndjson`. */
+import { parseExact } from '../exact-json.ts';
 
 /** Characters of one line. */
 const MAX_LINE = 4 * 1024 * 1024;
@@ -13,7 +14,7 @@ export async function* jsonLines(
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > MAX_LINE) throw new Error('line too long');
-    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line);
+    for (const line of lines) if (line.trim() !== '') yield parseExact(line);
   }
-  if (rest.trim() !== '') yield JSON.parse(rest);
+  if (rest.trim() !== '') yield parseExact(rest);
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
-import type { ApiClient, EventAnswer, ServerAnswer } from './client.ts';
+import { type ApiClient, type EventAnswer, type ServerAnswer, toProblemError } from './client.ts';
 import { type CliContext, createContext } from './context.ts';
 import { clean, EXIT, phaseWord } from './failure.ts';
 import { isData, type ListShape, listText, valueText } from './output.ts';
@@ -42,9 +42,11 @@ export function addLifeCommands(program: Command, system: CliSystem, run: Comman
       }),
     );
   program
-    .command('events <name>')
-    .description('show the newest start of a server from its beginning, as it goes on')
-    .action((name: string, _options: unknown, command: Command) =>
+    .command('events [name]')
+    .description(
+      'show the newest start of a server from its beginning, as it goes on; without a name what becomes of servers, until Ctrl-C',
+    )
+    .action((name: string | undefined, _options: unknown, command: Command) =>
       run(command, () => events(name, command, system)),
     );
   program
@@ -92,7 +94,8 @@ function toReplicas(text: string): number {
   );
 }
 
-async function events(name: string, command: Command, system: CliSystem): Promise<number> {
+async function events(name: string | undefined, command: Command, system: CliSystem): Promise<number> {
+  if (name === undefined) return await watch(command, system);
   const { client, format } = await createContext(command, system);
   const leaving = new AbortController();
   const cancel = system.onSignal(() => leaving.abort());
@@ -106,6 +109,26 @@ async function events(name: string, command: Command, system: CliSystem): Promis
     cancel();
   }
   if (format === 'yaml') system.out(valueText(all, format));
+  return EXIT.ok;
+}
+
+/** Goes on until Ctrl-C. */
+async function watch(command: Command, system: CliSystem): Promise<number> {
+  const { client, format } = await createContext(command, system);
+  const leaving = new AbortController();
+  const cancel = system.onSignal(() => leaving.abort());
+  try {
+    for await (const event of client.watch(leaving.signal)) {
+      if (event.type === 'failed') throw toProblemError(event.problem);
+      const { at, type, server } = event;
+      const line = `${at}  ${server.name} ${type}  ${server.status.state}  ${clean(server.status.message)}\n`;
+      // Documents of a stream of YAML, lines of JSON.
+      const text = format === 'yaml' ? `---\n${valueText(event, format)}` : valueText(event, format);
+      system.out(isData(format) ? text : line);
+    }
+  } finally {
+    cancel();
+  }
   return EXIT.ok;
 }
 

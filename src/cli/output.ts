@@ -1,5 +1,6 @@
 /** How results are written: columns for people, JSON and YAML for programs, names for the next command of a pipe. */
 import { stringify } from 'yaml';
+import { plainNumber } from '../exact-json.ts';
 import { formatTable } from './table.ts';
 
 export const FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
@@ -38,7 +39,8 @@ export function listText<T>(items: readonly T[], format: Format, { columns, name
 
 /** One value for programs; for people indented JSON. */
 export function valueText(value: unknown, format: Format): string {
-  if (format === 'yaml') return stringify(value, { aliasDuplicateObjects: false });
+  if (format === 'yaml')
+    return stringify(value, (_, member: unknown) => plainNumber(member), { aliasDuplicateObjects: false });
   return `${JSON.stringify(value, null, format === 'json' ? 0 : 2)}\n`;
 }
 

@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 const SHAPES: Readonly<Record<string, string>> = {
   env: 'NAME=value',
   header: 'Name=env:NAME or …=file:/path',
+  label: 'key=value',
   prefix: 'server=prefix',
   tools: 'server=tool,tool',
 };

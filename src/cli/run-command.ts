@@ -20,6 +20,7 @@ interface RunOptions {
   readonly secret: Readonly<Record<string, string>>;
   readonly header: Readonly<Record<string, string>>;
   readonly transport?: string;
+  readonly label: Readonly<Record<string, string>>;
   readonly isolation?: string;
   readonly sessions?: string;
   readonly start?: boolean;
@@ -50,6 +51,12 @@ export function addRunCommand(program: Command, system: CliSystem, run: CommandR
       '--header <Name=reference>',
       'header that a remote server needs, as env:NAME, file:/path or "Bearer env:NAME" (repeatable)',
       collectPairs('header'),
+      {},
+    )
+    .option(
+      '--label <key=value>',
+      'word of your own to find it by: berth ls -l key=value (repeatable)',
+      collectPairs('label'),
       {},
     )
     .option('--transport <kind>', 'what a remote server speaks: streamable-http, sse or auto')
@@ -117,9 +124,10 @@ async function runServer(input: RunInput): Promise<number> {
 
 function toSpec(target: RunTarget, { args, options }: RunInput): Record<string, unknown> {
   const { name, version, bin, env, secret, isolation, sessions } = options;
+  const labels = Object.keys(options.label).length > 0 ? options.label : undefined;
   return defined({
     ...withRemote(target, options),
-    ...{ name, version, bin, args, env, secrets: secret, isolation, sessions },
+    ...{ name, version, bin, args, env, secrets: secret, labels, isolation, sessions },
   });
 }
 

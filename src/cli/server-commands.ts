@@ -14,7 +14,13 @@ export function addServerCommands(program: Command, system: CliSystem, run: Comm
     .command('ls')
     .alias('list')
     .description('list servers')
-    .action((_options: unknown, command: Command) => run(command, () => list(command, system)));
+    .option('-l, --label <key[=value]>', 'only servers with this label (repeatable)', another, [])
+    .option('--type <type>', 'only servers that come from there: npm, pypi, remote, image, …')
+    .option('--template <slug>', 'only servers of this template')
+    .option('--state <state>', 'only servers in this state')
+    .action((options: ListOptions, command: Command) =>
+      run(command, () => list({ options, command, system })),
+    );
   program
     .command('get <name> [slug]')
     .description('show a server, or a template: berth get template <slug>')
@@ -46,6 +52,17 @@ export function addServerCommands(program: Command, system: CliSystem, run: Comm
     );
 }
 
+interface ListOptions {
+  readonly label: readonly string[];
+  readonly type?: string;
+  readonly template?: string;
+  readonly state?: string;
+}
+
+function another(text: string, before: readonly string[]): string[] {
+  return [...before, text];
+}
+
 interface StopOptions {
   readonly all?: boolean;
   readonly force?: boolean;
@@ -62,9 +79,14 @@ interface Target {
   readonly system: CliSystem;
 }
 
-async function list(command: Command, system: CliSystem): Promise<number> {
+async function list({
+  options: { label, ...one },
+  command,
+  system,
+}: Omit<Target, 'name'> & { readonly options: ListOptions }): Promise<number> {
   const { client, format } = await createContext(command, system);
-  system.out(listText(await client.list(), format, SERVERS));
+  const filter = [...Object.entries(one), ...label.map((text): [string, string] => ['label', text])];
+  system.out(listText(await client.list(filter), format, SERVERS));
   return EXIT.ok;
 }
 
@@ -78,10 +100,17 @@ const SERVERS: ListShape<ServerAnswer> = {
     { head: 'SOURCE', of: ({ status }) => sourceOf(status) },
     { head: 'URL', of: ({ status }) => urlOf(status) ?? '' },
     { head: 'TOOLS', wide: true, of: ({ status }) => String(status.tools?.length ?? '-') },
+    { head: 'LABELS', wide: true, of: ({ labels }) => pairsText(labels) },
     { head: 'TEMPLATE', wide: true, of: ({ spec }) => spec?.template ?? '-' },
     { head: 'MESSAGE', wide: true, of: ({ status }) => clean(status.message) },
   ],
 };
+
+function pairsText(labels: Readonly<Record<string, string>> = {}): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}
 
 function urlOf({ endpoints }: ServerAnswer['status']): string | undefined {
   return endpoints.find(({ transport }) => transport === 'streamable-http')?.url;

@@ -1,24 +1,26 @@
 /** Between an MCPServer and the server specification of the API: the same facts, with lists keyed by name here and records there. */
 import { BerthError } from '../errors.ts';
+import type { Labels } from '../servers/labels.ts';
 import type { HeaderReference, SecretReference } from '../servers/secret-reference.ts';
 import { parseServerSpec, type ServerSpec } from '../servers/server-spec.ts';
 import type { EnvEntry, McpServerSource, McpServerSpec, RemoteEntry, SecretEntry } from './mcp-server.ts';
 
 /** The specification that the API shows. Throws `bad-input` for what the API would not take either. */
-export function toServerSpec(name: string, spec: McpServerSpec): ServerSpec {
+export function toServerSpec(name: string, spec: McpServerSpec, labels: Labels = {}): ServerSpec {
   const { env = [], secrets = [], source, ...same } = spec;
   return parseServerSpec({
     ...same,
     name,
+    ...(Object.keys(labels).length > 0 && { labels }),
     ...(source && { source: sourceToApi(source) }),
     env: Object.fromEntries(env.map((one) => [one.name, one.value])),
     secrets: secretsToApi(secrets),
   });
 }
 
-/** What is applied to the cluster. Throws `bad-input` for secrets that are not in the cluster. */
+/** What is applied to the cluster; labels belong to the object's metadata. Throws `bad-input` for secrets that are not in the cluster. */
 export function fromServerSpec(spec: ServerSpec): McpServerSpec {
-  const { name: _name, env, secrets, source, args, limits, ...same } = spec;
+  const { name: _name, labels: _labels, env, secrets, source, args, limits, ...same } = spec;
   const given = {
     ...same,
     ...(source && { source: sourceFromApi(source) }),

@@ -23,7 +23,8 @@ const memberSchema = z.strictObject({
 
 export type GroupMember = z.output<typeof memberSchema>;
 
-const groupSchema = z.strictObject({
+/** What a person sends; `parseGroup` reads it. */
+export const groupSchema = z.strictObject({
   name,
   title: z.string().min(1).max(100).optional(),
   /** Told to agents that connect. */

@@ -8,7 +8,8 @@ import type { Isolation, ServerDefinition } from '../supervisor/server-definitio
 import { type HealthLimits, ServerHealth } from './server-health.ts';
 import type { ServerRecord, ServerStore } from './server-record.ts';
 import { toFailure, toFailureRecord } from './server-record.ts';
-import type { ServerState } from './server-view.ts';
+import { revisionOf, type ServerState } from './server-view.ts';
+import { type Condition, checkCondition } from './servers.ts';
 import type { StartCount } from './start-count.ts';
 import { StartLog } from './start-log.ts';
 import type { StartResult, StartTools } from './start-phases.ts';
@@ -34,6 +35,8 @@ export interface ManagedServerTools extends StartTools {
   /** Waits for a place among the parallel starts; the answer gives it back. */
   readonly turn: (signal: AbortSignal) => Promise<() => void>;
   readonly starts: StartCount;
+  /** Told of the name of a server of which something is new. */
+  readonly changed: (name: string) => void;
 }
 
 interface Start {
@@ -60,7 +63,11 @@ export class ManagedServer {
   constructor(record: ServerRecord, tools: ManagedServerTools) {
     this.#record = record;
     this.#tools = tools;
-    this.health = new ServerHealth({ ...tools, limits: { ...tools.health, ...record.plan.health } });
+    this.health = new ServerHealth({
+      ...tools,
+      limits: { ...tools.health, ...record.plan.health },
+      onCheck: () => tools.changed(record.name),
+    });
     this.#state = record.failure ? 'failed' : 'stopped';
     this.#entry = this.#toEntry();
   }
@@ -83,12 +90,15 @@ export class ManagedServer {
   }
 
   /** Starts it unless it runs or is being started. Resolves once the start has begun; its end is {@link ready}. */
-  async begin({ trustReport = false }: { trustReport?: boolean } = {}): Promise<void> {
-    await this.#exclusive(async () => {
+  async begin({
+    trustReport = false,
+    ...condition
+  }: { trustReport?: boolean } & Condition = {}): Promise<void> {
+    await this.#exclusive(condition, async () => {
       if (this.#start || this.#state === 'running') return;
       this.#log = new StartLog();
       const { failure: _failure, ...rest } = this.#record;
-      this.#change('pending', { ...rest, desired: 'running' });
+      this.#change('pending', this.#wanted('running', rest));
       const abort = new AbortController();
       const done = this.#run(abort.signal, trustReport);
       // Whoever waits for the start gets its failure; the record keeps it for everybody else.
@@ -110,13 +120,13 @@ export class ManagedServer {
   }
 
   /** Ends sessions, processes and a start under way. Idempotent. */
-  async stop({ force }: { force: boolean }): Promise<void> {
-    await this.#exclusive(() => this.#stop(force));
+  async stop({ force, ...condition }: { force: boolean } & Condition): Promise<void> {
+    await this.#exclusive(condition, () => this.#stop(force));
   }
 
   /** Stops it and forgets it, with its private home. */
-  async remove({ force }: { force: boolean }): Promise<void> {
-    await this.#exclusive(async () => {
+  async remove({ force, ...condition }: { force: boolean } & Condition): Promise<void> {
+    await this.#exclusive(condition, async () => {
       await this.#stop(force);
       this.#tools.store.remove(this.#record.id);
       this.#removed = true;
@@ -162,7 +172,7 @@ export class ManagedServer {
     const { failure: _failure, ...rest } = this.#record;
     const stoppedAt = this.#state === 'running' || rest.stoppedAt === undefined ? Date.now() : rest.stoppedAt;
     this.#log.add({ type: 'stopped' });
-    this.#change('stopped', { ...rest, desired: 'stopped', stoppedAt });
+    this.#change('stopped', { ...this.#wanted('stopped', rest), stoppedAt });
   }
 
   async #run(signal: AbortSignal, trustReport: boolean): Promise<void> {
@@ -221,10 +231,17 @@ export class ManagedServer {
     throw failure ? toFailure(failure) : new Failure('stopped', `${name} is stopped`);
   }
 
+  /** The record with what is wanted from now on. */
+  #wanted(desired: ServerRecord['desired'], record: ServerRecord): ServerRecord {
+    const { generation = 0 } = record;
+    return { ...record, desired, generation: record.desired === desired ? generation : generation + 1 };
+  }
+
   #change(state: ServerState, record: ServerRecord): void {
     this.#state = state;
     this.#save(record);
     this.#entry = this.#toEntry();
+    this.#tools.changed(record.name);
   }
 
   #save(record: ServerRecord): void {
@@ -238,9 +255,10 @@ export class ManagedServer {
     return failure ? { ...entry, failure: toFailure(failure) } : entry;
   }
 
-  async #exclusive(run: () => Promise<void>): Promise<void> {
+  async #exclusive(condition: Condition, run: () => Promise<void>): Promise<void> {
     const mine = this.#last.then(() => {
       if (this.#removed) throw new Failure('not-found', `there is no server ${this.#record.name}`);
+      checkCondition(condition, { id: this.#record.id, revision: revisionOf(this.#record) });
       return run();
     });
     this.#last = mine.catch(() => undefined);

@@ -24,7 +24,7 @@ import type { ServerSpec } from './server-spec.ts';
 import { isSameSpec } from './server-spec.ts';
 import type { HealthView, ServerView } from './server-view.ts';
 import { viewHealth, viewServer } from './server-view.ts';
-import type { Servers, WaitOptions } from './servers.ts';
+import type { Servers, StopOptions, WaitOptions } from './servers.ts';
 import type { SessionView } from './session-view.ts';
 import { viewSession } from './session-view.ts';
 import { StartCount } from './start-count.ts';
@@ -72,6 +72,7 @@ export class ServerManager implements Servers {
   readonly #rules: PlanRules;
   readonly #servers = new Map<string, ManagedServer>();
   readonly #stopRefreshing: () => void;
+  readonly #watching = new Set<(name: string) => void>();
   #closed = false;
   /** Of all servers since the beginning. */
   readonly starts = new StartCount();
@@ -92,6 +93,7 @@ export class ServerManager implements Servers {
       clock,
       turn: (signal) => turns.take(signal),
       starts: this.starts,
+      changed: (name) => this.#tell(name),
       allow,
       remote,
       health: options.health,
@@ -131,27 +133,29 @@ export class ServerManager implements Servers {
   /** Throws `not-found`, `not-allowed`, and with `wait` the failure of the start. */
   async start(name: string, options: WaitOptions = {}): Promise<ServerView> {
     const server = this.#get(name);
-    await this.#begin(server, false);
+    this.#checkOpen();
+    await server.begin(options);
     if (options.wait) await server.ready(options.signal);
     return this.#view(server);
   }
 
   /** Ends sessions and processes; `force` skips the grace. Idempotent. Throws `not-found`. */
-  async stop(name: string, { force = false }: { force?: boolean } = {}): Promise<ServerView> {
+  async stop(name: string, { force = false, onlyIf }: StopOptions = {}): Promise<ServerView> {
     const server = this.#get(name);
-    await server.stop({ force });
+    await server.stop({ force, onlyIf });
     return this.#view(server);
   }
 
   /** New processes for it. Throws `not-found`, and with `wait` the failure of the start. */
   async restart(name: string, options: WaitOptions = {}): Promise<ServerView> {
-    await this.#get(name).stop({ force: false });
-    return await this.start(name, options);
+    const { onlyIf, ...start } = options;
+    await this.#get(name).stop({ force: false, onlyIf });
+    return await this.start(name, start);
   }
 
   /** One machine has one replica: 0 stops it, 1 starts it. Throws `not-found` and `not-allowed`. */
   async scale(name: string, replicas: number, options: WaitOptions = {}): Promise<ServerView> {
-    if (replicas === 0) return await this.stop(name);
+    if (replicas === 0) return await this.stop(name, { onlyIf: options.onlyIf });
     if (replicas === 1) return await this.start(name, options);
     this.#get(name);
     throw new BerthError('not-allowed', `one machine runs one replica of a server, not ${replicas}`, {
@@ -160,10 +164,10 @@ export class ServerManager implements Servers {
   }
 
   /** Stops it and forgets it. Throws `not-found`. */
-  async remove(name: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+  async remove(name: string, { force = false, onlyIf }: StopOptions = {}): Promise<void> {
     const server = this.#get(name);
-    await server.remove({ force });
-    if (this.#servers.get(name) === server) this.#servers.delete(name);
+    await server.remove({ force, onlyIf });
+    this.#forget(server);
     this.#options.onRemoved?.(server.record.id);
   }
 
@@ -177,6 +181,18 @@ export class ServerManager implements Servers {
     return [...this.#servers.values()]
       .map((server) => this.#view(server))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Undefined where there is no such server. */
+  peek(name: string): ServerView | undefined {
+    const server = this.#servers.get(name);
+    return server && this.#view(server);
+  }
+
+  /** Calls `listener` with the name of a server of which something is new; returns the unsubscribe. */
+  watch(listener: (name: string) => void): () => void {
+    this.#watching.add(listener);
+    return () => this.#watching.delete(listener);
   }
 
   /** Its conversations, and its shared processes that no session is on, oldest first. Throws `not-found`. */
@@ -265,7 +281,18 @@ export class ServerManager implements Servers {
     // What cannot be planned must not cost the server that is there.
     planServer(spec, this.#rules);
     await existing.remove({ force: false });
-    if (this.#servers.get(spec.name) === existing) this.#servers.delete(spec.name);
+    this.#forget(existing);
+  }
+
+  #forget(server: ManagedServer): void {
+    const { name } = server.record;
+    if (this.#servers.get(name) !== server) return;
+    this.#servers.delete(name);
+    this.#tell(name);
+  }
+
+  #tell(name: string): void {
+    for (const listener of this.#watching) listener(name);
   }
 
   #checkOpen(): void {

@@ -20,6 +20,8 @@ export interface ServerRecord {
   readonly spec: ServerSpec;
   readonly plan: ServerPlan;
   readonly desired: 'running' | 'stopped';
+  /** Counts what was wanted of it; absent in records of older gateways. */
+  readonly generation?: number;
   /** Set by the first start; later starts never resolve again. */
   readonly resolved?: ResolvedPackage;
   readonly treeKey?: string;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { BerthError } from '../errors.ts';
 import { isForbiddenEnvName } from '../packages/env-names.ts';
+import { labelsSchema } from './labels.ts';
 import { remoteSchema } from './remote-spec.ts';
 import type { SecretReference } from './secret-reference.ts';
 import { parseSecretReference, toReference } from './secret-reference.ts';
@@ -112,7 +113,8 @@ const health = z.strictObject({
   failures: z.int().min(1).max(100).optional(),
 });
 
-const specSchema = z
+/** What a person sends; {@link nameServer} completes it. */
+export const serverSpecSchema = z
   .strictObject({
     name: z
       .string()
@@ -141,6 +143,7 @@ const specSchema = z
     limits: limits.default({}),
     // Without a default: the specifications that older gateways have stored do not have it.
     health: health.optional(),
+    labels: labelsSchema.optional(),
     ...workloadFields,
   })
   .superRefine((spec, context) => {
@@ -167,13 +170,17 @@ function isEmpty(given: string | object | undefined): boolean {
 }
 
 /** A validated specification, with its name. */
-export type ServerSpec = z.infer<typeof specSchema> & { readonly name: string };
+export type ServerSpec = z.infer<typeof serverSpecSchema> & { readonly name: string };
 
 /** Validates what came over the wire. Throws `bad-input` with a JSON pointer for every fault; values are not repeated. */
 export function parseServerSpec(input: unknown): ServerSpec {
-  const result = specSchema.safeParse(input);
+  const result = serverSpecSchema.safeParse(input);
   if (!result.success) throw toInputError(result.error);
-  const spec = result.data;
+  return nameServer(result.data);
+}
+
+/** Gives a specification without a name that of its template or source. Throws `bad-input` where there is none to give. */
+export function nameServer(spec: z.infer<typeof serverSpecSchema>): ServerSpec {
   return { ...spec, name: spec.name ?? spec.template ?? nameOf(spec.source) };
 }
 

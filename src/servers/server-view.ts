@@ -1,6 +1,7 @@
 /** What the API says about a server: its specification and its status. */
 import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerActivity } from './host.ts';
+import type { Labels } from './labels.ts';
 import type { HealthCheck, ServerHealth } from './server-health.ts';
 import type { FailureRecord, ServerRecord } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
@@ -105,6 +106,9 @@ export type HealthView = Pick<
 export interface ServerView {
   readonly name: string;
   readonly id: string;
+  /** Changes with everything that is wanted of it: its specification, whether it is to run, and that it was restarted. */
+  readonly revision: string;
+  readonly labels: Labels;
   /** Absent where Berth did not make the server. */
   readonly spec?: ServerSpec;
   /** `false`: a workload of the cluster that Berth found and did not make. */
@@ -133,7 +137,19 @@ const REASON: Readonly<Record<LocalState, string>> = {
 
 export function viewServer(input: ViewInput): ServerView {
   const { record } = input;
-  return { name: record.name, id: record.id, spec: record.spec, status: viewStatus(input) };
+  return {
+    name: record.name,
+    id: record.id,
+    revision: revisionOf(record),
+    labels: record.spec.labels ?? {},
+    spec: record.spec,
+    status: viewStatus(input),
+  };
+}
+
+/** See {@link ServerView.revision}. */
+export function revisionOf({ generation = 0 }: Pick<ServerRecord, 'generation'>): string {
+  return String(generation);
 }
 
 /** The three URLs of a server. */

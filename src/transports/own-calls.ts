@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { BerthError } from '../errors.ts';
+import { parseExact } from '../exact-json.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { BodyError, parseMessage } from './client-body.ts';
 import type { Caller, DataPlane } from './context.ts';
@@ -123,7 +124,7 @@ class OwnReader implements StreamReader {
     queueMicrotask(() => this.attachment?.credit(event.bytes, event.seq));
     if (this.#over) return;
     try {
-      const message = JSON.parse(textOf(this.#options.sealed(event))) as Message;
+      const message = parseExact(textOf(this.#options.sealed(event))) as Message;
       if (event.kind === 'answer') this.#end(() => this.#options.resolve(message as OwnAnswer));
       else if (message.method !== undefined)
         this.#options.onNotification?.(message.method, message.params ?? {});

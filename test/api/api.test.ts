@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createApi } from '../../src/api/app.ts';
 import { BerthError } from '../../src/errors.ts';
 import { createFixture } from '../servers/doubles.ts';
+import { underContract } from './contract.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at member by member
 type Json = Record<string, any>;
@@ -14,14 +15,16 @@ async function createClient() {
   const fixture = await createFixture();
   const reported: string[] = [];
   const stop = new AbortController();
-  const api = createApi({
-    manager: fixture.manager,
-    templates: fixture.templates,
-    calls: fixture.calls,
-    discovery: fixture.discovery,
-    report: (error) => reported.push(error.code),
-    signal: stop.signal,
-  });
+  const api = underContract(
+    createApi({
+      manager: fixture.manager,
+      templates: fixture.templates,
+      calls: fixture.calls,
+      discovery: fixture.discovery,
+      report: (error) => reported.push(error.code),
+      signal: stop.signal,
+    }),
+  );
   const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     return await api.request(`${BASE}${path}`, {

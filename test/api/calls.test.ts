@@ -6,6 +6,7 @@ import { createFixture } from '../servers/doubles.ts';
 import { FIXTURE_ERAS, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { SPEAKS } from '../support/requirements.ts';
+import { underContract } from './contract.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at member by member
 type Json = Record<string, any>;
@@ -20,7 +21,11 @@ beforeAll(async () => {
     servers,
     keys: KEYS,
     control: ({ guard, calls }) =>
-      createControlListener({ app: createApi({ ...fixture, calls }), guard, ready: () => true }),
+      createControlListener({
+        app: underContract(createApi({ ...fixture, calls })),
+        guard,
+        ready: () => true,
+      }),
   });
 });
 afterAll(() => gateway?.close());

@@ -3,6 +3,7 @@ import { createApi } from '../../src/api/app.ts';
 import { createRig } from '../discovery/rig.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { AnsweringServer, json } from '../support/answering-server.ts';
+import { underContract } from './contract.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at member by member
 type Json = Record<string, any>;
@@ -35,7 +36,7 @@ beforeAll(async () => {
       }),
     );
   rig = await createRig({ npm: npm.url, deadline: 5_000 });
-  const api = createApi({ ...(await createFixture()), discovery: rig.discovery });
+  const api = underContract(createApi({ ...(await createFixture()), discovery: rig.discovery }));
   get = async (path) => {
     const response = await api.request(`http://127.0.0.1${path}`);
     const text = await response.text();

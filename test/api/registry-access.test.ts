@@ -5,6 +5,7 @@ import { createApi } from '../../src/api/app.ts';
 import { createControlListener } from '../../src/api/control-listener.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { underContract } from './contract.ts';
 
 const KEY = `berth_${'a'.repeat(43)}`;
 const PAGE = { Origin: 'https://page.example', 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'cors' };
@@ -18,7 +19,11 @@ async function open(): Promise<number> {
     servers: [],
     keys: { ada: KEY },
     control: ({ guard, calls }) =>
-      createControlListener({ app: createApi({ ...fixture, calls }), guard, ready: () => true }),
+      createControlListener({
+        app: underContract(createApi({ ...fixture, calls })),
+        guard,
+        ready: () => true,
+      }),
   });
   return gateway.port;
 }

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { createApi } from '../../src/api/app.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { madeUp } from '../templates/support.ts';
+import { underContract } from './contract.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at member by member
 type Json = Record<string, any>;
@@ -23,7 +24,7 @@ function conforms(name: 'ServerList' | 'ServerResponse', value: unknown): void {
 
 async function createRegistry() {
   const fixture = await createFixture();
-  const api = createApi(fixture);
+  const api = underContract(createApi(fixture));
   const { templates } = fixture;
   const get = async (path: string, headers: Record<string, string> = {}) => {
     const response = await api.request(`http://127.0.0.1/v0.1${path}`, { headers });

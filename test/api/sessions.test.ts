@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createApi } from '../../src/api/app.ts';
 import { createFixture, sessionReport } from '../servers/doubles.ts';
+import { underContract } from './contract.ts';
 
 const PATH = '/api/v1/servers/time/sessions';
 
 async function createClient(ids: readonly string[]) {
   const { manager, host, templates, calls, discovery } = await createFixture();
-  const api = createApi({ manager, templates, calls, discovery });
+  const api = underContract(createApi({ manager, templates, calls, discovery }));
   const send = async (method: string, path: string) =>
     await api.request(`http://127.0.0.1${path}`, { method, headers: { 'X-Berth-Request': '1' } });
   await api.request('http://127.0.0.1/api/v1/servers?wait=ready', {

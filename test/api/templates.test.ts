@@ -6,6 +6,7 @@ import { checkTemplateRights } from '../../src/servers/template-gate.ts';
 import { SqliteTemplateStore } from '../../src/store/template-store.ts';
 import { CustomTemplates } from '../../src/templates/custom-templates.ts';
 import { createFixture } from '../servers/doubles.ts';
+import { underContract } from './contract.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at member by member
 type Json = Record<string, any>;
@@ -28,7 +29,7 @@ async function createClient() {
         remote: createRemotePolicy([]),
       }),
   });
-  const api = createApi({ ...fixture, custom });
+  const api = underContract(createApi({ ...fixture, custom }));
   const send = async (method: string, path: string, body?: unknown) => {
     const response = await api.request(`http://127.0.0.1/api/v1${path}`, {
       method,

@@ -110,7 +110,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const FOR_ALL: ReadonlySet<string> = new Set(['clock.ts', 'errors.ts', 'histogram.ts', 'version.ts']);
+const FOR_ALL: ReadonlySet<string> = new Set([
+  'clock.ts',
+  'errors.ts',
+  'exact-json.ts',
+  'histogram.ts',
+  'version.ts',
+]);
 
 /** Libraries that belong to some folders; those that are not named here may be used anywhere outside the data plane. */
 const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [

@@ -13,13 +13,15 @@ describe('CORS', () => {
   it('lets pages of allowed origins read answers and the session id, never with browser credentials', () => {
     const fields = cors.headersFor('https://app.example');
     expect(fields).toMatchObject({ 'access-control-allow-origin': 'https://app.example', vary: 'Origin' });
-    expect(fields?.['access-control-expose-headers']).toContain('Mcp-Session-Id');
+    expect(fields?.['access-control-expose-headers']?.split(', ')).toEqual(
+      expect.arrayContaining(['Mcp-Session-Id', 'ETag', 'Location', 'Retry-After']),
+    );
     expect(fields).not.toHaveProperty('access-control-allow-credentials');
   });
 
   it('answers their preflights', () => {
     const fields = cors.preflight(preflightOf('https://app.example'));
-    expect(fields?.['access-control-allow-methods']).toBe('GET, POST, DELETE');
+    expect(fields?.['access-control-allow-methods']).toBe('GET, POST, PUT, DELETE');
     expect(fields?.['access-control-allow-headers']).toContain('Mcp-Session-Id');
   });
 
@@ -29,6 +31,9 @@ describe('CORS', () => {
     'MCP-Protocol-Version',
     'Mcp-Session-Id',
     'Last-Event-ID',
+    'Idempotency-Key',
+    'If-Match',
+    'If-None-Match',
     'Authorization',
   ])('lets them send %s', (name) => {
     const allowed = cors.preflight(preflightOf('https://app.example'))?.['access-control-allow-headers'];
@@ -42,7 +47,8 @@ describe('CORS', () => {
         method,
         headers: { ...headers, 'access-control-request-headers': requested },
       });
-      return fields?.['access-control-allow-headers']?.split(', ').slice(10) ?? [];
+      const always = cors.preflight({ method, headers })?.['access-control-allow-headers']?.split(', ') ?? [];
+      return fields?.['access-control-allow-headers']?.split(', ').slice(always.length) ?? [];
     };
 
     it('by the names that they ask for', () => {

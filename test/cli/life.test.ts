@@ -46,6 +46,30 @@ describe('the rest of the life of a server', () => {
     expect((await berth('-o', 'name', 'endpoints', 'time')).out.split('\n')).toHaveLength(4);
   });
 
+  it('is watched with all others, until who watches leaves', async () => {
+    const machine = await withServer();
+    const { berth, screen, signals, manager } = machine;
+    const watching = berth('events');
+    await expect.poll(() => signals.size).toBe(1);
+    await manager.stop('time');
+    await expect.poll(() => screen.out).toMatch(/^\d{4}-\S+ {2}time changed {2}stopped {2}time is stopped$/m);
+    for (const leave of signals) leave();
+    expect((await watching).code).toBe(0);
+  });
+
+  it('is found by a label of its own', async () => {
+    const { berth } = await withServer();
+    expect((await berth('run', 'fetch', '--label', 'team=search', '--label', 'stage=test')).code).toBe(0);
+    expect((await berth('-o', 'name', 'ls', '-l', 'team=search', '-l', 'stage')).out).toBe('fetch\n');
+    expect((await berth('-o', 'name', 'ls', '-l', 'team=other')).out).toBe('');
+    expect((await berth('-o', 'name', 'ls', '--template', 'time', '--type', 'pypi')).out).toBe('time\n');
+    expect((await berth('-o', 'wide', 'ls', '-l', 'team')).out).toContain('team=search,stage=test');
+    expect((await berth('run', 'time', '--name', 'x', '--label', 'kubernetes.io/x=1')).err).toContain(
+      'is a label that programs use among themselves',
+    );
+    expect((await berth('ls', '--type', 'cargo')).err).toContain('must be one of npm');
+  });
+
   it('is exported without a secret, and imported again as it was', async () => {
     const { berth, manager, files } = await withServer();
     await berth('run', 'brave-search', '--secret', 'BRAVE_API_KEY=env:BRAVE');

@@ -12,6 +12,7 @@ export interface WaitLimit {
 export class Changes {
   readonly #clock: Clock;
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #watching = new Set<(name: string) => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -20,6 +21,13 @@ export class Changes {
   /** Something about `name` is new. */
   tell(name: string): void {
     for (const look of [...(this.#waiting.get(name) ?? [])]) look();
+    for (const listener of this.#watching) listener(name);
+  }
+
+  /** Calls `listener` after every change of anything; returns the unsubscribe. */
+  watch(listener: (name: string) => void): () => void {
+    this.#watching.add(listener);
+    return () => this.#watching.delete(listener);
   }
 
   /** Calls `look` after every change of `name`; returns the unsubscribe. */

@@ -3,21 +3,29 @@ import { BerthError } from '../../errors.ts';
 import type { StderrLine } from '../../servers/host.ts';
 import type { ServerSpec } from '../../servers/server-spec.ts';
 import type { HealthView, ServerView } from '../../servers/server-view.ts';
-import type { Servers, WaitOptions } from '../../servers/servers.ts';
+import {
+  type Condition,
+  checkCondition,
+  type Servers,
+  type StopOptions,
+  type WaitOptions,
+} from '../../servers/servers.ts';
 import type { SessionView } from '../../servers/session-view.ts';
 import type { StartLog } from '../../servers/start-log.ts';
 import { addUsage, NO_USAGE } from '../../servers/usage.ts';
 import type { UsageReport } from '../../servers/usage-recorder.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { McpServer } from '../mcp-server.ts';
+import { DEPLOYMENTS, MCP_SERVERS } from '../resources.ts';
 import type { ClusterView } from './cluster-view.ts';
+import { changeExactly } from './exact-client.ts';
 import type { DeploymentObject } from './foreign-deployment.ts';
 import { ForeignServers } from './foreign-servers.ts';
 import { OwnServers } from './own-servers.ts';
 import { followPodLogs, readPodLogs } from './pod-logs.ts';
 import type { Pod } from './replica-pod.ts';
 import { endSessions, listSessions } from './replica-sessions.ts';
-import { viewResource } from './resource-view.ts';
+import { revisionOf, viewResource } from './resource-view.ts';
 import { startLogOf } from './status-log.ts';
 
 export interface ClusterServersOptions {
@@ -35,6 +43,12 @@ export interface ClusterServersOptions {
 type Found =
   | { readonly ours: McpServer; readonly foreign?: never }
   | { readonly ours?: never; readonly foreign: DeploymentObject };
+
+/** One verb, for a server of ours and for one that was found. */
+interface Verbs<T> {
+  readonly own: (servers: OwnServers, resource: McpServer) => Promise<T>;
+  readonly foreign: (servers: ForeignServers, deployment: DeploymentObject) => Promise<T>;
+}
 
 const DAY_MS = 24 * 3_600_000;
 /** Names of objects in a cluster; those that Berth makes are shorter. */
@@ -60,31 +74,38 @@ export class ClusterServers implements Servers {
   }
 
   async start(name: string, options: WaitOptions = {}): Promise<ServerView> {
-    const { ours, foreign } = await this.#look(name);
-    return foreign ? this.#foreign.start(foreign, options) : this.#view(await this.#own.start(ours, options));
+    return await this.#change(name, options, {
+      own: async (servers, resource) => this.#view(await servers.start(resource, options)),
+      foreign: (servers, deployment) => servers.start(deployment, options),
+    });
   }
 
-  async stop(name: string, options: { force?: boolean } = {}): Promise<ServerView> {
-    const { ours, foreign } = await this.#look(name);
-    return foreign ? this.#foreign.stop(foreign, options) : this.#view(await this.#own.stop(ours, options));
+  async stop(name: string, options: StopOptions = {}): Promise<ServerView> {
+    return await this.#change(name, options, {
+      own: async (servers, resource) => this.#view(await servers.stop(resource, options)),
+      foreign: (servers, deployment) => servers.stop(deployment, options),
+    });
   }
 
   async restart(name: string, options: WaitOptions = {}): Promise<ServerView> {
-    const { ours, foreign } = await this.#look(name);
-    if (foreign) return this.#foreign.restart(foreign, options);
-    return this.#view(await this.#own.restart(ours, options));
+    return await this.#change(name, options, {
+      own: async (servers, resource) => this.#view(await servers.restart(resource, options)),
+      foreign: (servers, deployment) => servers.restart(deployment, options),
+    });
   }
 
   async scale(name: string, replicas: number, options: WaitOptions = {}): Promise<ServerView> {
-    const { ours, foreign } = await this.#look(name);
-    if (foreign) return this.#foreign.scale(foreign, replicas, options);
-    return this.#view(await this.#own.scale(ours, replicas, options));
+    return await this.#change(name, options, {
+      own: async (servers, resource) => this.#view(await servers.scale(resource, replicas, options)),
+      foreign: (servers, deployment) => servers.scale(deployment, replicas, options),
+    });
   }
 
-  async remove(name: string, options: { force?: boolean } = {}): Promise<void> {
-    const { ours } = await this.#look(name);
-    if (!ours) throw notOurs(name, 'removed');
-    await this.#own.remove(ours, options);
+  async remove(name: string, options: StopOptions = {}): Promise<void> {
+    await this.#change<void>(name, options, {
+      own: (servers, resource) => servers.remove(resource, options),
+      foreign: () => Promise.reject(notOurs(name, 'removed')),
+    });
   }
 
   async get(name: string): Promise<ServerView> {
@@ -97,6 +118,31 @@ export class ClusterServers implements Servers {
     const names = new Set(ours.map(({ name }) => name));
     const others = (await this.#foreign.list()).filter(({ name }) => !names.has(name));
     return [...ours, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  peek(name: string): ServerView | Promise<ServerView> | undefined {
+    const ours = this.#own.find(name);
+    if (ours) return this.#view(ours);
+    const foreign = this.#foreign.find(name);
+    return foreign && this.#foreign.view(foreign);
+  }
+
+  /** What is there when everything has been listed once is told, too. */
+  watch(listener: (name: string) => void): () => void {
+    const { view } = this.#options;
+    let left = false;
+    const unwatch = view.changes.watch(listener);
+    view.synced.then(
+      () => {
+        if (left) return;
+        for (const { metadata } of [...view.servers, ...view.deployments]) listener(metadata.name ?? '');
+      },
+      () => {},
+    );
+    return () => {
+      left = true;
+      unwatch();
+    };
   }
 
   async sessions(name: string): Promise<SessionView[]> {
@@ -119,7 +165,9 @@ export class ClusterServers implements Servers {
     const { status } = await this.get(name);
     const { state, health, message, hint, failure, lastCheck } = status;
     return {
-      ...{ state, health, message },
+      state,
+      health,
+      message,
       ...(hint !== undefined && { hint }),
       ...(failure && { failure }),
       ...(lastCheck && { lastCheck }),
@@ -169,6 +217,35 @@ export class ClusterServers implements Servers {
     const { ours } = this.#find(name);
     if (!ours) throw notOurs(name, what);
     return ours.metadata.uid ?? '';
+  }
+
+  /** What is meant for one version of a server is decided by what the API server says, not by what was seen last. */
+  async #change<T>(name: string, condition: Condition, verbs: Verbs<T>): Promise<T> {
+    const { ours, foreign } = await this.#look(name);
+    if (!condition.onlyIf)
+      return await (foreign ? verbs.foreign(this.#foreign, foreign) : verbs.own(this.#own, ours));
+    const { client } = this.#options;
+    const { namespace, name: exact = '' } = (ours ?? foreign).metadata;
+    const target = { namespace, name: exact };
+    if (foreign)
+      return await changeExactly<DeploymentObject, T>({
+        client,
+        kind: DEPLOYMENTS,
+        target,
+        check: ({ metadata }) =>
+          checkCondition(condition, { id: metadata.uid ?? '', revision: String(metadata.generation ?? 0) }),
+        change: (deployment, exactly) =>
+          verbs.foreign(new ForeignServers({ ...this.#options, client: exactly }), deployment),
+      });
+    return await changeExactly<McpServer, T>({
+      client,
+      kind: MCP_SERVERS,
+      target,
+      check: (resource) =>
+        checkCondition(condition, { id: resource.metadata.uid ?? '', revision: revisionOf(resource) }),
+      change: (resource, exactly) =>
+        verbs.own(new OwnServers({ ...this.#options, client: exactly }), resource),
+    });
   }
 
   #view(resource: McpServer): ServerView {

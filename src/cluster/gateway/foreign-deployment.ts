@@ -82,6 +82,8 @@ export function viewDeployment(deployment: DeploymentObject, services: readonly 
   return {
     name: metadata.name ?? '',
     id: metadata.uid ?? '',
+    revision: String(metadata.generation ?? 0),
+    labels: metadata.labels ?? {},
     managed: false,
     status: {
       state,

@@ -1,5 +1,6 @@
 /** Verbs on MCPServers: what is wanted is written there, and the controller makes it so. */
 import { BerthError } from '../../errors.ts';
+import { ownLabels } from '../../servers/labels.ts';
 import { isSameSpec, type ServerSpec } from '../../servers/server-spec.ts';
 import type { WaitOptions } from '../../servers/servers.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -109,7 +110,8 @@ export class OwnServers {
 
   #toResource(spec: ServerSpec): McpServer {
     const { namespace } = this.#options;
-    return { metadata: { name: spec.name, namespace }, spec: fromServerSpec(spec) };
+    const { name, labels } = spec;
+    return { metadata: { name, namespace, ...(labels && { labels }) }, spec: fromServerSpec(spec) };
   }
 
   /** Our own fields only: those that somebody else has set are a conflict. */
@@ -119,8 +121,9 @@ export class OwnServers {
 
   /** Applied on top of what is there it would change nothing: defaults count, and whether it is to run does not. */
   async #isSame(existing: McpServer, spec: ServerSpec): Promise<boolean> {
-    const plain = ({ spec: found }: McpServer): ServerSpec => {
-      const { suspend: _suspend, ...rest } = toServerSpec(spec.name, found);
+    const plain = ({ metadata, spec: found }: McpServer): ServerSpec => {
+      const labels = ownLabels(metadata.labels);
+      const { suspend: _suspend, ...rest } = toServerSpec(spec.name, found, labels);
       return spec.replicas === undefined ? omitReplicas(rest) : rest;
     };
     try {

@@ -1,6 +1,8 @@
 /** An MCPServer as the API shows it. */
+import { ownLabels } from '../../servers/labels.ts';
 import { endpointsOf, type ServerStatus, type ServerView } from '../../servers/server-view.ts';
 import type { McpServer, McpServerState, McpServerStatus } from '../mcp-server.ts';
+import { RESTARTED_AT } from '../objects/deployment.ts';
 import { toServerSpec } from '../server-convert.ts';
 import { desiredOf, isObserved, isPhase, stateOf } from './resource-state.ts';
 
@@ -8,12 +10,22 @@ import { desiredOf, isObserved, isPhase, stateOf } from './resource-state.ts';
 export function viewResource(resource: McpServer, publicUrl: string): ServerView {
   const { metadata, spec } = resource;
   const name = metadata.name ?? '';
+  const labels = ownLabels(metadata.labels);
   return {
     name,
     id: metadata.uid ?? '',
-    spec: toServerSpec(name, spec),
+    revision: revisionOf(resource),
+    labels,
+    spec: toServerSpec(name, spec, labels),
     status: viewStatus(resource, endpointsOf(name, publicUrl)),
   };
+}
+
+/** Its generation; a restart makes no new one, and counts all the same. */
+export function revisionOf({ metadata }: McpServer): string {
+  const { generation = 0, annotations = {} } = metadata;
+  const restartedAt = Date.parse(annotations[RESTARTED_AT] ?? '');
+  return Number.isNaN(restartedAt) ? `${generation}` : `${generation}-${restartedAt.toString(36)}`;
 }
 
 const REASON: Readonly<Record<McpServerState, string>> = {

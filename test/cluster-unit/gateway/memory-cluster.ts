@@ -152,6 +152,9 @@ export class MemoryCluster {
       return void response.end(this.logs.get(`${name}/${url.searchParams.get('container')}`));
     if (request.method === 'GET') return json(response, 200, object);
     if (request.method === 'DELETE') return this.#delete(plural, object, request, response);
+    const expected = (body?.metadata as Json | undefined)?.resourceVersion;
+    if (expected !== undefined && expected !== object.metadata.resourceVersion)
+      return status(response, 409, 'Conflict', 'the object has been modified');
     const patch = part === 'scale' ? { spec: body?.spec } : body;
     json(response, 200, this.put(plural, merge(object as unknown as Json, patch ?? {}) as never));
   }
@@ -194,15 +197,18 @@ export class MemoryCluster {
     const owned = this.#applied.get(manager) ?? {};
     const kept = Object.entries(before?.spec ?? {}).filter(([key]) => !(key in owned) || key in wanted);
     const spec = { replicas: 1, ...Object.fromEntries(kept), ...wanted };
-    if (query.has('dryRun')) return json(response, 200, { ...before, ...body, spec });
+    const metadata = merge((before?.metadata ?? {}) as Json, (body?.metadata ?? {}) as Json);
+    if (query.has('dryRun')) return json(response, 200, { ...before, ...body, metadata, spec });
     this.#applied.set(manager, wanted);
-    json(response, before ? 200 : 201, this.put(plural, { ...(body as object), spec } as never));
+    json(response, before ? 200 : 201, this.put(plural, { ...(body as object), metadata, spec } as never));
   }
 
   #delete(plural: string, object: Stored, { body }: Request, response: ServerResponse): void {
-    const uid = (body?.preconditions as Json | undefined)?.uid;
+    const { uid, resourceVersion } = (body?.preconditions ?? {}) as Json;
     if (uid !== undefined && uid !== object.metadata.uid)
       return status(response, 409, 'Conflict', 'the uid does not match');
+    if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion)
+      return status(response, 409, 'Conflict', 'the resourceVersion does not match');
     this.remove(plural, object.metadata.name);
     json(response, 200, object);
   }
