@@ -2,6 +2,10 @@
 import { type ApiInput, createApi } from '../../src/api/app.ts';
 import type { ApiBindings } from '../../src/api/request-checks.ts';
 import { createPrincipal } from '../../src/auth/principal.ts';
+import { GroupLists } from '../../src/groups/group-lists.ts';
+import { Groups } from '../../src/groups/groups.ts';
+import { SqliteGroupStore } from '../../src/store/group-store.ts';
+import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { type Json, underContract } from './contract.ts';
 
@@ -23,11 +27,20 @@ export interface Answered {
 
 export async function createApiClient(more: Partial<ApiInput> = {}) {
   const fixture = await createFixture();
+  const { inspector } = createInspector(fixture);
+  const groups = {
+    groups: new Groups(new SqliteGroupStore(':memory:')),
+    lists: new GroupLists(fixture.calls),
+    stateOf: (server: string) => fixture.manager.find(server)?.state,
+    publicUrl: () => 'http://127.0.0.1:8053',
+  };
   const stop = new AbortController();
   const faults: string[] = [];
   const api = underContract(
     createApi({
       ...fixture,
+      inspector,
+      groups,
       ...more,
       signal: stop.signal,
       report: (error) => faults.push(`${error.code}: ${error.message} ${String(error.cause ?? '')}`),

@@ -7,6 +7,7 @@ import { Groups } from '../../src/groups/groups.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
 import { SqliteGroupStore } from '../../src/store/group-store.ts';
 import { createFixture } from '../servers/doubles.ts';
+import { underContract } from './contract.ts';
 
 const PATH = '/api/v1/groups';
 
@@ -16,7 +17,7 @@ async function start() {
   const lists = new GroupLists(fixture.calls);
   const stateOf = (server: string) => fixture.manager.find(server)?.state;
   const publicUrl = () => 'http://127.0.0.1:8053';
-  const api = createApi({ ...fixture, groups: { groups, lists, stateOf, publicUrl } });
+  const api = underContract(createApi({ ...fixture, groups: { groups, lists, stateOf, publicUrl } }));
   await fixture.manager.run(parseServerSpec({ template: 'time' }), { wait: true });
   await fixture.manager.run(parseServerSpec({ template: 'everything' }), { wait: true });
   const send = async (
@@ -101,7 +102,7 @@ it('lists the tools of a group, and names servers that do not answer', async () 
 
 it('says that there are no groups where there are none', async () => {
   const fixture = await createFixture();
-  const api = createApi(fixture);
+  const api = underContract(createApi(fixture));
   const response = await api.fetch(new Request(`http://127.0.0.1${PATH}`), { principal: LOCAL_PRINCIPAL });
   expect([response.status, await response.json()]).toEqual([
     403,

@@ -5,6 +5,7 @@ import { LOCAL_PRINCIPAL, type Principal } from '../../src/auth/principal.ts';
 import { BerthError } from '../../src/errors.ts';
 import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
+import { underContract } from './contract.ts';
 
 const PATH = '/api/v1/inspect';
 const NPM = { source: { npm: { name: 'some-server' } } };
@@ -12,7 +13,7 @@ const NPM = { source: { npm: { name: 'some-server' } } };
 async function start({ without = false } = {}) {
   const fixture = await createFixture();
   const { inspector, inspections } = createInspector(fixture);
-  const api = createApi({ ...fixture, ...(!without && { inspector }) });
+  const api = underContract(createApi({ ...fixture, ...(!without && { inspector }) }));
   const send = async (body: unknown, headers = {}, principal: Principal = LOCAL_PRINCIPAL) =>
     await api.fetch(
       new Request(`http://127.0.0.1${PATH}`, {

@@ -24,6 +24,11 @@ type Example = readonly [
 
 const running = (api: TestApi) => api.run('a');
 const own = (api: TestApi) => api.json('POST', '/templates', { body: OWN });
+const GROUP = { name: 'g', servers: ['a'] };
+const group = async (api: TestApi) => {
+  await running(api);
+  return await api.json('POST', '/groups', { body: GROUP });
+};
 const secret = (api: TestApi) => api.json('PUT', '/secrets/KEY', { body: { value: 'x' } });
 const remote = (api: TestApi) =>
   api.run('a', { template: undefined, source: { remote: { url: 'https://mcp.example.com/mcp' } } });
@@ -111,6 +116,13 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     { body: { uri: 'x:/y' } },
     peer('resources/read', { contents: [] }),
   ],
+  listGroups: ['GET', '/groups', {}, group],
+  getGroup: ['GET', '/groups/g', {}, group],
+  listGroupTools: ['GET', '/groups/g/tools', {}, group],
+  createGroup: ['POST', '/groups', { body: GROUP }, running],
+  replaceGroup: ['PUT', '/groups/g', { body: GROUP }, group],
+  deleteGroup: ['DELETE', '/groups/g', {}, group],
+  inspectPackage: ['POST', '/inspect', { body: { source: { npm: { name: 'some-server' } } } }],
   listSecrets: ['GET', '/secrets', {}, secret],
   keepSecret: ['PUT', '/secrets/KEY', { body: { value: 'x' } }],
   deleteSecret: ['DELETE', '/secrets/KEY', {}, secret],
