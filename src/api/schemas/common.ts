@@ -1,4 +1,7 @@
-/** Parts of answers that several routes share. */
+/**
+ * Parts of answers that several routes share. Schemas of other folders are named by `meta`, which is zod's own: they may have been made
+ * before the library that adds `openapi` was loaded.
+ */
 import { z } from '@hono/zod-openapi';
 import { ERROR_TABLE, type ErrorCode } from '../../errors.ts';
 

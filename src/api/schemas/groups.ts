@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { groupSchema } from '../../groups/group-spec.ts';
 import { errorCode, json, time, wholeNumber } from './common.ts';
 
-export const groupSpecSchema = groupSchema.openapi('GroupSpec');
+export const groupSpecSchema = groupSchema.meta({ id: 'GroupSpec' });
 
 export const groupViewSchema = z
   .object({

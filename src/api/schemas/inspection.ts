@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { inspectionSchema } from '../../inspection/inspection-spec.ts';
 import { ecosystem, era, json, problemSchema, wholeNumber } from './common.ts';
 
-export const inspectionRequestSchema = inspectionSchema.openapi('InspectionRequest');
+export const inspectionRequestSchema = inspectionSchema.meta({ id: 'InspectionRequest' });
 
 const unknown = z.literal('unknown');
 const listed = z.union([z.array(json), unknown]);

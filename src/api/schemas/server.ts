@@ -4,7 +4,7 @@ import { serverSpecSchema } from '../../servers/server-spec.ts';
 import { STATUS_STATES } from '../../servers/server-view.ts';
 import { era, failureSchema, problemSchema, startPhase, time, wholeNumber } from './common.ts';
 
-export const specSchema = serverSpecSchema.openapi('ServerSpec');
+export const specSchema = serverSpecSchema.meta({ id: 'ServerSpec' });
 
 const health = z.enum(['healthy', 'unhealthy', 'unknown']);
 const state = z.enum(STATUS_STATES);
