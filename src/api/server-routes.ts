@@ -74,7 +74,7 @@ function addCreation(api: Api, manager: Servers): void {
         201: { ...ANSWER, description: 'It was created.', headers },
         202: { ...UNDER_WAY, headers },
       },
-      problems: START_FAILURES,
+      problems: [...START_FAILURES, 'not-found'],
     },
     async ({ context, query, body }) => {
       const wait = query.wait === 'ready';

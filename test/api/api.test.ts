@@ -120,6 +120,14 @@ describe('POST /api/v1/servers', () => {
     await manager.start('everything', { wait: true });
   });
 
+  it('knows no template of another name', async () => {
+    const { json } = await createClient();
+    expect(await json('POST', '/api/v1/servers', { template: 'nope' })).toMatchObject({
+      status: 404,
+      body: { code: 'not-found' },
+    });
+  });
+
   it('says which inputs are missing, before anything starts', async () => {
     const { send, packages } = await createClient();
     const response = await send('POST', '/api/v1/servers?wait=ready', { template: 'brave-search' });
