@@ -13,7 +13,7 @@ import { StandInRegistry } from '../support/stand-in-registry.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const SERVER = fileURLToPath(new URL('../fixtures/processes/mcp-server.mjs', import.meta.url));
-const LOOKS = 400;
+const LOOKS = 1_200;
 const table = createProcessTable();
 
 let folder: string;
