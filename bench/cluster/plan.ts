@@ -16,11 +16,11 @@ export interface ClusterPlan {
 }
 
 export const FULL_CLUSTER: ClusterPlan = {
-  rounds: 5,
+  rounds: 3,
   warmUpMs: 500,
   measureMs: 2000,
   opens: 20,
-  coldStarts: 7,
+  coldStarts: 5,
   crowd: 500,
   crowdCalls: 20,
 };

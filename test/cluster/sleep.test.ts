@@ -1,4 +1,5 @@
-/** A server that nobody uses sleeps, and the next request wakes it, through whichever gateway. */
+/** A server that nobody uses sleeps, and the next request wakes it, through whichever gateway; one that a gateway has not seen yet is no stranger to it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { eventually } from './support/cluster.ts';
 import {
@@ -76,4 +77,22 @@ it('no call is lost while it goes to sleep again and again', async () => {
     if (asleep) slept++;
   }
   expect(slept).toBe(2);
+});
+
+it('is called through a gateway whose watch has not shown it yet', async () => {
+  const watching = Promise.withResolvers<void>();
+  const late = await world.gateway(watching.promise);
+  await world.apply('unseen', smallServer('1'));
+  await untilState(world, 'unseen', 'running');
+  expect(late.view.server('unseen')).toBeUndefined();
+  const status = async (name: string): Promise<number> =>
+    (await fetch(late.url(name), { method: 'DELETE' })).status;
+  expect(await status('nobody')).toBe(404);
+  const opening = openSmall(late, 'unseen');
+  // It has been asked for, and waits for its replica as one that starts.
+  expect(await Promise.race([opening.then(() => 'open'), sleep(1_000).then(() => 'waits')])).toBe('waits');
+  watching.resolve();
+  const client = await opening;
+  expect((await callSmall(client, 'whoami')).version).toBe('1');
+  await client.close();
 });

@@ -38,8 +38,8 @@ export interface WorldGateway {
 
 export interface ClusterWorld extends TestCluster {
   readonly controller: RunningController;
-  /** One more; all of them have the same sealing keys. */
-  gateway(): Promise<WorldGateway>;
+  /** One more; all of them have the same sealing keys. Its watches begin with `watching`: until then it knows what it has listed. */
+  gateway(watching?: Promise<void>): Promise<WorldGateway>;
   /** Makes or changes an MCPServer as a person would. */
   apply(name: string, spec: McpServerSpec): Promise<void>;
   server(name: string): Promise<McpServer>;
@@ -83,8 +83,8 @@ export async function openWorld(settings: object = {}): Promise<ClusterWorld> {
   return {
     ...cluster,
     controller,
-    gateway: async () => {
-      const made = await openGateway(cluster, carrier, sealer);
+    gateway: async (watching) => {
+      const made = await openGateway(cluster, { carrier, sealer, watching });
       gateways.push(made);
       return made;
     },
@@ -112,14 +112,25 @@ export async function openWorld(settings: object = {}): Promise<ClusterWorld> {
   };
 }
 
+interface GatewayParts {
+  readonly carrier: ExecCarrier;
+  readonly sealer: Sealer;
+  readonly watching: Promise<void> | undefined;
+}
+
 async function openGateway(
   { client, namespace }: TestCluster,
-  carrier: ExecCarrier,
-  sealer: Sealer,
+  { carrier, sealer, watching }: GatewayParts,
 ): Promise<WorldGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-world-'));
   const view = new ClusterView({
-    client,
+    client: {
+      list: (...list) => client.list(...list),
+      watch: async (...watch) => {
+        await watching;
+        return client.watch(...watch);
+      },
+    },
     namespace,
     links: {
       connect: ({ namespace, pod }, signal) =>
