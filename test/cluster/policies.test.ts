@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { probePods } from '../../src/cluster/doctor/probe.ts';
+import type { McpClient } from '../support/mcp-client.ts';
 import { allows, type Connection, type End, type PodEnd, type Policy } from '../support/network-policies.ts';
 import { session } from '../support/transports.ts';
 import { openCluster } from './support/cluster.ts';
@@ -147,11 +148,11 @@ describe('by the rules of a release whose', () => {
   });
 });
 
-/** A server that listens where nobody may come, and says what it reaches. */
+/** A server that listens where nobody may come, once in its pod, and says what it reaches. */
 const PROBE = `
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
-createServer((socket) => socket.end('hello')).listen(${STRAY});
+createServer((socket) => socket.end('hello')).on('error', () => {}).listen(${STRAY});
 const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n');
 const reach = ({ address, port }) => new Promise((resolve) => {
   const socket = connect({ host: address, port, timeout: 3000 });
@@ -208,7 +209,7 @@ describe('in the cluster', () => {
       return skip(why);
     }
     release = await startRelease({ gateway: { replicas: 1 }, controller: { replicas: 1 } });
-    const { api, servers, namespace, key } = release;
+    const { servers, namespace, key } = release;
     const source = { script: { runtime: 'node', code: PROBE } };
     await release.run({ name: 'open', source });
     await release.run({ name: 'closed', source, network: { egress: 'none' } });
@@ -226,25 +227,30 @@ describe('in the cluster', () => {
       '-o',
       'jsonpath={.spec.clusterIP}',
     ]).trim();
-    for (const name of ['open', 'closed'] as const) {
-      const client = await session('streamable-http', release.serverUrl(name), { key });
-      const other = name === 'open' ? pods.closed : pods.open;
-      const tried: readonly (readonly [End, number])[] = [
-        [podEnd(other), STRAY],
-        [podEnd(gateway as ReleasePod), 8053],
-        [podEnd(gateway as ReleasePod), METRICS],
-        [podEnd(controller as ReleasePod), METRICS],
-        [{ address: service }, 443],
-        [{ address: '169.254.169.254' }, 80],
-      ];
-      for (const [to, port] of tried) {
-        const connection: Connection = { from: podEnd(pods[name]), to, port };
-        const reached = await client.toolText('reach', { address: to.address, port });
-        expect([name, to, port, reached]).toEqual([name, to, port, `${allows(policies, connection)}`]);
+    const names = read<{ items: ReleasePod[] }>('pods', '-n', 'kube-system', '-l', 'k8s-app=kube-dns').items;
+    const tried = (other: ReleasePod): readonly (readonly [End, number])[] => [
+      [podEnd(other), STRAY],
+      [podEnd(gateway as ReleasePod), 8053],
+      [podEnd(gateway as ReleasePod), METRICS],
+      [podEnd(controller as ReleasePod), METRICS],
+      [{ address: service }, 443],
+      [{ address: '169.254.169.254' }, 80],
+      ...names.map((pod) => [podEnd(pod), 53] as const),
+    ];
+    const open = (name: string): Promise<McpClient> =>
+      session('streamable-http', `${release?.serverUrl(name)}`, { key });
+    // A server listens only as long as it has a session.
+    const clients = { open: await open('open'), closed: await open('closed') };
+    for (const [from, other] of [
+      ['open', 'closed'],
+      ['closed', 'open'],
+    ] as const)
+      for (const [to, port] of tried(pods[other])) {
+        const connection: Connection = { from: podEnd(pods[from]), to, port };
+        const reached = await clients[from].toolText('reach', { address: to.address, port });
+        expect([from, to, port, reached]).toEqual([from, to, port, `${allows(policies, connection)}`]);
       }
-      await client.close();
-    }
-    expect((await api.list()).map((server) => server.name).sort()).toEqual(['closed', 'open']);
+    await Promise.all([clients.open.close(), clients.closed.close()]);
 
     async function only(server: string): Promise<ReleasePod> {
       return steady(`the pod of ${server}`, async () => (await release?.serverPods(server))?.[0]);
