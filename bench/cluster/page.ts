@@ -1,4 +1,5 @@
 /** A run against a cluster as Markdown. */
+import { cpus } from 'node:os';
 import { atLeast, atMost, type Bar } from '../bars.ts';
 import type { Book } from '../book.ts';
 import type { CallsResult, OpenResult } from '../job.ts';
@@ -213,6 +214,14 @@ function failures(books: ClusterBooks): string[] {
   return lines.length === 0 ? [] : ['## What failed', '', ...lines, ''];
 }
 
+/** What other work does to the figures; the run itself makes a load of its own, so that only what was there before it counts. */
+function busyLines({ before }: ClusterRun['load']): string[] {
+  if (!(before > cpus().length / 2)) return [];
+  return [
+    '- the machine had other work, which every figure bears: times are upper bounds, and ratios between turns waver; run it again where nothing else runs',
+  ];
+}
+
 /** The whole page. */
 export function clusterPage({ books, plan, load, kubernetes }: ClusterRun): string {
   return [
@@ -225,6 +234,7 @@ export function clusterPage({ books, plan, load, kubernetes }: ClusterRun): stri
     '',
     ...machineLines().slice(0, 1),
     `- Kubernetes ${kubernetes}; load of the machine over a minute: ${figure(load.before, 2)} before the run, ${figure(load.after, 2)} at its end`,
+    ...busyLines(load),
     '',
     ...barTable(clusterBars({ books, plan })),
     ...(books.calls.size > 0 ? [...calls(books), ...costs(books)] : []),

@@ -1,6 +1,7 @@
 /** The benchmark of the cluster without one: what a crowd notices, and what the page makes of the figures. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { cpus } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Book } from '../../bench/book.ts';
 import type { ClusterBooks } from '../../bench/cluster/measures.ts';
@@ -121,13 +122,18 @@ describe('the page of the cluster', () => {
 
   it('says what was not measured, and what failed and why', () => {
     const page = clusterPage({
-      ...{ books: books(), plan: QUICK_CLUSTER, load: { before: 0.5, after: 2 }, kubernetes: 'v1.37.1' },
+      ...{ books: books(), plan: QUICK_CLUSTER, load: { before: 0.1, after: 2 }, kubernetes: 'v1.37.1' },
     });
     expect(page).toContain('| 20 sessions × 16 in flight | 1000 | 800 | 900 | 0.80 | 0.90 |');
     expect(page).toContain('gateway 66 %, API server 30 %');
     expect(page).toContain('- crowd, network: no pod');
     expect(page).toContain(
-      'Kubernetes v1.37.1; load of the machine over a minute: 0.50 before the run, 2.00 at its end',
+      'Kubernetes v1.37.1; load of the machine over a minute: 0.10 before the run, 2.00 at its end',
+    );
+    expect(page).not.toContain('other work');
+    const busy = { before: 4 * cpus().length, after: 0 };
+    expect(clusterPage({ books: books(), plan: QUICK_CLUSTER, load: busy, kubernetes: '' })).toContain(
+      'the machine had other work',
     );
     const empty: ClusterBooks = { ...books(), crowd: new Book() };
     expect(met(empty).at(-1)).toMatch(/^missed/);
