@@ -11,6 +11,7 @@ import type { McpServer } from '../../src/cluster/mcp-server.ts';
 import { DEPLOYMENTS, type KubeObject, MCP_SERVERS, SERVICES } from '../../src/cluster/resources.ts';
 import type { BerthError } from '../../src/errors.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
+import type { ServerVersion } from '../../src/servers/servers.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { NODE_IMAGE } from './support/images.ts';
 import { ensureMcpServers } from './support/mcp-servers.ts';
@@ -224,6 +225,47 @@ describe('an MCPServer', () => {
     await eventually('the wake', async () => (await read())?.spec.replicas === 3);
     leaving.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
+  });
+
+  it('is changed only as it was read, by whatever verb, and whoever writes its status meanwhile', async () => {
+    const onlyIf = ({ id, revision }: ServerVersion) => ({
+      onlyIf: (now: ServerVersion) => now.id === id && now.revision === revision,
+    });
+    const fresh = async (): Promise<ServerVersion> => {
+      const now = await read();
+      await eventually(
+        'what was written',
+        () => view.server('everything')?.metadata.resourceVersion === now?.metadata.resourceVersion,
+      );
+      return await servers.get('everything');
+    };
+    const before = await fresh();
+    // A status alone is no change of what is wanted.
+    await observe('degraded', 3);
+    await servers.scale('everything', 2, onlyIf(before));
+    expect((await read())?.spec.replicas).toBe(2);
+    const refused = { code: 'precondition-failed' };
+    await expect(servers.scale('everything', 1, onlyIf(before))).rejects.toMatchObject(refused);
+    await expect(servers.stop('everything', onlyIf(before))).rejects.toMatchObject(refused);
+    await expect(servers.remove('everything', onlyIf(before))).rejects.toMatchObject(refused);
+    const scaled = await fresh();
+    await servers.restart('everything', onlyIf(scaled));
+    await expect(servers.restart('everything', onlyIf(scaled))).rejects.toMatchObject(refused);
+    // Of two that mean the same version one is late, also where neither has seen the other.
+    const restarted = await fresh();
+    const ends = await Promise.allSettled([
+      servers.stop('everything', onlyIf(restarted)),
+      servers.scale('everything', 4, onlyIf(restarted)),
+    ]);
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(ends.find((end) => end.status === 'rejected')?.reason).toMatchObject(refused);
+  });
+
+  it('has the labels of its object', async () => {
+    const labels = { team: 'red' };
+    await cluster.client.patch(MCP_SERVERS, target(), { patch: { metadata: { labels } } });
+    await eventually('they are seen', () => view.server('everything')?.metadata.labels?.team === 'red');
+    expect((await servers.get('everything')).labels).toEqual(labels);
   });
 
   it('is removed', async () => {
