@@ -126,6 +126,8 @@ async function beginTerm(
     client,
     namespace: settings.namespace,
     onChange: (object) => controller?.changed(object),
+    // Whoever waits for the answer of a pod that is gone would hold its server up: one that is woken, above all.
+    onPodGone: () => probe?.keepOnly(picture.pods),
     onFault: (error) => {
       count.watchFaults++;
       log.warn({ err: error }, 'the cluster could not be watched; it is tried again');

@@ -26,6 +26,8 @@ export interface PictureOptions {
   readonly client: Pick<ApiClient, 'list' | 'watch'>;
   readonly namespace: string;
   readonly onChange: (object: KubeObject) => void;
+  /** Before that, of a pod that is no longer in the picture. */
+  readonly onPodGone?: () => void;
   readonly onFault: (error: BerthError) => void;
 }
 
@@ -34,9 +36,13 @@ const MADE_BY_US = 'app.kubernetes.io/managed-by=berth';
 export function watchPicture(options: PictureOptions): WatchedPicture {
   const { namespace } = options;
   const servers = watch<McpServer>(options, MCP_SERVERS);
-  const deployments = watch<Deployment>(options, DEPLOYMENTS, MADE_BY_US);
-  const jobs = watch<Job>(options, JOBS, MADE_BY_US);
-  const pods = watch<Pod>(options, PODS, MADE_BY_US);
+  const deployments = watch<Deployment>(options, DEPLOYMENTS, { labelSelector: MADE_BY_US });
+  const jobs = watch<Job>(options, JOBS, { labelSelector: MADE_BY_US });
+  const podGone = (pod: KubeObject): void => {
+    options.onPodGone?.();
+    options.onChange(pod);
+  };
+  const pods = watch<Pod>(options, PODS, { labelSelector: MADE_BY_US, deleted: podGone });
   const all = [servers, deployments, jobs, pods];
   return {
     synced: Promise.all(all.map(({ synced }) => synced)).then(() => undefined),
@@ -59,12 +65,17 @@ export function watchPicture(options: PictureOptions): WatchedPicture {
   };
 }
 
+interface Watched {
+  readonly labelSelector?: string;
+  readonly deleted?: PictureOptions['onChange'];
+}
+
 function watch<T extends KubeObject>(
   { client, namespace, onChange, onFault }: PictureOptions,
   resource: Resource,
-  labelSelector?: string,
+  { labelSelector, deleted = onChange }: Watched = {},
 ): Reflector<T> {
-  const handler = { added: onChange, modified: onChange, deleted: onChange };
+  const handler = { added: onChange, modified: onChange, deleted };
   const selection = { namespace, ...(labelSelector !== undefined && { labelSelector }) };
   return createReflector<T>({ client, resource, selection, handler, onFault });
 }
