@@ -97,10 +97,11 @@ export class PostReader implements StreamReader {
       this.#source?.end();
       return;
     }
-    const error =
-      reason === 'lost'
-        ? new BerthError('busy', 'the server cannot be reached just now')
-        : new BerthError('unknown-session', 'the session has ended');
+    // A call that was taken may have been carried out; one that was not has met a session that is no more.
+    const isUnknown = reason !== 'lost' && this.#stream === undefined;
+    const error = isUnknown
+      ? new BerthError('unknown-session', 'the session has ended')
+      : unanswered(reason === 'lost' ? 'lost' : 'ended');
     this.refused(error);
   }
 

@@ -51,3 +51,37 @@ describe('a stream whose session has ended meanwhile', () => {
     expect(await textOf(['"b"'], [ANSWER])).not.toContain('error');
   });
 });
+
+describe('a response that has not begun when the session ends', () => {
+  const bodyOf = async (taken: boolean): Promise<{ status: number; error: unknown }> => {
+    server = createServer((_request, response) => {
+      const reader = new PostReader({
+        ...{ response, clock: systemClock, ids: ['7'], plain: true, primed: true },
+      });
+      if (taken) reader.accepted(3);
+      reader.end('ended');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const response = await open(url, { method: 'POST', body: '' });
+    const { id, error } = JSON.parse(await response.text()) as { id: number; error: unknown };
+    expect(id).toBe(7);
+    return { status: response.status, error };
+  };
+
+  it('says that the call may have been carried out when it had been taken', async () => {
+    const { status, error } = await bodyOf(true);
+    expect(status).toBe(502);
+    expect(error).toMatchObject({
+      message: expect.stringContaining('it is not known whether the call was carried out'),
+      data: { code: 'process-exited' },
+    });
+  });
+
+  it('says that there is no such session when it had not', async () => {
+    const { status, error } = await bodyOf(false);
+    expect(status).toBe(404);
+    expect(error).toMatchObject({ message: 'the session has ended', data: { code: 'unknown-session' } });
+  });
+});
