@@ -27,7 +27,9 @@ export class LineSplitter {
     this.#receiver = receiver;
   }
 
-  push(chunk: Buffer): void {
+  /** False when none of the chunk was of use: it lies wholly inside a line that is thrown away, and its memory is free again. */
+  push(chunk: Buffer): boolean {
+    const discarding = this.#discard !== undefined;
     let from = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
       this.#take(chunk, from, at);
@@ -35,6 +37,7 @@ export class LineSplitter {
       from = at + 1;
     }
     if (from < chunk.length) this.#take(chunk, from, chunk.length);
+    return !discarding || from > 0;
   }
 
   /** Ends the stream: what is left without a line break counts as a line. */

@@ -50,6 +50,22 @@ describe('what comes in pieces', () => {
     expect(new Set(recorder.texts)).toEqual(new Set([LINE]));
   });
 
+  it('gives the memory of a line without end back as it comes, and none that is of use or shared', async () => {
+    const { output, recorder } = pipes();
+    const own = (text: string) => {
+      const bytes = Buffer.from(new Uint8Array(Buffer.byteLength(text)).buffer);
+      bytes.write(text);
+      return bytes;
+    };
+    const endless = 'x'.repeat(LINE_LIMIT);
+    const shared = own(endless);
+    const chunks = [own(endless), own(endless), own(endless), shared.subarray(1), own(`x\n${LINE}\n`)];
+    for (const chunk of chunks) output.write(chunk);
+    await eventually('the message after it', () => recorder.texts.length === 1);
+    expect(recorder.texts).toEqual([LINE]);
+    expect(chunks.map(({ length }) => length > 0)).toEqual([true, true, false, true, true]);
+  });
+
   it('of 20,000 messages in one chunk comes in order', async () => {
     const { output, recorder } = pipes();
     const texts = Array.from({ length: 20_000 }, (_, n) => `{"jsonrpc":"2.0","id":${n},"result":{}}`);

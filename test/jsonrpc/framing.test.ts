@@ -13,7 +13,10 @@ function split(chunks: readonly Buffer[], maxBytes: number): Seen {
     line: (bytes) => seen.lines.push(bytes.toString()),
     oversized: (id, bytes) => seen.oversized.push({ id, bytes }),
   });
-  for (const chunk of chunks) splitter.push(chunk);
+  for (const chunk of chunks) {
+    // What is of no use is overwritten: nothing may be read from it any more.
+    if (!splitter.push(chunk)) chunk.fill('"');
+  }
   splitter.end();
   return seen;
 }
@@ -34,6 +37,14 @@ describe('newline framing', () => {
         },
       ),
     );
+  });
+
+  it('says of every chunk whether it lies wholly inside a line that is thrown away', () => {
+    const splitter = new LineSplitter(4, { line: () => undefined, oversized: () => undefined });
+    const used = ['ab', 'cdef', 'ghi', 'j\n', 'kl', 'm\nn', 'opqrst', 'u\nv', 'w\n'].map((text) =>
+      splitter.push(Buffer.from(text)),
+    );
+    expect(used).toEqual([true, true, false, true, true, true, true, true, true]);
   });
 
   it('takes CRLF and a last line without a break', () => {
