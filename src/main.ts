@@ -1,5 +1,6 @@
 /** The gateway's composition root: settings in, parts wired, started in order, stopped in reverse. */
 import { existsSync, mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createApi } from './api/app.ts';
 import { createControlListener } from './api/control-listener.ts';
@@ -19,6 +20,7 @@ import { toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
 import { GroupLists } from './groups/group-lists.ts';
 import { createLog, type Log } from './log/log.ts';
+import { LogBook } from './log/log-book.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { openProbePort, type Probes } from './metrics/probe-port.ts';
 import { createProcessSource } from './metrics/process-metrics.ts';
@@ -30,6 +32,7 @@ import { ServerCalls } from './servers/server-calls.ts';
 import { parseFlags } from './settings/flags.ts';
 import { loadSettings } from './settings/load.ts';
 import type { Settings } from './settings/schema.ts';
+import { viewSettings } from './settings/view.ts';
 import { loadCatalogue, type TemplateCatalogue } from './templates/catalogue.ts';
 import { BodyBudget } from './transports/body-budget.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
@@ -79,12 +82,15 @@ export function openKeyStore(): Promise<KeyStore> {
 
 async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway, 'close'>> {
   const notices: string[] = [];
+  const sources = new Map<string, string>();
   const settings = loadSettings({
     flags: parseFlags(flags),
     env: process.env,
     onNotice: (text) => notices.push(text),
+    onSource: (key, source) => sources.set(key, source),
   });
-  const log = createLog({ level: settings.logLevel, format: settings.logFormat });
+  const logBook = new LogBook();
+  const log = createLog({ level: settings.logLevel, format: settings.logFormat, book: logBook });
   for (const notice of notices) log.warn(notice);
   const templates = await loadCatalogue(TEMPLATES);
   for (const problem of templates.problems) log.error({ problem }, 'a template was left out');
@@ -140,6 +146,9 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     ...(runtime.logins && { logins: runtime.logins }),
     ...(inspector && { inspector }),
     ...(groups && { groups: { groups, lists, stateOf, publicUrl: () => url } }),
+    logBook,
+    settings: () => viewSettings(settings, sources),
+    ...(isInCluster(settings) && { gatewayName: hostname() }),
     signal: ending.signal,
     installation: {
       version: programVersion(),

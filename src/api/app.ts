@@ -10,6 +10,7 @@ import type { Discovery } from '../discovery/discovery.ts';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { Inspector } from '../inspection/inspector.ts';
+import { LogBook } from '../log/log-book.ts';
 import type { Logins } from '../logins/logins.ts';
 import type { ServerCalls } from '../servers/server-calls.ts';
 import { ServerEvents } from '../servers/server-events.ts';
@@ -24,6 +25,7 @@ import { addGroupRoutes, type GroupRoutesInput } from './group-routes.ts';
 import { addHealthRoutes, type Installation } from './health-routes.ts';
 import { createIdempotency } from './idempotency.ts';
 import { addInspectionRoutes } from './inspection-routes.ts';
+import { addLogRoutes } from './log-routes.ts';
 import { addLoginRoutes } from './login-routes.ts';
 import { problemResponse } from './problem.ts';
 import { addRegistryRoutes } from './registry-routes.ts';
@@ -34,6 +36,7 @@ import type { Api } from './route.ts';
 import { addSecretRoutes } from './secret-routes.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addSessionRoutes } from './session-routes.ts';
+import { addSettingRoutes, type SettingView } from './setting-routes.ts';
 import { addStreamRoutes } from './stream-routes.ts';
 import { addTemplateChangeRoutes } from './template-change-routes.ts';
 import { addTemplateRoutes } from './template-routes.ts';
@@ -53,6 +56,12 @@ export interface ApiInput {
   readonly inspector?: Inspector;
   /** Absent where there are no groups. */
   readonly groups?: GroupRoutesInput;
+  /** Gets what the gateway logs; an empty one unless given. */
+  readonly logBook?: LogBook;
+  /** What the gateway runs with, secrets left out; none unless given. */
+  readonly settings?: () => readonly SettingView[];
+  /** Which gateway this is, where there are several. */
+  readonly gatewayName?: string;
   /** Told of every answer of 500 and above. */
   readonly report?: (error: BerthError, requestId: string) => void;
   /** Told at `/api/v1/health`; without it there is no such path. */
@@ -66,13 +75,14 @@ export interface ApiInput {
  * when it is mounted with `route('/', …)`.
  */
 export function createApi({ manager, templates, calls, discovery, ...input }: ApiInput): Api {
-  const { report, signal, installation } = input;
+  const { report, signal, installation, logBook: book = new LogBook() } = input;
   const api = new OpenAPIHono<ApiVariables>();
   api.use('/api/*', requestIds, noCodings, noForms, managersOnly, createIdempotency());
   const events = new ServerEvents(manager);
   signal?.addEventListener('abort', () => events.close(), { once: true });
   addServerRoutes(api, { manager, templates, events });
-  addStreamRoutes(api, { manager, events, signal });
+  addStreamRoutes(api, { manager, events, book, signal });
+  addLogRoutes(api, { book, gateway: input.gatewayName, signal });
   addEventRoutes(api, { events, templates, signal });
   addSessionRoutes(api, manager);
   addSecretRoutes(api, { manager, secrets: input.secretStore });
@@ -83,6 +93,7 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   addRegistrySyncRoutes(api, { discovery, signal });
   addInspectionRoutes(api, { inspector: input.inspector, signal });
   addGroupRoutes(api, input.groups);
+  addSettingRoutes(api, input.settings ?? (() => []));
   if (installation) addHealthRoutes(api, { manager, installation });
   const custom = input.custom ?? new CustomTemplates({ catalogue: templates, permit: () => {} });
   addTemplateChangeRoutes(api, { templates, custom });

@@ -7,7 +7,8 @@ import { callLineSchema } from './schemas/calls.ts';
 import { json, problemSchema } from './schemas/common.ts';
 import { syncLineSchema } from './schemas/discovery.ts';
 import { inspectionLineSchema } from './schemas/inspection.ts';
-import { logLineSchema, startEventSchema, watchItemSchema } from './schemas/server.ts';
+import { logItemSchema, logLineSchema } from './schemas/log.ts';
+import { startEventSchema, watchItemSchema } from './schemas/server.ts';
 
 const PATH = '/api/v1/openapi.json';
 
@@ -64,6 +65,7 @@ export function documentOf(api: Api): ReturnType<Api['getOpenAPI31Document']> {
 function registerParts({ openAPIRegistry: registry }: Api): void {
   registry.register('Problem', problemSchema);
   registry.register('LogLine', logLineSchema);
+  registry.register('LogItem', logItemSchema);
   registry.register('StartEvent', startEventSchema);
   registry.register('CallLine', callLineSchema);
   registry.register('WatchItem', watchItemSchema);

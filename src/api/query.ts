@@ -51,6 +51,15 @@ export function texts(description: Description) {
     .openapi({ type: 'array', items: { type: 'string' }, description });
 }
 
+/** Some of the words: the parameter may be given several times; none when it is not given. */
+export function words<const T extends readonly [string, ...string[]]>(description: Description, known: T) {
+  const one = z.enum(known, `must be one of ${known.join(', ')}`);
+  return z
+    .preprocess((given) => (typeof given === 'string' ? [given] : given), z.array(one).optional())
+    .transform((given): readonly T[number][] => given ?? [])
+    .openapi({ type: 'array', items: { type: 'string', enum: [...known] }, description });
+}
+
 /** `?wait=ready` of what starts a server. */
 export const WAIT = {
   wait: word('Answer when the server runs, or with the failure of its start.', ['ready']),

@@ -87,11 +87,20 @@ const USING = /\/(call|prompt|read)$/;
 export const managersOnly: MiddlewareHandler<ApiVariables> = async (context, next) => {
   const { method, path } = context.req;
   if (!READING.has(method) && !USING.test(path) && context.env?.principal?.scope === 'use')
-    throw new BerthError('forbidden', 'this key may use servers, not change them', {
-      hint: 'Make a key with: berth key add NAME --scope manage.',
-    });
+    throw forUsersOnly('this key may use servers, not change them');
   await next();
 };
+
+/** Throws `forbidden` for a caller who may only use servers: of what is read and is not theirs. */
+export function checkManager(context: Context<ApiVariables>): void {
+  if (callerOf(context).scope !== 'manage') throw forUsersOnly('this key may use servers, not see this');
+}
+
+function forUsersOnly(message: string): BerthError {
+  return new BerthError('forbidden', message, {
+    hint: 'Make a key with: berth key add NAME --scope manage.',
+  });
+}
 
 const NEVER = new AbortController().signal;
 

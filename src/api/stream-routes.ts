@@ -1,12 +1,15 @@
 /** What a server says while somebody reads: its log, and the events of its start. */
+import type { LogBook } from '../log/log-book.ts';
 import type { ServerEvents } from '../servers/server-events.ts';
 import type { Servers } from '../servers/servers.ts';
 import { AFTER, LAST_EVENT_ID, wantsEvents, watch } from './event-routes.ts';
+import { followServerLog, readServerLog, SOURCES } from './merged-log.ts';
 import { ndjsonResponse } from './ndjson.ts';
 import { SERVER_PARAMS as params } from './path-parameters.ts';
-import { count, flag } from './query.ts';
+import { count, flag, words } from './query.ts';
+import { checkManager } from './request-checks.ts';
 import { type Api, addRoute } from './route.ts';
-import { logSchema } from './schemas/server.ts';
+import { logSchema } from './schemas/log.ts';
 import { AWAY, SERVERS } from './server-routes.ts';
 
 const SERVER = `${SERVERS}/{name}`;
@@ -15,11 +18,13 @@ const tag = 'servers';
 export interface StreamRoutesInput {
   readonly manager: Servers;
   readonly events: ServerEvents;
+  /** Of the gateway's own log. */
+  readonly book: LogBook;
   /** Ends streams when the gateway stops. */
   readonly signal: AbortSignal | undefined;
 }
 
-export function addStreamRoutes(api: Api, { manager, events, signal }: StreamRoutesInput): void {
+export function addStreamRoutes(api: Api, { manager, events, book, signal }: StreamRoutesInput): void {
   addRoute(
     api,
     {
@@ -32,6 +37,10 @@ export function addStreamRoutes(api: Api, { manager, events, signal }: StreamRou
       query: {
         tail: count('Lines from the end.', { fallback: 100, max: 10_000 }),
         follow: flag('Go on with what is written from now on.'),
+        also: words(
+          'Merged with it by time: what the log of the gateway says of the server (needs the scope `manage`), Events of its pods in a cluster.',
+          SOURCES,
+        ),
       },
       answers: {
         200: {
@@ -42,13 +51,14 @@ export function addStreamRoutes(api: Api, { manager, events, signal }: StreamRou
       },
       problems: AWAY,
     },
-    async ({ context, param, query: { tail, follow } }) => {
-      const name = param('name');
-      const lines = await manager.logs(name, tail);
+    async ({ context, param, query: { tail, follow, also } }) => {
+      if (also.includes('gateway')) checkManager(context);
+      const log = { manager, book, name: param('name'), also };
+      const lines = await readServerLog(log, tail);
       if (!follow) return context.json({ lines });
       return ndjsonResponse((feed) => {
         for (const line of lines) feed.send(line);
-        return manager.followLogs(name, (line) => feed.send(line));
+        return followServerLog(log, (line) => feed.send(line));
       }, signal);
     },
   );

@@ -60,12 +60,37 @@ export type WatchAnswer =
       readonly at: string;
       readonly server: ServerAnswer;
     }
-  | { readonly type: 'failed'; readonly problem: ProblemAnswer };
+  | WatchFailure;
+
+/** The last of a stream that could not go on. */
+interface WatchFailure {
+  readonly type: 'failed';
+  readonly problem: ProblemAnswer;
+}
 
 export interface LogLineAnswer {
   readonly at: number;
   readonly pid: number;
   readonly text: string;
+  readonly source?: 'gateway' | 'event';
+  readonly level?: string;
+}
+
+/** A line of the gateway's own log. */
+export interface LogEntryAnswer {
+  readonly at: number;
+  readonly level: string;
+  readonly message: string;
+  readonly server?: string;
+  readonly requestId?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Which part of a log is wanted. */
+export interface LogQuery {
+  readonly tail: number;
+  readonly follow: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export interface SessionAnswer {
@@ -184,14 +209,33 @@ export class ApiClient {
     yield* this.lines<WatchAnswer>('/events', { signal });
   }
 
-  /** The newest stderr lines; with `follow` all further ones, until the signal. */
+  /** The newest lines; with `follow` all further ones, until the signal. `also`: what is merged with them. */
   async *logs(
     name: string,
-    { tail, follow, signal }: { tail: number; follow: boolean; signal?: AbortSignal },
+    { tail, follow, signal, also = [] }: LogQuery & { readonly also?: readonly string[] },
   ): AsyncGenerator<LogLineAnswer, void> {
-    const path = `${serverPath(name)}/logs?tail=${tail}`;
+    const merged = also.map((source) => `&also=${source}`).join('');
+    const path = `${serverPath(name)}/logs?tail=${tail}${merged}`;
     if (follow) yield* this.lines<LogLineAnswer>(`${path}&follow=true`, signal ? { signal } : {});
     else yield* (await this.json<{ lines: LogLineAnswer[] }>(path)).lines;
+  }
+
+  /** The gateway's own log. */
+  async *gatewayLog({
+    tail,
+    follow,
+    signal,
+    ...filter
+  }: LogQuery & { readonly level?: string; readonly server?: string }): AsyncGenerator<LogEntryAnswer, void> {
+    const path = `/logs?${new URLSearchParams({ tail: String(tail), ...filter })}`;
+    if (!follow) return yield* (await this.json<{ entries: LogEntryAnswer[] }>(path)).entries;
+    for await (const item of this.lines<LogEntryAnswer | WatchFailure>(
+      `${path}&follow=true`,
+      signal ? { signal } : {},
+    )) {
+      if ('problem' in item) throw toProblemError(item.problem);
+      yield item;
+    }
   }
 
   /** How the installation is, also when it is not well. */

@@ -18,6 +18,7 @@ import { addImportCommand } from './import-command.ts';
 import { addInspectCommand } from './inspect-command.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addLifeCommands } from './life-commands.ts';
+import { addLogCommand } from './log-command.ts';
 import { addLoginCommands } from './login-commands.ts';
 import { FORMATS } from './output.ts';
 import { addRegistryCommands } from './registry-commands.ts';
@@ -25,6 +26,7 @@ import { addRunCommand } from './run-command.ts';
 import { addSecretCommands } from './secret-commands.ts';
 import { addServerCommands } from './server-commands.ts';
 import { addSessionCommands } from './session-commands.ts';
+import { addSettingsCommand } from './settings-command.ts';
 import { addUpCommands } from './up-commands.ts';
 import { asksForVersion, showVersions } from './versions.ts';
 
@@ -82,6 +84,7 @@ const COMMANDS: readonly CommandExtension[] = [
   addRunCommand,
   addInspectCommand,
   addServerCommands,
+  addLogCommand,
   addLifeCommands,
   addSessionCommands,
   addGroupCommands,
@@ -99,6 +102,7 @@ const COMMANDS: readonly CommandExtension[] = [
   addContextCommands,
   addGatewayCommands,
   addUpCommands,
+  addSettingsCommand,
 ];
 
 function createProgram(system: CliSystem): Command {

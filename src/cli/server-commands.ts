@@ -1,4 +1,4 @@
-/** `berth ls | get | logs | stop | rm`: thin over the API client. */
+/** `berth ls | get | stop | rm`: thin over the API client. */
 import type { Command } from 'commander';
 import { BerthError, toBerthError } from '../errors.ts';
 import { showTemplate } from './catalog-commands.ts';
@@ -26,14 +26,6 @@ export function addServerCommands(program: Command, system: CliSystem, run: Comm
     .description('show a server, or a template: berth get template <slug>')
     .action((name: string, slug: string | undefined, _options: unknown, command: Command) =>
       run(command, () => get({ name, slug, command, system })),
-    );
-  program
-    .command('logs <name>')
-    .description('show what a server writes to standard error')
-    .option('-f, --follow', 'go on until Ctrl-C')
-    .option('--tail <lines>', 'how many of the newest lines', '100')
-    .action((name: string, options: LogOptions, command: Command) =>
-      run(command, () => logs({ name, options, command, system })),
     );
   program
     .command('stop [name]')
@@ -66,11 +58,6 @@ function another(text: string, before: readonly string[]): string[] {
 interface StopOptions {
   readonly all?: boolean;
   readonly force?: boolean;
-}
-
-interface LogOptions {
-  readonly follow?: boolean;
-  readonly tail: string;
 }
 
 interface Target {
@@ -137,31 +124,6 @@ async function get({
   }
   const server = await client.get(name);
   system.out(format === 'name' ? `${server.name}\n` : valueText(server, format));
-  return EXIT.ok;
-}
-
-async function logs({
-  name,
-  options,
-  command,
-  system,
-}: Target & { readonly options: LogOptions }): Promise<number> {
-  const { client, json } = await createContext(command, system);
-  const tail = Number(options.tail);
-  if (!Number.isInteger(tail) || tail < 0) throw new BerthError('bad-input', '--tail must be a whole number');
-  const left = new AbortController();
-  const cancel = system.onSignal(() => left.abort());
-  try {
-    for await (const line of client.logs(name, {
-      tail,
-      follow: options.follow ?? false,
-      signal: left.signal,
-    })) {
-      system.out(json ? `${JSON.stringify(line)}\n` : `${clean(line.text)}\n`);
-    }
-  } finally {
-    cancel();
-  }
   return EXIT.ok;
 }
 

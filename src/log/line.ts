@@ -2,7 +2,8 @@
 
 /** DEL, the C1 controls, line separators and direction overrides: legal inside JSON, harmful on a screen. */
 const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-const LEVELS: Readonly<Record<string, string>> = {
+/** The numbers of levels in a line. */
+export const LEVELS: Readonly<Record<string, string>> = {
   10: 'trace',
   20: 'debug',
   30: 'info',

@@ -23,6 +23,8 @@ export interface LogOptions {
   readonly secrets?: Iterable<string> | Scrubber;
   /** Takes whole lines; standard error unless given. */
   readonly destination?: { write(line: string): unknown };
+  /** Gets every line as well, as JSON whatever the format is. */
+  readonly book?: { add(line: string): void };
 }
 
 const STDERR = 2;
@@ -47,12 +49,14 @@ export function createLog(options: LogOptions): Log {
     level,
     format = 'json',
     secrets = [],
+    book,
     destination: sink = destination({ fd: STDERR, sync: true }),
   } = options;
   const scrubber = 'scrub' in secrets ? secrets : createScrubber(secrets);
   const stream: DestinationStream = {
     write(json) {
       const clean = escapeUnsafe(scrubber.scrub(json));
+      book?.add(clean);
       sink.write(format === 'text' ? toTextLine(clean) : clean);
     },
   };

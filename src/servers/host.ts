@@ -14,6 +14,13 @@ export interface StderrLine {
   readonly container?: string;
 }
 
+/** A line beside those that a server writes itself: of the gateway's log, or of an Event in a cluster. */
+export interface LogLine extends StderrLine {
+  readonly source?: 'gateway' | 'event';
+  /** Of the gateway's log. */
+  readonly level?: string;
+}
+
 export interface ServerActivity {
   readonly sessions: number;
   readonly processes: number;

@@ -1,26 +1,13 @@
-/**
- * What becomes of servers, in order, for everybody who watches: one bounded log, in which each event has a place. Who reads slowly
- * holds nobody up and costs nothing: it finds out that its place has gone, and lists the servers anew.
- */
-import { randomBytes } from 'node:crypto';
-import { BerthError } from '../errors.ts';
+/** What becomes of servers, in order, for everybody who watches; who finds that its place has gone lists the servers anew. */
+import { BoundedLog, type LogItem, type ReadOptions } from '../log/bounded-log.ts';
 import type { ServerView } from './server-view.ts';
 import type { Servers } from './servers.ts';
 
-export interface ServerEvent {
-  /** Place in the log, for who comes back; only this gateway understands it. */
-  readonly id: string;
+/** Its text is the event as JSON. */
+export interface ServerEvent extends LogItem {
   readonly type: 'added' | 'changed' | 'removed';
   /** The server as it is now; of a removed one as it was. */
   readonly server: ServerView;
-  /** The event as JSON. */
-  readonly text: string;
-}
-
-export interface ReadOptions {
-  /** Events after this place; from now on without it. */
-  readonly after?: string | undefined;
-  readonly signal: AbortSignal;
 }
 
 export interface ServerEventsLimits {
@@ -30,85 +17,35 @@ export interface ServerEventsLimits {
 }
 
 const LIMITS: ServerEventsLimits = { events: 1_000, size: 8 * 1024 * 1024 };
-const PLACE = /^([A-Za-z0-9_-]{8})-(\d{1,15})$/;
 
 export class ServerEvents {
-  /** Of this log: places of an earlier one, or of another gateway, are not its own. */
-  readonly #log = randomBytes(6).toString('base64url');
   readonly #servers: Pick<Servers, 'peek' | 'watch'>;
-  readonly #limits: ServerEventsLimits;
   readonly #unwatch: () => void;
-  readonly #events: ServerEvent[] = [];
-  /** Number of the first event that is kept. */
-  #first = 1;
-  #size = 0;
+  readonly #log: BoundedLog<ServerEvent>;
   /** As each server was told last, without what changes all the time. */
   readonly #told = new Map<string, { readonly essence: string; readonly server: ServerView }>();
   readonly #dirty = new Set<string>();
   readonly #looking = new Set<string>();
-  /** Of readers that have read everything. */
-  readonly #waiting = new Set<() => void>();
 
   constructor(servers: Pick<Servers, 'peek' | 'watch'>, limits: ServerEventsLimits = LIMITS) {
     this.#servers = servers;
-    this.#limits = limits;
+    this.#log = new BoundedLog({ items: limits.events, size: limits.size });
     this.#unwatch = servers.watch((name) => this.#touched(name));
   }
 
   /** Of the newest event: a list that is read after this has everything up to here. */
   get position(): string {
-    return this.#place(this.#first + this.#events.length - 1);
+    return this.#log.position;
   }
 
   /** Throws `bad-input` for what is no place, and `position-expired` for one that is no longer kept, while reading, too. */
-  read({ after, signal }: ReadOptions): AsyncGenerator<ServerEvent, void> {
-    const start = after === undefined ? this.#first + this.#events.length : this.#numberOf(after) + 1;
-    this.#check(start);
-    return this.#from(start, signal);
+  read(options: ReadOptions): AsyncGenerator<ServerEvent, void> {
+    return this.#log.read(options);
   }
 
   /** Idempotent. */
   close(): void {
     this.#unwatch();
-  }
-
-  async *#from(start: number, signal: AbortSignal): AsyncGenerator<ServerEvent, void> {
-    for (let next = start; !signal.aborted; ) {
-      this.#check(next);
-      const event = this.#events[next - this.#first];
-      if (event === undefined) await this.#more(signal);
-      else {
-        next++;
-        yield event;
-      }
-    }
-  }
-
-  #more(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        signal.removeEventListener('abort', wake);
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      this.#waiting.add(wake);
-      signal.addEventListener('abort', wake, { once: true });
-    });
-  }
-
-  #check(number: number): void {
-    if (number >= this.#first && number <= this.#first + this.#events.length) return;
-    throw new BerthError('position-expired', 'what came after this place is no longer known');
-  }
-
-  #numberOf(place: string): number {
-    const [, log, number] = PLACE.exec(place) ?? [];
-    if (number === undefined) throw badPlace();
-    return log === this.#log ? Number(number) : Number.NEGATIVE_INFINITY;
-  }
-
-  #place(number: number): string {
-    return `${this.#log}-${number}`;
   }
 
   /** Looks are not queued: one at a time for each server, and one more when it was touched meanwhile. */
@@ -144,20 +81,10 @@ export class ServerEvents {
   }
 
   #add(type: ServerEvent['type'], server: ServerView): void {
-    const id = this.#place(this.#first + this.#events.length);
-    const text = JSON.stringify({ id, type, at: new Date().toISOString(), server });
-    this.#events.push({ id, type, server, text });
-    this.#size += text.length;
-    while (this.#isTooMuch()) {
-      this.#size -= this.#events.shift()?.text.length ?? 0;
-      this.#first++;
-    }
-    for (const wake of [...this.#waiting]) wake();
-  }
-
-  #isTooMuch(): boolean {
-    const { length } = this.#events;
-    return length > this.#limits.events || (length > 1 && this.#size > this.#limits.size);
+    this.#log.add((id) => {
+      const text = JSON.stringify({ id, type, at: new Date().toISOString(), server });
+      return { id, type, server, text };
+    });
   }
 }
 
@@ -166,11 +93,4 @@ function essenceOf({ status, ...server }: ServerView): string {
   const { sessions: _sessions, processes: _processes, lastActivity: _lastActivity, ...rest } = status;
   const { lastCheck: _lastCheck, ...lasting } = rest;
   return JSON.stringify({ ...server, status: lasting });
-}
-
-function badPlace(): BerthError {
-  const detail = 'must be the id of an event, or the position of a list';
-  return new BerthError('bad-input', `Last-Event-ID ${detail}`, {
-    fields: [{ pointer: 'Last-Event-ID', detail }],
-  });
 }

@@ -1,6 +1,6 @@
 /** What the API needs of whatever manages servers: one machine, or a cluster. */
 import { BerthError } from '../errors.ts';
-import type { StderrLine } from './host.ts';
+import type { LogLine, StderrLine } from './host.ts';
 import type { ServerSpec } from './server-spec.ts';
 import type { HealthView, ServerView } from './server-view.ts';
 import type { SessionView } from './session-view.ts';
@@ -66,6 +66,10 @@ export interface Servers {
   logs(name: string, lines: number): Awaitable<StderrLine[]>;
   /** Calls `line` for every further line; returns the unsubscribe. */
   followLogs(name: string, line: (line: StderrLine) => void): () => void;
+  /** What the place where it runs has to say of it and its replicas, oldest first; absent where that is said nowhere. */
+  happenings?(name: string): Promise<LogLine[]>;
+  /** Calls `line` for every further one; returns the unsubscribe. */
+  followHappenings?(name: string, line: (line: LogLine) => void): () => void;
 }
 
 /** Throws `precondition-failed` unless the server is what a change is meant for. */

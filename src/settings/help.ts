@@ -23,7 +23,8 @@ export function settingsHelp(): readonly SettingHelp[] {
   }));
 }
 
-function valueAt(settings: Settings, key: string): unknown {
+/** The value of a dotted key. */
+export function valueAt(settings: Settings, key: string): unknown {
   return key.split('.').reduce<unknown>((node, name) => Object(node)[name], settings);
 }
 

@@ -21,11 +21,13 @@ export interface SettingsInput {
   readonly readFile?: (path: string) => string;
   /** Told about older names in use and about names that do nothing here. */
   readonly onNotice?: (text: string) => void;
+  /** Told where each setting that was given was given, by its key. */
+  readonly onSource?: (key: string, source: string) => void;
 }
 
 /** Reads and checks all settings once. Throws `bad-setting` that names the key, where it was given and what is expected. */
 export function loadSettings(input: SettingsInput = {}): Settings {
-  const { flags = {}, env = {}, onNotice } = input;
+  const { flags = {}, env = {}, onNotice, onSource } = input;
   const older = fromOlderNames(env);
   const given: GivenSettings = new Map([
     ...readConfig(input),
@@ -36,6 +38,7 @@ export function loadSettings(input: SettingsInput = {}): Settings {
   const result = settingsSchema.safeParse(toTree(given));
   if (!result.success) throw badValue(result.error.issues, given);
   for (const notice of older.notices) onNotice?.(notice);
+  for (const [key, { source }] of given) onSource?.(key, source);
   return deepFreeze(result.data);
 }
 

@@ -68,6 +68,8 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
       api.host.write(api.manager.get('a').id, 'hello');
     },
   ],
+  readGatewayLog: ['GET', '/logs'],
+  clearGatewayLog: ['DELETE', '/logs'],
   readServerEvents: ['GET', '/servers/a/events', {}, running],
   watchServers: ['GET', '/events', { headers: { Accept: 'text/event-stream' } }],
   listSessions: [
@@ -147,6 +149,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   search: ['GET', '/search?q=time&provider=templates'],
   listProviders: ['GET', '/search/providers'],
   readSearchStatistics: ['GET', '/search/statistics', {}, (api) => api.json('GET', '/search?q=time')],
+  readSettings: ['GET', '/settings'],
   readHealth: ['GET', '/health', {}, running],
   readDocument: ['GET', '/openapi.json'],
   listRegistry: ['GET', '/v0.1/servers?limit=100'],

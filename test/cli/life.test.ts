@@ -93,3 +93,67 @@ describe('the rest of the life of a server', () => {
     expect(one).toMatchObject({ version: 1, servers: [{ name: 'time', template: 'time' }] });
   });
 });
+
+it('berth settings shows what the gateway runs with', async () => {
+  const { berth } = await createMachine();
+  expect((await berth('settings')).out).toMatch(/^port +8053 +default$/m);
+  const { out } = await berth('settings', '--given');
+  expect(out).toMatch(/^allowedHosts +\["berth\.example\.com"\] +environment variable BERTH_ALLOWED_HOSTS$/m);
+  expect(out).not.toContain('8053');
+});
+
+describe('berth logs', () => {
+  it('shows the log of the gateway, by level and by server, and follows it', async () => {
+    const machine = await withServer();
+    const { berth, log, screen, signal, signals } = machine;
+    log.debug('quiet');
+    log.warn({ server: 'time', requestId: 'r1', list: [1] }, 'a check\u001b[0m failed');
+    const { code, out } = await berth('logs', '--gateway');
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(
+        /^\d{4}-\S+Z debug quiet\n\d{4}-\S+Z warn {2}a check failed server=time requestId=r1 list=\[1\]\n$/,
+      ),
+    ]);
+    expect((await berth('logs', '--gateway', '--level', 'info')).out).not.toContain('quiet');
+    expect((await berth('logs', '--gateway', 'time', '--tail', '5')).out).toMatch(/^\S+ warn.*\n$/);
+    const [line = ''] = (await berth('-o', 'json', 'logs', '--gateway', 'time')).out.split('\n');
+    expect(JSON.parse(line)).toMatchObject({ level: 'warn', server: 'time', details: { list: [1] } });
+    const following = berth('logs', '-f', '--gateway');
+    await expect.poll(() => signals.size).toBe(1);
+    await expect.poll(() => screen.out).toContain('quiet');
+    log.info('live');
+    await expect.poll(() => screen.out).toContain('info  live');
+    signal();
+    expect((await following).code).toBe(0);
+    expect((await berth('logs', '--gateway', '--clear')).code).toBe(0);
+    expect((await berth('logs', '--gateway')).out).toBe('');
+  });
+
+  it('shows with --all what the gateway says of a server beside what it writes itself', async () => {
+    const { berth, log, host, manager } = await withServer();
+    host.write(manager.get('time').id, 'hello');
+    log.warn({ server: 'time' }, 'a check failed');
+    log.warn({ server: 'other' }, 'of another one');
+    const { out } = await berth('logs', 'time', '--all');
+    expect(out).toMatch(/^\d{4}-\S+Z server {2}hello$/m);
+    expect(out).toMatch(/^\d{4}-\S+Z warn {4}a check failed$/m);
+    expect(out).not.toContain('another');
+    expect((await berth('logs', 'time')).out).toBe('hello\n');
+  });
+
+  it('says what does not go together', async () => {
+    const { berth } = await withServer();
+    for (const [argv, words] of [
+      [[], 'a server or --gateway is needed'],
+      [['time', '--level', 'info'], 'Use them with --gateway'],
+      [['time', '--clear'], 'Use them with --gateway'],
+      [['time', '--all', '--gateway'], 'either --all or --gateway'],
+      [['--gateway', '--tail', '-1'], '--tail must be a whole number'],
+      [['--gateway', '--level', 'loud'], 'must be one of trace, debug'],
+    ] as const) {
+      const { code, err } = await berth('logs', ...argv);
+      expect([code, err]).toEqual([1, expect.stringContaining(words)]);
+    }
+  });
+});

@@ -7,6 +7,8 @@ import { runCli } from '../../src/cli/program.ts';
 import type { Discovery } from '../../src/discovery/discovery.ts';
 import { GroupLists } from '../../src/groups/group-lists.ts';
 import { Groups } from '../../src/groups/groups.ts';
+import { createLog } from '../../src/log/log.ts';
+import { LogBook } from '../../src/log/log-book.ts';
 import { SqliteGroupStore } from '../../src/store/group-store.ts';
 import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
@@ -32,6 +34,12 @@ interface MachineOptions {
   readonly discovery?: Discovery;
 }
 
+/** Two of what the gateway runs with. */
+const SETTINGS = [
+  { key: 'port', value: 8053, source: 'default' },
+  { key: 'allowedHosts', value: ['berth.example.com'], source: 'environment variable BERTH_ALLOWED_HOSTS' },
+];
+
 export async function createMachine({ gateway = true, interactive = false, discovery }: MachineOptions = {}) {
   const fixture = await createFixture();
   const { inspector, inspections } = createInspector(fixture);
@@ -41,7 +49,16 @@ export async function createMachine({ gateway = true, interactive = false, disco
     stateOf: (server: string) => fixture.manager.find(server)?.state,
     publicUrl: () => 'http://127.0.0.1:8053',
   };
-  const api = createApi({ ...fixture, inspector, groups, ...(discovery && { discovery }) });
+  const logBook = new LogBook();
+  const log = createLog({ level: 'debug', destination: { write: () => {} }, book: logBook });
+  const api = createApi({
+    ...fixture,
+    inspector,
+    groups,
+    logBook,
+    settings: () => SETTINGS,
+    ...(discovery && { discovery }),
+  });
   const state = {
     up: gateway,
     closed: 0,
@@ -174,5 +191,5 @@ export async function createMachine({ gateway = true, interactive = false, disco
     const code = await runCli({ argv, system });
     return { code, ...screen };
   };
-  return { ...fixture, inspections, system, state, files, signals, signal, sent, screen, berth };
+  return { ...fixture, inspections, log, system, state, files, signals, signal, sent, screen, berth };
 }

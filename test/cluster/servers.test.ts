@@ -138,6 +138,19 @@ describe('a Deployment that somebody else made', () => {
     await servers.scale('plain', 2);
     expect((await read('plain'))?.metadata.generation).toBe(generation);
     expect((await servers.logs('plain', 10)).map(({ text }) => text)).toContain('hello from the pod');
+    // What scheduler, kubelet and the controllers of Kubernetes have said of it.
+    const happened: string[] = [];
+    const leave = servers.followHappenings('plain', ({ text }) => happened.push(text));
+    await eventually('its Events', async () => {
+      const said = (await servers.happenings('plain')).map(({ text }) => text);
+      const kinds = [/^Deployment plain: ScalingReplicaSet/, /^ReplicaSet plain-\w+: SuccessfulCreate/];
+      return [...kinds, /^Pod plain-\w+-\w+: Started/].every((kind) => said.some((text) => kind.test(text)));
+    });
+    await servers.scale('plain', 1);
+    await eventually('a new one', async () =>
+      happened.some((text) => /^Deployment plain: Scaling/.test(text)),
+    );
+    leave();
   });
 
   it('is stopped by force though its program does not hear, without a change of its template', async () => {

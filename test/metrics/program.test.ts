@@ -315,6 +315,69 @@ describe('a request', () => {
   });
 });
 
+describe('the log over the API', () => {
+  const read = async (query: string) => {
+    const response = await fetch(`${url}/api/v1/logs?${query}`, { headers: HEADERS });
+    expect(response.status).toBe(200);
+    return ((await response.json()) as { entries: Record<string, unknown>[] }).entries;
+  };
+
+  it('has the lines that were written, of servers and of requests', async () => {
+    await (await fetch(`${url}/api/v1/servers`, { headers: { ...HEADERS, 'X-Request-ID': 'both' } })).text();
+    const line = await lineOf('both');
+    const [entry] = (await read('tail=1000')).filter(({ requestId }) => requestId === 'both');
+    expect(entry).toMatchObject({
+      level: 'debug',
+      message: 'a request is over',
+      details: { endpoint: line.endpoint, status: line.status, ms: line.ms },
+    });
+    const states = (await read(`server=${SERVER}&level=info`)).filter(({ message }) =>
+      String(message).startsWith('a server is'),
+    );
+    expect(states).toMatchObject([{ message: 'a server is running', details: { state: 'running' } }]);
+    expect(JSON.stringify(await read('tail=1000'))).not.toContain('canary');
+  });
+
+  it('is followed live, and is not for strangers', async () => {
+    const left = new AbortController();
+    const response = await fetch(`${url}/api/v1/logs?tail=0`, {
+      headers: { ...HEADERS, Accept: 'text/event-stream' },
+      signal: left.signal,
+    });
+    await (await fetch(`${url}/api/v1/servers`, { headers: { ...HEADERS, 'X-Request-ID': 'live' } })).text();
+    let text = '';
+    for await (const chunk of response.body ?? []) {
+      text += Buffer.from(chunk as Uint8Array).toString();
+      if (text.includes('"requestId":"live"')) break;
+    }
+    left.abort();
+    expect(text).toMatch(/^id: \S+\nevent: entry\ndata: \{.*"requestId":"live"/m);
+    expect((await fetch(`${url}/api/v1/logs`, { headers: STRANGER })).status).toBe(401);
+  });
+});
+
+it('what it runs with is told over the API, without a secret', async () => {
+  const response = await fetch(`${url}/api/v1/settings`, { headers: HEADERS });
+  const text = await response.text();
+  const { settings } = JSON.parse(text) as { settings: { key: string; value: unknown; source: string }[] };
+  expect(settings).toContainEqual({
+    key: 'logLevel',
+    value: 'debug',
+    source: 'environment variable BERTH_LOG_LEVEL',
+  });
+  expect(settings).toContainEqual({
+    key: 'keys',
+    value: ['tester'],
+    source: 'environment variable BERTH_KEYS',
+  });
+  expect(settings.find(({ key }) => key === 'usage.keepDays')).toMatchObject({
+    value: 90,
+    source: 'default',
+  });
+  expect(text).not.toMatch(/canary|[0-9a-f]{64}/);
+  expect((await fetch(`${url}/api/v1/settings`, { headers: STRANGER })).status).toBe(401);
+});
+
 it('nothing that is exposed, answered or logged holds a secret, a session or an address of a client', async () => {
   const session = await fetch(`${url}/servers/${SERVER}/mcp`, {
     method: 'POST',

@@ -104,18 +104,6 @@ export const serverHealthSchema = z.object({
   lastCheck: lastCheck.optional(),
 });
 
-export const logLineSchema = z
-  .object({
-    at: wholeNumber.openapi({ description: 'Milliseconds since 1970.' }),
-    pid: wholeNumber,
-    text: z.string(),
-    replica: z.string().optional(),
-    container: z.string().optional(),
-  })
-  .openapi('LogLine');
-
-export const logSchema = z.object({ lines: z.array(logLineSchema) });
-
 const at = { at: wholeNumber.openapi({ description: 'Milliseconds since 1970.' }) };
 
 export const startEventSchema = z

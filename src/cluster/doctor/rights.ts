@@ -35,6 +35,7 @@ export const RIGHTS: Readonly<Record<Account, readonly Right[]>> = {
     servers('berth.dev', 'mcpservers/scale', ['get', 'update', 'patch']),
     servers('', 'pods', ['get', 'list', 'watch', 'delete']),
     servers('', 'pods/log', ['get']),
+    servers('events.k8s.io', 'events', ['list', 'watch']),
     servers('', 'services', ['list']),
     servers('', 'pods/exec', ['get', 'create']),
     servers('apps', 'deployments', ['get', 'list', 'watch', 'patch']),

@@ -1,6 +1,6 @@
 /** The servers of a cluster behind the API: ours, and the Deployments that were found. */
 import { BerthError } from '../../errors.ts';
-import type { StderrLine } from '../../servers/host.ts';
+import type { LogLine, StderrLine } from '../../servers/host.ts';
 import type { ServerSpec } from '../../servers/server-spec.ts';
 import type { HealthView, ServerView } from '../../servers/server-view.ts';
 import {
@@ -16,12 +16,14 @@ import { addUsage, NO_USAGE } from '../../servers/usage.ts';
 import type { UsageReport } from '../../servers/usage-recorder.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { McpServer } from '../mcp-server.ts';
+import { childName } from '../objects/naming.ts';
 import { DEPLOYMENTS, MCP_SERVERS } from '../resources.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { changeExactly } from './exact-client.ts';
 import type { DeploymentObject } from './foreign-deployment.ts';
 import { ForeignServers } from './foreign-servers.ts';
 import { OwnServers } from './own-servers.ts';
+import { type EventSubject, followPodEvents, readPodEvents } from './pod-events.ts';
 import { followPodLogs, readPodLogs } from './pod-logs.ts';
 import type { Pod } from './replica-pod.ts';
 import { endSessions, listSessions } from './replica-sessions.ts';
@@ -206,6 +208,20 @@ export class ClusterServers implements Servers {
       () => {},
     );
     return () => ending.abort();
+  }
+
+  async happenings(name: string): Promise<LogLine[]> {
+    return readPodEvents(this.#options, this.#subject(name));
+  }
+
+  followHappenings(name: string, line: (line: LogLine) => void): () => void {
+    return followPodEvents(this.#options, this.#subject(name), line);
+  }
+
+  #subject(name: string): EventSubject {
+    const { ours, foreign } = this.#find(name);
+    const { name: exact = '' } = (ours ?? foreign).metadata;
+    return { name: exact, deployment: ours ? childName({ name: exact }) : exact };
   }
 
   async #pods(name: string): Promise<readonly Pod[]> {

@@ -19,6 +19,7 @@ import { lookAt } from '../../servers/component.ts';
 import { createRemotePolicy } from '../../servers/remote-policy.ts';
 import { systemSecrets } from '../../servers/secret-reference.ts';
 import { ServerManager } from '../../servers/server-manager.ts';
+import { logStates } from '../../servers/state-log.ts';
 import { checkTemplateRights } from '../../servers/template-gate.ts';
 import { UsageRecorder } from '../../servers/usage-recorder.ts';
 import type { Settings } from '../../settings/schema.ts';
@@ -94,6 +95,7 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
       log.warn({ server: name, code: failure.code }, `health checks fail: ${failure.message}`),
   });
   undo(() => manager.close());
+  undo(logStates(manager, log));
   const link = createInProcessLink(host.supervisor);
   const groups = new SqliteGroupStore(join(settings.dataDir, 'groups.sqlite'));
   undo(() => groups.close());

@@ -33,6 +33,7 @@ const KINDS: Readonly<Record<string, readonly [apiVersion: string, kind: string]
   pods: ['v1', 'Pod'],
   services: ['v1', 'Service'],
   deployments: ['apps/v1', 'Deployment'],
+  events: ['events.k8s.io/v1', 'Event'],
   mcpservers: ['berth.dev/v1alpha1', 'MCPServer'],
 };
 const PATH = /^\/apis?\/(?:[^/]+\/)?[^/]+\/namespaces\/([^/]+)\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
@@ -69,9 +70,11 @@ export class MemoryCluster {
     const before = this.get(plural, name);
     const [apiVersion, kind] = KINDS[plural] ?? ['v1', 'Thing'];
     const spec = (object.spec ?? before?.spec ?? {}) as Json;
+    const { metadata: _metadata, spec: _spec, status: _status, ...others } = object;
     const stored: Stored = {
       apiVersion,
       kind,
+      ...others,
       ...((object.status ?? before?.status) && { status: (object.status ?? before?.status) as Json }),
       spec,
       metadata: {
