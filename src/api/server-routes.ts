@@ -7,11 +7,17 @@ import type { Condition, Servers, ServerVersion } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { ETAG, IF_MATCH, IF_NONE_MATCH, matcherOf, taggedAnswer } from './entity-tags.ts';
 import { SERVER_PARAMS as params } from './path-parameters.ts';
-import { CURSOR, FORCE, PAGE, pageByName, WAIT } from './query.ts';
+import { CURSOR, FORCE, PAGE, pageByName, pageOf, WAIT } from './query.ts';
 import { scaleSchema } from './replicas.ts';
 import { type ApiVariables, signalOf } from './request-checks.ts';
 import { type Api, addRoute, bodyOf } from './route.ts';
-import { serverHealthSchema, serverListSchema, serverSchema, specSchema } from './schemas/server.ts';
+import {
+  checkListSchema,
+  serverHealthSchema,
+  serverListSchema,
+  serverSchema,
+  specSchema,
+} from './schemas/server.ts';
 import { isWantedServer, SERVER_FILTER, STATE_FILTER } from './server-filter.ts';
 
 export const SERVERS = '/api/v1/servers';
@@ -160,6 +166,26 @@ function addOne(api: Api, manager: Servers): void {
       problems: AWAY,
     },
     async ({ context, param }) => context.json(await manager.checkHealth(param('name'))),
+  );
+
+  addRoute(
+    api,
+    {
+      id: 'listChecks',
+      method: 'get',
+      path: `${SERVER}/checks`,
+      params,
+      tag,
+      summary: 'How the health checks of a server came out, newest first',
+      description: 'The newest 200, over restarts of the gateway; in a cluster the newest one.',
+      query: PAGE,
+      answers: { 200: { description: 'A page of them, with the total.', schema: checkListSchema } },
+      problems: AWAY,
+    },
+    async ({ context, param, query }) => {
+      const checks = await manager.checks(param('name'));
+      return context.json({ checks: pageOf(checks, query), total: checks.length });
+    },
   );
 }
 

@@ -14,6 +14,7 @@ import { addDoctorCommand } from './doctor-command.ts';
 import { EXIT, exitCodeOf, failureLine, failureText } from './failure.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { addGroupCommands } from './group-commands.ts';
+import { addHealthCommand } from './health-command.ts';
 import { addImportCommand } from './import-command.ts';
 import { addInspectCommand } from './inspect-command.ts';
 import { addKeyCommands } from './key-commands.ts';
@@ -85,6 +86,7 @@ const COMMANDS: readonly CommandExtension[] = [
   addInspectCommand,
   addServerCommands,
   addLogCommand,
+  addHealthCommand,
   addLifeCommands,
   addSessionCommands,
   addGroupCommands,

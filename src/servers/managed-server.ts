@@ -5,6 +5,7 @@ import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { Isolation, ServerDefinition } from '../supervisor/server-definition.ts';
+import type { HealthStore } from './health-history.ts';
 import { type HealthLimits, ServerHealth } from './server-health.ts';
 import type { ServerRecord, ServerStore } from './server-record.ts';
 import { toFailure, toFailureRecord } from './server-record.ts';
@@ -31,6 +32,7 @@ export interface ManagedServerTools extends StartTools {
   readonly store: ServerStore;
   /** For what a specification leaves open. */
   readonly health: HealthLimits;
+  readonly checks?: HealthStore;
   readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
   /** Waits for a place among the parallel starts; the answer gives it back. */
   readonly turn: (signal: AbortSignal) => Promise<() => void>;

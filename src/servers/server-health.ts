@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
+import type { HealthStore } from './health-history.ts';
 import type { ServerHost } from './host.ts';
 import { type FailureRecord, toFailureRecord } from './server-record.ts';
 
@@ -34,6 +35,8 @@ export interface HealthTools {
   readonly onDegraded?: (definition: ServerDefinition, failure: BerthError) => void;
   /** Told after every check. */
   readonly onCheck?: () => void;
+  /** Keeps every check under the id of its server. */
+  readonly checks?: HealthStore;
 }
 
 /** Milliseconds in which the process of a check must answer, if its start does not have to be quicker. */
@@ -65,13 +68,17 @@ export class ServerHealth {
     return (this.#last?.failures ?? 0) >= this.#tools.limits.failures;
   }
 
-  /** The server runs from now on. `report`: of the handshake of this start, which counts as the first check. */
+  /**
+   * The server runs from now on. `report`: of the handshake of this start, which counts as the first check. Without one nothing has been
+   * shown yet, and what was known last holds.
+   */
   begin(definition: ServerDefinition, report: HandshakeReport | undefined): void {
     this.end();
     const { clock, limits } = this.#tools;
     const stop = limits.interval > 0 ? clock.every(limits.interval, () => void this.check()) : () => {};
     this.#running = { definition, abort: new AbortController(), stop };
-    if (report) this.#last = { at: Date.now(), ms: timeOf(report), failures: 0 };
+    if (report) this.#keep(definition, { at: Date.now(), ms: timeOf(report), failures: 0 });
+    else [this.#last] = this.#tools.checks?.list(definition.id, 1) ?? [];
   }
 
   /** The server no longer runs: no further checks, and one under way means nothing. Idempotent. */
@@ -124,11 +131,19 @@ export class ServerHealth {
 
   #note(definition: ServerDefinition, ms: number, failure?: BerthError): void {
     const failures = failure ? (this.#last?.failures ?? 0) + 1 : 0;
-    this.#last = { at: Date.now(), ms, failures, ...(failure && { failure: toFailureRecord(failure) }) };
+    this.#keep(definition, {
+      ...{ at: Date.now(), ms, failures },
+      ...(failure && { failure: toFailureRecord(failure) }),
+    });
     this.#tools.onCheck?.();
     if (!failure || failures !== this.#tools.limits.failures) return;
     this.#tools.onDegraded?.(definition, failure);
     this.#tools.host.renew(definition.id);
+  }
+
+  #keep({ id }: ServerDefinition, check: HealthCheck): void {
+    this.#last = check;
+    this.#tools.checks?.add(id, check);
   }
 }
 

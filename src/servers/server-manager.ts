@@ -8,6 +8,7 @@ import type { PackageRules } from '../packages/package-rules.ts';
 import type { ServerDefinition, ServerLimits } from '../supervisor/server-definition.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
+import { type CheckView, type HealthStore, KEPT_CHECKS, viewCheck } from './health-history.ts';
 import type { ServerHost, StderrLine } from './host.ts';
 import type { ManagedServerTools, ServerEntry } from './managed-server.ts';
 import { ManagedServer } from './managed-server.ts';
@@ -36,6 +37,8 @@ export interface ServerManagerOptions {
   readonly packages: Packages;
   readonly host: ServerHost;
   readonly store: ServerStore;
+  /** Keeps the health checks of servers; without it only the newest of each is known. */
+  readonly checks?: HealthStore;
   readonly templates: TemplateCatalogue;
   readonly usage: Pick<UsageRecorder, 'of'>;
   /** Base of every URL that is answered; a function where the port is known only later. */
@@ -97,6 +100,7 @@ export class ServerManager implements Servers {
       allow,
       remote,
       health: options.health,
+      ...(options.checks && { checks: options.checks }),
       ...(options.onDegraded && { onDegraded: options.onDegraded }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       successor: (name) => templates.findByPackage(name)?.slug,
@@ -219,6 +223,13 @@ export class ServerManager implements Servers {
     const server = this.#get(name);
     await server.health.check();
     return viewHealth(server);
+  }
+
+  /** How its checks came out, newest first, those before a restart of the gateway as well. Throws `not-found`. */
+  checks(name: string): CheckView[] {
+    const { record, health } = this.#get(name);
+    const kept = this.#options.checks?.list(record.id, KEPT_CHECKS);
+    return (kept ?? (health.last ? [health.last] : [])).map(viewCheck);
   }
 
   /** How much it was used in the last so many days, today included. Throws `not-found`. */

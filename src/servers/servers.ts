@@ -1,5 +1,6 @@
 /** What the API needs of whatever manages servers: one machine, or a cluster. */
 import { BerthError } from '../errors.ts';
+import type { CheckView } from './health-history.ts';
 import type { LogLine, StderrLine } from './host.ts';
 import type { ServerSpec } from './server-spec.ts';
 import type { HealthView, ServerView } from './server-view.ts';
@@ -58,6 +59,8 @@ export interface Servers {
   endSession(name: string, session: string): Promise<void>;
   endSessions(name: string): Promise<number>;
   checkHealth(name: string): Promise<HealthView>;
+  /** How its checks came out, as far as that is kept, newest first. */
+  checks(name: string): Awaitable<CheckView[]>;
   /** How much it was used in the last so many days, today included. */
   usage(name: string, days: number): Awaitable<UsageReport>;
   /** What happened in the newest start, and what still happens. */

@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ServerRecord, ServerStore } from '../servers/server-record.ts';
 import type { Migrations } from './database.ts';
 import { openDatabase } from './database.ts';
+import { HEALTH_TABLE, SqliteHealthStore } from './health-store.ts';
 import { SqliteUsageStore, USAGE_TABLE } from './usage-store.ts';
 
 const MIGRATIONS: Migrations = [
@@ -13,6 +14,7 @@ const MIGRATIONS: Migrations = [
      record TEXT NOT NULL CHECK (json_valid(record))
    ) STRICT`,
   USAGE_TABLE,
+  HEALTH_TABLE,
 ];
 
 export class SqliteServerStore implements ServerStore {
@@ -22,9 +24,14 @@ export class SqliteServerStore implements ServerStore {
   readonly #remove: StatementSync;
   /** How much they were used, in the same database. */
   readonly usage: SqliteUsageStore;
+  /** How their health checks came out. */
+  readonly checks: SqliteHealthStore;
 
-  /** Throws `bad-setting` when the file cannot be used; `:memory:` keeps everything in memory. */
-  constructor(path: string) {
+  /**
+   * Throws `bad-setting` when the file cannot be used; `:memory:` keeps everything in memory. `onFault`: told of what of their health
+   * could not be kept.
+   */
+  constructor(path: string, onFault: (error: unknown) => void = () => {}) {
     this.#database = openDatabase(path, MIGRATIONS);
     this.#list = this.#database.prepare('SELECT record FROM servers ORDER BY created_at, name');
     this.#save = this.#database.prepare(
@@ -33,6 +40,7 @@ export class SqliteServerStore implements ServerStore {
     );
     this.#remove = this.#database.prepare('DELETE FROM servers WHERE id = ?');
     this.usage = new SqliteUsageStore(this.#database);
+    this.checks = new SqliteHealthStore(this.#database, onFault);
   }
 
   list(): ServerRecord[] {

@@ -55,6 +55,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   getServer: ['GET', '/servers/a', {}, running],
   deleteServer: ['DELETE', '/servers/a', {}, running],
   checkServer: ['GET', '/servers/a/health', {}, running],
+  listChecks: ['GET', '/servers/a/checks', {}, running],
   startServer: ['POST', '/servers/a/start', {}, running],
   stopServer: ['POST', '/servers/a/stop', {}, running],
   restartServer: ['POST', '/servers/a/restart', {}, running],

@@ -94,6 +94,28 @@ describe('the rest of the life of a server', () => {
   });
 });
 
+it('berth health makes a check, and shows those before', async () => {
+  const { berth, host } = await withServer();
+  expect(await berth('health', 'time')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^healthy, 47 ms, \d{4}-\S+Z: time is running\n$/),
+  });
+  host.failure = new BerthError('start-failed', 'no answer', { phase: 'handshake', hint: 'look at it' });
+  const bad = await berth('health', 'time');
+  expect([bad.code, bad.out]).toEqual([
+    5,
+    expect.stringMatching(/^unhealthy, .*: no answer\n {2}hint {4}look at it\n$/),
+  ]);
+  expect((await berth('health', 'time', '--history')).out).toMatch(
+    /^\d{4}-\S+Z +unhealthy +\d+ +1 +no answer$/m,
+  );
+  expect(JSON.parse((await berth('-o', 'json', 'health', 'time', '--history')).out)[0]).toMatchObject({
+    health: 'unhealthy',
+    failures: 1,
+  });
+  expect((await berth('health', 'nobody')).code).toBe(1);
+});
+
 it('berth settings shows what the gateway runs with', async () => {
   const { berth } = await createMachine();
   expect((await berth('settings')).out).toMatch(/^port +8053 +default$/m);

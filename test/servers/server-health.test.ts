@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
 import { BerthError } from '../../src/errors.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
+import { SqliteServerStore } from '../../src/store/server-store.ts';
 import { createFixture } from './doubles.ts';
 
 const wait = { wait: true };
@@ -193,5 +194,64 @@ describe('a check', () => {
     expect(next.get('time').status.lastCheck).toBeUndefined();
     expect(await next.checkHealth('time')).toMatchObject({ lastCheck: { failures: 0 } });
     await next.close();
+  });
+});
+
+describe('checks that are kept', () => {
+  const open = async () => {
+    const store = new SqliteServerStore(':memory:');
+    const options = { store, checks: store.checks };
+    const fixture = await createFixture({
+      ...options,
+      clock: new ManualClock(),
+      health: { interval: 0, failures: 2 },
+    });
+    await fixture.manager.run(parseServerSpec({ template: 'time' }), wait);
+    return { ...fixture, sqlite: store };
+  };
+
+  it('are told newest first, the handshake of each start among them', async () => {
+    const { manager, host, sqlite } = await open();
+    host.failure = broken;
+    await manager.checkHealth('time');
+    await manager.checkHealth('time');
+    host.failure = undefined;
+    // Another one, as every handshake makes.
+    host.report = { ...host.report };
+    await manager.restart('time', wait);
+    expect(manager.checks('time')).toMatchObject([
+      { health: 'healthy', failures: 0, ms: 47 },
+      { health: 'unhealthy', failures: 2, failure: { message: broken.message, phase: 'handshake' } },
+      { health: 'unhealthy', failures: 1 },
+      { health: 'healthy', failures: 0, at: expect.stringMatching(/^\d{4}-.*Z$/) },
+    ]);
+    expect(() => manager.checks('nobody')).toThrow(/no server/);
+    await manager.close();
+    sqlite.close();
+  });
+
+  it('outlive the gateway: the next one knows what the newest has shown, and when', async () => {
+    const { manager, again, host, sqlite } = await open();
+    host.failure = broken;
+    await manager.checkHealth('time');
+    await manager.checkHealth('time');
+    const before = manager.get('time').status;
+    await manager.close();
+    const next = again();
+    await next.restore();
+    await next.start('time', wait);
+    expect(next.get('time').status).toMatchObject({
+      state: 'degraded',
+      health: 'unhealthy',
+      failure: { message: broken.message, hint: 'start it' },
+      lastCheck: before.lastCheck,
+    });
+    expect(next.checks('time')).toHaveLength(3);
+    host.failure = undefined;
+    expect(await next.checkHealth('time')).toMatchObject({ state: 'running', health: 'healthy' });
+    expect(next.checks('time')).toHaveLength(4);
+    await next.remove('time');
+    await next.close();
+    sqlite.close();
   });
 });

@@ -104,6 +104,18 @@ export const serverHealthSchema = z.object({
   lastCheck: lastCheck.optional(),
 });
 
+const check = z
+  .object({
+    at: time,
+    ms: wholeNumber.openapi({ description: 'Milliseconds.' }),
+    health: z.enum(['healthy', 'unhealthy']),
+    failures: wholeNumber.openapi({ description: 'Failed checks in a row, this one included.' }),
+    failure: failureSchema.optional(),
+  })
+  .openapi('HealthCheck');
+
+export const checkListSchema = z.object({ checks: z.array(check), total: wholeNumber });
+
 const at = { at: wholeNumber.openapi({ description: 'Milliseconds since 1970.' }) };
 
 export const startEventSchema = z

@@ -1,5 +1,6 @@
 /** The servers of a cluster behind the API: ours, and the Deployments that were found. */
 import { BerthError } from '../../errors.ts';
+import type { CheckView } from '../../servers/health-history.ts';
 import type { LogLine, StderrLine } from '../../servers/host.ts';
 import type { ServerSpec } from '../../servers/server-spec.ts';
 import type { HealthView, ServerView } from '../../servers/server-view.ts';
@@ -174,6 +175,13 @@ export class ClusterServers implements Servers {
       ...(failure && { failure }),
       ...(lastCheck && { lastCheck }),
     };
+  }
+
+  /** The newest one, as its status has it; what became of the server is told by Events. */
+  async checks(name: string): Promise<CheckView[]> {
+    const { health, lastCheck, failure } = await this.checkHealth(name);
+    if (!lastCheck || health === 'unknown') return [];
+    return [{ ...lastCheck, health, ...(failure && { failure }) }];
   }
 
   /** As the controller's leader heard last from the replicas. */

@@ -62,7 +62,9 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   const secrets = new SecretStore(join(settings.dataDir, 'secrets'));
   const { host, lock, table } = await openHost(input, { remote, logins });
   sealer.setKeys(openKeyRing(settings.dataDir).keys);
-  const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'));
+  const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'), (error) =>
+    log.error({ error }, 'a health check could not be kept'),
+  );
   undo(() => store.close());
   const usage = new UsageRecorder({
     host,
@@ -78,6 +80,7 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
     packages,
     host,
     store,
+    checks: store.checks,
     templates,
     usage,
     publicUrl,
