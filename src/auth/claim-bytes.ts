@@ -54,4 +54,9 @@ export class ClaimReader {
     this.#at += length;
     return this.#bytes.toString('utf8', this.#at - length, this.#at);
   }
+
+  /** All that is left. */
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#at);
+  }
 }

@@ -1,9 +1,17 @@
 /** Sealed session ids: a public id says, to a gateway only, where its session lives and whose it is. */
 import { ClaimReader, encodeDigest, encodeText, encodeTime } from './claim-bytes.ts';
-import { openState, type StateClaims, sealState } from './seal-state.ts';
+import {
+  looksSealed,
+  openServerState,
+  openState,
+  type ServerStateClaims,
+  type StateClaims,
+  sealServerState,
+  sealState,
+} from './seal-state.ts';
 import { openText, type SealKey, type SealPurpose, sealText } from './sealed-text.ts';
 
-export type { StateClaims } from './seal-state.ts';
+export type { ServerStateClaims, StateClaims } from './seal-state.ts';
 export type { SealKey } from './sealed-text.ts';
 
 /** Claims of a session id. Only the supervisor knows whether the session exists. */
@@ -20,6 +28,8 @@ export interface SessionClaims {
 }
 
 export interface Sealer {
+  /** Its keys outlive this program: what it seals is good after a restart. */
+  readonly lasting: boolean;
   /** A fresh id of ASCII letters, digits, `-` and `_`. */
   seal(serverId: string, claims: SessionClaims): string;
   /** The claims, or undefined for what was not sealed by these keys for this server. */
@@ -28,6 +38,12 @@ export interface Sealer {
   sealState(serverId: string, claims: StateClaims): string;
   /** The claims, or undefined for what was not sealed by these keys for this server. */
   openState(state: string, serverId: string): StateClaims | undefined;
+  /** A modern server's own state as its client may have it. */
+  sealServerState(serverId: string, claims: ServerStateClaims): string;
+  /** The claims, or undefined for what was not sealed by these keys for this server. */
+  openServerState(state: string, serverId: string): ServerStateClaims | undefined;
+  /** Whether a text begins as states of these keys do: one that cannot be opened is not what it was. */
+  looksSealed(state: string): boolean;
   /** Takes other keys and forgets every opened id. */
   setKeys(keys: readonly SealKey[]): void;
 }
@@ -39,8 +55,10 @@ const DEFAULT_REMEMBERED = 16_384;
 export function createSealer(options: {
   readonly keys: readonly SealKey[];
   readonly remember?: number;
+  /** False for keys that are kept nowhere. */
+  readonly lasting?: boolean;
 }): Sealer {
-  const { remember = DEFAULT_REMEMBERED } = options;
+  const { remember = DEFAULT_REMEMBERED, lasting = true } = options;
   let keys = options.keys;
   const opened = new Map<string, { readonly serverId: string; readonly claims: SessionClaims }>();
   const current = (): SealKey => {
@@ -48,6 +66,7 @@ export function createSealer(options: {
     return keys[0];
   };
   return {
+    lasting,
     seal: (serverId, claims) => sealText(current(), purposeOf(serverId), encodeClaims(claims)),
     open(id, serverId) {
       const known = opened.get(id);
@@ -61,6 +80,9 @@ export function createSealer(options: {
     },
     sealState: (serverId, claims) => sealState(current(), serverId, claims),
     openState: (state, serverId) => openState(keys, serverId, state),
+    sealServerState: (serverId, claims) => sealServerState(current(), serverId, claims),
+    openServerState: (state, serverId) => openServerState(keys, serverId, state),
+    looksSealed: (state) => looksSealed(keys, state),
     setKeys(next) {
       keys = next;
       opened.clear();

@@ -17,12 +17,16 @@ export interface SealPurpose {
   readonly format: number;
   /** Associated data. */
   readonly binding: string;
+  /** Characters of the longest text that is looked into; 1,024 unless given. */
+  readonly longest?: number;
 }
 
 const NAME_BYTES = 4;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + NAME_BYTES + IV_BYTES;
+/** Characters that hold format and name of the key. */
+const FACE_LENGTH = 8;
 const MAX_LENGTH = 1_024;
 
 /** A text of ASCII letters, digits, `-` and `_`, different each time. */
@@ -36,14 +40,25 @@ export function sealText(key: SealKey, purpose: SealPurpose, plain: Buffer): str
 
 /** The bytes, or undefined for what was not sealed by one of these keys for this purpose. */
 export function openText(keys: readonly SealKey[], purpose: SealPurpose, text: string): Buffer | undefined {
-  if (text.length > MAX_LENGTH) return undefined;
+  const face = faceOf(keys, text);
+  if (face?.format !== purpose.format || text.length > (purpose.longest ?? MAX_LENGTH)) return undefined;
   const bytes = Buffer.from(text, 'base64url');
-  if (bytes.length <= HEAD_BYTES + TAG_BYTES || bytes[0] !== purpose.format) return undefined;
+  if (bytes.length <= HEAD_BYTES + TAG_BYTES) return undefined;
   // base64url has several spellings of the same bytes; one sealed thing must have one text
   if (bytes.toString('base64url') !== text) return undefined;
+  return decrypt(face.key, purpose, bytes);
+}
+
+/** What a text says in front that it is, before it is opened; undefined for what names none of these keys. */
+export function faceOf(
+  keys: readonly SealKey[],
+  text: string,
+): { readonly format: number; readonly key: SealKey } | undefined {
+  const bytes = Buffer.from(text.slice(0, FACE_LENGTH), 'base64url');
+  if (bytes.length <= NAME_BYTES) return undefined;
   const name = bytes.toString('base64url', 1, 1 + NAME_BYTES);
   const key = keys.find((candidate) => candidate.name === name);
-  return key && decrypt(key, purpose, bytes);
+  return key && { format: bytes[0] as number, key };
 }
 
 function decrypt(key: SealKey, purpose: SealPurpose, bytes: Buffer): Buffer | undefined {

@@ -71,7 +71,7 @@ export async function runBridge(options: BridgeOptions): Promise<Bridge> {
   const front = createGateway({
     settings,
     keys,
-    sealer: createSealer({ keys: [createSealKey()] }),
+    sealer: createSealer({ keys: [createSealKey()], lasting: false }),
     directory: { find: (name) => (name === NAME ? { ...definition, state: 'running' } : undefined) },
     router: {
       route: () => ({ replica: REPLICA, link }),

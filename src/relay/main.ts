@@ -47,7 +47,7 @@ export async function runRelay(options: RelayOptions): Promise<StdioEnd> {
     let count = 0;
     const plane = {
       limits,
-      sealer: createSealer({ keys: [createSealKey()] }),
+      sealer: createSealer({ keys: [createSealKey()], lasting: false }),
       router: { route: () => ({ replica: REPLICA, link }), replica: () => link },
       nextKey: () => `stdio.${++count}`,
       nextNonce: () => randomBytes(NONCE_BYTES).toString('base64url'),

@@ -88,13 +88,30 @@ export interface StateClaims {
   readonly expiresAt: number;
 }
 
+/** A modern server's own state, beside the server that it is bound to. */
+export interface ServerStateClaims {
+  /** Where it was given out. */
+  readonly replica: string;
+  /** {@link Caller.digest} of whom it was given to. */
+  readonly principal: string;
+  /** JSON text. */
+  readonly state: Buffer;
+}
+
 export interface Sealer {
+  /** What it seals can be opened after a restart. */
+  readonly lasting: boolean;
   seal(serverId: string, claims: SessionClaims): string;
   /** Undefined for anything that is not a session id of this server under a valid key. */
   open(sealed: string, serverId: string): SessionClaims | undefined;
   sealState(serverId: string, claims: StateClaims): string;
   /** Undefined for anything that is not a state of this server under a valid key. */
   openState(state: string, serverId: string): StateClaims | undefined;
+  sealServerState(serverId: string, claims: ServerStateClaims): string;
+  /** Undefined for anything that is not a server's state sealed for this server under a valid key. */
+  openServerState(state: string, serverId: string): ServerStateClaims | undefined;
+  /** Whether a text begins as the states of valid keys do: one of them that cannot be opened was altered, or is another server's. */
+  looksSealed(state: string): boolean;
 }
 
 export interface TransportLimits extends ScanLimits {

@@ -55,7 +55,8 @@ export function createOwnCalls(plane: OwnCallsPlane): OwnCalls {
     const server = serverOf(plane, name);
     const key = `${instance}.${++count}`;
     const message = toMessage(plane, call, key);
-    const { conversation, resume, sealed } = routeModern(plane, { server, principal: caller }, message);
+    const route = routeModern(plane, { server, principal: caller }, message);
+    const { conversation, resume, sealed } = route;
     return await new Promise<OwnAnswer>((resolve, reject) => {
       const reader = new OwnReader({ sealed, resolve, reject, onNotification: call.onNotification });
       const leave = (): void => reader.leave(signal?.reason);
@@ -64,7 +65,7 @@ export function createOwnCalls(plane: OwnCallsPlane): OwnCalls {
       reader.attachment = conversation.call(
         {
           key,
-          messages: [message],
+          messages: [route.message],
           batch: false,
           modern: { transport: 'api', ...(resume && { resume }) },
         },

@@ -81,9 +81,13 @@ class StdioClient implements WebSocketHost {
   };
 
   say(text: string): void {
+    this.tell(text);
+    this.#answered();
+  }
+
+  tell(text: string): void {
     this.held();
     this.#output.write(`${text}\n`, () => this.released());
-    this.#answered();
   }
 
   held(): void {

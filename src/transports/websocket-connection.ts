@@ -69,6 +69,10 @@ export class WebSocketConnection implements WebSocketHost {
   }
 
   say(text: string): void {
+    this.tell(text);
+  }
+
+  tell(text: string): void {
     this.held();
     this.frames.text(text, () => this.released());
   }

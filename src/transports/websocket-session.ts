@@ -17,8 +17,10 @@ export interface MessageSender {
 /** What a conversation on a two-way stream needs of it. */
 export interface WebSocketHost {
   readonly frames: MessageSender;
-  /** Sends a message of our own. Whoever does not read such is not read any more either. */
+  /** Answers a request ourselves. Whoever does not read such is not read any more either. */
   say(text: string): void;
+  /** Sends a message of our own that answers nothing. */
+  tell(text: string): void;
   readonly nextKey: () => string;
   /** A message is handed over: nothing more is read until every one was {@link released}. */
   held(): void;

@@ -12,6 +12,8 @@ const SEALED = {
     'AmtleTGU9skl7WL3cVL-piOIycwo-O6AgqqTunJkzSxiPDWPhfUPjtl4Anb19ohQPNopIVXMhja0AKs0dCYkFBdzw0kaZPajYEjoq668I1IUmrcgI8U',
   state:
     'A2tleTF3U0FKTQ5_Yc-9Y0WG6dw8bzRVNCIV5MlVlrGZkxAbCjTj6aNLCx7EQcAM1omCkG4hvSuC57j-NpB8YaRjYIddg7IeOlTCoja6o0FeipDt5uJYzQ',
+  /** From the version that first sealed servers' own states. */
+  own: 'BGtleTEamTkGpoSFE-wk1LRQtUN35M1lmVnQ5zhO9znpWzxryUJb4BmvzF7vfpPnsZ2PSij0p88x9Z1C8loyw7U5wMLB_44mdCg9BBxAIw',
 };
 const claims = {
   replica: 'mcp-search-7d9f-abcde',
@@ -32,4 +34,11 @@ it('opens states of parked calls', () => {
     ...{ replica, principal, call: 'Y2FsbA', round: 2 },
     expiresAt: 1_795_000_900_000,
   });
+});
+
+it("opens servers' own states", () => {
+  const { replica, principal } = claims;
+  const state = Buffer.from('"step-2"');
+  const sealer = createSealer({ keys: [KEY] });
+  expect(sealer.openServerState(SEALED.own, SERVER)).toEqual({ replica, principal, state });
 });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createSealKey } from '../../src/auth/key-ring.ts';
 import { principalDigest } from '../../src/auth/principal.ts';
-import { createSealer, type StateClaims } from '../../src/auth/seal.ts';
+import { createSealer, type ServerStateClaims, type StateClaims } from '../../src/auth/seal.ts';
 
 const serverId = randomUUID();
 const claims: StateClaims = {
@@ -79,5 +79,79 @@ describe('a sealed request state', () => {
 
   it.each(['', 'A', '{"nonce":1}', 'x'.repeat(5_000), 'A'.repeat(200)])('is not %j', (state) => {
     expect(createSealer({ keys: [createSealKey()] }).openState(state, serverId)).toBeUndefined();
+  });
+});
+
+describe("a server's own state under seal", () => {
+  const own: ServerStateClaims = {
+    replica: 'pod-7',
+    principal: principalDigest('key:alice'),
+    state: Buffer.from('"ste\\u0070-2"'),
+  };
+
+  it('gives back every byte of it, by any gateway with the same key', () => {
+    const keys = [createSealKey()];
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 5_000 }), (bytes) => {
+        const state = Buffer.from(bytes);
+        const sealed = createSealer({ keys }).sealServerState(serverId, { ...own, state });
+        expect(sealed).toMatch(/^[\w-]+$/);
+        expect(createSealer({ keys }).openServerState(sealed, serverId)).toEqual({ ...own, state });
+      }),
+    );
+  });
+
+  it('tells nothing, and is different each time', () => {
+    const sealer = createSealer({ keys: [createSealKey()] });
+    const [one, two] = [sealer.sealServerState(serverId, own), sealer.sealServerState(serverId, own)];
+    expect(one).not.toBe(two);
+    expect(Buffer.from(one, 'base64url').toString('latin1')).not.toMatch(/u0070|pod-7/);
+  });
+
+  it('is nothing with any one character changed, cut or added, and looks like one of ours wherever its key can be read', () => {
+    const sealer = createSealer({ keys: [createSealKey()] });
+    const state = sealer.sealServerState(serverId, own);
+    for (let at = 0; at < state.length; at++) {
+      const other = `${state.slice(0, at)}${state[at] === 'A' ? 'B' : 'A'}${state.slice(at + 1)}`;
+      expect(sealer.openServerState(other, serverId)).toBeUndefined();
+      if (at >= 8) expect(sealer.looksSealed(other)).toBe(true);
+    }
+    for (const other of [`${state}A`, `${state}=`, state.slice(0, -1)])
+      expect(sealer.openServerState(other, serverId)).toBeUndefined();
+  });
+
+  it('is good for its server, as what it is, and under its keys only', () => {
+    const [first, second] = [createSealKey(), createSealKey()];
+    const sealer = createSealer({ keys: [first] });
+    const state = sealer.sealServerState(serverId, own);
+    expect(sealer.openServerState(state, randomUUID())).toBeUndefined();
+    expect(sealer.openState(state, serverId)).toBeUndefined();
+    expect(sealer.open(state, serverId)).toBeUndefined();
+    expect(sealer.openServerState(sealer.sealState(serverId, claims), serverId)).toBeUndefined();
+    sealer.setKeys([second, first]);
+    expect(sealer.openServerState(state, serverId)).toEqual(own);
+    sealer.setKeys([second]);
+    expect(sealer.openServerState(state, serverId)).toBeUndefined();
+    expect(sealer.looksSealed(state)).toBe(false);
+  });
+});
+
+describe('what looks sealed', () => {
+  const sealer = createSealer({ keys: [createSealKey()] });
+
+  it('is a state of either kind, and no session id', () => {
+    const { replica, principal } = claims;
+    expect(sealer.looksSealed(sealer.sealState(serverId, claims))).toBe(true);
+    const own = sealer.sealServerState(serverId, { replica, principal, state: Buffer.from('""') });
+    expect(sealer.looksSealed(own)).toBe(true);
+    expect(sealer.looksSealed(sealer.seal(serverId, { replica, principal, nonce: 'n', issuedAt: 1 }))).toBe(
+      false,
+    );
+  });
+
+  it('is nothing that servers make', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (state) => !sealer.looksSealed(state)));
+    for (const state of ['', 'A', 'BAAAAAA', 'eyJhIjoxfQ', '{"a":1}', 'A'.repeat(5_000)])
+      expect(sealer.looksSealed(state)).toBe(false);
   });
 });

@@ -22,6 +22,8 @@ export interface FrontOptions extends HarnessOptions {
   readonly limits_?: Partial<typeof TEST_LIMITS>;
   /** Puts something before the link to the harness's supervisor. */
   readonly link?: (link: Link) => Link;
+  /** Its sealing keys outlive it, as those of most gateways do. */
+  readonly lasting?: boolean;
   /** Takes the place of the router. */
   readonly route?: (link: Link) => Router['route'];
 }
@@ -55,6 +57,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
   router.set(definition.id, [{ name: 'local', link: options.link?.(link) ?? link }]);
   const sealer = createSealer({
     keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }],
+    ...(options.lasting !== undefined && { lasting: options.lasting }),
   });
   const served: Front['served'] = { state: 'running' };
   const configured = Object.entries(options.keys ?? {}).map(([name, key]) => ({

@@ -1,7 +1,10 @@
-/** Parked calls at the gateway: their state is sealed into the answer, and opened again on the retry (data-path.md 7.1; threat T-32). */
+/** `requestState` at the gateway: sealed into the answer and opened again on the retry, be it of a parked call or a server's own (data-path.md 5.4, 7.1; threat T-32). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { principalDigest } from '../../src/auth/principal.ts';
-import type { StateClaims } from '../../src/auth/seal.ts';
+import type { ServerStateClaims, StateClaims } from '../../src/auth/seal.ts';
+import { BerthError } from '../../src/errors.ts';
+import type { Link } from '../../src/link/link.ts';
+import { TEST_LIMITS } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
 import { headersFor, type ModernFront, modernText, refusalOf, startModernFront } from './modern-front.ts';
 
@@ -121,15 +124,9 @@ describe('a request with a state', () => {
   });
 
   it.each([
-    ['of the server itself', () => 'state-of-a-modern-server'],
+    ['of the server itself, as gateways gave it out before they sealed it', () => 'state-of-a-modern-server'],
     ['that is empty', () => ''],
-    ['that was tampered with', () => `${stateOf()}-TAMPERED`],
-    ['of another principal', () => stateOf({ principal: principalDigest('key:mallory') })],
-    ['of another server', () => stateOf({}, 'another-server')],
-    [
-      'of another principal that waited for too long',
-      () => stateOf({ principal: principalDigest('x'), expiresAt: 1 }),
-    ],
+    ['whose beginning was tampered with', () => `-${stateOf().slice(1)}`],
     [
       'that is a session id',
       () =>
@@ -147,6 +144,23 @@ describe('a request with a state', () => {
     expect((await response).status).toBe(200);
   });
 
+  it.each([
+    ['that was tampered with', () => `${stateOf()}-TAMPERED`],
+    ['of another principal', () => stateOf({ principal: principalDigest('key:mallory') })],
+    ['of another server', () => stateOf({}, 'another-server')],
+    [
+      'of another principal that waited for too long',
+      () => stateOf({ principal: principalDigest('x'), expiresAt: 1 }),
+    ],
+    ['of the server that was tampered with', () => `${ownOf()}AAAA`],
+    ['of the server for another principal', () => ownOf({ principal: principalDigest('key:mallory') })],
+    ['of another server itself', () => ownOf({}, 'another-server')],
+  ])('%s is refused, and no server hears of it', async (_what, state) => {
+    const response = await call(state());
+    expect(await refusalOf(response)).toMatchObject({ status: 400, code: -32602, id: 1 });
+    expect(front.link.calls).toEqual([]);
+  });
+
   it('may be written with escapes', async () => {
     const state = stateOf();
     const escaped = [...state]
@@ -160,18 +174,127 @@ describe('a request with a state', () => {
   });
 });
 
+/** A server's own state as this gateway would seal it. */
+function ownOf(claims: Partial<ServerStateClaims> = {}, server = front.harness.definition.id): string {
+  const ours = { replica: 'local', principal: principalDigest('local'), state: Buffer.from('"step-2"') };
+  return front.sealer.sealServerState(server, { ...ours, ...claims });
+}
+
+const ASKS = (state: string): string =>
+  `{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":${state}}}`;
+
+/** Has the server ask for input, and returns its answer as the client gets it. */
+async function asked(state: string): Promise<{ readonly status: number; readonly answer: Asked }> {
+  const response = call();
+  const scripted = await front.link.call();
+  scripted.event('answer', ASKS(state));
+  scripted.end('complete');
+  const { status } = await response;
+  return { status, answer: JSON.parse(await (await response).text()) as Asked };
+}
+
+interface Asked {
+  readonly result?: { readonly requestState: string };
+  readonly error?: { readonly code: number };
+}
+
+describe("a modern server's own state", () => {
+  it.each(['"step-2"', '""', '"\\u0073tep\\/2 ü"'])(
+    'is hidden from its client and comes back byte for byte: %s',
+    async (state) => {
+      const given = (await asked(state)).answer.result?.requestState ?? '';
+      expect(given).not.toContain('step');
+      expect(front.sealer.openServerState(given, front.harness.definition.id)).toEqual({
+        replica: 'local',
+        principal: principalDigest('local'),
+        state: Buffer.from(state),
+      });
+      const retry = call(given);
+      const { text, request } = await front.link.call(2);
+      expect(text).toContain(`"requestState":${state}`);
+      expect(request.modern).not.toHaveProperty('resume');
+      (await front.link.call(2)).answer();
+      expect((await retry).status).toBe(200);
+    },
+  );
+
+  it('goes to the replica that gave it out, wherever new calls go', async () => {
+    const elsewhere = { conversation: () => expect.unreachable(), close: () => Promise.resolve() };
+    front.router.set(front.harness.definition.id, [
+      { name: 'other', link: elsewhere },
+      { name: 'mine', link: front.link },
+      { name: 'another', link: elsewhere },
+    ]);
+    const response = call(ownOf({ replica: 'mine' }));
+    expect((await front.link.call()).text).toContain('"requestState":"step-2"');
+    (await front.link.call()).answer();
+    expect((await response).status).toBe(200);
+  });
+
+  it('whose replica is gone is for another one of the server to judge', async () => {
+    const response = call(ownOf({ replica: 'gone' }));
+    expect((await front.link.call()).text).toContain('"requestState":"step-2"');
+    (await front.link.call()).answer();
+    expect((await response).status).toBe(200);
+  });
+
+  it('whose replica is about to go finds another one', async () => {
+    const resting: Link = {
+      conversation: () => ({
+        call: (_request, reader) => void reader.refused(new BerthError('resting', 'it is about to go')),
+        attach: () => expect.unreachable(),
+        note: () => expect.unreachable(),
+        end: () => expect.unreachable(),
+      }),
+      close: () => Promise.resolve(),
+    };
+    const { id } = front.harness.definition;
+    const names = ['r1', 'r2'] as const;
+    front.router.set(
+      id,
+      names.map((name) => ({ name, link: resting })),
+    );
+    const chosen = front.router.route(id, 'local')?.replica;
+    front.router.set(
+      id,
+      names.map((name) => ({ name, link: name === chosen ? front.link : resting })),
+    );
+    const response = call(ownOf({ replica: names.find((name) => name !== chosen) ?? '' }));
+    (await front.link.call()).answer();
+    expect((await response).status).toBe(200);
+  });
+
+  it('stays as it is where the keys end with the program', async () => {
+    await front.close();
+    front = await startModernFront({ lasting: false });
+    expect((await asked('"step-2"')).answer.result?.requestState).toBe('step-2');
+  });
+
+  it('that its client could not send back is an error of the call', async () => {
+    const state = `"${'x'.repeat(TEST_LIMITS.messageBytes / 4)}"`;
+    expect(await asked(state)).toMatchObject({ status: 200, answer: { error: { code: -32603 } } });
+  });
+});
+
 it('the state of one key is nothing under another', async () => {
   await front.close();
   front = await startModernFront({ keys: KEYS });
-  const params = { name: 't', requestState: stateOf({ principal: principalDigest('key:alice') }) };
-  for (const key of [KEYS.alice, KEYS.bob]) {
-    const headers = { ...headersFor('tools/call', params), authorization: `Bearer ${key}` };
-    void front.post(modernText('tools/call', params), headers);
-    await front.link.call(front.link.calls.length + 1);
+  for (const requestState of [
+    stateOf({ principal: principalDigest('key:alice') }),
+    ownOf({ principal: principalDigest('key:alice') }),
+  ]) {
+    const params = { name: 't', requestState };
+    const under = (key: string) => ({ ...headersFor('tools/call', params), authorization: `Bearer ${key}` });
+    const refused = await front.post(modernText('tools/call', params), under(KEYS.bob));
+    expect(await refusalOf(refused)).toMatchObject({ status: 400, code: -32602 });
+    const before = front.link.calls.length;
+    void front.post(modernText('tools/call', params), under(KEYS.alice));
+    const taken = await front.link.call(before + 1);
+    expect(taken.target.principal).toBe('key:alice');
+    taken.answer();
   }
-  expect(front.link.calls.map(({ target, request }) => [target.principal, request.modern?.resume])).toEqual([
-    ['key:alice', { call: 'c', round: 1 }],
-    ['key:bob', undefined],
+  expect(front.link.calls.map(({ request }) => request.modern?.resume)).toEqual([
+    { call: 'c', round: 1 },
+    undefined,
   ]);
-  for (const one of front.link.calls) one.answer();
 });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { BerthError } from '../../src/errors.ts';
 import { eventually } from '../support/local-process.ts';
 import { requestText } from '../support/mcp-client.ts';
+import { messageFault } from '../support/message-schema.ts';
 import { WsClient } from '../support/ws-client.ts';
 import { called, type FrontOptions } from './front.ts';
 import {
@@ -208,6 +209,30 @@ describe('a modern request', () => {
     await client.send(modernText('tools/list', {}, '2'));
     (await front.link.call(2)).answer();
     await client.inbox.answer('2');
+    await client.close();
+  });
+
+  it('that was a subscription ends in both ways that clients look for, once', async () => {
+    const client = await connect();
+    await client.send(modernText('subscriptions/listen', {}, '"s"'));
+    const listen = await front.link.call();
+    listen.notify('notifications/subscriptions/acknowledged');
+    listen.answer();
+    await client.inbox.answer('"s"');
+    const ends = await client.inbox.method('notifications/cancelled');
+    expect(messageFault(VERSION, ends.message)).toBeUndefined();
+    expect(ends.message.params).toEqual({ requestId: 's' });
+    await client.send(modernText('subscriptions/listen', {}, '2'));
+    (await front.link.call(2)).answer({ code: -32601, message: 'no' }, 'error');
+    await client.inbox.answer('2');
+    await client.send(modernText('tools/call', { name: 't' }, '3'));
+    const call = await front.link.call(3);
+    call.notify('notifications/message');
+    call.answer();
+    await client.inbox.answer('3');
+    await caughtUp(client);
+    const told = client.inbox.waiting.map(({ message }) => message.method);
+    expect(told).not.toContain('notifications/cancelled');
     await client.close();
   });
 

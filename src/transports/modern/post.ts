@@ -28,12 +28,12 @@ function call(plane: DataPlane, http: HttpRequest, message: ClientMessage, { par
   const streams = accepts(request, 'text/event-stream');
   if (!streams && message.envelope.method === LISTEN)
     throw new BerthError('not-acceptable', 'subscriptions are answered with text/event-stream');
-  const { conversation, resume, sealed } = routeModern(plane, http, message);
+  const { conversation, message: sent, resume, sealed } = routeModern(plane, http, message);
   const reader = new ModernReader({ response, clock: plane.clock, id: idOf(message), streams, sealed });
   reader.attachment = conversation.call(
     {
       key: plane.nextKey(),
-      messages: [message],
+      messages: [sent],
       batch: false,
       modern: { params, ...(resume && { resume }) },
     },

@@ -6,8 +6,9 @@ import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../ses
 import { rpcErrorText, unanswered } from '../rpc-error.ts';
 import type { WebSocketHost } from '../websocket-session.ts';
 import { checkModern } from './check.ts';
-
 import { type ModernCaller, type ModernRoute, type RoutePlane, routeModern } from './route.ts';
+
+const LISTEN = 'subscriptions/listen';
 
 export class ModernCalls {
   readonly #plane: RoutePlane;
@@ -31,16 +32,18 @@ export class ModernCalls {
     const key = idKey(id);
     if (this.#unanswered.has(key))
       throw new BerthError('invalid-request', 'the id belongs to another request that is in flight');
-    const { conversation, resume, sealed } = routeModern(this.#plane, this.#caller, message);
+    const route = routeModern(this.#plane, this.#caller, message);
+    const { conversation, resume, sealed } = route;
     const reader = new ModernCallReader(this.#host, {
       id,
       sealed,
+      listens: message.envelope.method === LISTEN,
       answered: () => this.#unanswered.delete(key),
       left: () => this.#readers.delete(reader),
     });
     this.#unanswered.set(key, reader);
     this.#readers.add(reader);
-    const request = { key: this.#host.nextKey(), messages: [message], batch: false };
+    const request = { key: this.#host.nextKey(), messages: [route.message], batch: false };
     const modern = { transport: 'websocket', ...(resume && { resume }) } as const;
     reader.attachment = conversation.call({ ...request, modern }, reader);
   }
@@ -64,6 +67,8 @@ interface CallOptions {
   /** Raw. */
   readonly id: string;
   readonly sealed: ModernRoute['sealed'];
+  /** It is a subscription. */
+  readonly listens: boolean;
   /** The id is free again. */
   readonly answered: () => void;
   /** Nothing of the call is left on this side. */
@@ -75,6 +80,8 @@ class ModernCallReader implements StreamReader {
   readonly #options: CallOptions;
   #state: 'waiting' | 'taken' | 'answered' | 'over' = 'waiting';
   #answerAt: number | undefined;
+  /** Something came before the answer: a subscription was acknowledged. */
+  #begun = false;
   attachment: Attachment | undefined;
 
   constructor(host: WebSocketHost, options: CallOptions) {
@@ -97,12 +104,16 @@ class ModernCallReader implements StreamReader {
 
   event(event: StreamEvent): void {
     if (this.#state === 'over') return;
-    if (event.kind === 'answer') {
+    const isAnswer = event.kind === 'answer';
+    if (isAnswer) {
       this.#state = 'answered';
       this.#answerAt = event.seq;
       this.#options.answered();
     }
     this.#host.frames.event(this.#options.sealed(event), this.#credit);
+    // On a stream of messages the end of a subscription is told in both ways that there are: clients look for either.
+    if (isAnswer && this.#begun && this.#options.listens) this.#host.tell(cancelledText(this.#options.id));
+    this.#begun = true;
   }
 
   end(reason: ReaderEnd): void {
@@ -134,4 +145,8 @@ class ModernCallReader implements StreamReader {
     this.#state = 'over';
     this.#options.left();
   }
+}
+
+function cancelledText(rawId: string): string {
+  return `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${rawId}}}`;
 }
