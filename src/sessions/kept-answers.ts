@@ -4,9 +4,14 @@ import type { EventStream } from './event-stream.ts';
 
 /** Milliseconds that an acknowledged answer is kept. */
 export const ANSWER_KEPT = 60_000;
-/** Acknowledged answers of one session that are kept at most; beyond, the oldest go before their time. */
+/**
+ * Acknowledged answers of one session that are kept at most, if no more calls were in flight at one time; beyond, the oldest go
+ * before their time.
+ */
 const MOST_KEPT = 64;
 const MOST_KEPT_BYTES = 1024 * 1024;
+/** What a connection can lose when it breaks is what was in flight on it: as many answers stay, up to this many bytes. */
+const MOST_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 
 interface Kept {
   readonly stream: EventStream;
@@ -19,6 +24,8 @@ export class KeptAnswers {
   readonly #forget: (stream: EventStream) => void;
   readonly #kept = new Map<EventStream, Kept>();
   #bytes = 0;
+  /** Calls that were in flight at one time since nothing was kept. */
+  #mostInFlight = 0;
 
   constructor(clock: Clock, forget: (stream: EventStream) => void) {
     this.#clock = clock;
@@ -33,6 +40,11 @@ export class KeptAnswers {
     return this.#kept.has(stream);
   }
 
+  /** So many calls are in flight. */
+  inFlight(calls: number): void {
+    if (calls > this.#mostInFlight) this.#mostInFlight = calls;
+  }
+
   /** The time of `stream` runs from now: all of it was acknowledged, or only a gateway can come back for it. */
   add(stream: EventStream): void {
     if (this.#kept.has(stream)) return;
@@ -40,15 +52,24 @@ export class KeptAnswers {
     this.#kept.set(stream, { stream, until: this.#clock.now() + ANSWER_KEPT, bytes });
     this.#bytes += bytes;
     // The newest stays whatever its size: somebody may just be coming back for it.
-    while (this.#kept.size > 1 && (this.#kept.size > MOST_KEPT || this.#bytes > MOST_KEPT_BYTES))
-      this.#dropFirst();
+    while (this.#kept.size > 1 && this.#isFull) this.#dropFirst();
   }
 
-  sweep(now: number): void {
+  /** `inFlight`: calls that are in flight now. */
+  sweep(now: number, inFlight: number): void {
     for (const { until } of this.#kept.values()) {
       if (until > now) return;
       this.#dropFirst();
     }
+    this.#mostInFlight = inFlight;
+  }
+
+  get #isFull(): boolean {
+    const { size } = this.#kept;
+    const isBeyond = size > this.#mostInFlight;
+    return (
+      (isBeyond && size > MOST_KEPT) || this.#bytes > (isBeyond ? MOST_KEPT_BYTES : MOST_IN_FLIGHT_BYTES)
+    );
   }
 
   #dropFirst(): void {

@@ -219,7 +219,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   /** Time passes: late calls fail, kept answers go, stalled readers are closed. */
   sweep(now: number): void {
     for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
-    this.#kept.sweep(now);
+    this.#kept.sweep(now, this.#running.size);
     for (const stream of this.#abandoned?.takeLate(now) ?? [])
       this.#cancelCallsOf(stream, 'the client was lost');
     this.#lane?.sweep?.(now);
@@ -259,7 +259,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
     this.#calls.begun(exchange, this.lastActivity, modern);
     if (this.#options.ownIds) this.#streams.take(exchange, exchange.round, entry);
-    this.#running.add(exchange);
+    this.#kept.inFlight(this.#running.add(exchange).size);
     this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
     this.#lane?.request(exchange, message, modern);
   }

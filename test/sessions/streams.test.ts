@@ -227,6 +227,37 @@ describe('an answer', () => {
     const found = readers.map(({ stream }) => client.attach(stream, 0).error === undefined);
     expect(found).toEqual([false, false, true, true, true]);
   });
+
+  /** Makes so many calls at once, answers them all, and returns which of the answers can be had again. */
+  async function atOnce(count: number, bytes = 10): Promise<boolean[]> {
+    const readers = Array.from({ length: count }, (_, id) => client.call(request(String(id))));
+    await settle();
+    for (const { id } of harness.server.of('tools/call')) harness.server.answer(id, 'x'.repeat(bytes));
+    await settle();
+    return readers.map(({ stream }) => client.attach(stream, 0).error === undefined);
+  }
+
+  it('is there again whatever else was in flight when the connection broke', async () => {
+    expect(await atOnce(300)).toEqual(Array.from({ length: 300 }, () => true));
+  });
+
+  it('is there again up to 16 MiB of what was in flight, oldest first', async () => {
+    const kept = await atOnce(40, 512 * KIB);
+    expect(kept.lastIndexOf(false)).toBe(8);
+    expect(kept.filter((one) => one)).toHaveLength(31);
+  });
+
+  it('goes early when 64 newer ones are acknowledged, if no more were in flight at one time', async () => {
+    const readers: TestReader[] = [];
+    for (let id = 0; id < 66; id++) {
+      readers.push(client.call(request(String(id))));
+      await settle();
+      harness.server.answer(harness.server.id('tools/call'));
+      await settle();
+    }
+    const found = readers.map(({ stream }) => client.attach(stream, 0).error === undefined);
+    expect(found).toEqual([false, false, ...Array.from({ length: 64 }, () => true)]);
+  });
 });
 
 it('a call cancelled while nobody reads leaves nothing behind', async () => {
