@@ -171,7 +171,7 @@ export class HostedServer {
   holds(principal: string): boolean {
     const modern = this.#moderns.get(principal);
     if (modern?.lane?.holds || (modern?.session.exchanges.size ?? 0) > 0) return true;
-    if (this.#modernProcesses.upstreamsOf(principal).length > 0) return true;
+    if (this.#modernProcesses.holds(principal)) return true;
     return [...this.#affinities.values()].some((open) => open.principal === principal);
   }
 
@@ -292,7 +292,8 @@ export class HostedServer {
     let shared = this.#shared.get(key);
     if (!shared || shared.upstream.failure) {
       if (this.#shared.size >= this.definition.limits.sessions) this.#stopUnused();
-      const state = new SharedState(isolation, this.definition.limits.subscriptions);
+      const { startTimeout, subscriptions } = this.definition.limits;
+      const state = new SharedState({ isolation, subscriptions, startTimeout, clock: this.#clock });
       const upstream = new Upstream(this.#source.acquire(), (members, kind, message) =>
         state.choose(members, kind, message),
       );

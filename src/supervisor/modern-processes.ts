@@ -6,6 +6,7 @@ import type { ServingProcess } from '../sessions/lanes/modern/serving.ts';
 import { UpgradeProcess } from '../sessions/lanes/upgrade/process.ts';
 import {
   clientInfoOf,
+  listenedTasks,
   rawCapabilities,
   taskIdOf,
   toLegacyCapabilities,
@@ -65,6 +66,14 @@ export class ModernProcesses {
     );
   }
 
+  /** Something here is that principal's and nobody else's: a process, or a task on one that serves everybody. */
+  holds(principal: string): boolean {
+    return [...this.#held.values()].some(
+      ({ process, principal: owner }) =>
+        (owner === principal && process.upstream !== undefined) || process.hasTasks?.(principal) === true,
+    );
+  }
+
   /** The process for a request; throws `limit-reached` when there are too many. */
   for(principal: string, message: ClientMessage): ServingProcess {
     const { isolation } = this.#definition;
@@ -109,13 +118,27 @@ export class ModernProcesses {
 
   /** Where the task runs that a request is about; throws when only the server could tell whose it is, and serves everybody. */
   #withTask(owner: string, principal: string, message: ClientMessage): Held | undefined {
-    if (!this.speaksModern || !message.envelope.method.startsWith('tasks/')) return undefined;
+    const { method } = message.envelope;
+    if (!this.speaksModern) return undefined;
+    if (method === 'subscriptions/listen') return this.#withListenedTasks(owner, principal, message);
+    if (!method.startsWith('tasks/')) return undefined;
     const task = taskIdOf(message);
-    if (task !== undefined)
-      for (const held of this.#held.values())
-        if (held.principal === owner && held.process.hasTask?.(task, principal)) return held;
-    if (owner === principal) return undefined;
-    throw new BerthError('invalid-params', 'you have no task of that id on this server');
+    const held = task === undefined ? undefined : this.#holderOf(task, owner, principal);
+    if (!held && owner !== principal) throw noTask();
+    return held;
+  }
+
+  /** A listen hears of tasks, too: on a process that serves everybody, of its own principal's only. */
+  #withListenedTasks(owner: string, principal: string, message: ClientMessage): undefined {
+    if (owner === principal) return;
+    for (const task of listenedTasks(message))
+      if (typeof task !== 'string' || !this.#holderOf(task, owner, principal)) throw noTask();
+  }
+
+  #holderOf(task: string, owner: string, principal: string): Held | undefined {
+    for (const held of this.#held.values())
+      if (held.principal === owner && held.process.hasTask?.(task, principal)) return held;
+    return undefined;
   }
 
   #start(capabilities: string, clientInfo: string | undefined): ServingProcess {
@@ -174,4 +197,8 @@ export class ModernProcesses {
     this.#held.delete(key);
     void process.stop();
   }
+}
+
+function noTask(): BerthError {
+  return new BerthError('invalid-params', 'you have no task of that id on this server');
 }

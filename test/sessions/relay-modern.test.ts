@@ -129,6 +129,41 @@ describe('a task', () => {
     expect([harness.servers.length, harness.server.of('tasks/cancel').length]).toEqual([1, 1]);
   });
 
+  it('on a process that all share is heard of by its own principal only', async () => {
+    const client = start({ isolation: 'shared' });
+    client.send('tools/call', { name: 'slow' });
+    await settle();
+    harness.server.answer(harness.server.id('tools/call'), { resultType: 'task', taskId: 't1' });
+    await settle();
+    const bob = new ModernClient(harness, { principal: 'bob' });
+    for (const taskIds of [['t1'], ['unknown'], [1], 't1', null]) {
+      const refused = await bob.call('subscriptions/listen', { notifications: { taskIds } });
+      expect(refused.lines).toMatchObject([{ error: { code: -32602 } }]);
+    }
+    expect(harness.server.of('subscriptions/listen')).toEqual([]);
+    await bob.call('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    await client.call('subscriptions/listen', { notifications: { taskIds: ['t1'] } });
+    expect(harness.server.of('subscriptions/listen').map(({ params }) => params.notifications)).toEqual([
+      { toolsListChanged: true },
+      { taskIds: ['t1'] },
+    ]);
+  });
+
+  it('tells its replica from others, also on a process that all share', async () => {
+    const client = start({ isolation: 'shared' });
+    const holds = (principal: string) => harness.supervisor.holds(harness.definition.id, principal);
+    client.send('tools/call', { name: 'slow' });
+    await settle();
+    await new ModernClient(harness, { principal: 'bob' }).call('tools/list');
+    harness.server.answer(harness.server.id('tools/list'), { tools: [] });
+    const task = { resultType: 'task', taskId: 't1', ttlMs: 60_000 };
+    harness.server.answer(harness.server.id('tools/call'), task);
+    await settle();
+    expect(['alice', 'bob'].map(holds)).toEqual([true, false]);
+    harness.clock.advance(60_000);
+    expect(holds('alice')).toBe(false);
+  });
+
   it('is not another principal’s', async () => {
     const client = start({ isolation: 'call' });
     client.send('tools/call', { name: 'slow' });
@@ -166,6 +201,24 @@ describe('headers of parameters', () => {
     { name: 'plain', inputSchema: { type: 'object' } },
   ];
 
+  /** Tools whose annotations break a rule: clients over HTTP do not offer them, and send none of their headers. */
+  const BROKEN = [
+    { type: 'number', 'x-mcp-header': 'A' },
+    { type: 'object', 'x-mcp-header': 'A' },
+    { 'x-mcp-header': 'A' },
+    { type: 'string', 'x-mcp-header': 'two words' },
+    { type: 'string', 'x-mcp-header': '' },
+    { type: 'array', items: { type: 'string', 'x-mcp-header': 'A' } },
+    { anyOf: [{ type: 'string', 'x-mcp-header': 'A' }] },
+  ].map((a, index) => ({ name: `broken-${index}`, inputSchema: { type: 'object', properties: { a } } }));
+  const TWICE = {
+    name: 'twice',
+    inputSchema: {
+      type: 'object',
+      properties: { a: { type: 'string', 'x-mcp-header': 'A' }, b: { type: 'string', 'x-mcp-header': 'a' } },
+    },
+  };
+
   async function call(client: ModernClient, args: object, params: Record<string, string>, name = 'q') {
     const listed = harness.servers[0]?.of('tools/list').length ?? 0;
     const reader = client.send('tools/call', { name, arguments: args }, { modern: { params } });
@@ -175,7 +228,7 @@ describe('headers of parameters', () => {
       if (!asked) break;
       harness.server.answer(asked.id, {
         resultType: 'complete',
-        tools: TOOLS,
+        tools: [...TOOLS, ...BROKEN, TWICE],
         ttlMs: 60_000,
         cacheScope: 'public',
       });
@@ -190,6 +243,12 @@ describe('headers of parameters', () => {
     [{ flag: false }, { flag: 'false' }],
     [{ region: null }, {}],
     [{}, { unknown: 'x' }],
+    [{ region: '=?base64?x?=' }, { region: '=?base64?x?=' }],
+    [{ deep: { n: -0 } }, { n: '0' }],
+    // No client may send what is no text, no boolean and no number that keeps its value: the server judges it.
+    [{ deep: { n: 2 ** 53 } }, {}],
+    [{ region: { a: 1 } }, {}],
+    [{ region: ['eu'] }, {}],
   ])('%j with %j pass', async (args, params) => {
     const client = start();
     await call(client, args, params);
@@ -204,11 +263,51 @@ describe('headers of parameters', () => {
     [{ flag: false }, { flag: 'False' }],
     [{ region: null }, { region: 'null' }],
     [{}, { region: 'eu' }],
+    [{ region: 7 }, {}],
+    [{ region: ['eu'] }, { region: 'eu' }],
+    [{ deep: { n: 42 } }, { n: '4.2e1' }],
+    [{ deep: { n: 42 } }, { n: ' 42' }],
+    [{ deep: { n: 42 } }, { n: '' }],
+    [{ deep: { n: 1.5 } }, {}],
   ])('%j with %j are refused and do not reach the server', async (args, params) => {
     const client = start();
     const reader = await call(client, args, params as Record<string, string>);
     expect(reader.lines[0]?.error).toMatchObject({ code: -32020 });
     expect(harness.server.of('tools/call')).toEqual([]);
+  });
+
+  it.each([...BROKEN.map(({ name }) => name), 'twice'])(
+    'that break a rule are not asked for: %s',
+    async (name) => {
+      const client = start();
+      await call(client, { a: 'x', b: 'y' }, {}, name);
+      expect(harness.server.of('tools/call')).toHaveLength(1);
+    },
+  );
+
+  it('are not checked with a list that changed while it was asked for', async () => {
+    const client = start();
+    const [tool] = TOOLS;
+    const send = () =>
+      client.send('tools/call', { name: 'q', arguments: { region: 'eu' } }, { modern: { params: {} } });
+    const listen = client.send('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    await settle();
+    const meta = {
+      _meta: { 'io.modelcontextprotocol/subscriptionId': harness.server.id('subscriptions/listen') },
+    };
+    harness.server.notify('notifications/subscriptions/acknowledged', { notifications: {}, ...meta });
+    send();
+    await settle();
+    harness.server.notify('notifications/tools/list_changed', meta);
+    const without = { ...tool, inputSchema: { type: 'object' } };
+    harness.server.answer(harness.server.id('tools/list'), { tools: [without], ttlMs: 60_000 });
+    await settle();
+    expect(listen.lines).toHaveLength(2);
+    const refused = send();
+    await settle();
+    harness.server.answer(harness.server.id('tools/list'), { tools: [tool], ttlMs: 60_000 });
+    await settle();
+    expect(refused.lines[0]?.error).toMatchObject({ code: -32020 });
   });
 
   it('are checked with a list that is kept, and asked for again before anything is refused', async () => {

@@ -1,6 +1,14 @@
 /** Several sessions on one process: who shares one, and what reaches whom (data-path.md 5.3). */
 import { afterEach, describe, expect, it } from 'vitest';
-import { Harness, ORDINARY, request, settle, type TestClient } from './harness.ts';
+import {
+  Harness,
+  type Line,
+  ORDINARY,
+  request,
+  settle,
+  type TestClient,
+  type TestReader,
+} from './harness.ts';
 
 let harness: Harness;
 afterEach(() => harness.close());
@@ -95,6 +103,36 @@ describe('the process', () => {
     expect(taken.lines).toMatchObject([{ id: 'init', result: {} }]);
   });
 
+  it.each(['principal', 'shared'] as const)(
+    'that does not answer the handshake is given up for all who wait, and replaced (isolation %s)',
+    async (isolation) => {
+      const startTimeout = 60_000;
+      let silent = true;
+      const initialize = (line: Line) => (silent ? undefined : ORDINARY.initialize(line));
+      harness = new Harness({ isolation, answers: { initialize }, limits: { startTimeout } });
+      const handshake = () => {
+        const client = harness.client();
+        return client.call(request('1', 'initialize', '{"protocolVersion":"2025-11-25","capabilities":{}}'));
+      };
+      const first = handshake();
+      await settle();
+      harness.clock.advance(startTimeout / 2);
+      const second = handshake();
+      await settle();
+      expect([harness.servers.length, first.lines, second.lines]).toEqual([1, [], []]);
+      harness.clock.advance(2 * startTimeout);
+      await settle();
+      for (const { lines } of [first, second])
+        expect(lines).toMatchObject([
+          { id: 1, error: { data: { code: 'start-failed', phase: 'handshake' } } },
+        ]);
+      expect(harness.server.process.stopping).toBe(true);
+      silent = false;
+      await harness.session();
+      expect(harness.servers).toHaveLength(2);
+    },
+  );
+
   it('outlives its sessions by the idle time, and a new session finds it', async () => {
     harness = new Harness({ isolation: 'shared', limits: { idle: 60_000 } });
     await (await harness.session()).end();
@@ -140,6 +178,68 @@ describe.each(['principal', 'shared'] as const)('with isolation %s', (isolation)
     await settle();
     expect(calls[0]?.lines).toMatchObject([{ id: 1, result: { n: 1 } }]);
     expect(calls[1]?.lines).toMatchObject([{ params: { progressToken: 't' } }, { id: 1, result: { n: 2 } }]);
+  });
+
+  describe('the log level', () => {
+    const setLevel = async (client: TestClient, level: string): Promise<TestReader> => {
+      const reader = client.call(request(`"${level}"`, 'logging/setLevel', JSON.stringify({ level })));
+      await settle();
+      const asked = harness.server.of('logging/setLevel').at(-1);
+      if (asked) harness.server.answer(asked.id);
+      await settle();
+      return reader;
+    };
+    const told = () => harness.server.of('logging/setLevel').map(({ params }) => params.level);
+    const logs = async (...levels: string[]) => {
+      for (const level of levels) harness.server.notify('notifications/message', { level, data: level });
+      await settle();
+    };
+
+    it('of the process is the one of the session that wants most, and each gets its answer', async () => {
+      const [a, b] = await two();
+      const answers = [];
+      for (const [client, level] of [
+        [a, 'warning'],
+        [b, 'error'],
+        [b, 'info'],
+        [a, 'notice'],
+        [b, 'critical'],
+      ] as const)
+        answers.push(await setLevel(client, level));
+      expect(told()).toEqual(['warning', 'info', 'notice']);
+      expect(answers.flatMap(({ lines }) => lines)).toMatchObject(
+        ['warning', 'error', 'info', 'notice', 'critical'].map((id) => ({ id, result: {} })),
+      );
+    });
+
+    it('of a session that stays alone is its own again', async () => {
+      const [a, b] = await two();
+      await setLevel(a, 'debug');
+      await setLevel(b, 'error');
+      const alone = b.attach();
+      await a.end();
+      await logs('debug', 'error');
+      expect(told()).toEqual(['debug', 'error']);
+      expect(alone.lines).toMatchObject([{ params: { level: 'error' } }]);
+    });
+
+    it('that the server refuses is asked for again', async () => {
+      const [a, b] = await two();
+      for (const client of [a, b]) {
+        const refused = client.call(request('1', 'logging/setLevel', '{"level":"info"}'));
+        await settle();
+        harness.server.say({
+          jsonrpc: '2.0',
+          id: harness.server.id('logging/setLevel'),
+          error: { code: -32601, message: 'no' },
+        });
+        await settle();
+        expect(refused.lines).toMatchObject([{ error: { code: -32601 } }]);
+      }
+      const nonsense = a.call(request('2', 'logging/setLevel', '{"level":"loud"}'));
+      await settle();
+      expect([told(), nonsense.lines]).toEqual([['info', 'info', 'loud'], []]);
+    });
   });
 
   it('the end of one session cancels its calls and leaves the other alone', async () => {

@@ -234,6 +234,23 @@ describe('log messages', () => {
   });
 });
 
+describe('what a server says that no modern client knows', () => {
+  it('ends here: it gets its own ping answered, and the end of a visit to a URL is told to nobody', async () => {
+    const client = start();
+    const listen = client.send('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    const reader = client.send('tools/call', { name: 't' }, { meta: { progressToken: 'p' } });
+    await reached('tools/call');
+    harness.server.say({ jsonrpc: '2.0', id: 'p-1', method: 'ping' });
+    harness.server.notify('notifications/elicitation/complete', { elicitationId: 'e' });
+    harness.server.notify('notifications/tasks/status', { taskId: 't', status: 'working' });
+    harness.server.notify('acme/news', {});
+    await settle();
+    expect(harness.server.lines.at(-1)).toEqual({ jsonrpc: '2.0', id: 'p-1', result: {} });
+    expect(reader.lines).toEqual([]);
+    expect(listen.lines.map(({ method }) => method)).toEqual(['notifications/subscriptions/acknowledged']);
+  });
+});
+
 describe('processes', () => {
   it('that nobody uses are ended after the idle time', async () => {
     const client = start({ limits: { idle: 60_000 } });

@@ -3,7 +3,7 @@
  * progress tokens (facts of the matrix: the protocol's own relay of stdio).
  *
  * On a process of its own the lane only maps ids. On a shared process it also answers the second `initialize`, counts
- * subscriptions and routes what the server says of a resource to those who asked for it.
+ * subscriptions, routes what the server says of a resource to those who asked for it, and keeps log levels apart.
  */
 import { BerthError } from '../../errors.ts';
 import { applyEdits, ownMemory } from '../../jsonrpc/edit.ts';
@@ -13,6 +13,7 @@ import type { ServerRequest, Upstream, UpstreamMember } from '../upstream.ts';
 import { readInitializeResult } from './initialize.ts';
 import type { Lane, LaneHost } from './lane.ts';
 import type { SharedState } from './shared-state.ts';
+import { levelOf, setLevelParams } from './upgrade/logging.ts';
 
 export interface RelayOptions {
   readonly upstream: Upstream;
@@ -59,6 +60,8 @@ export class RelayLane implements Lane, UpstreamMember {
     else if (this.#shared && exchange.method.startsWith('resources/'))
       this.#resources(this.#shared, exchange, message);
     else if (this.#shared && exchange.method.startsWith('tasks/')) refuseTasks(exchange);
+    else if (this.#shared && exchange.method === 'logging/setLevel')
+      this.#setLevel(this.#shared, exchange, message);
     else this.#forward(exchange, message);
   }
 
@@ -104,8 +107,10 @@ export class RelayLane implements Lane, UpstreamMember {
     this.#host.placeRequest(parts);
   }
 
-  fromServer({ bytes, envelope }: ClientMessage): void {
-    this.#host.placeNotification([bytes], envelope.method === 'notifications/message');
+  fromServer(message: ClientMessage): void {
+    const isLog = message.envelope.method === 'notifications/message';
+    if (isLog && this.#shared?.levels.hears(this, levelOf(message)) === false) return;
+    this.#host.placeNotification([message.bytes], isLog);
   }
 
   ended(error: BerthError): void {
@@ -150,6 +155,20 @@ export class RelayLane implements Lane, UpstreamMember {
       return;
     }
     this.#forward(exchange, message);
+  }
+
+  #setLevel({ levels }: SharedState, exchange: Exchange, message: ClientMessage): void {
+    const level = levelOf(message);
+    // What is no level is for the server to refuse.
+    if (level < 0) return this.#forward(exchange, message);
+    const told = levels.want(this, level);
+    if (told === undefined) return exchange.finish([resultMessage(exchange.round.rawId, '{}')]);
+    exchange.onAnswer = (_line, { kind }) => {
+      if (kind === 'error') levels.refused();
+      return undefined;
+    };
+    if (told === level) this.#forward(exchange, message);
+    else exchange.upstreamId = this.#upstream.request('logging/setLevel', setLevelParams(told), exchange);
   }
 
   /** Progress of a request that the server made: its own token is restored. */

@@ -1,17 +1,20 @@
-/** What the sessions on one shared process have in common: its one handshake and its subscriptions (data-path.md 5.3). */
+/** What the sessions on one shared process have in common: its one handshake, its subscriptions, its log level (data-path.md 5.3). */
 import type { BerthError } from '../../errors.ts';
 import { applyEdits } from '../../jsonrpc/edit.ts';
 import { type Envelope, readString } from '../../jsonrpc/envelope.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ClientMessage, resultMessage } from '../message.ts';
 import type { Upstream, UpstreamCall, UpstreamMember } from '../upstream.ts';
+import { type HandshakeTime, limitHandshake } from './handshake-time.ts';
 import {
   askedRevision,
   ownInitializeParams,
   readInitializeResult,
   sharedCapabilities,
 } from './initialize.ts';
+import { SharedLevels } from './shared-levels.ts';
 import { SubscriptionQuota } from './subscription-quota.ts';
+import { setLevelParams } from './upgrade/logging.ts';
 
 interface Waiting {
   readonly exchange: Exchange;
@@ -29,19 +32,30 @@ interface BusyMember extends UpstreamMember {
   readonly busy: boolean;
 }
 
+/** Waits for an answer that is of no interest. */
+const NOBODY: UpstreamCall = { rawToken: undefined, answered() {}, progressed() {}, failed() {} };
+
+export interface SharedStateOptions extends HandshakeTime {
+  readonly isolation: 'principal' | 'shared';
+  /** URIs of one session. */
+  readonly subscriptions: number;
+}
+
 export class SharedState {
-  readonly #isolation: 'principal' | 'shared';
+  readonly #isolation: SharedStateOptions['isolation'];
+  readonly #time: HandshakeTime;
   readonly #waiting: Waiting[] = [];
+  readonly levels = new SharedLevels();
   readonly #subscribers = new Map<string, Set<UpstreamMember>>();
   readonly #quota: SubscriptionQuota;
   #handshake: Handshake | undefined;
   #asked = false;
   #initialized = false;
 
-  /** `subscriptions`: URIs of one session. */
-  constructor(isolation: 'principal' | 'shared', subscriptions: number) {
-    this.#isolation = isolation;
-    this.#quota = new SubscriptionQuota(subscriptions);
+  constructor(options: SharedStateOptions) {
+    this.#isolation = options.isolation;
+    this.#time = options;
+    this.#quota = new SubscriptionQuota(options.subscriptions);
   }
 
   /** The first session's `initialize` reaches the process; everybody gets its answer. */
@@ -55,11 +69,22 @@ export class SharedState {
     if (this.#handshake) return this.#answerAll(this.#handshake);
     if (this.#asked) return;
     this.#asked = true;
+    // One client's deadline is not that of those who come after it: a process that says nothing is nobody's.
+    const inTime = limitHandshake(upstream, this.#time, (error) => {
+      this.#failed(error);
+      void upstream.stop();
+    });
     const call: UpstreamCall = {
       rawToken: undefined,
-      answered: (line, envelope) => this.#answered(line, envelope),
+      answered: (line, envelope) => {
+        inTime();
+        this.#answered(line, envelope);
+      },
       progressed: () => {},
-      failed: (error) => this.#failed(error),
+      failed: (error) => {
+        inTime();
+        this.#failed(error);
+      },
     };
     if (this.#isolation === 'principal') upstream.call(message, call);
     else upstream.request('initialize', ownInitializeParams(askedRevision(message)), call);
@@ -90,17 +115,13 @@ export class SharedState {
     return true;
   }
 
-  /** Takes a session's subscriptions back. */
+  /** Takes a session's subscriptions and its log level back. */
   leave(member: UpstreamMember, upstream: Upstream): void {
-    for (const [uri, subscribers] of this.#subscribers) {
-      if (!subscribers.has(member) || !this.unsubscribe(member, uri)) continue;
-      upstream.request('resources/unsubscribe', JSON.stringify({ uri }), {
-        rawToken: undefined,
-        answered() {},
-        progressed() {},
-        failed() {},
-      });
-    }
+    for (const [uri, subscribers] of this.#subscribers)
+      if (subscribers.has(member) && this.unsubscribe(member, uri))
+        upstream.request('resources/unsubscribe', JSON.stringify({ uri }), NOBODY);
+    const level = this.levels.leave(member);
+    if (level !== undefined) upstream.request('logging/setLevel', setLevelParams(level), NOBODY);
   }
 
   /** Who gets what the server says of itself. Nothing is ever guessed between two sessions. */

@@ -30,6 +30,13 @@ export class OpenTasks {
     return this.#tasks.get(id)?.principal === principal;
   }
 
+  /** Whether one of that principal still counts; `now` is a clock reading. */
+  hasAny(principal: string, now: number): boolean {
+    for (const task of this.#tasks.values())
+      if (task.principal === principal && task.until > now) return true;
+    return false;
+  }
+
   /** Whether a task still counts; `now` is a clock reading. */
   open(now: number): boolean {
     for (const [id, { until }] of this.#tasks) {

@@ -78,6 +78,10 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     return this.#tasks.has(id, principal);
   }
 
+  hasTasks(principal: string): boolean {
+    return this.#tasks.hasAny(principal, this.#options.clock.now());
+  }
+
   endListens(): void {
     this.#restarts.stop();
     const open = [...this.#listens];

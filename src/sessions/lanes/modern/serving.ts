@@ -30,6 +30,8 @@ export interface ServingProcess {
   readonly inUse: boolean;
   /** Whether it runs the task of that id for that principal, where the server has tasks. */
   hasTask?(id: string, principal: string): boolean;
+  /** Whether it runs any. */
+  hasTasks?(principal: string): boolean;
   /** Takes a request and becomes (or names) its {@link Exchange.taker}. */
   request(request: ModernRequest): void;
   /** Listens are completed: their clients listen anew, to whichever process serves them then. */

@@ -1,4 +1,5 @@
 /** `Mcp-Param-*`: which arguments of which tool stand in headers too, and whether a request's headers say the same as its body. */
+import { type HeaderAnnotation, readAnnotations } from '../../../channels/header-annotations.ts';
 import type { Cancel, Clock } from '../../../clock.ts';
 import { BerthError } from '../../../errors.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
@@ -12,13 +13,6 @@ const LONGEST_USE = 10 * 60_000;
 /** Milliseconds in which a server must have listed its tools, and the pages that are asked for. */
 const LIST_WITHIN = 5_000;
 const MOST_PAGES = 50;
-
-/** One argument that is repeated in a header. */
-interface HeaderParam {
-  readonly path: readonly string[];
-  /** Lower case, behind `Mcp-Param-`. */
-  readonly header: string;
-}
 
 /**
  * Sends `tools/list` (with a cursor, from the second page on) and calls back with the parsed result; undefined when there is
@@ -34,7 +28,7 @@ export type HeadersChecked = (error?: BerthError) => void;
 
 interface ToolList {
   /** Tools that have such arguments. */
-  readonly params: ReadonlyMap<string, readonly HeaderParam[]>;
+  readonly params: ReadonlyMap<string, readonly HeaderAnnotation[]>;
   readonly names: ReadonlySet<string>;
   /** Clock reading. */
   readonly until: number;
@@ -45,6 +39,8 @@ export class ToolHeaders {
   readonly #clock: Clock;
   #tools: ToolList | undefined;
   #asking: ((tools: ToolList | undefined) => void)[] | undefined;
+  /** The tools have changed while they were asked for: the answer may be of before. */
+  #outdated = false;
   /** Calls the page off that is asked for. */
   #callOff: Cancel | undefined;
 
@@ -56,6 +52,7 @@ export class ToolHeaders {
   /** The server's tools have changed. */
   forget(): void {
     this.#tools = undefined;
+    this.#outdated = true;
   }
 
   check(message: ClientMessage, headers: Readonly<Record<string, string>>, done: HeadersChecked): void {
@@ -83,11 +80,12 @@ export class ToolHeaders {
       return;
     }
     this.#asking = [done];
+    this.#outdated = false;
     const over = (tools: ToolList | undefined): void => {
       cancel();
       const asking = this.#asking ?? [];
       this.#asking = undefined;
-      if (tools) this.#tools = tools;
+      if (tools && !this.#outdated) this.#tools = tools;
       for (const one of asking) one(tools);
     };
     const cancel = this.#clock.after(LIST_WITHIN, () => {
@@ -119,39 +117,30 @@ interface Pages {
 
 function readTools(tools: readonly unknown[]): Omit<ToolList, 'until'> {
   const names = new Set<string>();
-  const params = new Map<string, readonly HeaderParam[]>();
+  const params = new Map<string, readonly HeaderAnnotation[]>();
   for (const tool of tools) {
     if (!isObject(tool) || typeof tool.name !== 'string') continue;
     names.add(tool.name);
-    const found = headerParams(tool.inputSchema, []);
+    // Of a tool that breaks the rules no client over HTTP knows which headers are meant: they do not offer it.
+    const found = readAnnotations(tool.inputSchema) ?? [];
     if (found.length > 0) params.set(tool.name, found);
   }
   return { names, params };
 }
 
-/** Annotated primitives that a pure chain of `properties` reaches. */
-function headerParams(schema: unknown, path: readonly string[]): HeaderParam[] {
-  if (!isObject(schema) || !isObject(schema.properties) || path.length > 16) return [];
-  return Object.entries(schema.properties).flatMap(([name, property]) => {
-    if (!isObject(property)) return [];
-    const header = property['x-mcp-header'];
-    const at = [...path, name];
-    if (typeof header === 'string') return [{ path: at, header: header.toLowerCase() }];
-    return headerParams(property, at);
-  });
-}
-
 /** The first header that says something else than the body, in words. */
 function mismatch(
   { bytes, envelope }: { readonly bytes: Buffer; readonly envelope: Envelope },
-  params: readonly HeaderParam[] | undefined,
+  params: readonly HeaderAnnotation[] | undefined,
   headers: Readonly<Record<string, string>>,
 ): string | undefined {
   if (!params) return undefined;
   const { arguments: given } = JSON.parse(
     bytes.toString('utf8', envelope.paramsStart, envelope.paramsEnd),
   ) as Record<string, unknown>;
-  for (const { path, header } of params) {
+  for (const annotation of params) {
+    const { path } = annotation;
+    const header = annotation.name.toLowerCase();
     const value = path.reduce<unknown>(
       (at, name) => (isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined),
       given,
@@ -160,10 +149,17 @@ function mismatch(
     const name = `Mcp-Param-${header}`;
     if (value === undefined || value === null) {
       if (text !== undefined) return `${name} is there, but the argument ${path.join('.')} is not`;
-    } else if (text === undefined) return `${name} is missing for the argument ${path.join('.')}`;
-    else if (!isSame(value, text)) return `${name} is not what the argument ${path.join('.')} says`;
+    } else if (text === undefined) {
+      if (isSendable(value)) return `${name} is missing for the argument ${path.join('.')}`;
+    } else if (!isSame(value, text)) return `${name} is not what the argument ${path.join('.')} says`;
   }
   return undefined;
+}
+
+/** A header repeats texts, booleans, and numbers that keep their value everywhere; for anything else no client can send one. */
+function isSendable(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isInteger(value) || Number.isSafeInteger(value);
+  return typeof value === 'string' || typeof value === 'boolean';
 }
 
 /** Integers are compared as numbers, everything else as text. */

@@ -13,7 +13,12 @@ export function verbosity(level: string | undefined): number {
   return level === undefined ? -1 : LEVELS.indexOf(level);
 }
 
-/** The level of a log message, as {@link verbosity} counts. */
+/** The params of the request that sets a level, as {@link verbosity} counts it. */
+export function setLevelParams(level: number): string {
+  return JSON.stringify({ level: LEVELS[level] });
+}
+
+/** The level of a log message, or of a request that sets it, as {@link verbosity} counts. */
 export function levelOf({ bytes, envelope }: ClientMessage): number {
   const level = membersOf(bytes, envelope.paramsStart).find(({ name }) => name === 'level');
   return level && bytes[level.valueStart] === QUOTE
@@ -29,7 +34,7 @@ export class ServerLevel {
   want(upstream: Upstream, level: number): void {
     if (level < 0 || level >= this.#level) return;
     this.#level = level;
-    upstream.request('logging/setLevel', JSON.stringify({ level: LEVELS[level] }), {
+    upstream.request('logging/setLevel', setLevelParams(level), {
       rawToken: undefined,
       answered() {},
       progressed() {},

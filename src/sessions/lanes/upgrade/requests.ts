@@ -66,6 +66,17 @@ export function taskIdOf({ bytes, envelope }: ClientMessage): string | undefined
     : undefined;
 }
 
+/** The tasks that a `subscriptions/listen` wants to hear of. */
+export function listenedTasks({ bytes, envelope }: ClientMessage): unknown[] {
+  if (envelope.paramsStart < 0) return [];
+  const text = bytes.toString('utf8', envelope.paramsStart, envelope.paramsEnd);
+  const { notifications } = JSON.parse(text) as {
+    readonly notifications?: { readonly taskIds?: unknown } | null;
+  };
+  const tasks = notifications?.taskIds;
+  return Array.isArray(tasks) ? tasks : tasks === undefined ? [] : [tasks];
+}
+
 /** It is kept as long as the process that it names the client to. */
 const MOST_INFO = 64 * 1024;
 
