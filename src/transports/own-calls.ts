@@ -3,7 +3,7 @@
  * endpoint): a modern client without a transport. What guards, sessions and lanes do for other clients holds for it, too.
  */
 import { randomBytes } from 'node:crypto';
-import { BerthError } from '../errors.ts';
+import { BerthError, errorData, toBerthError } from '../errors.ts';
 import { parseExact } from '../exact-json.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { BodyError, parseMessage } from './client-body.ts';
@@ -29,9 +29,11 @@ export interface OwnCall {
 }
 
 /** A JSON-RPC answer. */
-export type OwnAnswer =
-  | { readonly result: Readonly<Record<string, unknown>> }
-  | { readonly error: { readonly code: number; readonly message: string; readonly data?: unknown } };
+export type OwnAnswer = { readonly result: Readonly<Record<string, unknown>> } | OwnError;
+
+interface OwnError {
+  readonly error: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
 
 /** Rejects with BerthError when the call was not taken or its answer cannot come, and with the signal's reason. */
 export type OwnCalls = (call: OwnCall) => Promise<OwnAnswer>;
@@ -55,7 +57,8 @@ export function createOwnCalls(plane: OwnCallsPlane): OwnCalls {
     const server = serverOf(plane, name);
     const key = `${instance}.${++count}`;
     const message = toMessage(plane, call, key);
-    const route = routeModern(plane, { server, principal: caller }, message);
+    const route = routed(plane, { server, principal: caller }, message);
+    if ('error' in route) return route;
     const { conversation, resume, sealed } = route;
     return await new Promise<OwnAnswer>((resolve, reject) => {
       const reader = new OwnReader({ sealed, resolve, reject, onNotification: call.onNotification });
@@ -74,6 +77,17 @@ export function createOwnCalls(plane: OwnCallsPlane): OwnCalls {
       if (signal?.aborted) leave();
     });
   };
+}
+
+/** A state that is refused is answered as by a server that refuses it: the fault is its caller's. */
+function routed(...[plane, caller, message]: Parameters<typeof routeModern>): ModernRoute | OwnError {
+  try {
+    return routeModern(plane, caller, message);
+  } catch (thrown) {
+    const error = toBerthError(thrown);
+    if (error.code !== 'invalid-params') throw error;
+    return { error: { code: error.rpc, message: error.message, data: errorData(error) } };
+  }
 }
 
 function toMessage(

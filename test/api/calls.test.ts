@@ -133,6 +133,7 @@ describe('a call over the API', () => {
     const [question = ''] = Object.keys(asked.body.inputRequests);
     const more = { tool, inputResponses: { [question]: NAMED }, requestState: asked.body.requestState };
     const foreign = await json('legacy/call', more, as(KEYS.bob));
+    expect(foreign.body.code).toBe('call-refused');
     expect(JSON.stringify(foreign.body)).not.toContain('Hello, Ada');
     expect((await json('legacy/call', more, as(KEYS.ada))).body.result.content[0].text).toBe('Hello, Ada!');
     expect((await json('legacy/call', { tool }, as('berth_wrong'))).status).toBe(401);
