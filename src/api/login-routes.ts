@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { BerthError } from '../errors.ts';
 import type { LoginServer, Logins } from '../logins/logins.ts';
+import { toWebUrl } from '../servers/remote-url.ts';
 import { parseSecretReference, resolveSecrets, systemSecrets } from '../servers/secret-reference.ts';
 import type { Servers } from '../servers/servers.ts';
 import { SERVER_PARAMS } from './path-parameters.ts';
@@ -43,7 +44,7 @@ export function addLoginRoutes(api: Api, { manager, logins }: LoginRoutesInput):
     if (status.remote === undefined) throw notRemote(name);
     const headers = Object.keys(spec?.source?.remote?.headers ?? {});
     if (headers.some((header) => header.toLowerCase() === 'authorization')) throw hasHeader(name);
-    return { server: { id, name, url: status.remote.url }, logins };
+    return { server: { id, name, url: toWebUrl(status.remote.url) }, logins };
   };
   addBeginning(api, find);
   addEnd(api, find, manager);

@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly body?: Buffer;
   /** Instead of the endpoint's own address. */
   readonly url?: URL;
+  /** The server may switch to another protocol: the response is 101 then, and its socket the caller's. */
+  readonly upgrade?: boolean;
 }
 
 export interface HttpExchange {
@@ -63,12 +65,16 @@ export function exchange(endpoint: HttpEndpoint, request: HttpRequest, clock: Cl
   // The agent's time limit is for idle connections; one that is in use may say nothing for hours.
   const options = { method, headers, agent: endpoint.agent, timeout: 0 };
   const outgoing = url.protocol === 'https:' ? secure(url, options) : plain(url, options);
-  const started = watch(outgoing, url, clock);
+  const started = watch(outgoing, url, { clock, upgrade: request.upgrade === true });
   outgoing.end(body);
   return started;
 }
 
-function watch(outgoing: ClientRequest, url: URL, clock: Clock): HttpExchange {
+function watch(
+  outgoing: ClientRequest,
+  url: URL,
+  { clock, upgrade }: { readonly clock: Clock; readonly upgrade: boolean },
+): HttpExchange {
   const written = Promise.withResolvers<void>();
   const response = Promise.withResolvers<IncomingMessage>();
   const closed = Promise.withResolvers<void>();
@@ -76,6 +82,14 @@ function watch(outgoing: ClientRequest, url: URL, clock: Clock): HttpExchange {
   response.promise.catch(() => {});
   outgoing.once('finish', () => written.resolve());
   outgoing.once('response', (message) => response.resolve(message));
+  // Without a listener Node drops the connection of a server that switches unasked.
+  if (upgrade)
+    outgoing.once('upgrade', (message, socket, head) => {
+      // What went wrong with it is told to whoever takes it.
+      socket.on('error', () => {});
+      if (head.length > 0) socket.unshift(head);
+      response.resolve(message);
+    });
   outgoing.on('error', (cause) => response.reject(connectionFailure(url, cause)));
   outgoing.once('close', () => {
     written.resolve();

@@ -1,8 +1,7 @@
 /** The body of a server's response, as JSON or as server-sent events, message by message. */
 import type { IncomingMessage } from 'node:http';
-import { isBatch, splitBatch } from '../jsonrpc/envelope.ts';
 import { LineSplitter } from '../jsonrpc/framing.ts';
-import { NO_LIMITS } from '../jsonrpc/scan-limits.ts';
+import { eachMessage } from './answer-batch.ts';
 import { EventReader } from './event-reader.ts';
 
 export interface BodyReceiver {
@@ -16,8 +15,6 @@ export interface BodyReceiver {
 
 export type BodyKind = 'json' | 'events' | 'other';
 
-/** Messages in one batch of answers (revision 2025-03-26). */
-const MOST_IN_BATCH = 10_000;
 /** Bytes of a body that is only shown to people. */
 const TEXT_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
@@ -101,10 +98,7 @@ export class ResponseBody {
   }
 
   #message(bytes: Buffer): void {
-    if (!isBatch(bytes)) return this.#receiver.message(bytes);
-    const split = splitBatch(bytes, NO_LIMITS, MOST_IN_BATCH);
-    if (!('ranges' in split)) return this.#receiver.message(bytes);
-    for (const [from, to] of split.ranges) this.#receiver.message(bytes.subarray(from, to));
+    eachMessage(bytes, (one) => this.#receiver.message(one));
   }
 }
 

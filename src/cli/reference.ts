@@ -9,18 +9,18 @@ export type RunTarget =
   | { readonly source: { readonly remote: { readonly url: string } } };
 
 /**
- * `name` is a template; `npm:name[@version]`, `@scope/name[@version]` and `pypi:name[==version]` are packages, an http or
- * https URL is a remote server. Names, versions and URLs themselves are checked by the gateway. Throws `bad-input` for what is
+ * `name` is a template; `npm:name[@version]`, `@scope/name[@version]` and `pypi:name[==version]` are packages, an https or
+ * wss URL is a remote server. Names, versions and URLs themselves are checked by the gateway. Throws `bad-input` for what is
  * none of them.
  */
 export function parseReference(text: string): RunTarget {
-  if (/^https?:\/\//i.test(text)) return { source: { remote: { url: text } } };
+  if (/^(https?|wss?):\/\//i.test(text)) return { source: { remote: { url: text } } };
   if (text.startsWith('npm:')) return { source: { npm: splitNpm(text.slice(4)) } };
   if (text.startsWith('@')) return { source: { npm: splitNpm(text) } };
   if (text.startsWith('pypi:')) return { source: { pypi: splitPypi(text.slice(5)) } };
   if (/^[a-z0-9-]+$/.test(text)) return { template: text };
   throw new BerthError('bad-input', `${JSON.stringify(text)} is neither a template, a package nor a URL`, {
-    hint: 'A template is a bare name (berth templates); a package is npm:name[@version], @scope/name[@version] or pypi:name[==version]; a remote server is its https URL.',
+    hint: 'A template is a bare name (berth templates); a package is npm:name[@version], @scope/name[@version] or pypi:name[==version]; a remote server is its https or wss URL.',
   });
 }
 

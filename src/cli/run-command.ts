@@ -30,7 +30,7 @@ export function addRunCommand(program: Command, system: CliSystem, run: CommandR
   program
     .command('run <reference> [args...]')
     .description(
-      'run a template (bare name), a package (npm:name[@version], @scope/name, pypi:name[==version]) or a remote server (its https URL)',
+      'run a template (bare name), a package (npm:name[@version], @scope/name, pypi:name[==version]) or a remote server (its https or wss URL)',
     )
     .option('--name <name>', 'name of the server, and part of its URLs')
     .option('--use-version <version>', 'instead of the version of the template')
@@ -59,7 +59,10 @@ export function addRunCommand(program: Command, system: CliSystem, run: CommandR
       collectPairs('label'),
       {},
     )
-    .option('--transport <kind>', 'what a remote server speaks: streamable-http, sse or auto')
+    .option(
+      '--transport <kind>',
+      'what a remote server speaks: streamable-http, sse, websocket (by its wss URL) or auto',
+    )
     .option('--isolation <kind>', 'who shares a process: session, principal, shared or call')
     .option('--sessions <kind>', 'minted, or none for servers without sessions')
     .option('--start', 'start a gateway here, in the foreground, when there is none')

@@ -7,9 +7,11 @@ import { EXIT } from './failure.ts';
 import { collectPairs } from './pairs.ts';
 import type { CommandExtension } from './program.ts';
 
+const TRANSPORTS = ['streamable-http', 'sse', 'websocket'] as const;
+
 export interface RelayRequest {
   readonly url: string;
-  readonly transport?: 'streamable-http' | 'sse';
+  readonly transport?: (typeof TRANSPORTS)[number];
   readonly headers: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
   /** A gateway of Berth speaks both eras itself. */
@@ -39,7 +41,10 @@ export function stdioCommand(relay: OpenRelay): CommandExtension {
         collectPairs('header'),
         {},
       )
-      .option('--transport <kind>', 'what the URL speaks, streamable-http or sse; found out unless given')
+      .option(
+        '--transport <kind>',
+        'what the URL speaks, streamable-http, sse or websocket; found out unless given',
+      )
       .action((server: string, flags: StdioFlags, command: Command) =>
         run(command, async () => {
           const leaving = new AbortController();
@@ -71,8 +76,8 @@ async function toRequest(
 ): Promise<RelayRequest> {
   const { client } = await createContext(command, system);
   const { transport } = flags;
-  if (transport !== undefined && transport !== 'streamable-http' && transport !== 'sse')
-    throw new BerthError('bad-input', '--transport must be streamable-http or sse');
+  if (transport !== undefined && !TRANSPORTS.includes(transport))
+    throw new BerthError('bad-input', `--transport must be one of ${TRANSPORTS.join(', ')}`);
   const url = toUrl(server, client.url);
   // A key is for the gateway that it belongs to, and for nobody else.
   const isGateway = url.startsWith(`${client.url}/`);
@@ -92,7 +97,7 @@ async function toRequest(
 }
 
 function toUrl(server: string, gateway: string): string {
-  if (/^https?:\/\//i.test(server)) {
+  if (/^(https?|wss?):\/\//i.test(server)) {
     if (URL.parse(server)) return server;
     throw new BerthError('bad-input', `${JSON.stringify(server)} is no URL`);
   }

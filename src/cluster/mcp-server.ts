@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Usage, UsageDay } from '../servers/usage.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
+import type { WantedTransport } from '../supervisor/remote-transport.ts';
 import type { KubeObject, ObjectMeta } from './resources.ts';
 
 export interface McpServer extends KubeObject {
@@ -20,7 +21,7 @@ export interface McpServerSpec {
   readonly env?: readonly EnvEntry[];
   readonly secrets?: readonly SecretEntry[];
   /** What the server speaks. */
-  readonly transport?: 'stdio' | 'http' | 'sse';
+  readonly transport?: 'stdio' | 'http' | 'sse' | 'websocket';
   readonly port?: number;
   readonly isolation?: 'session' | 'principal' | 'shared' | 'call';
   readonly sessions?: 'minted' | 'none';
@@ -65,7 +66,7 @@ export interface ScriptEntry {
 
 export interface RemoteEntry {
   readonly url: string;
-  readonly transport?: 'streamable-http' | 'sse' | 'auto';
+  readonly transport?: WantedTransport;
   readonly headers?: readonly (SecretEntry & { readonly scheme?: string })[];
 }
 

@@ -95,7 +95,7 @@ function archonProgram(
   const own = Object.entries(env).filter(([name]) => !(name in spec.env) && !(name in spec.secrets));
   return {
     program: {
-      ...sidecar({ image }, spec.transport === 'http' ? 'http' : 'sse', port),
+      ...sidecar({ image }, archonTransport(spec.transport), port),
       healthPath: '/health',
     },
     env: own.map(([name, value]) => ({ name, value })),
@@ -111,10 +111,20 @@ function checkPort(port: number, { pods }: ControllerSettings): number {
   });
 }
 
-function sidecar(image: Sidecar['image'], transport: 'http' | 'sse', port: number): Sidecar {
-  return transport === 'sse'
-    ? { kind: 'sidecar', image, transport: 'sse', port, path: '/sse' }
-    : { kind: 'sidecar', image, transport: 'streamable-http', port, path: '/mcp' };
+/** Where programs listen that are reached by a URL. */
+const SPOKEN = {
+  http: { transport: 'streamable-http', path: '/mcp' },
+  sse: { transport: 'sse', path: '/sse' },
+  websocket: { transport: 'websocket', path: '/ws' },
+} as const;
+
+function sidecar(image: Sidecar['image'], transport: keyof typeof SPOKEN, port: number): Sidecar {
+  return { kind: 'sidecar', image, port, ...SPOKEN[transport] };
+}
+
+/** Its own is SSE. */
+function archonTransport(wanted: ServerSpec['transport']): keyof typeof SPOKEN {
+  return wanted === undefined || wanted === 'stdio' ? 'sse' : wanted;
 }
 
 function remoteProgram({ source }: McpServerSpec, settings: ControllerSettings): RemoteProgram {

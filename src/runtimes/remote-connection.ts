@@ -1,18 +1,20 @@
 /** A connection to a remote server in the place of a process: there is nothing to start, and nothing to kill. */
 import type { Channel } from '../channels/channel.ts';
-import { createHttpChannel } from '../channels/http.ts';
+import { createHttpChannel, type HttpChannelOptions } from '../channels/http.ts';
 import type { HttpEndpoint } from '../channels/http-client.ts';
 import type { ChannelFailure } from '../channels/http-options.ts';
 import { createSseChannel } from '../channels/sse.ts';
 import type { ToolHeaders } from '../channels/tool-headers.ts';
+import { createWebSocketChannel } from '../channels/websocket.ts';
 import type { Clock } from '../clock.ts';
 import type { LocalProcess } from '../supervisor/process.ts';
+import type { RemoteTransport } from '../supervisor/remote-transport.ts';
 import type { ProcessExit } from '../supervisor/server-process.ts';
 import { createScrubber, type Scrubber } from '../supervisor/stderr-scrub.ts';
 
 export interface RemoteConnectionOptions {
   readonly endpoint: HttpEndpoint;
-  readonly transport: 'streamable-http' | 'sse';
+  readonly transport: RemoteTransport;
   readonly maxLineBytes: number;
   readonly clock: Clock;
   /** Values to be scrubbed from what the server says. */
@@ -62,10 +64,7 @@ class RemoteConnection implements LocalProcess {
       onEnd: () => this.#end(),
       ...(onFailure && { onFailure }),
     };
-    this.channel =
-      transport === 'sse'
-        ? createSseChannel(shared)
-        : createHttpChannel({ ...shared, ...(tools && { tools }) });
+    this.channel = openChannel(transport, { ...shared, ...(tools && { tools }) });
   }
 
   get exit(): ProcessExit | undefined {
@@ -102,5 +101,16 @@ class RemoteConnection implements LocalProcess {
   #end(): void {
     this.#exit ??= { code: null, signal: null };
     this.#exited.resolve(this.#exit);
+  }
+}
+
+function openChannel(transport: RemoteTransport, options: HttpChannelOptions): Channel {
+  switch (transport) {
+    case 'streamable-http':
+      return createHttpChannel(options);
+    case 'sse':
+      return createSseChannel(options);
+    case 'websocket':
+      return createWebSocketChannel(options);
   }
 }

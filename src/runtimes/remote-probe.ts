@@ -1,12 +1,15 @@
 /**
  * What a URL speaks, in the order of the protocol's own rule: a modern request, then `initialize`, then the event stream of
- * 2024-11-05. Only what a server has shown counts; what is said about credentials, and what may pass, shows nothing.
+ * 2024-11-05; over WebSocket both eras at once. Only what a server has shown counts; what is said about credentials, and what may pass, shows nothing.
  */
 import type { ChannelFailure } from '../channels/http-options.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { discover } from '../supervisor/discover.ts';
+import { type EraProbeOptions, probeEras } from '../supervisor/era-probe.ts';
 import { handshake } from '../supervisor/handshake.ts';
 import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { LocalProcess } from '../supervisor/process.ts';
+import { type RemoteTransport, wantedTransport } from '../supervisor/remote-transport.ts';
 import { withHeaderFiles } from '../supervisor/secret-files.ts';
 import { connectRemote } from './remote-connection.ts';
 import {
@@ -50,23 +53,21 @@ export async function probeRemote(
   const credential = await credentialOf(definition, network);
   const endpoint = { ...createRemoteEndpoint(remote, network), headers, ...(credential && { credential }) };
   const { clock } = network;
-  const attempt = async (transport: 'streamable-http' | 'sse', talk: Talk): Promise<Tried> => {
+  const talking = {
+    timeoutMs: Math.min(limits.startTimeout, STEP_MS),
+    clock,
+    clientInfo: CLIENT,
+    ...(signal && { signal }),
+  };
+  const connect: Connect = (transport, onFailure) =>
+    connectRemote({ endpoint, transport, clock, secrets, onFailure, maxLineBytes: limits.lineBytes });
+  const attempt = async (transport: HttpTransport, talk: Talk): Promise<Tried> => {
     let failure: ChannelFailure | undefined;
-    const onFailure = (seen: ChannelFailure): void => {
+    const connection = connect(transport, (seen) => {
       failure ??= seen;
-    };
-    const connection = connectRemote({
-      ...{ endpoint, transport, clock, secrets, onFailure },
-      maxLineBytes: limits.lineBytes,
     });
-    const timeoutMs = Math.min(limits.startTimeout, STEP_MS);
     try {
-      const report = await talk(connection, {
-        timeoutMs,
-        clock,
-        clientInfo: CLIENT,
-        ...(signal && { signal }),
-      });
+      const report = await talk(connection, talking);
       return { report: { ...report, transport, eras: [talk === discover ? 'modern' : 'legacy'] } };
     } catch (thrown) {
       signal?.throwIfAborted();
@@ -76,17 +77,36 @@ export async function probeRemote(
     }
   };
   try {
-    return await climb(attempt, remote.transport, era);
+    const transport = wantedTransport(remote);
+    if (transport === 'websocket') return await onWebSockets(connect, { ...talking, ...(era && { era }) });
+    return await climb(attempt, transport, era);
   } finally {
     endpoint.agent.destroy();
   }
 }
 
-type Attempt = (transport: 'streamable-http' | 'sse', talk: Talk) => Promise<Tried>;
+type HttpTransport = Exclude<RemoteTransport, 'websocket'>;
+type Connect = (transport: RemoteTransport, onFailure: (failure: ChannelFailure) => void) => LocalProcess;
+type Attempt = (transport: HttpTransport, talk: Talk) => Promise<Tried>;
+
+/** Both eras at once, each on a connection of its own, as on the standard streams of a program. */
+async function onWebSockets(connect: Connect, options: EraProbeOptions): Promise<HandshakeReport> {
+  let failure: ChannelFailure | undefined;
+  const start = async (): Promise<LocalProcess> =>
+    connect('websocket', (seen) => {
+      failure ??= seen;
+    });
+  try {
+    return { ...(await probeEras(start, options)), transport: 'websocket' };
+  } catch (thrown) {
+    options.signal?.throwIfAborted();
+    throw toFailure(thrown, failure);
+  }
+}
 
 async function climb(
   attempt: Attempt,
-  transport: 'streamable-http' | 'sse' | 'auto',
+  transport: HttpTransport | 'auto',
   era: Era | undefined,
 ): Promise<HandshakeReport> {
   const steps: Tried[] = [];

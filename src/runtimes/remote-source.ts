@@ -5,7 +5,9 @@ import { ToolHeaders } from '../channels/tool-headers.ts';
 import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { RemotePolicy } from '../servers/remote-policy.ts';
+import { toWebUrl } from '../servers/remote-url.ts';
 import type { LocalProcess } from '../supervisor/process.ts';
+import { wantedTransport } from '../supervisor/remote-transport.ts';
 import { withHeaderFiles } from '../supervisor/secret-files.ts';
 import type { RemoteTarget, ServerDefinition } from '../supervisor/server-definition.ts';
 import type { ProcessSource } from '../supervisor/server-process.ts';
@@ -41,8 +43,8 @@ export interface RemoteSource extends ProcessSource {
 
 /** Where a target is; throws `not-allowed` when it may not be connected to. */
 export function createRemoteEndpoint(target: RemoteTarget, { policy, resolve }: RemoteNetwork): HttpEndpoint {
-  const url = new URL(target.url);
-  policy.check(url);
+  policy.check(new URL(target.url));
+  const url = new URL(toWebUrl(target.url));
   const agent = createHttpAgent(url, { lookup: createCheckedLookup(policy, resolve) });
   return { url, headers: target.headers, agent };
 }
@@ -54,7 +56,7 @@ export async function credentialOf(
 ): Promise<HttpCredential | undefined> {
   const given = [...Object.keys(headers), ...Object.keys(headerFiles)];
   if (given.some((header) => header.toLowerCase() === 'authorization')) return undefined;
-  return await logins?.credentialOf({ id, name, url });
+  return await logins?.credentialOf({ id, name, url: toWebUrl(url) });
 }
 
 /**
@@ -67,6 +69,7 @@ export function createRemoteSource(
   opened: (connection: LocalProcess) => void = () => {},
 ): RemoteSource {
   const { name, limits, remote } = definition;
+  const transport = wantedTransport(remote);
   const live = new Set<LocalProcess>();
   const tools = new ToolHeaders();
   let endpoint: HttpEndpoint | undefined;
@@ -85,7 +88,7 @@ export function createRemoteSource(
       endpoint ??= createRemoteEndpoint(remote, network);
       const connection = connectRemote({
         endpoint: { ...endpoint, headers, ...(credential && { credential }) },
-        transport: remote.transport === 'sse' ? 'sse' : 'streamable-http',
+        transport: transport === 'auto' ? 'streamable-http' : transport,
         maxLineBytes: limits.lineBytes,
         clock: network.clock,
         secrets,

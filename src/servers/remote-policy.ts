@@ -54,12 +54,21 @@ export function createRemotePolicy(allowedHosts: readonly string[]): RemotePolic
       const hostname = bareName(url.hostname);
       if (isIP(hostname) !== 0 && !allows(hostname, hostname)) throw notAllowedAddress(hostname, hostname);
       if (isListed(hostname)) return;
-      if (url.protocol !== 'https:') throw refusal(`${url.host} may be reached over https only`, hostname);
+      if (!isOverTls(url)) throw refusal(`${url.host} may be reached over ${secured(url)} only`, hostname);
       const port = url.port === '' ? HTTPS_PORT : Number(url.port);
       if (port !== HTTPS_PORT && port < FIRST_FREE_PORT)
         throw refusal(`port ${port} is not one of a web server`, hostname);
     },
   };
+}
+
+function isOverTls({ protocol }: URL): boolean {
+  return protocol === 'https:' || protocol === 'wss:';
+}
+
+/** What a URL would have to begin with. */
+function secured({ protocol }: URL): string {
+  return protocol === 'ws:' ? 'wss' : 'https';
 }
 
 /** The refusal of an address that a host has. */
@@ -71,7 +80,7 @@ export function notAllowedAddress(hostname: string, address: string): BerthError
 function refusal(message: string, hostname: string): BerthError {
   return new BerthError('not-allowed', message, {
     phase: 'resolve',
-    hint: `Give an https URL of a public host; for any other an operator has to list ${hostname} in the setting remote.allowedHosts.`,
+    hint: `Give an https (or wss) URL of a public host; for any other an operator has to list ${hostname} in the setting remote.allowedHosts.`,
   });
 }
 

@@ -1,10 +1,11 @@
 /** A remote server as a person asks for it: a URL, and the headers that it needs, whose values are never given here. */
 import { z } from 'zod';
+import { isWebSocketUrl, REMOTE_TRANSPORTS } from '../supervisor/remote-transport.ts';
 import type { HeaderReference } from './secret-reference.ts';
 import { parseHeaderReference, toHeaderReference } from './secret-reference.ts';
 import { secretKeySchema } from './workload-spec.ts';
 
-const URL_EXPECTED = 'must be an https URL (http only for hosts that the operator has listed)';
+const URL_EXPECTED = 'must be an https or wss URL (http and ws only for hosts that the operator has listed)';
 /** Query parameters with such names hold what may not be shown. */
 const CREDENTIAL =
   /token|secret|passw|credential|signature|authorization|jwt|key$|^(auth|sig|pwd|sessionid)$/;
@@ -24,7 +25,7 @@ const url = z
   });
 
 function urlFault(parsed: URL): string | undefined {
-  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return URL_EXPECTED;
+  if (!/^(https?|wss?):$/.test(parsed.protocol)) return URL_EXPECTED;
   if (parsed.username !== '' || parsed.password !== '')
     return 'may not hold a user name or a password: give them in headers, by reference';
   if (parsed.hash !== '') return 'may not have a fragment';
@@ -69,13 +70,17 @@ export const remoteSchema = z
   .strictObject({
     url,
     /** What the server speaks; `auto` finds out. */
-    transport: z.enum(['streamable-http', 'sse', 'auto']).default('auto'),
+    transport: z.enum([...REMOTE_TRANSPORTS, 'auto']).default('auto'),
     headers: z.record(headerName, header).default({}),
   })
   .refine(
     ({ headers }) =>
       new Set(Object.keys(headers).map((name) => name.toLowerCase())).size === Object.keys(headers).length,
     { path: ['headers'], message: 'names a header twice' },
+  )
+  .refine(
+    ({ url, transport }) => transport === 'auto' || isWebSocketUrl(url) === (transport === 'websocket'),
+    { path: ['transport'], message: 'does not fit the URL: websocket goes with wss, the others with https' },
   );
 
 /** A validated remote server. */

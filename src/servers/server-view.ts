@@ -1,5 +1,6 @@
 /** What the API says about a server: its specification and its status. */
 import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { WantedTransport } from '../supervisor/remote-transport.ts';
 import type { ServerActivity } from './host.ts';
 import type { Labels } from './labels.ts';
 import type { HealthCheck, ServerHealth } from './server-health.ts';
@@ -69,7 +70,7 @@ export interface ServerStatus {
     readonly signature?: 'verified' | 'unknown';
   };
   /** Of a server that runs elsewhere. */
-  readonly remote?: { readonly url: string; readonly transport: 'streamable-http' | 'sse' | 'auto' };
+  readonly remote?: { readonly url: string; readonly transport: WantedTransport };
   /** Phases of the newest start, with their milliseconds. */
   readonly phases: readonly { readonly phase: string; readonly ms: number }[];
   readonly endpoints: readonly Endpoint[];

@@ -64,7 +64,7 @@ function entrypointFaults({ entrypoint: [program] = [] }: ImageSource): Workload
 
 function portFaults(port: number | undefined): WorkloadFault[] {
   if (port !== undefined) return [];
-  return [{ pointer: '/port', detail: 'is required for an image that speaks http or sse' }];
+  return [{ pointer: '/port', detail: 'is required for an image that speaks http, sse or websocket' }];
 }
 
 function folderFaults({ writablePaths = [] }: ImageSource): WorkloadFault[] {

@@ -68,7 +68,7 @@ const allowed = z.strictObject({
 
 /** The members of a specification that mean nothing on one machine. */
 export const workloadFields = {
-  transport: z.enum(['stdio', 'http', 'sse']).optional(),
+  transport: z.enum(['stdio', 'http', 'sse', 'websocket']).optional(),
   port: port.optional(),
   replicas: z.int().min(0).max(10).optional(),
   suspend: z.boolean().optional(),

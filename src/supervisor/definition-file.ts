@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { BerthError } from '../errors.ts';
 import type { NetworkLinkConfig } from './network-link.ts';
+import { REMOTE_TRANSPORTS } from './remote-transport.ts';
 import { DEFAULT_LIMITS, type ServerDefinition, type ServerLimits } from './server-definition.ts';
 
 /** A server of a supervisor that is its own program. */
@@ -55,8 +56,8 @@ const launch = z.strictObject({
   cwd: absolute,
 });
 const remote = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }),
-  transport: z.enum(['streamable-http', 'sse', 'auto']),
+  url: z.url({ protocol: /^(https?|wss?)$/ }),
+  transport: z.enum([...REMOTE_TRANSPORTS, 'auto']),
   headers: z.record(z.string(), z.string()).default({}),
   headerFiles: z
     .record(z.string(), z.strictObject({ file: absolute, scheme: z.string().optional() }))

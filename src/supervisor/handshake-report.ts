@@ -1,3 +1,5 @@
+import type { RemoteTransport } from './remote-transport.ts';
+
 /** `legacy`: revisions 2024-11-05 to 2025-11-25; `modern`: 2026-07-28. */
 export type Era = 'legacy' | 'modern';
 
@@ -10,7 +12,7 @@ export interface HandshakeReport {
   /** Eras that the server has shown to speak, each on a process of its own (data-path.md 6); absent in reports of older gateways. */
   readonly eras?: readonly Era[];
   /** How a remote server is reached. */
-  readonly transport?: 'streamable-http' | 'sse';
+  readonly transport?: RemoteTransport;
   /** Names of the first page of `tools/list`; absent when the server offers no tools. */
   readonly tools?: readonly string[];
   /** Milliseconds from spawn call to running process, and from first byte written to `initialize` answered. */

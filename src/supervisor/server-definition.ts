@@ -1,6 +1,7 @@
 /** What a supervisor must know of a server to run it: fully resolved, nothing left to look up. */
 import type { Era } from './handshake-report.ts';
 import type { Launch } from './launch.ts';
+import type { WantedTransport } from './remote-transport.ts';
 
 export type Isolation = 'session' | 'principal' | 'shared' | 'call';
 
@@ -44,7 +45,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
 export interface RemoteTarget {
   readonly url: string;
   /** `auto` only before it has been found out. */
-  readonly transport: 'streamable-http' | 'sse' | 'auto';
+  readonly transport: WantedTransport;
   /** With their values: secret. */
   readonly headers: Readonly<Record<string, string>>;
   /** Further ones, whose values are read from files for each connection. */

@@ -5,6 +5,7 @@ import type { SourceFile } from './source-files.ts';
 const SUPERVISOR_CONTRACTS = [
   'handshake-report',
   'launch',
+  'remote-transport',
   'server-definition',
   'server-measure',
   'server-process',

@@ -76,6 +76,15 @@ describe('an image', () => {
   });
 });
 
+it.each([
+  ['http', 'streamable-http', '/mcp'],
+  ['sse', 'sse', '/sse'],
+  ['websocket', 'websocket', '/ws'],
+] as const)('an image that speaks %s is reached there', (transport, spoken, path) => {
+  const spec: McpServerSpec = { source: { image: { image: 'a:1' } }, transport, port: 9000 };
+  expect(plan(spec).program).toMatchObject({ kind: 'sidecar', transport: spoken, path, port: 9000 });
+});
+
 it("takes no port of the supervisor's link", () => {
   const spec: McpServerSpec = { source: { image: { image: 'a:1' } }, transport: 'http', port: 8643 };
   expect(() => plan(spec, { carrier: 'network' })).toThrow(expect.objectContaining({ code: 'bad-input' }));

@@ -9,7 +9,14 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/local-process.ts';
 import { connectSdk, ELICITED, SDK_CLIENTS } from '../support/sdk-clients.ts';
-import { type SdkServer, startModernV2, startSseV1, startStreamableV1 } from '../support/sdk-servers.ts';
+import {
+  type SdkServer,
+  startModernSocketV2,
+  startModernV2,
+  startSocketV1,
+  startSseV1,
+  startStreamableV1,
+} from '../support/sdk-servers.ts';
 
 const TOKEN = 'canary-remote-token';
 const program = (name: string) => fileURLToPath(new URL(`../../src/${name}`, import.meta.url));
@@ -35,6 +42,8 @@ beforeAll(async () => {
   servers.set('streamable', await startStreamableV1());
   servers.set('stream', await startSseV1());
   servers.set('modern', await startModernV2());
+  servers.set('socket', await startSocketV1());
+  servers.set('modern-socket', await startModernSocketV2());
   gateway = spawn(process.execPath, [program('main.ts')], {
     env: environment(),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -128,7 +137,52 @@ it('a modern server is found to be one', async () => {
   });
 });
 
-describe.each(['streamable', 'stream'])('the remote server %s', (name) => {
+it('a URL of WebSocket says itself what is spoken there; the eras are found out', async () => {
+  const { url } = serverOf('socket');
+  const { code, out } = await berth(
+    'run',
+    url,
+    '--name',
+    'socket',
+    '--header',
+    'Authorization=Bearer env:REMOTE_TOKEN',
+  );
+  expect(code).toBe(0);
+  expect([...serverOf('socket').credentials]).toEqual([`Bearer ${TOKEN}`]);
+  expect(out).toContain('socket is running, 3 tools, speaks legacy');
+  const modern = await create({
+    name: 'modern-socket',
+    source: { remote: { url: serverOf('modern-socket').url } },
+  });
+  expect(modern).toMatchObject({
+    status: 201,
+    body: {
+      status: {
+        eras: ['modern'],
+        remote: { transport: 'websocket' },
+        serverInfo: { name: 'sdk-v2' },
+        tools: ['echo'],
+      },
+    },
+  });
+});
+
+it('a gateway in front of a gateway, over WebSocket, finds both eras', async () => {
+  const { status, body } = await create({
+    name: 'mirror',
+    source: { remote: { url: `${base('socket').replace(/^http/, 'ws')}/ws` } },
+  });
+  expect(status).toBe(201);
+  expect(body).toMatchObject({
+    status: {
+      eras: ['legacy', 'modern'],
+      remote: { transport: 'websocket' },
+      serverInfo: { name: 'sdk-v1' },
+    },
+  });
+});
+
+describe.each(['streamable', 'stream', 'socket', 'mirror'])('the remote server %s', (name) => {
   it.each(SDK_CLIENTS)('serves the client %s', async (flavour) => {
     const client = await connectSdk(flavour, base(name));
     const progress: number[] = [];
@@ -140,7 +194,9 @@ describe.each(['streamable', 'stream'])('the remote server %s', (name) => {
     expect(await client.callTool('ask', {})).toBe(JSON.stringify(ELICITED));
     await client.close();
   });
+});
 
+describe.each(['streamable', 'stream', 'socket'])('the remote server %s', (name) => {
   it('has a session for each client, which ends with the client', async () => {
     const before = serverOf(name).sessions;
     const clients = await Promise.all([1, 2, 3].map(() => connectSdk('v1 streamable-http', base(name))));
@@ -152,8 +208,10 @@ describe.each(['streamable', 'stream'])('the remote server %s', (name) => {
   });
 });
 
-it.each(SDK_CLIENTS)('a modern server serves the client %s', async (flavour) => {
-  const client = await connectSdk(flavour, base('modern'));
+it.each(
+  ['modern', 'modern-socket'].flatMap((name) => SDK_CLIENTS.map((flavour) => [name, flavour] as const)),
+)('the server %s serves the client %s', async (name, flavour) => {
+  const client = await connectSdk(flavour, base(name));
   expect(client.serverName).toBe('sdk-v2');
   expect(await client.listTools()).toEqual(['echo']);
   expect(await client.callTool('echo', { message: 'ahoy' })).toBe('ahoy');
@@ -165,6 +223,16 @@ it('a remote server that has forgotten its sessions is spoken to in another, and
   serverOf('streamable').forget();
   expect(await client.callTool('echo', { message: 'still here' })).toBe('still here');
   await client.close();
+});
+
+it('a WebSocket that breaks off ends its session with a reason, and the next is another', async () => {
+  const client = await connectSdk('v1 streamable-http', base('socket'));
+  // Its progress shows that it is under way.
+  const lost = client.callTool('count', {}, { progress: () => serverOf('socket').forget() });
+  await expect(lost).rejects.toThrow(/connection to the remote server broke off/);
+  const next = await connectSdk('v1 streamable-http', base('socket'));
+  expect(await next.callTool('echo', { message: 'again' })).toBe('again');
+  await next.close();
 });
 
 it('a place that is not public is refused, and so is what is not there', async () => {

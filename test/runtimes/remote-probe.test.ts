@@ -16,6 +16,7 @@ import {
   startPeer,
 } from '../support/http-peer.ts';
 import { eventually } from '../support/local-process.ts';
+import { startWsPeer, type WsPeer } from '../support/ws-peer.ts';
 
 const TOOLS = { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] };
 const DISCOVERED = {
@@ -286,5 +287,76 @@ describe('what is asked for', () => {
     abort.abort(new Error('enough'));
     await expect(failed).rejects.toThrow('enough');
     expect(peer.requests).toHaveLength(1);
+  });
+});
+
+describe('a server with a URL of WebSocket', () => {
+  let socketPeer: WsPeer;
+  let asked: string[];
+  let said: Record<string, unknown>;
+  beforeEach(async () => {
+    asked = [];
+    said = {};
+    socketPeer = await startWsPeer((socket) =>
+      socket.on('message', (data) => {
+        const { id, method } = JSON.parse(data.toString());
+        asked.push(method);
+        const result = said[method];
+        if (result !== undefined) socket.send(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        else if (id !== undefined && said.silent === undefined)
+          socket.send(JSON.stringify({ jsonrpc: '2.0', id, error: NOT_FOUND }));
+      }),
+    );
+  });
+  afterEach(() => socketPeer.close());
+
+  const probeSocket = (options: RemoteProbeOptions = {}, target: Partial<RemoteTarget> = {}) =>
+    probe(options, { url: socketPeer.url, ...target });
+
+  it('is asked in both eras at once, each on a connection of its own', async () => {
+    said = { initialize: RESULT, 'server/discover': DISCOVERED, 'tools/list': TOOLS };
+    expect(await probeSocket({}, { headers: { authorization: 'Bearer canary-token' } })).toMatchObject({
+      eras: ['legacy', 'modern'],
+      transport: 'websocket',
+      protocolVersion: '2025-11-25',
+    });
+    expect(socketPeer.handshakes.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer canary-token',
+      'Bearer canary-token',
+    ]);
+    expect(asked).toEqual(expect.arrayContaining(['initialize', 'server/discover']));
+  });
+
+  it.each([
+    ['legacy', { initialize: RESULT }],
+    ['modern', { 'server/discover': DISCOVERED, 'tools/list': TOOLS }],
+  ])('is %s by what it answers', async (era, answered) => {
+    said = answered;
+    expect(await probeSocket()).toMatchObject({ eras: [era], transport: 'websocket' });
+    expect(await probeSocket({ era: era as 'legacy' | 'modern' })).toMatchObject({ eras: [era] });
+    expect(socketPeer.handshakes).toHaveLength(3);
+  });
+
+  it('that answers neither fails with its own words', async () => {
+    await expect(probeSocket()).rejects.toMatchObject({
+      code: 'start-failed',
+      message: expect.stringContaining('Method not found'),
+      details: { phase: 'handshake' },
+    });
+  });
+
+  it('that refuses or closes is told with its reason', async () => {
+    socketPeer.upgrade = (_request, socket) => void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    await expect(probeSocket()).rejects.toMatchObject({
+      code: 'remote-failed',
+      message: expect.stringContaining('forbids it (403)'),
+    });
+  });
+
+  it('at a place that is not allowed is not tried', async () => {
+    await expect(probe({}, { url: socketPeer.url }, [])).rejects.toMatchObject({ code: 'not-allowed' });
+    const url = socketPeer.url.replace('127.0.0.1', 'localhost');
+    await expect(probe({}, { url }, ['127.0.0.1'])).rejects.toMatchObject({ code: 'not-allowed' });
+    expect(socketPeer.handshakes).toEqual([]);
   });
 });

@@ -61,6 +61,8 @@ describe('a URL', () => {
     'https://8.8.8.8/',
     'https://[2606:4700:4700::1111]/mcp',
     'https://localhost.example.com/',
+    'wss://mcp.example.com/ws',
+    'wss://mcp.example.com:8443/ws',
   ])('%s may be a server, as far as it shows', (url) => {
     expect(refusalOf(url)).toBe('');
   });
@@ -90,6 +92,8 @@ describe('a URL', () => {
       'https://[fd00:ec2::254]/latest',
       'https://10.1.2.3:8443/',
       'https://192.168.1.1/',
+      'wss://192.168.1.1/',
+      'ws://127.0.0.1/',
       'https://3232235777/',
     ],
   ])('%s is not at a public address', (url) => {
@@ -99,10 +103,12 @@ describe('a URL', () => {
   it('needs TLS', () => {
     expect(refusalOf('http://mcp.example.com/mcp')).toContain('over https only');
     expect(refusalOf('http://8.8.8.8/')).toContain('over https only');
+    expect(refusalOf('ws://mcp.example.com/ws')).toContain('over wss only');
   });
 
   it.each([22, 25, 80, 389, 993])('has no port of another service (%i)', (port) => {
     expect(refusalOf(`https://mcp.example.com:${port}/`)).toContain(`port ${port}`);
+    expect(refusalOf(`wss://mcp.example.com:${port}/`)).toContain(`port ${port}`);
   });
 });
 

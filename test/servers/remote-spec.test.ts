@@ -33,11 +33,13 @@ describe('the URL of a remote server', () => {
   });
 
   it.each<[string, string]>([
-    ['mcp.example.com', 'must be an https URL'],
-    ['ftp://mcp.example.com/', 'must be an https URL'],
-    ['file:///etc/passwd', 'must be an https URL'],
-    ['ws://mcp.example.com/', 'must be an https URL'],
-    ['https://', 'must be an https URL'],
+    ['mcp.example.com', 'must be an https or wss URL'],
+    ['ftp://mcp.example.com/', 'must be an https or wss URL'],
+    ['file:///etc/passwd', 'must be an https or wss URL'],
+    ['https://', 'must be an https or wss URL'],
+    ['wss://', 'must be an https or wss URL'],
+    [`wss://me:${CANARY}@mcp.example.com/`, 'user name or a password'],
+    [`wss://mcp.example.com/?token=${CANARY}`, 'credential in its query'],
     [`https://me:${CANARY}@mcp.example.com/`, 'user name or a password'],
     [`https://${CANARY}@mcp.example.com/`, 'user name or a password'],
     ['https://mcp.example.com/#x', 'fragment'],
@@ -50,6 +52,24 @@ describe('the URL of a remote server', () => {
   ])('%s is refused', (url, detail) => {
     expect(faultsOf(remote({ url, headers: {} }))).toEqual([expect.stringContaining(`/source/remote/url`)]);
     expect(faultsOf(remote({ url }))[0]).toContain(detail);
+  });
+
+  it.each([
+    ['wss://mcp.example.com/ws', {}],
+    ['ws://127.0.0.1:9000/', { transport: 'websocket' }],
+    ['WSS://MCP.example.com:443/', { transport: 'auto' }],
+  ])('may be that of a WebSocket (%s)', (url, more) => {
+    expect(faultsOf(remote({ url, ...more }, { name: 'x' }))).toEqual([]);
+  });
+
+  it.each([
+    ['wss://mcp.example.com/ws', 'streamable-http'],
+    ['wss://mcp.example.com/ws', 'sse'],
+    ['https://mcp.example.com/ws', 'websocket'],
+  ])('has to fit what is spoken (%s, %s)', (url, transport) => {
+    expect(faultsOf(remote({ url, transport }))).toEqual([
+      expect.stringContaining('/source/remote/transport does not fit the URL'),
+    ]);
   });
 
   it.each(['keyword', 'monkeys', 'author', 'assignee', 'profile', 'design'])('may ask for a %s', (name) => {

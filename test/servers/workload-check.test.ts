@@ -33,6 +33,10 @@ describe('a specification for a cluster', () => {
     ['a package', npm],
     ['an image with its program', image({})],
     ['an image that speaks HTTP', image({ entrypoint: undefined }, { transport: 'http', port: 8080 })],
+    [
+      'an image that speaks WebSocket',
+      image({ entrypoint: undefined }, { transport: 'websocket', port: 80 }),
+    ],
     ['a range of addresses', { ...npm, network: { egress: 'allow', allow: [{ cidr: '10.1.0.0/16' }] } }],
     ['a server without network', { ...npm, network: { egress: 'none' } }],
     ["Archon's server", { source: { archon: { image: 'archon-mcp:1' } }, transport: 'sse' }],
@@ -57,6 +61,7 @@ describe('a specification for a cluster', () => {
       '/source/image/runAsUser',
       'is the user id of the supervisor',
     ],
+    ['a WebSocket image without its port', image({}, { transport: 'websocket' }), '/port', 'is required'],
     ['an HTTP image without its port', image({}, { transport: 'http' }), '/port', 'is required'],
     ['an SSE image without its port', image({}, { transport: 'sse' }), '/port', 'is required'],
     [

@@ -58,6 +58,13 @@ export const programs: Readonly<Record<string, Program>> = {
     port: 8080,
     path: '/mcp',
   },
+  'websocket image': {
+    kind: 'sidecar',
+    image: { image: 'ghcr.io/acme/ws:1' },
+    transport: 'websocket',
+    port: 8080,
+    path: '/ws',
+  },
   archon: {
     kind: 'sidecar',
     image: { image: 'archon-mcp:1' },

@@ -138,7 +138,7 @@ export function event(data: string | Buffer, fields: Readonly<Record<string, str
 }
 
 /** Looks, each time it is called, whether a response cannot be written on: the same bytes have waited for several looks. */
-export function stuckWatch(): (response: ServerResponse | undefined) => boolean {
+export function stuckWatch(): (response: Pick<ServerResponse, 'writableLength'> | undefined) => boolean {
   let [waiting, looks] = [0, 0];
   return (response) => {
     const now = response?.writableLength ?? 0;

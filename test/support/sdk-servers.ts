@@ -1,4 +1,7 @@
-/** The official SDKs' servers on loopback, as remote servers: both transports of version 1, and version 2 of the modern era. */
+/**
+ * The official SDKs' servers on loopback, as remote servers: both transports of version 1, and version 2 of the modern era; each over a
+ * WebSocket too, which the SDKs have no server side of.
+ */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,6 +12,8 @@ import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { createMcpHandler, McpServer as McpServerV2 } from '@modelcontextprotocol/server';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { z } from 'zod';
 
 export interface SdkServer {
@@ -130,21 +135,87 @@ export function startSseV1(): Promise<SdkServer> {
   );
 }
 
+function createServerV2(): McpServerV2 {
+  const mcp = new McpServerV2({ name: 'sdk-v2', version: '2.0.0' });
+  mcp.registerTool('echo', { description: 'says it again', inputSchema: z.object(INPUT) }, ({ message }) =>
+    text(message),
+  );
+  return mcp;
+}
+
 /** Version 2 of the modern era only. */
 export function startModernV2(): Promise<SdkServer> {
-  const handler = createMcpHandler(
-    () => {
-      const mcp = new McpServerV2({ name: 'sdk-v2', version: '2.0.0' });
-      mcp.registerTool(
-        'echo',
-        { description: 'says it again', inputSchema: z.object(INPUT) },
-        ({ message }) => text(message),
-      );
-      return mcp;
-    },
-    { legacy: 'reject' },
-  );
+  const handler = createMcpHandler(createServerV2, { legacy: 'reject' });
   return serve((request, response) => answerWith(handler.fetch, request, response), new Map(), '/mcp');
+}
+
+/** The other side of the SDK's client over WebSocket: one message a text frame. */
+class ServerSocket implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: <T>(message: T) => void;
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on('message', (data) => this.onmessage?.(JSON.parse(data.toString())));
+    socket.once('close', () => this.onclose?.());
+    socket.on('error', (error) => this.onerror?.(error));
+  }
+
+  async start(): Promise<void> {}
+
+  send(message: unknown): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#socket.send(JSON.stringify(message), (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#socket.close(1001, 'the server ends');
+  }
+}
+
+/** A server of its own for each connection; {@link SdkServer.forget} drops them all. */
+async function serveSockets(connect: (transport: ServerSocket) => Promise<void>): Promise<SdkServer> {
+  const credentials = new Set<string | undefined>();
+  const server = createServer((_request, response) => response.writeHead(426).end());
+  const sockets = new WebSocketServer({
+    server,
+    handleProtocols: (offered) => (offered.has('mcp') ? 'mcp' : false),
+  });
+  sockets.on('connection', (socket, request) => {
+    credentials.add(request.headers.authorization);
+    connect(new ServerSocket(socket)).catch(() => socket.terminate());
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const forget = () => {
+    for (const socket of sockets.clients) socket.terminate();
+  };
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`,
+    credentials,
+    get sessions() {
+      return sockets.clients.size;
+    },
+    forget,
+    close: async () => {
+      forget();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Version 1 over WebSocket. */
+export function startSocketV1(): Promise<SdkServer> {
+  return serveSockets((transport) => createServerV1().connect(transport));
+}
+
+/** Version 2 of the modern era only, over WebSocket: its binding is that of the standard streams. */
+export function startModernSocketV2(): Promise<SdkServer> {
+  return serveSockets(async (transport) => {
+    serveStdio(createServerV2, { legacy: 'reject', transport });
+  });
 }
 
 /** What `@modelcontextprotocol/node` does: a web handler behind a Node server. */

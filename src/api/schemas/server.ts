@@ -45,7 +45,9 @@ const status = z
     serverInfo: z.looseObject({ name: z.string(), version: z.string() }).optional(),
     tools: z.array(z.string()).optional(),
     package: z.object({ ecosystem: z.string(), name: z.string(), version: z.string() }).optional(),
-    remote: z.object({ url: z.string(), transport: z.enum(['streamable-http', 'sse', 'auto']) }).optional(),
+    remote: z
+      .object({ url: z.string(), transport: z.enum(['streamable-http', 'sse', 'websocket', 'auto']) })
+      .optional(),
     phases: z.array(z.object({ phase: z.string(), ms: z.number() })),
     endpoints: z.array(
       z.object({

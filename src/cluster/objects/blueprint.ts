@@ -2,6 +2,7 @@
  * What the children of one MCPServer are made from. Everything in this folder is a pure function of a blueprint and the
  * operator's settings: the same input gives the same object, byte by byte.
  */
+import type { RemoteTransport, WantedTransport } from '../../supervisor/remote-transport.ts';
 import type { Isolation, ServerLimits } from '../../supervisor/server-definition.ts';
 import type {
   EnvEntry,
@@ -59,11 +60,11 @@ export type Program =
   | Sidecar
   | RemoteProgram;
 
-/** An image that speaks HTTP or SSE, beside the supervisor. */
+/** An image that is reached by a URL, beside the supervisor. */
 export interface Sidecar {
   readonly kind: 'sidecar';
   readonly image: ImageEntry;
-  readonly transport: 'streamable-http' | 'sse';
+  readonly transport: RemoteTransport;
   readonly port: number;
   readonly path: string;
   /** Answers 200 when the program is well; absent where nothing is known of it. */
@@ -73,7 +74,7 @@ export interface Sidecar {
 export interface RemoteProgram {
   readonly kind: 'remote';
   readonly url: string;
-  readonly transport: 'streamable-http' | 'sse' | 'auto';
+  readonly transport: WantedTransport;
   readonly headers: readonly (SecretEntry & { readonly scheme?: string })[];
 }
 

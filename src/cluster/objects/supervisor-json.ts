@@ -121,7 +121,8 @@ export function scriptFile(runtime: 'node' | 'python'): string {
 function remoteOf(program: Exclude<Program, Spawned>): object {
   if (program.kind === 'sidecar') {
     const { transport, port, path } = program;
-    return { url: `http://127.0.0.1:${port}${path}`, transport, headers: {} };
+    const scheme = transport === 'websocket' ? 'ws' : 'http';
+    return { url: `${scheme}://127.0.0.1:${port}${path}`, transport, headers: {} };
   }
   return { url: program.url, transport: program.transport, headers: {}, ...headerFiles(program) };
 }
