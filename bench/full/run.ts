@@ -8,6 +8,7 @@ import { flood } from './cases/flood.ts';
 import { halfOpen } from './cases/half-open.ts';
 import { hanging, slow } from './cases/hanging.ts';
 import { ids } from './cases/ids.ts';
+import { silentRegistry } from './cases/silent-registry.ts';
 import { sizes } from './cases/sizes.ts';
 import { structures } from './cases/structures.ts';
 import { unread } from './cases/unread.ts';
@@ -26,6 +27,7 @@ const CASES: readonly FullCase[] = [
   slow,
   unread,
   halfOpen,
+  silentRegistry,
 ];
 
 interface FullOptions {

@@ -1,13 +1,14 @@
 /** The controller's settings: one JSON file, which the chart writes. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { Placement } from '../cluster/mcp-server.ts';
+import type { EnvEntry, Placement } from '../cluster/mcp-server.ts';
 import type { PodSettings } from '../cluster/objects/blueprint.ts';
 import { PRIVATE_CIDRS } from '../cluster/objects/network-policy.ts';
 import { LINK_PORT } from '../cluster/objects/places.ts';
 import { BerthError } from '../errors.ts';
 import type { LogLevel } from '../log/log.ts';
 import { NO_RULES, type PackageRules } from '../packages/package-rules.ts';
+import { REGISTRY_SILENCE_MS } from '../packages/silence.ts';
 import { settingsSchema } from '../settings/schema.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../supervisor/server-definition.ts';
 
@@ -173,17 +174,22 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
     pods: {
       ...pods,
       remoteHosts: remote.allowedHosts,
-      installerEnv: [...rest.installerEnv, ...rulesEnv(rest.packages)],
+      installerEnv: [...rest.installerEnv, ...packagesEnv(rest.packages)],
       ...(carrier === 'network' && { linkPort: LINK_PORT }),
     } as unknown as PodSettings,
   };
 }
 
 /** For installers; none where there is nothing to say. */
-function rulesEnv(rules: PackageRules): { readonly name: string; readonly value: string }[] {
+function packagesEnv({ registrySilence, ...rules }: z.output<typeof settingsSchema>['packages']): EnvEntry[] {
   const { allow, block, npmSignatures } = rules;
-  if (allow.length === 0 && block.length === 0 && npmSignatures === NO_RULES.npmSignatures) return [];
-  return [{ name: 'BERTH_INSTALL_RULES', value: JSON.stringify(rules) }];
+  const isFree = allow.length === 0 && block.length === 0 && npmSignatures === NO_RULES.npmSignatures;
+  return [
+    ...(isFree ? [] : [{ name: 'BERTH_INSTALL_RULES', value: JSON.stringify(rules) }]),
+    ...(registrySilence === REGISTRY_SILENCE_MS
+      ? []
+      : [{ name: 'BERTH_INSTALL_SILENCE', value: `${registrySilence}` }]),
+  ];
 }
 
 /** Durations and sizes may be written as in the gateway's settings; only what was given counts. */

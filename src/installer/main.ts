@@ -21,13 +21,19 @@ export interface InstallJob {
   readonly env: NodeJS.ProcessEnv;
   /** Which packages may be had; all of them unless given. */
   readonly rules?: PackageRules;
+  /** Milliseconds that a registry may say nothing. */
+  readonly silence?: number;
   readonly say: (text: string) => void;
 }
 
 /** Returns the termination message of a Job that came through. Rejects with BerthError. */
 export async function runInstall(job: InstallJob): Promise<string> {
-  const { source, folder, work, home, env, rules, say } = job;
-  const installed = await installAt(source, { folder, work, home, env, say, ...(rules && { rules }) });
+  const { source, folder, work, home, env, rules, silence, say } = job;
+  const installed = await installAt(source, {
+    ...{ folder, work, home, env, say },
+    ...(rules && { rules }),
+    ...(silence !== undefined && { silence }),
+  });
   const { ecosystem, name, version } = installed.resolved;
   const report = { ...installed.launch, package: { ecosystem, name, version } };
   await writeFile(join(folder, 'launch.json'), `${JSON.stringify(report, null, 2)}\n`);
@@ -52,6 +58,7 @@ function jobOfEnv(env: NodeJS.ProcessEnv): InstallJob {
     tokenFile: need(env, 'BERTH_TREES_TOKEN_FILE'),
     env,
     ...(env.BERTH_INSTALL_RULES && { rules: JSON.parse(env.BERTH_INSTALL_RULES) as PackageRules }),
+    ...(env.BERTH_INSTALL_SILENCE && { silence: Number(env.BERTH_INSTALL_SILENCE) }),
     say: (text) => process.stderr.write(`${text}\n`),
   };
 }

@@ -11,6 +11,7 @@ import type { PackagePhase, PackageSource, ResolvedPackage } from './package.ts'
 import { checkLockAllowed, checkPackageAllowed, NO_RULES, type PackageRules } from './package-rules.ts';
 import { checkPackageSource } from './package-source.ts';
 import { createPypiInstaller } from './pypi-installer.ts';
+import { REGISTRY_SILENCE_MS } from './silence.ts';
 
 export interface InstallAtOptions extends InstallerOptions {
   /** Absolute and empty: the tree's place for good, as trees remember where they are. */
@@ -22,6 +23,8 @@ export interface InstallAtOptions extends InstallerOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Which packages may be had; all of them unless given. */
   readonly rules?: PackageRules;
+  /** Milliseconds that a registry may say nothing. */
+  readonly silence?: number;
 }
 
 export interface InstalledPackage {
@@ -33,8 +36,8 @@ export interface InstalledPackage {
 /** Rejects with `bad-input`, `resolve-failed` or `install-failed`; the phase is always named. */
 export async function installAt(source: PackageSource, options: InstallAtOptions): Promise<InstalledPackage> {
   const checked = checkPackageSource(source);
-  const { folder, work, home, env, rules = NO_RULES } = options;
-  const input = { dataDir: work, env };
+  const { folder, work, home, env, rules = NO_RULES, silence = REGISTRY_SILENCE_MS } = options;
+  const input = { dataDir: work, env, silence };
   const installer =
     checked.ecosystem === 'npm'
       ? createNpmInstaller({ ...input, signatures: rules.npmSignatures })

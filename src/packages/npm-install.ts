@@ -10,6 +10,8 @@ import { dropAbsentOptionals } from './npm-lock.ts';
 import type { ResolvedPackage } from './package.ts';
 import { currentPlatform, type Platform } from './platform.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
+import { registrySilent } from './silence.ts';
+import { silentHost, stallGuard } from './stall-guard.ts';
 import { type TreeLock, treeKey } from './tree-store.ts';
 
 /** User data is in the package.json that we write; nothing of it is ever an argument. */
@@ -33,9 +35,11 @@ const COMMON_FLAGS = [
   '--allow-remote=none',
   '--allow-file=none',
   '--allow-directory=none',
-  '--fetch-timeout=60000',
+  // Of a whole document, however fast it comes; silence is noticed long before: see `stall-guard.ts`.
+  '--fetch-timeout=300000',
   '--fetch-retry-mintimeout=500',
   '--fetch-retry-maxtimeout=5000',
+  '--fetch-retry-factor=3',
 ] as const;
 const NO_SCRIPTS = '--ignore-scripts=true';
 
@@ -59,6 +63,8 @@ export interface NpmJob {
   /** From the user's npm configuration; scripts do not get it. */
   readonly env: Readonly<Record<string, string>>;
   readonly folder: string;
+  /** Milliseconds that a registry may say nothing. */
+  readonly silence: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -111,13 +117,21 @@ async function runNpm(step: NpmStep, job: NpmJob): Promise<void> {
   const cli = join(npmFolder(), 'bin', 'npm-cli.js');
   const result = await runProgram({
     file: process.execPath,
-    args: [cli, ...npmArgs(step, job.folder)],
+    args: [...guardArgs(step, job), cli, ...npmArgs(step, job.folder)],
     env: job.env,
     cwd: job.folder,
     signal: job.signal,
     started: (pid) => noteInstaller(job.folder, pid),
   });
-  if (result.code !== 0) throw npmFailure(step, job.resolved, result);
+  if (result.code === 0) return;
+  const silent = silentHost(result.stderr);
+  if (silent !== undefined) throw registrySilent('install', silent, job.silence);
+  throw npmFailure(step, job.resolved, result);
+}
+
+/** Scripts ask whom they want. */
+function guardArgs(step: NpmStep, { silence }: NpmJob): string[] {
+  return step === 'scripts' ? [] : ['--import', stallGuard(silence)];
 }
 
 function npmFailure(step: NpmStep, resolved: ResolvedPackage, result: ProgramResult): BerthError {

@@ -15,14 +15,17 @@ export function createNpmInstaller(input: {
   readonly dataDir: string;
   readonly env: NodeJS.ProcessEnv;
   readonly signatures: PackageRules['npmSignatures'];
+  /** Milliseconds that a registry may say nothing. */
+  readonly silence: number;
 }): Installer {
+  const { silence } = input;
   const registry = new NpmSignatures();
   const signatureOf = async (version: SignedVersion, options: NpmOptions, signal?: AbortSignal) =>
-    input.signatures === 'off' ? 'unknown' : await registry.check(version, options, signal);
+    input.signatures === 'off' ? 'unknown' : await registry.check(version, options, { silence, signal });
   return {
     async resolve(source, { signal }) {
       const { options } = await settings(input);
-      const packument = await fetchPackument(source.name, options, signal);
+      const packument = await fetchPackument(source.name, options, { silence, signal });
       const chosen = chooseNpmVersion(packument, {
         name: source.name,
         wanted: source.version,
@@ -44,14 +47,14 @@ export function createNpmInstaller(input: {
     async lock(resolved, folder, { signal, say }) {
       say(`resolving the dependencies of ${resolved.name}@${resolved.version}`);
       const { env } = await settings(input);
-      const lock = await lockNpm({ resolved, env, folder, signal });
+      const lock = await lockNpm({ resolved, env, folder, silence, signal });
       say(`${countNpmPackages(lock)} packages to install`);
       return { key: npmTreeKey(lock, resolved.allowInstallScripts), lock };
     },
     async install(resolved, folder, { signal, say }) {
       say(`installing ${resolved.name}@${resolved.version}`);
       const { env } = await settings(input);
-      await installNpm({ resolved, env, folder, signal });
+      await installNpm({ resolved, env, folder, silence, signal });
       say(`installed ${resolved.name}@${resolved.version}`);
     },
     program: npmProgram,

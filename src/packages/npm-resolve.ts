@@ -4,8 +4,10 @@ import fetchRegistry from 'npm-registry-fetch';
 import semver from 'semver';
 import { BerthError } from '../errors.ts';
 import type { NpmOptions } from './npm-config.ts';
+import { npmRegistryOf } from './npm-registries.ts';
 import { isExactVersion } from './package-source.ts';
 import { withoutCredentials } from './run-program.ts';
+import { type Heard, REGISTRY_SILENCE_MS, registrySilent, whileHeard } from './silence.ts';
 
 export interface NpmManifest {
   readonly version?: string;
@@ -33,22 +35,40 @@ export interface VersionWish {
   readonly before?: Date | undefined;
 }
 
+/** Milliseconds until the beginning of an answer that npm's own client waits; silence is noticed long before. */
+const DOCUMENT_MS = 300_000;
+
 /** Fetches the packument with the user's own npm options. Rejects with `resolve-failed`. */
 export async function fetchPackument(
   name: string,
   options: NpmOptions,
-  signal?: AbortSignal,
+  {
+    silence = REGISTRY_SILENCE_MS,
+    signal,
+  }: { readonly silence?: number; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Packument> {
   signal?.throwIfAborted();
+  const silent = () => registrySilent('resolve', npmRegistryOf(name, options).host, silence);
   try {
-    const path = `/${name.replace('/', '%2f')}`;
-    // `spec` chooses the scope's registry and its credentials.
-    const wire = { ...options, spec: name, ...(signal === undefined ? {} : { signal }) };
-    return (await fetchRegistry.json(path, wire)) as Packument;
+    const body = await whileHeard({ silence, signal, silent }, (link) => readDocument(name, options, link));
+    return JSON.parse(body.toString('utf8')) as Packument;
   } catch (cause) {
     signal?.throwIfAborted();
+    if (cause instanceof BerthError) throw cause;
     throw fetchFailure(name, cause);
   }
+}
+
+async function readDocument(name: string, options: NpmOptions, { signal, heard }: Heard): Promise<Buffer> {
+  // `spec` chooses the scope's registry and its credentials.
+  const wire = { ...options, spec: name, timeout: DOCUMENT_MS, signal };
+  const response = await fetchRegistry(`/${name.replace('/', '%2f')}`, wire);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body ?? []) {
+    heard();
+    chunks.push(chunk as Uint8Array);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** The version that npx on our Node would run, exactly. Throws `resolve-failed` with the reason. */

@@ -31,7 +31,6 @@ interface RegistryKey {
 type Keys = ReadonlyMap<string, RegistryKey>;
 
 const KEYS_TTL_MS = 3_600_000;
-const KEYS_TIMEOUT_MS = 10_000;
 const KEY_TYPE = 'ecdsa-sha2-nistp256';
 
 const keysSchema = z.object({
@@ -45,15 +44,21 @@ const keysSchema = z.object({
   ),
 });
 
+/** How long a registry is waited for; milliseconds. */
+interface Patience {
+  readonly silence: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Looks up keys, and keeps them for an hour. */
 export class NpmSignatures {
   readonly #keys = new LRUCache<string, Keys>({ max: 50, ttl: KEYS_TTL_MS });
 
   /** Rejects with `resolve-failed` for a signature that is not that of the registry. */
-  async check(version: SignedVersion, options: NpmOptions, signal?: AbortSignal): Promise<SignatureState> {
+  async check(version: SignedVersion, options: NpmOptions, patience: Patience): Promise<SignatureState> {
     const { integrity, signatures } = version;
     if (integrity === undefined || signatures.length === 0) return 'unknown';
-    const keys = await this.#keysOf(version.name, options, signal);
+    const keys = await this.#keysOf(version.name, options, patience);
     const known = signatures.flatMap(({ keyid, sig }) => {
       const key = typeof keyid === 'string' && typeof sig === 'string' ? keys.get(keyid) : undefined;
       return key ? [{ ...key, sig: String(sig) }] : [];
@@ -66,11 +71,11 @@ export class NpmSignatures {
     return known.length > 0 ? 'verified' : 'unknown';
   }
 
-  async #keysOf(name: string, options: NpmOptions, signal: AbortSignal | undefined): Promise<Keys> {
+  async #keysOf(name: string, options: NpmOptions, patience: Patience): Promise<Keys> {
     const registry = npmRegistryOf(name, options).href;
     const kept = this.#keys.get(registry);
     if (kept) return kept;
-    const keys = await fetchKeys(name, options, signal);
+    const keys = await fetchKeys(name, options, patience);
     if (keys) this.#keys.set(registry, keys);
     return keys ?? new Map();
   }
@@ -80,14 +85,14 @@ export class NpmSignatures {
 async function fetchKeys(
   name: string,
   options: NpmOptions,
-  signal: AbortSignal | undefined,
+  { silence, signal }: Patience,
 ): Promise<Keys | undefined> {
   try {
     const wire = {
       ...options,
       spec: name,
-      fetchRetries: 0,
-      timeout: KEYS_TIMEOUT_MS,
+      retry: { retries: 0 },
+      timeout: silence,
       ...(signal && { signal }),
     };
     const found = keysSchema.safeParse(await fetchRegistry.json('/-/npm/v1/keys', wire));

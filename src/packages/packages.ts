@@ -26,6 +26,7 @@ import {
 import { checkPackageSource, isExactVersion } from './package-source.ts';
 import { currentPlatform } from './platform.ts';
 import { createPypiInstaller } from './pypi-installer.ts';
+import { REGISTRY_SILENCE_MS } from './silence.ts';
 import { collectTrees } from './tree-collect.ts';
 import { type TreeMarker, TreeStore } from './tree-store.ts';
 
@@ -38,6 +39,8 @@ export interface PackagesOptions {
   readonly timeout?: number;
   /** Which packages may be had; all of them unless given. */
   readonly rules?: PackageRules;
+  /** Milliseconds that a registry may say nothing; {@link REGISTRY_SILENCE_MS} unless given. */
+  readonly silence?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 15 * 60_000;
@@ -61,7 +64,8 @@ class TreePackages implements Packages {
     this.#env = options.env ?? process.env;
     this.#timeout = options.timeout ?? DEFAULT_TIMEOUT_MS;
     this.#rules = options.rules ?? NO_RULES;
-    const input = { dataDir: options.dataDir, env: this.#env };
+    const { dataDir, silence = REGISTRY_SILENCE_MS } = options;
+    const input = { dataDir, env: this.#env, silence };
     this.#installers = {
       npm: createNpmInstaller({ ...input, signatures: this.#rules.npmSignatures }),
       pypi: createPypiInstaller(input),

@@ -54,8 +54,6 @@ export async function loadPypiSettings(env: NodeJS.ProcessEnv): Promise<PypiSett
       ...(uvIndex === undefined ? fromPip(pip) : {}),
       ...(certFile === undefined ? {} : { SSL_CERT_FILE: certFile }),
       UV_NO_PROGRESS: '1',
-      UV_HTTP_TIMEOUT: '30',
-      UV_HTTP_RETRIES: '2',
       NO_COLOR: '1',
     },
   };

@@ -12,8 +12,10 @@ import { currentPlatform, type Platform } from './platform.ts';
 import { loadPypiSettings } from './pypi-config.ts';
 import { pypiProgram } from './pypi-program.ts';
 import { type ProgramResult, runProgram } from './run-program.ts';
+import { registrySilent } from './silence.ts';
 import { type TreeLock, TreeStore, treeKey } from './tree-store.ts';
 import { ensureUv } from './uv.ts';
+import { runWithPatience, silentIndex, uvPatience } from './uv-run.ts';
 
 const REQUIREMENTS_IN = 'requirements.in';
 const REQUIREMENTS = 'requirements.txt';
@@ -34,6 +36,8 @@ const STEP_WORDS = {
 interface PypiInput {
   readonly dataDir: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Milliseconds that an index may say nothing. */
+  readonly silence: number;
 }
 
 export type UvStep = 'resolve' | 'lock' | 'venv' | 'install';
@@ -155,35 +159,35 @@ function pythonOfTag(tag: string): string {
 async function openUv(input: PypiInput, job: UvJob): Promise<Uv> {
   const { signal, say } = job.options;
   const file = await ensureUv({ ...input, signal, say, phase: job.phase });
-  const { env } = await loadPypiSettings(input.env);
+  const { env, indexUrl } = await loadPypiSettings(input.env);
   const builds = job.source.allowInstallScripts === true;
-  const run = async (program: string, args: readonly string[], what: string) => {
-    const started = (pid: number) => noteInstaller(job.folder, pid);
-    const result = await runProgram({
+  const start = (program: string, args: readonly string[]) =>
+    runProgram({
       file: program,
       args,
-      env: { ...env, ...BYTE_CODE },
+      env: { ...env, ...uvPatience(input.silence), ...BYTE_CODE },
       cwd: job.folder,
       signal,
-      started,
+      started: (pid) => noteInstaller(job.folder, pid),
     });
+  const checked = (result: ProgramResult, what: string): ProgramResult => {
     if (result.code !== 0) throw uvFailure(job, what, result);
     return result;
   };
   return {
-    run: (step, python) =>
-      run(
-        file,
-        uvArgs(step, { folder: job.folder, python, builds }),
-        `${STEP_WORDS[step]} ${job.source.name}`,
-      ),
+    async run(step, python) {
+      const args = uvArgs(step, { folder: job.folder, python, builds });
+      const result = await runWithPatience(() => start(file, args), signal);
+      const silent = result.code === 0 ? undefined : silentIndex(result, indexUrl);
+      if (silent !== undefined) throw registrySilent(job.phase, silent, input.silence);
+      return checked(result, `${STEP_WORDS[step]} ${job.source.name}`);
+    },
     async findPython(wish) {
       const args = ['python', 'find', wish, '--system', '--no-python-downloads', '--no-project'];
-      const path = (await run(file, args, `find a Python ${wish.replace('cpython', '')}`)).stdout.trim();
-      return {
-        path,
-        tag: (await run(path, ['-I', '-c', PYTHON_TAG_CODE], 'ask Python for its version')).stdout.trim(),
-      };
+      const found = checked(await start(file, args), `find a Python ${wish.replace('cpython', '')}`);
+      const path = found.stdout.trim();
+      const asked = checked(await start(path, ['-I', '-c', PYTHON_TAG_CODE]), 'ask Python for its version');
+      return { path, tag: asked.stdout.trim() };
     },
   };
 }

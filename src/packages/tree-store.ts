@@ -72,7 +72,10 @@ export class TreeStore {
       await rm(path, { recursive: true, force: true });
       await mkdir(path, { recursive: true });
       for (const [name, text] of Object.entries(input.lock)) await writeFile(join(path, name), text);
-      await install(path);
+      await install(path).catch(async (error: unknown) => {
+        await rm(path, { recursive: true, force: true });
+        throw error;
+      });
       const marker = { key: input.key, resolved: input.resolved, bytes: await bytesOf(path) };
       await this.#remember(input.key, input.lock);
       await writeDurably(join(path, MARKER), JSON.stringify(marker));

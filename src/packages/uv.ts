@@ -6,11 +6,12 @@ import { access, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import semver from 'semver';
 import { BerthError } from '../errors.ts';
-import { httpGet } from './http-get.ts';
+import { type GetOptions, httpGet } from './http-get.ts';
 import type { PackagePhase } from './package.ts';
 import { currentPlatform, type Platform } from './platform.ts';
 import { loadPypiSettings, type PypiSettings } from './pypi-config.ts';
 import { runProgram, withoutCredentials } from './run-program.ts';
+import { REGISTRY_SILENCE_MS } from './silence.ts';
 import { parseSimplePage, SIMPLE_PAGE_TYPES } from './simple-page.ts';
 import { withFileLock } from './tree-lock.ts';
 import pinned from './uv-wheels.json' with { type: 'json' };
@@ -27,6 +28,8 @@ export interface EnsureUvOptions {
   readonly dataDir: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
+  /** Milliseconds that an index may say nothing. */
+  readonly silence?: number;
   readonly say?: (text: string) => void;
   /** Decides the code of a failure: `resolve-failed` or (the default) `install-failed`. */
   readonly phase?: PackagePhase;
@@ -81,8 +84,10 @@ async function bootstrap(
   const wheel = pinnedWheel(currentPlatform(), phase);
   options.say?.(`downloading uv ${pinned.version}`);
   const settings = await loadPypiSettings(options.env);
-  const archive = await download(wheel.file, settings, options.signal).catch((cause: unknown) => {
-    options.signal?.throwIfAborted();
+  const { silence = REGISTRY_SILENCE_MS, signal } = options;
+  const archive = await download(wheel.file, settings, { silence, signal, phase }).catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    if (cause instanceof BerthError) throw cause;
     const text = cause instanceof Error ? withoutCredentials(cause.message) : 'no answer';
     throw failure(phase, `uv ${pinned.version} cannot be downloaded: ${text}`, cause);
   });
@@ -103,17 +108,26 @@ function pinnedWheel(
   throw failure(phase, `no pinned uv for ${here.platform} ${here.arch} ${here.libc}`);
 }
 
-async function download(name: string, settings: PypiSettings, signal?: AbortSignal): Promise<Buffer> {
+async function download(
+  name: string,
+  settings: PypiSettings,
+  patience: Pick<GetOptions, 'silence' | 'signal' | 'phase'>,
+): Promise<Buffer> {
   const ca = settings.certFile === undefined ? undefined : await readFile(settings.certFile, 'utf8');
   const page = new URL('uv/', settings.indexUrl);
   page.username = settings.indexUrl.username;
   page.password = settings.indexUrl.password;
-  const listing = await httpGet(page, { accept: SIMPLE_PAGE_TYPES, maxBytes: MAX_PAGE_BYTES, ca, signal });
+  const listing = await httpGet(page, {
+    ...patience,
+    accept: SIMPLE_PAGE_TYPES,
+    maxBytes: MAX_PAGE_BYTES,
+    ca,
+  });
   const found = parseSimplePage(listing.body.toString('utf8'), listing.type, page).find(
     (file) => file.name === name,
   );
   if (!found) throw new Error(`the index has no ${name}`);
-  const { body } = await httpGet(found.url, { maxBytes: MAX_WHEEL_BYTES, ca, signal });
+  const { body } = await httpGet(found.url, { ...patience, maxBytes: MAX_WHEEL_BYTES, ca });
   return body;
 }
 

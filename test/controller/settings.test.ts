@@ -32,8 +32,13 @@ describe('the settings of the controller', () => {
       packages: { block: ['npm:left-pad@1.*'] },
     });
     const rules = { allow: [], block: ['npm:left-pad@1.*'], npmSignatures: 'offered' };
-    expect(packages).toEqual(rules);
+    expect(packages).toMatchObject(rules);
     expect(pods.installerEnv).toEqual([{ name: 'BERTH_INSTALL_RULES', value: JSON.stringify(rules) }]);
+  });
+
+  it('tell installers how long a registry may say nothing, where that is said', () => {
+    const { pods } = parseControllerSettings({ ...LEAST, packages: { registrySilence: '20s' } });
+    expect(pods.installerEnv).toEqual([{ name: 'BERTH_INSTALL_SILENCE', value: '20000' }]);
   });
 
   it('give pods a port for links over the network, and only there', () => {

@@ -107,14 +107,7 @@ describe('the settings of pip and uv', () => {
       PIP_CONFIG_FILE: '/dev/null',
     });
     expect(Object.keys(env).sort()).toEqual(
-      [
-        'HOME',
-        'NO_COLOR',
-        'UV_HTTP_RETRIES',
-        'UV_HTTP_TIMEOUT',
-        'UV_INDEX_CORP_PASSWORD',
-        'UV_NO_PROGRESS',
-      ].sort(),
+      ['HOME', 'NO_COLOR', 'UV_INDEX_CORP_PASSWORD', 'UV_NO_PROGRESS'].sort(),
     );
   });
 

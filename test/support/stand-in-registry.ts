@@ -1,8 +1,9 @@
 /** A package registry on the loopback address: npm packuments and tarballs, and a Python simple index below `/simple/`. */
 
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { type ArchiveFiles, toTarball } from './archives.ts';
 
 interface NpmVersion {
@@ -30,9 +31,40 @@ export function createSigningKey(expires: string | null = null): SigningKey {
   return { keyid: `SHA256:${createHash('sha256').update(der).digest('base64')}`, ...pair, expires };
 }
 
+/**
+ * `silent`: nothing at all · `half`: the first half, and then nothing · `slow`: piece by piece, with a pause before each.
+ */
+export type Manner = 'at once' | 'silent' | 'half' | { readonly slow: number; readonly pieces: number };
+
+const NOT_FOUND = '{"error":"not found"}';
+
+interface Sent {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Buffer;
+}
+
+async function send(manner: Manner, response: ServerResponse, { status, type, body }: Sent): Promise<void> {
+  if (manner === 'silent') return;
+  const bytes = Buffer.from(body);
+  const headers = { 'content-type': type, 'content-length': bytes.length };
+  if (manner === 'at once') return void response.writeHead(status, headers).end(bytes);
+  if (manner === 'half')
+    return void response.writeHead(status, headers).write(bytes.subarray(0, bytes.length / 2));
+  const size = Math.ceil(bytes.length / manner.pieces);
+  for (let at = 0; at < bytes.length && !response.destroyed; at += size) {
+    await setTimeout(manner.slow);
+    if (at === 0) response.writeHead(status, headers);
+    response.write(bytes.subarray(at, at + size));
+  }
+  response.end();
+}
+
 export class StandInRegistry {
   /** Every request, as `GET /path`. */
   readonly requests: string[] = [];
+  /** How what is asked for is answered. */
+  manner: (path: string) => Manner = () => 'at once';
   /** ISO 8601; of every npm version, where it is told at all. */
   publishedAt: string | undefined;
   /** The authorization header of the latest request. */
@@ -47,9 +79,11 @@ export class StandInRegistry {
     this.#server = createServer((request, response) => {
       this.requests.push(`${request.method} ${request.url}`);
       this.authorization = request.headers.authorization;
-      const answer = this.#answer(decodeURIComponent(request.url ?? '/'));
-      response.writeHead(answer ? 200 : 404, { 'content-type': answer?.type ?? 'application/json' });
-      response.end(answer?.body ?? '{"error":"not found"}');
+      const path = decodeURIComponent(request.url ?? '/');
+      const answer = this.#answer(path) ?? { type: 'application/json', body: NOT_FOUND };
+      // A question for the head alone has nothing that could come slowly.
+      const manner = request.method === 'HEAD' ? 'at once' : this.manner(path);
+      void send(manner, response, { ...answer, status: answer.body === NOT_FOUND ? 404 : 200 });
     });
   }
 

@@ -75,7 +75,11 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   });
   undo(() => usage.close());
   const custom = openCustomTemplates(input);
-  const packages = createPackages({ dataDir: settings.dataDir, rules: settings.packages });
+  const packages = createPackages({
+    dataDir: settings.dataDir,
+    rules: settings.packages,
+    silence: settings.packages.registrySilence,
+  });
   const manager = new ServerManager({
     packages,
     host,
