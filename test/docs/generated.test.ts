@@ -17,7 +17,7 @@ import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { ROOT, readPage, table, withSection } from './pages.ts';
 
-const DURATIONS = /(?:idle|Timeout|Grace|interval)$/;
+const DURATIONS = /(?:idle|Timeout|Grace|Silence|interval)$/;
 const code = (text: string): string => (text === '' ? '' : `\`${text}\``);
 
 /** Defaults as a person writes them. */

@@ -37,6 +37,7 @@ function program(target: string, env: Record<string, string> = {}) {
 const TARGETS = [
   ['by its name', (era: FixtureEra) => era],
   ['by a URL', (era: FixtureEra) => `http://localhost:${gateway.port}/servers/${era}/mcp`],
+  ['by a URL of WebSocket', (era: FixtureEra) => `ws://localhost:${gateway.port}/servers/${era}/ws`],
 ] as const;
 
 describe.each(TARGETS)('a server %s', (_, targetOf) => {

@@ -17,7 +17,7 @@ const COMMON = [
   '--no-audit --no-fund --no-update-notifier --no-progress --color=false --loglevel=error --global=false',
   '--workspaces=false --dry-run=false --offline=false --package-lock=true --omit-lockfile-registry-resolved=true',
   '--install-strategy=hoisted --omit=dev --bin-links=true --allow-git=none --allow-remote=none --allow-file=none',
-  '--allow-directory=none --fetch-timeout=60000 --fetch-retry-mintimeout=500 --fetch-retry-maxtimeout=5000',
+  '--allow-directory=none --fetch-timeout=300000 --fetch-retry-mintimeout=500 --fetch-retry-maxtimeout=5000 --fetch-retry-factor=3',
 ].join(' ');
 
 describe('the arguments of the installers are constants', () => {
