@@ -1,4 +1,7 @@
-/** Every kind of server beside packages, as pods of a release: images that speak HTTP, SSE or stdio, scripts, and servers elsewhere. */
+/**
+ * Every kind of server beside packages, as pods of a release: images that speak HTTP, SSE, WebSocket or stdio, scripts, and servers
+ * elsewhere.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectSdk, eraOf, type SdkFlavour } from '../support/sdk-clients.ts';
@@ -44,6 +47,17 @@ const CASES: Readonly<Record<string, Case>> = {
     input: { name: 'GREETING' },
     answer: 'good day',
   },
+  'socket-image': {
+    spec: () => ({
+      source: { image: { image: FIXTURES.http } },
+      transport: 'websocket',
+      port: 9_000,
+      env: { GREETING: 'good evening' },
+    }),
+    tool: 'environment',
+    input: { name: 'GREETING' },
+    answer: 'good evening',
+  },
   'static-image': {
     spec: () => ({ source: { image: { image: FIXTURES.static, entrypoint: ['/server'] } } }),
     tool: 'hello',
@@ -73,6 +87,20 @@ const CASES: Readonly<Record<string, Case>> = {
       source: {
         remote: {
           url: `http://${name}-gateway.${namespace}.svc/servers/inline-script/mcp`,
+          headers: { Authorization: { fromSecret: { name: 'elsewhere', key: 'key' }, scheme: 'Bearer' } },
+        },
+      },
+      network: { egress: 'allow', allow: [{ cidr: '0.0.0.0/0' }] },
+    }),
+    tool: 'where',
+    input: {},
+    answer: 'node inline',
+  },
+  'remote-socket': {
+    spec: ({ name, namespace }) => ({
+      source: {
+        remote: {
+          url: `ws://${name}-gateway.${namespace}.svc/servers/inline-script/ws`,
           headers: { Authorization: { fromSecret: { name: 'elsewhere', key: 'key' }, scheme: 'Bearer' } },
         },
       },
