@@ -26,7 +26,7 @@ RUN npm run --silent build -- --sourceMap false
 COPY scripts/copy-program.mjs ./scripts/
 RUN node scripts/copy-program.mjs . /out/gateway dist/main.js dist/*/main.js --package npm \
   && node scripts/copy-program.mjs . /out/supervisor dist/supervisor/main.js \
-  && node scripts/copy-program.mjs . /out/runner dist/installer/*.js --package npm
+  && node scripts/copy-program.mjs . /out/runner dist/installer/main.js --package npm
 
 # tini reaps what is left to process 1, and a program that is not process 1 can be killed.
 FROM node:24-bookworm-slim${NODE_DIGEST} AS base
@@ -65,6 +65,8 @@ RUN apt-get update \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=uv /uv /uvx /usr/local/bin/
 COPY LICENSE /app/
+# The helper, so that no container has to bring it before a server starts.
+COPY --from=spawn /out/berth /berth
 COPY --from=build /out/runner /app
 USER 10002:10002
 ENTRYPOINT ["/usr/bin/tini", "--"]

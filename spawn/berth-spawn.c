@@ -4,7 +4,7 @@
  * spawn  in the workload's container: starts server processes for the supervisor, which has a container of its own
  * join   in the supervisor's container: what `kubectl exec` runs, joins its standard streams to the link's socket
  * probe  in the supervisor's container: readiness and liveness
- * copy   in an init container: brings this program into the workload's container
+ * copy   in an init container: brings this program into a workload's container whose image does not have it
  */
 #include <string.h>
 
@@ -20,11 +20,12 @@ enum {
     MOST_UID = 0xfffffffe,
     DEFAULT_PROCESSES = 64,
     DEFAULT_IDLE_MS = 45 * 1000,
+    DEFAULT_WAIT_MS = 5 * 1000,
 };
 
 static const char USAGE[] =
     "usage: berth-spawn spawn --socket PATH --peer-uid UID [--max-processes N] [--max-tasks N]"
-    " | join --socket PATH [--idle-ms N] | probe --status PATH [--mode ready|live] [--max-age SECONDS] | copy PATH";
+    " | join --socket PATH [--wait-ms N] [--idle-ms N] | probe --status PATH [--mode ready|live] [--max-age SECONDS] | copy PATH";
 
 /* An option and where its value goes. */
 struct option {
@@ -87,12 +88,19 @@ static int run_spawn(char **arguments)
 
 static int run_join(char **arguments)
 {
-    const char *socket = NULL, *idle = NULL;
-    const struct option known[] = {{"--socket", &socket}, {"--idle-ms", &idle}, {NULL, NULL}};
+    const char *socket = NULL, *wait = NULL, *idle = NULL;
+    const struct option known[] = {
+        {"--socket", &socket},
+        {"--wait-ms", &wait},
+        {"--idle-ms", &idle},
+        {NULL, NULL},
+    };
 
     read_options(arguments, known);
     required(socket, "--socket");
-    return join_run(socket, number(idle, DEFAULT_IDLE_MS, MOST_SECONDS * MS_PER_SECOND, "--idle-ms"));
+    uint32_t wait_ms = number(wait, DEFAULT_WAIT_MS, MOST_SECONDS * MS_PER_SECOND, "--wait-ms");
+    uint32_t idle_ms = number(idle, DEFAULT_IDLE_MS, MOST_SECONDS * MS_PER_SECOND, "--idle-ms");
+    return join_run(socket, wait_ms, idle_ms);
 }
 
 static int run_probe(char **arguments)

@@ -11,7 +11,7 @@
 
 #include "common.h"
 
-enum { BUFFER_BYTES = 64 * 1024 };
+enum { BUFFER_BYTES = 64 * 1024, LOOK_EVERY_MS = 20 };
 
 /* One direction: bytes that were read and not yet written. */
 struct flow {
@@ -157,12 +157,33 @@ static int carry(struct flow *up, struct flow *down, uint32_t idle_ms)
     }
 }
 
-int join_run(const char *path, uint32_t idle_ms)
+/* Nobody listens there yet, or not at this moment. */
+static bool may_come(int error)
+{
+    return error == ENOENT || error == ECONNREFUSED || error == EAGAIN;
+}
+
+/* A supervisor that has just been started needs a moment until it listens: to be run anew for that would cost more than to wait. */
+static int connect_within(const char *path, uint32_t wait_ms)
+{
+    int64_t end = now_ms() + wait_ms;
+    struct pollfd output = {.fd = STDOUT_FILENO};
+
+    for (;;) {
+        int socket = connect_to(path);
+        if (socket >= 0 || !may_come(errno) || now_ms() >= end)
+            return socket;
+        if (poll(&output, 1, LOOK_EVERY_MS) > 0)
+            fail(EXIT_NO_READER, "nobody reads the output any more");
+    }
+}
+
+int join_run(const char *path, uint32_t wait_ms, uint32_t idle_ms)
 {
     static struct flow up, down;
 
     signal(SIGPIPE, SIG_IGN);
-    int socket = connect_to(path);
+    int socket = connect_within(path, wait_ms);
     if (socket < 0)
         fail(EXIT_NO_PEER, "cannot connect to %s: %s", path, strerror(errno));
     if (!set_blocking(STDIN_FILENO, false) || !set_blocking(STDOUT_FILENO, false))

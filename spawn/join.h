@@ -4,7 +4,10 @@
 
 #include <stdint.h>
 
-/* Runs until one side has closed, or one direction was silent for `idle_ms`; returns the exit code, which says why. */
-int join_run(const char *socket, uint32_t idle_ms);
+/*
+ * Runs until one side has closed, or one direction was silent for `idle_ms`; returns the exit code, which says why. A socket that
+ * nobody listens at yet is waited for, `wait_ms` at most.
+ */
+int join_run(const char *socket, uint32_t wait_ms, uint32_t idle_ms);
 
 #endif

@@ -3,6 +3,7 @@ import { attempt, Book, type Failure } from '../book.ts';
 import type { CallsResult, OpenResult } from '../job.ts';
 import type { Cell } from '../plan.ts';
 import { runJob } from '../worker.ts';
+import { type ColdStart, startCold } from './cold.ts';
 import { type CrowdResult, measureCrowd } from './crowd.ts';
 import { CARRIERS, type Carrier, COLD, type EchoServer, type Places, WHOS, type Who } from './places.ts';
 import { CLUSTER_CELLS, type ClusterPlan } from './plan.ts';
@@ -12,7 +13,12 @@ export interface ClusterBooks {
   readonly calls: Book<CallsResult>;
   readonly costs: Book<ProcessorCosts>;
   readonly opening: Book<OpenResult>;
+  readonly cold: Book<ColdResult>;
   readonly crowd: Book<CrowdResult>;
+}
+
+export interface ColdResult {
+  readonly starts: readonly ColdStart[];
 }
 
 /** The names of the cases that are no load. */
@@ -27,8 +33,26 @@ const DEADLINE_MS = 60_000;
 const GAP_MS = 30;
 /** Long enough for a taken spare to be replaced. */
 const SPARE_GAP_MS = 500;
-const LOOK_EVERY_MS = 250;
-const LOOKS = 400;
+
+type Wanted = (name: string) => boolean;
+
+/** What `--only` picks a case of one carrier by. */
+function caseOf(name: string, carrier: Carrier): string {
+  return `${name} ${carrier}`;
+}
+
+/** Whether anything is wanted that is measured at every place. */
+function comparesPlaces(wanted: Wanted): boolean {
+  return CLUSTER_CELLS.some(({ id }) => wanted(id)) || OPENINGS.some(([name]) => wanted(name));
+}
+
+/** Carriers that something is wanted of. */
+export function wantedCarriers(wanted: Wanted): Carrier[] {
+  const all = comparesPlaces(wanted);
+  return CARRIERS.filter(
+    (carrier) => all || [COLD_START, CROWD].some((name) => wanted(caseOf(name, carrier))),
+  );
+}
 
 interface Run {
   readonly places: Places;
@@ -36,23 +60,24 @@ interface Run {
   readonly log: (text: string) => void;
 }
 
-export async function measureAll(run: Run, wanted: (name: string) => boolean): Promise<ClusterBooks> {
+export async function measureAll(run: Run, wanted: Wanted): Promise<ClusterBooks> {
   const books: ClusterBooks = {
     calls: new Book(),
     costs: new Book(),
     opening: new Book(),
+    cold: new Book(),
     crowd: new Book(),
   };
-  await warmUp(run);
+  if (comparesPlaces(wanted)) await warmUp(run);
   for (let round = 1; round <= run.plan.rounds; round += 1) {
     for (const cell of CLUSTER_CELLS.filter(({ id }) => wanted(id))) await takeTurns(run, cell, books);
     for (const [name, server] of OPENINGS.filter(([each]) => wanted(each)))
       for (const who of WHOS) await note(run, books.opening, [name, who], () => openings(run, who, server));
   }
   for (const carrier of CARRIERS) {
-    if (wanted(COLD_START))
-      await note(run, books.opening, [COLD_START, carrier], () => coldStarts(run, carrier));
-    if (wanted(CROWD))
+    if (wanted(caseOf(COLD_START, carrier)))
+      await note(run, books.cold, [COLD_START, carrier], () => coldStarts(run, carrier));
+    if (wanted(caseOf(CROWD, carrier)))
       await note(run, books.crowd, [CROWD, carrier], () => measureCrowd(run.places, carrier, run.plan));
   }
   return books;
@@ -106,19 +131,9 @@ async function openings({ places, plan }: Run, who: Who, server: EchoServer): Pr
 }
 
 /** From a request that finds no replica to a session on the new one: its tree is in the package store, its images on the node. */
-async function coldStarts({ places, plan, log }: Run, carrier: Carrier): Promise<OpenResult> {
+async function coldStarts({ places, plan, log }: Run, carrier: Carrier): Promise<ColdResult> {
   const { release, target } = places[carrier];
-  const samples: number[] = [];
-  for (let start = 0; start < plan.coldStarts; start += 1) {
-    await release.api.json(`/servers/${COLD}/scale`, { method: 'POST', body: { replicas: 0 } });
-    for (let look = 0; (await release.serverPods(COLD)).length > 0; look += 1) {
-      if (look === LOOKS) throw new Error('the pods of the cold server never went');
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    }
-    const job = { mode: 'open', transport: 'http', target: target(COLD), count: 1, gapMs: 0 } as const;
-    const taken = (await runJob(job, DEADLINE_MS)).samples;
-    log(`${COLD_START} ${carrier}: ${taken.map((ms) => `${(ms / 1000).toFixed(2)} s`).join()}`);
-    samples.push(...taken);
-  }
-  return { samples };
+  const told = ({ ms }: ColdStart): void => log(`${COLD_START} ${carrier}: ${(ms / 1000).toFixed(2)} s`);
+  const starts = await startCold({ release, name: COLD, target: target(COLD) }, plan.coldStarts, told);
+  return { starts };
 }

@@ -34,8 +34,8 @@ export interface Places {
   close(): Promise<void>;
 }
 
-/** All of them stay up side by side. */
-export async function openPlaces(log: (text: string) => void): Promise<Places> {
+/** All of them stay up side by side; carriers that nothing is wanted of are left out. */
+export async function openPlaces(carriers: readonly Carrier[], log: (text: string) => void): Promise<Places> {
   const undo: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -44,6 +44,7 @@ export async function openPlaces(log: (text: string) => void): Promise<Places> {
     const local = await openLocal();
     undo.push(() => local.gateway.close());
     const opened = async (carrier: Carrier) => {
+      if (!carriers.includes(carrier)) return absent(carrier);
       log(`a release whose links go by ${carrier}`);
       const release = await startRelease(valuesOf(carrier));
       undo.push(() => release.close());
@@ -54,6 +55,19 @@ export async function openPlaces(log: (text: string) => void): Promise<Places> {
     await close();
     throw error;
   }
+}
+
+/** Where nothing is to be measured. */
+function absent(carrier: Carrier): Places[Carrier] {
+  const refuse = (): never => {
+    throw new Error(`there is no release whose links go by ${carrier}`);
+  };
+  return {
+    get release() {
+      return refuse();
+    },
+    target: refuse,
+  };
 }
 
 /** One of everything, so that both releases and what measures them fit on one small node. */

@@ -20,7 +20,7 @@ export const FULL_CLUSTER: ClusterPlan = {
   warmUpMs: 500,
   measureMs: 2000,
   opens: 20,
-  coldStarts: 5,
+  coldStarts: 10,
   crowd: 500,
   crowdCalls: 20,
 };
@@ -30,7 +30,7 @@ export const QUICK_CLUSTER: ClusterPlan = {
   warmUpMs: 300,
   measureMs: 700,
   opens: 5,
-  coldStarts: 1,
+  coldStarts: 2,
   crowd: 60,
   crowdCalls: 5,
 };

@@ -1,7 +1,7 @@
 /** The benchmark against the cluster that KUBECONFIG names, with the images of BERTH_TEST_IMAGES. */
 import { loadavg } from 'node:os';
 import { run } from '../../test/cluster/support/tools.ts';
-import { measureAll } from './measures.ts';
+import { measureAll, wantedCarriers } from './measures.ts';
 import { clusterPage } from './page.ts';
 import { openPlaces } from './places.ts';
 import type { ClusterPlan } from './plan.ts';
@@ -19,9 +19,10 @@ export async function runCluster({ plan, only, log }: ClusterOptions): Promise<s
     throw new Error('KUBECONFIG is not set: it must name a cluster for the benchmark');
   const before = loadOfLastMinute();
   const kubernetes = serverVersion();
-  const places = await openPlaces(log);
+  const wanted = (name: string): boolean => name.includes(only);
+  const places = await openPlaces(wantedCarriers(wanted), log);
   try {
-    const books = await measureAll({ places, plan, log }, (name) => name.includes(only));
+    const books = await measureAll({ places, plan, log }, wanted);
     return clusterPage({ plan, books, kubernetes, load: { before, after: loadOfLastMinute() } });
   } finally {
     await places.close();

@@ -31,6 +31,7 @@ import { SecretLedger } from './secrets.ts';
 import { sleepIfUnused } from './sleep.ts';
 import { statusOf } from './status.ts';
 import { type CertificateTools, keepSupervisorCertificate, usedLinkPort } from './supervisor-certificate.ts';
+import { together } from './together.ts';
 
 /** Milliseconds between looks at a replica whose first handshake is under way. */
 const LOOK_AGAIN = 2_000;
@@ -81,13 +82,16 @@ interface Look {
 
 async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<Outcome> {
   const { server, observed, replicas } = look;
-  const ledger = await SecretLedger.open(tools, plan.owner);
   const { applier, settings } = tools;
-  if (settings.pods.linkPort !== undefined) await keepSupervisorCertificate(plan.owner, ledger, tools);
   const linkPort = settings.pods.linkPort ?? usedLinkPort(observed);
-  await applier.apply(NETWORK_POLICIES, networkPolicy(plan.blueprint(), settings.pods, linkPort));
-  await keepInstallerPolicy(plan, tools);
-  await applier.apply(DISRUPTION_BUDGETS, disruptionBudget(plan.owner));
+  // None of them needs another one, and somebody may wait for the pods.
+  const [ledger] = await together([
+    SecretLedger.open(tools, plan.owner),
+    applier.apply(NETWORK_POLICIES, networkPolicy(plan.blueprint(), settings.pods, linkPort)),
+    keepInstallerPolicy(plan, tools),
+    applier.apply(DISRUPTION_BUDGETS, disruptionBudget(plan.owner)),
+  ]);
+  if (settings.pods.linkPort !== undefined) await keepSupervisorCertificate(plan.owner, ledger, tools);
   const question = {
     server,
     settings: settings.pods,

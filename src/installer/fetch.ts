@@ -1,51 +1,63 @@
-/** The init container of a server's pod: gets its tree from berth-trees, checks it, and unpacks it. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
+/** Brings the tree of a server into its pod: gets it from berth-trees, checks it, and unpacks it. */
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { BerthError } from '../errors.ts';
-import { failureReport } from './report.ts';
 import { getArchive } from './trees-client.ts';
 import { unpackTree } from './unpack.ts';
 
 const MAX_ARCHIVE = 4 * 1024 ** 3;
 const MAX_UNPACKED = 16 * 1024 ** 3;
+/** Says in the folder of the state which tree is there whole. */
+const NOTE = 'tree';
+const SCRATCH = 'fetch-';
 
-/** Rejects with `install-failed`, the folder left empty; a second run of a container finds what it finds, and begins anew. */
-export async function fetchTree({
-  url,
-  into,
-}: {
+export interface TreePlace {
+  /** Of the archive; ends with its digest. */
   readonly url: string;
+  /** Where its files go. Whoever runs them must not be able to write there. */
   readonly into: string;
-}): Promise<void> {
-  const scratch = await mkdtemp(join(tmpdir(), 'berth-fetch-'));
+  /** A folder of ours alone: for the archive while it is unpacked, and for what was done. */
+  readonly state: string;
+}
+
+/**
+ * Rejects with `install-failed`, the folder left empty. What an earlier run of the program has brought whole is left as it is:
+ * only `state` is asked, as files of a tree may say anything.
+ */
+export async function fetchTree({ url, into, state }: TreePlace): Promise<void> {
+  const digest = basename(url);
+  const note = join(state, NOTE);
+  if ((await readFile(note, 'utf8').catch(() => '')) === digest) return;
+  try {
+    await bring({ url, into, state }, { note, digest });
+  } catch (thrown) {
+    if (thrown instanceof BerthError) throw thrown;
+    const text = thrown instanceof Error ? thrown.message : 'unknown failure';
+    throw new BerthError('install-failed', `the tree cannot be written: ${text}`, {
+      phase: 'install',
+      cause: thrown,
+      hint: 'Look at the node: its disk space, and the size limits servers.treeSize and servers.scratchSize.',
+    });
+  }
+}
+
+async function bring(
+  { url, into, state }: TreePlace,
+  { note, digest }: { readonly note: string; readonly digest: string },
+): Promise<void> {
+  await rm(note, { force: true });
+  // A run that was killed has left its archive.
+  for (const name of await readdir(state))
+    if (name.startsWith(SCRATCH)) await rm(join(state, name), { recursive: true, force: true });
+  const scratch = await mkdtemp(join(state, SCRATCH));
   try {
     for (const name of await readdir(into)) await rm(join(into, name), { recursive: true, force: true });
     const archive = join(scratch, 'tree.tar.gz');
     await getArchive({ url, file: archive, maxBytes: MAX_ARCHIVE });
     await unpackTree({ archive, folder: into, maxBytes: MAX_UNPACKED });
+    await writeFile(join(scratch, NOTE), digest);
+    await rename(join(scratch, NOTE), note);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
-
-function readArguments(): { readonly url: string; readonly into: string } {
-  const { values } = parseArgs({ options: { url: { type: 'string' }, into: { type: 'string' } } });
-  const { url, into } = values;
-  if (url === undefined || into === undefined)
-    throw new BerthError('bad-setting', 'usage: --url URL --into FOLDER');
-  return { url, into };
-}
-
-async function main(): Promise<void> {
-  try {
-    await fetchTree(readArguments());
-  } catch (thrown) {
-    process.stderr.write(`${failureReport(thrown)}\n`);
-    process.exitCode = 1;
-  }
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) void main();

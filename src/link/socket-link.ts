@@ -14,6 +14,8 @@ import { type ConversationLink, RemoteConversation } from './remote-conversation
 /** Milliseconds before the first new attempt; each further one waits twice as long. */
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 2_000;
+/** Of the time that a supervisor takes to start so far, the part after which it is tried again. */
+const STARTING_SHARE = 20;
 /** Milliseconds that something waits for the link before it is refused. */
 export const WAIT_LIMIT = 60_000;
 /** Milliseconds after which a conversation with nothing in hand gives its stream back. */
@@ -28,6 +30,8 @@ export interface SocketLinkOptions {
   readonly connect: (signal: AbortSignal) => Promise<Duplex>;
   /** Names this run of the gateway; the same for all its links. */
   readonly instance: string;
+  /** The supervisor is being started: that it cannot be reached is no failure, and it is tried again soon. */
+  readonly starting?: () => boolean;
   /** Connects at the first use, and gives the connection back when nothing has been in hand for a minute. */
   readonly lazy?: boolean;
   readonly clock?: Clock;
@@ -144,20 +148,30 @@ class SocketLink implements Link, ConversationLink {
 
   async #run(): Promise<void> {
     let wait = FIRST_RETRY;
+    /** Since when it has been tried in vain. */
+    let since: number | undefined;
     while (!this.#closing.signal.aborted) {
       if (this.#options.lazy) await this.#wanted();
       if (this.#closing.signal.aborted) return;
+      since ??= this.now;
       let reason: BerthError | undefined;
       try {
         const connection = await this.#connect();
         wait = FIRST_RETRY;
+        since = undefined;
         this.#up(connection);
         await connection.ended;
         if (!connection.closing) this.#count.breaks++;
       } catch (error) {
         reason = toBerthError(error);
-        if (!this.#closing.signal.aborted) this.#count.breaks++;
       }
+      if (since !== undefined && this.#options.starting?.()) {
+        const pause = (this.now - since) / STARTING_SHARE;
+        await this.#pause(Math.min(Math.max(pause, FIRST_RETRY), LONGEST_RETRY));
+        continue;
+      }
+      if (reason && !this.#closing.signal.aborted) this.#count.breaks++;
+      since = undefined;
       this.#down(reason);
       await this.#pause(wait);
       wait = Math.min(wait * 2, LONGEST_RETRY);

@@ -11,6 +11,8 @@ import { DEFAULT_LIMITS, type ServerDefinition, type ServerLimits } from './serv
 export type SupervisedServer = ServerDefinition & {
   /** How it is checked: milliseconds between checks (0: none), and failed ones in a row after which it is not well. */
   readonly health?: { readonly interval: number; readonly failures: number };
+  /** Its package: where the archive is (the digest at the end), and the folder that it is brought to before the first process. */
+  readonly tree?: { readonly url: string; readonly into: string };
 };
 
 export interface SupervisorConfig {
@@ -55,6 +57,7 @@ const launch = z.strictObject({
   env: z.record(z.string(), z.string()),
   cwd: absolute,
 });
+const tree = z.strictObject({ url: z.url({ protocol: /^https?$/ }), into: absolute });
 const remote = z.strictObject({
   url: z.url({ protocol: /^(https?|wss?)$/ }),
   transport: z.enum([...REMOTE_TRANSPORTS, 'auto']),
@@ -68,6 +71,7 @@ const definition = z
     id: z.uuid(),
     name: z.string().min(1),
     launch: launch.optional(),
+    tree: tree.optional(),
     remote: remote.optional(),
     isolation: z.enum(['session', 'principal', 'shared', 'call']),
     sessions: z.enum(['minted', 'none']),

@@ -20,7 +20,8 @@ type Outcome = HandshakeReport | undefined;
 
 /**
  * Tries both eras at once. Only an answer shows that an era is spoken; a server that speaks neither rejects with why the legacy
- * handshake failed, as that is what almost every server speaks.
+ * handshake failed, as that is what almost every server speaks. The processes are then told to end, which may take their whole
+ * ladder: somebody waits for the answer, and need not wait for that.
  */
 export async function probeEras(
   start: (era: Era) => Promise<LocalProcess>,
@@ -33,23 +34,25 @@ export async function probeEras(
     if (outcome) hurryUp(hurry, options, outcome);
     return outcome;
   };
-  const legacy =
-    options.era === 'modern'
-      ? absent()
-      : on(
-          () => start('legacy'),
-          (process) => handshake(process, tried),
-        ).then(soon);
-  const modern =
-    options.era === 'legacy'
-      ? absent()
-      : on(
-          () => start('modern'),
-          (process) => discover(process, tried),
-        ).then(soon);
-  const [old, recent] = await Promise.allSettled([legacy, modern]);
-  options.signal?.throwIfAborted();
-  return combine(old, recent);
+  const ends: Promise<unknown>[] = [];
+  const ask = async (era: Era, talk: typeof handshake): Promise<Outcome> => {
+    if (options.era !== undefined && options.era !== era) return undefined;
+    const process = await start(era);
+    try {
+      return soon(await talk(process, tried));
+    } finally {
+      ends.push(process.stop());
+    }
+  };
+  const [old, recent] = await Promise.allSettled([ask('legacy', handshake), ask('modern', discover)]);
+  try {
+    options.signal?.throwIfAborted();
+    return combine(old, recent);
+  } catch (failure) {
+    // Nobody waits for a server that does not start, and its next try finds nothing of this one.
+    await Promise.all(ends);
+    throw failure;
+  }
 }
 
 /** By the time of the answer alone: a server that is slow to list its tools says nothing of how long the other era takes. */
@@ -72,20 +75,4 @@ function combine(old: PromiseSettledResult<Outcome>, recent: PromiseSettledResul
       eras: [...(legacy ? (['legacy'] as const) : []), ...(modern ? (['modern'] as const) : [])],
     };
   throw toBerthError(old.status === 'rejected' ? old.reason : (recent as PromiseRejectedResult).reason);
-}
-
-async function absent(): Promise<undefined> {
-  return undefined;
-}
-
-async function on(
-  start: () => Promise<LocalProcess>,
-  talk: (process: LocalProcess) => Promise<Outcome>,
-): Promise<Outcome> {
-  const process = await start();
-  try {
-    return await talk(process);
-  } finally {
-    await process.stop();
-  }
 }

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
+import { fetchTree } from '../installer/fetch.ts';
 import { createLinkServer, type LinkServer } from '../link/link-server.ts';
 import { listenUnixSocket } from '../link/unix-socket.ts';
 import { createHostSource } from '../metrics/host-metrics.ts';
@@ -76,7 +77,9 @@ async function serve(
   };
   try {
     await sweepOrphans(lock.owner.folder, { table, clock: systemClock });
-    const served = createPodServers({ host, servers, changed: () => health.changed() });
+    const bring = (tree: { readonly url: string; readonly into: string }): Promise<void> =>
+      fetchTree({ ...tree, state: dataDir });
+    const served = createPodServers({ host, servers, bring, changed: () => health.changed() });
     pod = served;
     const link = createLinkServer(served, { answer: (question) => answerQuestion(served, question) });
     links = link;

@@ -26,8 +26,8 @@ export interface SpawnClientOptions {
 }
 
 const CONNECT_MS = 15_000;
-const FIRST_RETRY = 50;
-const LONGEST_RETRY = 1_000;
+const FIRST_RETRY = 25;
+const LONGEST_RETRY = 250;
 /** Milliseconds from the connection to the running process. */
 const START_MS = 30_000;
 const PREFACE_HEAD = 8;

@@ -9,6 +9,8 @@ export type SupervisorState = 'starting' | 'ready' | 'failing' | 'draining' | 's
 export interface ServerFare {
   /** A handshake with it has come through. */
   readonly open: boolean;
+  /** Its package is not there yet. */
+  readonly fetching?: boolean;
   readonly sessions: number;
   /** Processes or connections that have not ended. */
   readonly processes: number;
@@ -67,8 +69,8 @@ function reasonOf(server: ServerStatus | undefined): BerthError | undefined {
   return server?.failure ?? server?.pool?.reason;
 }
 
-function serverLine({ name, open, sessions, processes, pool }: ServerStatus): string {
-  const state = open ? (pool?.state ?? 'ready') : 'handshake';
+function serverLine({ name, open, fetching, sessions, processes, pool }: ServerStatus): string {
+  const state = open ? (pool?.state ?? 'ready') : fetching ? 'install' : 'handshake';
   return `server ${name}: ${state} sessions=${sessions} processes=${processes} spares=${pool?.spares ?? 0}`;
 }
 

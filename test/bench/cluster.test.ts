@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { cpus } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Book } from '../../bench/book.ts';
-import type { ClusterBooks } from '../../bench/cluster/measures.ts';
+import { type ClusterBooks, wantedCarriers } from '../../bench/cluster/measures.ts';
 import { clusterBars, clusterPage } from '../../bench/cluster/page.ts';
 import { BUSY, ONE_CALL, QUICK_CLUSTER } from '../../bench/cluster/plan.ts';
 import { openCrowd } from '../../bench/crowd.ts';
@@ -77,11 +77,12 @@ describe('a crowd', () => {
   });
 });
 
-function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd } = {}): ClusterBooks {
+function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd, slowest = 4900 } = {}): ClusterBooks {
   const all: ClusterBooks = {
     calls: new Book(),
     costs: new Book(),
     opening: new Book(),
+    cold: new Book(),
     crowd: new Book(),
   };
   const calls = (perSecond: number, p50: number): CallsResult => ({
@@ -94,7 +95,8 @@ function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd } = {}): Clu
   }
   all.costs.add(BUSY, 'exec', { 'API server': 30, gateway: 66, other: 4 });
   for (const name of ['open', 'open with a spare']) all.opening.add(name, 'exec', { samples: [40, 90, 60] });
-  all.opening.add('cold start', 'exec', { samples: [2000, 2500, 9000] });
+  const starts = [2000, 2500, slowest].map((ms) => ({ ms, steps: { 'pod made': ms / 10, answered: ms } }));
+  all.cold.add('cold start', 'exec', { starts });
   const report: CrowdReport = {
     ...{ opened, calls: 300, crossed: 0, failed: 0, openings: [10], latencies: [5] },
   };
@@ -102,6 +104,15 @@ function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd } = {}): Clu
   all.crowd.add('crowd', 'network', { failure: 'no pod' });
   return all;
 }
+
+it('measures nothing that is not wanted, and opens no release for it', () => {
+  const only = (text: string) => wantedCarriers((name) => name.includes(text));
+  expect(only('')).toEqual(['exec', 'network']);
+  expect(only('http/1x1')).toEqual(['exec', 'network']);
+  expect(only('cold start')).toEqual(['exec', 'network']);
+  expect(only('cold start exec')).toEqual(['exec']);
+  expect(only('crowd network')).toEqual(['network']);
+});
 
 describe('the page of the cluster', () => {
   const met = (given: ClusterBooks): string[] =>
@@ -112,9 +123,10 @@ describe('the page of the cluster', () => {
   it('holds every bar up to what was measured', () => {
     expect(met(books()).filter((line) => line.startsWith('missed'))).toEqual([]);
     expect(met(books())).toHaveLength(9);
-    const missed = met(books({ exec: 699, left: 1, opened: QUICK_CLUSTER.crowd - 1 }));
+    const missed = met(books({ exec: 699, left: 1, opened: QUICK_CLUSTER.crowd - 1, slowest: 5100 }));
     expect(missed.filter((line) => line.startsWith('missed'))).toEqual([
       'missed exec, 20 sessions × 16 in flight: calls per second to local',
+      'missed exec, cold start, p99',
       `missed ${QUICK_CLUSTER.crowd} sessions over exec: opened`,
       `missed ${QUICK_CLUSTER.crowd} sessions over exec: sessions and joins left after their end`,
     ]);
@@ -127,6 +139,8 @@ describe('the page of the cluster', () => {
     expect(page).toContain('| 20 sessions × 16 in flight | 1000 | 800 | 900 | 0.80 | 0.90 |');
     expect(page).toContain('gateway 66 %, API server 30 %');
     expect(page).toContain('- crowd, network: no pod');
+    expect(page).toContain('| cold start | – / – | 2500 / 4900 | – / – |');
+    expect(page).toContain('| pod made | 250 | – |');
     expect(page).toContain(
       'Kubernetes v1.37.1; load of the machine over a minute: 0.10 before the run, 2.00 at its end',
     );

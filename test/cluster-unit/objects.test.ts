@@ -109,6 +109,31 @@ describe('every pod', () => {
     },
   );
 
+  it.each(KINDS)(
+    'of kind %s waits for no container to end before it starts, unless its image lacks ours',
+    (name, program) => {
+      const { initContainers = [], containers } = deploymentOf(blueprint(program)).spec.template.spec;
+      // Native sidecars start and stay.
+      const ends = initContainers.filter(({ restartPolicy }) => restartPolicy !== 'Always');
+      expect(ends.map((one) => one.name)).toEqual(name === 'stdio image' ? ['helper'] : []);
+      const workload = containers.find((one) => one.name === 'workload');
+      const folder = name === 'stdio image' ? '/berth/helper' : '/berth/bin';
+      if (workload) expect(workload.command?.[0]).toBe(`${folder}/berth-spawn`);
+    },
+  );
+
+  it('of a package lets its supervisor alone write the tree', () => {
+    const { containers } = deploymentOf(blueprint(programs.package!)).spec.template.spec;
+    const mounts = containers.map(({ name, volumeMounts }) => [
+      name,
+      volumeMounts.find((mount) => mount.name === 'tree')?.readOnly ?? false,
+    ]);
+    expect(mounts).toEqual([
+      ['supervisor', false],
+      ['workload', true],
+    ]);
+  });
+
   it('is the check that would find a fault', () => {
     const { spec } = deploymentOf(blueprint(programs.package!)).spec.template;
     const [first] = spec.containers;

@@ -85,6 +85,13 @@ function make(object: object): void {
 
 const pod = (object: Spoilt): Spoilt => object.spec.template.spec;
 
+/** Another container, before the others. */
+function initContainer(object: Spoilt): Spoilt {
+  const made = { ...structuredClone(pod(object).containers[1]), name: 'first' };
+  pod(object).initContainers = [made];
+  return made;
+}
+
 describe('the controller may make', () => {
   it.each(Object.keys(programs))('the Deployment of a server of kind %s', (kind) => {
     expect(dryRun(release.controller, deploymentOf(kind)).err).toBe('');
@@ -183,7 +190,7 @@ describe('no account may make a Deployment', () => {
     ],
     [
       'with an init container as root',
-      (d) => (pod(d).initContainers[0].securityContext.runAsUser = 0),
+      (d) => (initContainer(d).securityContext.runAsUser = 0),
       /containers must be restricted/,
     ],
     [
@@ -239,7 +246,7 @@ describe('no account may make a Deployment', () => {
     ],
     [
       'with a foreign init container',
-      (d) => (pod(d).initContainers[1].image = 'ghcr.io/acme-evil/x'),
+      (d) => (initContainer(d).image = 'ghcr.io/acme-evil/x'),
       /image not allowed/,
     ],
     [
@@ -544,7 +551,7 @@ describe('a Secret', () => {
     ['all variables', (d) => (pod(d).containers[0].envFrom = [{ secretRef: { name: 'private' } }])],
     [
       'a variable of an init container',
-      (d) => (pod(d).initContainers[0].envFrom = [{ secretRef: { name: 'private' } }]),
+      (d) => (initContainer(d).envFrom = [{ secretRef: { name: 'private' } }]),
     ],
   ])('that does not say so is not read by a pod as %s', (_what, change) => {
     expect(dryRun(release.controller, deploymentOf('package', change)).err).toMatch(

@@ -1,10 +1,11 @@
 /** Real packages in pods: installed by a Job, kept by berth-trees, fetched and run without any other network. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WORKLOAD } from '../../src/cluster/objects/places.ts';
+import { SUPERVISOR, UID, WORKLOAD } from '../../src/cluster/objects/places.ts';
 import { packageOf } from '../support/real-servers.ts';
 import { connectSdk, SDK_CLIENTS } from '../support/sdk-clients.ts';
-import { openCluster, type TestCluster } from './support/cluster.ts';
+import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { type ExecGateway, startExecGateway } from './support/exec-gateway.ts';
+import { killIn, pidsOf } from './support/processes.ts';
 import { type RunningPod, startServer } from './support/server-pod.ts';
 import { startTrees, type TreesPod } from './support/trees-pod.ts';
 
@@ -45,9 +46,26 @@ describe.each(SDK_CLIENTS)('a %s client', (flavour) => {
   });
 });
 
-it('cannot change its own program', async () => {
+it('cannot change its own program, which is the supervisor’s', async () => {
   const attempt = pods[0]!.run(WORKLOAD, ['sh', '-c', 'echo x >>/berth/tree/launch.json']);
   await expect(attempt).rejects.toThrow('Read-only file system');
+  const look = ['sh', '-c', 'id -u; stat -c "%u %a" /berth/tree/launch.json'];
+  expect(await pods[0]!.run(WORKLOAD, look)).toBe(`${UID.workload}\n${UID.supervisor} 644\n`);
+  const writable = ['find', '/berth/tree/', '-mindepth', '1', '!', '-type', 'l', '-perm', '/022'];
+  expect(await pods[0]!.run(WORKLOAD, writable)).toBe('');
+});
+
+it('has its package brought once for the life of its pod', async () => {
+  const [pod] = pods as [RunningPod];
+  const file = (): Promise<string> => pod.run(WORKLOAD, ['stat', '-c', '%i %Z', '/berth/tree/launch.json']);
+  const before = await file();
+  const [pid = 0] = await pidsOf(pod, SUPERVISOR, { program: '/node' });
+  await killIn(pod, SUPERVISOR, pid);
+  await eventually('a new supervisor', async () => (await pod.restarts(SUPERVISOR)) === 1);
+  const client = await connectSdk('v1 streamable-http', gateway.url('everything'));
+  expect(await client.listTools()).toContain('echo');
+  await client.close();
+  expect([await file(), await pod.restarts(WORKLOAD)]).toEqual([before, 0]);
 });
 
 it('brings nothing along that is blocked', async () => {

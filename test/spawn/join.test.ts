@@ -49,8 +49,8 @@ describe.each<Build>(['release', 'sanitize'])('the %s build', (build) => {
     rmSync(folder, { recursive: true });
   });
 
-  const run = async (idleMs: string = LONG): Promise<Joiner> => {
-    const args = ['join', '--socket', path, '--idle-ms', idleMs];
+  const run = async (idleMs: string = LONG, waitMs = '0'): Promise<Joiner> => {
+    const args = ['join', '--socket', path, '--idle-ms', idleMs, '--wait-ms', waitMs];
     joiner = spawn(await buildSpawn(build), args, { stdio: ['pipe', 'pipe', 'pipe'] });
     joiner.stdin.on('error', () => {});
     return joiner;
@@ -177,5 +177,28 @@ describe.each<Build>(['release', 'sanitize'])('the %s build', (build) => {
     const { code, said } = await ended(await run());
     expect(code).toBe(4);
     expect(said).toMatch(/^berth-spawn: cannot connect to .*link\.sock: .+\n$/);
+  });
+
+  it('waits for a supervisor that does not listen yet', async () => {
+    await new Promise((resolve) => server.close(resolve));
+    const child = await run(LONG, LONG);
+    child.stdin.end('question');
+    // It has looked, and found nothing.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(child.exitCode).toBeNull();
+    server = createServer({ allowHalfOpen: true });
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    server.listen(path);
+    const [peer] = await accepted;
+    expect(String(await readAll(peer))).toBe('question');
+    peer.end();
+    expect(await ended(child)).toEqual({ code: 0, said: '' });
+  });
+
+  it('does not wait for it when nobody reads what it will say', async () => {
+    await new Promise((resolve) => server.close(resolve));
+    const child = await run(LONG, LONG);
+    child.stdout.destroy();
+    expect((await ended(child)).code).toBe(5);
   });
 });

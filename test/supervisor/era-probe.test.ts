@@ -82,6 +82,41 @@ describe('the eras of a server', () => {
     expect([...processes.values()].every(({ stopping, exit }) => stopping || exit !== undefined)).toBe(true);
   });
 
+  it('are told as soon as they are known, whatever their processes take to end', async () => {
+    const { start, processes } = serverThat(LEGACY, UNKNOWN);
+    const stubborn = async (era: Era): Promise<MemoryProcess> => {
+      const process = await start(era);
+      const stop = process.stop.bind(process);
+      process.stop = (how) => stop(how).then(() => new Promise(() => {}));
+      return process;
+    };
+    const clock = new ManualClock();
+    const report = await settled(probeEras(stubborn, { timeoutMs: 60_000, clock }), clock);
+    expect(report.eras).toEqual(['legacy']);
+    expect([...processes.values()].map(({ stopping }) => stopping)).toEqual([true, true]);
+  });
+
+  it('that are none are told when their processes have ended', async () => {
+    const { start } = serverThat(UNKNOWN, UNKNOWN);
+    const ending = Promise.withResolvers<void>();
+    const slow = async (era: Era): Promise<MemoryProcess> => {
+      const process = await start(era);
+      const stop = process.stop.bind(process);
+      process.stop = (how) => stop(how).then((exit) => ending.promise.then(() => exit));
+      return process;
+    };
+    const clock = new ManualClock();
+    let told = false;
+    const failed = probeEras(slow, { timeoutMs: 60_000, clock }).catch(() => {
+      told = true;
+    });
+    for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toBe(false);
+    ending.resolve();
+    await failed;
+    expect(told).toBe(true);
+  });
+
   it('are tried on processes of their own, one message each', async () => {
     const { report, heard, faults } = await probe(LEGACY, MODERN);
     await report;

@@ -120,6 +120,8 @@ describe('supervisor.json', () => {
     expect(server?.limits).toMatchObject({ sessions: 40, idle: DEFAULT_LIMITS.idle });
     expect(server?.remote === undefined).toBe(server?.launch !== undefined);
     expect(config.spawn !== undefined).toBe(server?.launch !== undefined);
+    const url = `http://berth-trees.mcp:8080/trees/${'d'.repeat(64)}`;
+    expect(server?.tree).toEqual(program.kind === 'package' ? { url, into: '/berth/tree' } : undefined);
   });
 
   it('has one program, here or elsewhere', async () => {

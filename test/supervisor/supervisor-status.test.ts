@@ -52,6 +52,9 @@ describe('the text', () => {
     expect(statusText({ state: 'starting', servers: [waits] })).toBe(
       'starting sessions=0 processes=0\nserver a: handshake sessions=0 processes=0 spares=0\n',
     );
+    expect(statusText({ state: 'starting', servers: [{ ...waits, fetching: true }] })).toContain(
+      'server a: install ',
+    );
     const fails = { ...waits, failure: failure('refused initialize') };
     expect(statusText({ state: 'failing', servers: [fails] }).split('\n')[1]).toBe(
       'failure phase=spawn start-failed: refused initialize',

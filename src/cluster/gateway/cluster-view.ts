@@ -41,8 +41,12 @@ export class ClusterView {
     const { client, namespace, links, clock = systemClock, onFault } = options;
     this.#namespace = namespace;
     this.#links = new ReplicaLinks(links);
-    this.replicas = new ReplicaTable({ clock, link: (pod) => this.#links.of(pod) });
     this.changes = new Changes(clock);
+    this.replicas = new ReplicaTable({
+      clock,
+      link: (pod) => this.#links.of(pod),
+      reached: ({ serverName }) => this.changes.tell(serverName ?? ''),
+    });
     const watch = <T extends KubeObject>(
       resource: Resource,
       labelSelector: string | undefined,

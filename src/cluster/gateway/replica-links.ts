@@ -47,6 +47,7 @@ export class ReplicaLinks {
       connect: (signal) => connect(way.pod, signal),
       instance,
       lazy: true,
+      starting: () => way.pod.coming,
       ...(clock && { clock }),
       ...(onFault && { onFault }),
       ...(count && { count }),

@@ -5,6 +5,7 @@ import type { KubeObject, ObjectMeta } from '../resources.ts';
 
 export interface Pod extends KubeObject {
   readonly spec?: {
+    readonly nodeName?: string;
     readonly containers?: readonly { readonly name: string; readonly ports?: readonly ContainerPort[] }[];
     readonly initContainers?: readonly { readonly name: string }[];
   };
@@ -18,12 +19,14 @@ export interface Pod extends KubeObject {
 
 interface ContainerStatus {
   readonly name: string;
-  readonly state?: { readonly running?: object };
+  readonly state?: { readonly running?: object; readonly waiting?: { readonly reason?: string } };
 }
 
 export interface ReplicaPod {
   /** Uid of the MCPServer. */
   readonly server: string;
+  /** Name of the MCPServer. */
+  readonly serverName: string | undefined;
   /** Uid of the pod: what sealed ids name it by. */
   readonly name: string;
   readonly pod: string;
@@ -33,6 +36,8 @@ export interface ReplicaPod {
   readonly linkPort: number | undefined;
   /** Its supervisor runs: it can be called. */
   readonly running: boolean;
+  /** It is on a node, and its supervisor is being started: the cluster says up to two seconds late that it runs. */
+  readonly coming: boolean;
   /** It passes its probe. */
   readonly ready: boolean;
   /** It is to go: what it has goes on, nothing new begins there. */
@@ -43,6 +48,7 @@ export interface ReplicaPod {
 
 /** On everything that is made for a server. */
 export const SERVER_UID_LABEL = 'berth.dev/server-uid';
+const SERVER_LABEL = 'berth.dev/server';
 /** The container that is joined. */
 export const SUPERVISOR = 'supervisor';
 /** The controller keeps the number of sessions here, so that Kubernetes removes the emptiest replica first. */
@@ -57,12 +63,14 @@ export function toReplicaPod(object: Pod): ReplicaPod | undefined {
     return undefined;
   return {
     server,
+    serverName: metadata.labels?.[SERVER_LABEL],
     name: uid,
     pod: name,
     namespace,
     address: status.podIP,
     linkPort: linkPortOf(object),
     running: isRunning(status),
+    coming: isComing(object),
     ready: status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
     leaving: metadata.deletionTimestamp !== undefined,
     sessions: sessionsOf(metadata),
@@ -72,6 +80,20 @@ export function toReplicaPod(object: Pod): ReplicaPod | undefined {
 function isRunning({ phase, containerStatuses = [] }: NonNullable<Pod['status']>): boolean {
   if (phase === 'Succeeded' || phase === 'Failed') return false;
   return containerStatuses.some(({ name, state }) => name === SUPERVISOR && state?.running !== undefined);
+}
+
+/** What kubelet says of a container that has not run yet, and that nothing is wrong with. */
+const STARTING: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing']);
+
+/** One that is reached over the network has to have its address first. */
+function isComing(pod: Pod): boolean {
+  const { metadata, spec, status = {} } = pod;
+  const { phase = 'Pending', podIP, containerStatuses = [] } = status;
+  if (spec?.nodeName === undefined || metadata.deletionTimestamp !== undefined) return false;
+  if (phase === 'Succeeded' || phase === 'Failed') return false;
+  if (podIP === undefined && linkPortOf(pod) !== undefined) return false;
+  const state = containerStatuses.find(({ name }) => name === SUPERVISOR)?.state;
+  return state === undefined || STARTING.has(state.waiting?.reason ?? '');
 }
 
 function sessionsOf({ annotations }: ObjectMeta): number {

@@ -1,6 +1,6 @@
 /** The replicas of every server, and which of them serves what (data-path.md 5.4). */
 import type { Clock } from '../../clock.ts';
-import { BerthError } from '../../errors.ts';
+import { BerthError, toBerthError } from '../../errors.ts';
 import type { Link } from '../../link/link.ts';
 import type { LinkQuestion } from '../../link/question.ts';
 import { rendezvous } from '../../link/router.ts';
@@ -35,10 +35,15 @@ interface Placing {
 export interface ReplicaTableOptions {
   readonly clock: Clock;
   readonly link: (pod: ReplicaPod) => Link;
+  /** A replica that was about to run has answered. */
+  readonly reached?: (pod: ReplicaPod) => void;
 }
 
 interface Entry {
   pod: ReplicaPod;
+  /** It has answered, though the cluster does not know yet that it runs. */
+  answers: boolean;
+  asked: boolean;
   /** Sessions that this gateway put there since they were last counted. */
   placed: number;
   fullUntil: number;
@@ -62,12 +67,10 @@ export class ReplicaTable {
     const entries = this.#servers.get(pod.server) ?? new Map<string, Entry>();
     this.#servers.set(pod.server, entries);
     const known = entries.get(pod.name);
-    const counted = known?.pod.sessions !== pod.sessions;
+    if (known) return seenAgain(known, pod);
     entries.set(pod.name, {
-      pod,
-      placed: counted ? 0 : (known?.placed ?? 0),
-      fullUntil: known?.fullUntil ?? Number.NEGATIVE_INFINITY,
-      restsUntil: known?.restsUntil ?? Number.NEGATIVE_INFINITY,
+      ...{ pod, answers: false, asked: false, placed: 0 },
+      ...{ fullUntil: Number.NEGATIVE_INFINITY, restsUntil: Number.NEGATIVE_INFINITY },
     });
   }
 
@@ -84,6 +87,29 @@ export class ReplicaTable {
   /** Whether anything new can begin. */
   isCallable(server: string): boolean {
     return this.#usable(server).length > 0;
+  }
+
+  /** Somebody waits for this server: replicas that are about to run are asked, again and again, until they can answer. */
+  reach(server: string): void {
+    for (const entry of this.#servers.get(server)?.values() ?? [])
+      if (entry.pod.coming && !entry.answers && !entry.asked) void this.#reach(entry);
+  }
+
+  async #reach(entry: Entry): Promise<void> {
+    const { link, reached } = this.#options;
+    const { server } = entry.pod;
+    entry.asked = true;
+    const answered = await link(entry.pod)
+      .ask?.({ what: 'sessions', server })
+      // One that refuses the question is there; `busy` is what the link says when it gives up.
+      .then(
+        () => true,
+        (thrown: unknown) => toBerthError(thrown).code !== 'busy',
+      );
+    entry.asked = false;
+    if (!answered || !entry.pod.coming) return;
+    entry.answers = true;
+    reached?.(entry.pod);
   }
 
   /** `bring`: resolves when something new can begin on a server whose replicas all rest. */
@@ -171,14 +197,14 @@ export class ReplicaTable {
   /** Replicas that are about to go included. */
   replica(server: string, name: string): Link | undefined {
     const entry = this.#servers.get(server)?.get(name);
-    return entry?.pod.running ? this.#options.link(entry.pod) : undefined;
+    return entry && canBeCalled(entry) ? this.#options.link(entry.pod) : undefined;
   }
 
   /** Those that pass their probes; where none does, those that run: the link knows first. */
   #usable(server: string): Entry[] {
     const now = this.#options.clock.now();
     const running = [...(this.#servers.get(server)?.values() ?? [])].filter(
-      ({ pod, restsUntil }) => pod.running && !pod.leaving && restsUntil <= now,
+      (entry) => canBeCalled(entry) && !entry.pod.leaving && entry.restsUntil <= now,
     );
     const ready = running.filter(({ pod }) => pod.ready);
     return ready.length > 0 ? ready : running;
@@ -220,6 +246,17 @@ export class ReplicaTable {
       return;
     }
   }
+}
+
+/** What was found out of a replica stays known; sessions are counted from what the cluster says, when that is news. */
+function seenAgain(entry: Entry, pod: ReplicaPod): void {
+  if (entry.pod.sessions !== pod.sessions) entry.placed = 0;
+  if (!pod.coming) entry.answers = false;
+  entry.pod = pod;
+}
+
+function canBeCalled({ pod, answers }: Entry): boolean {
+  return pod.running || answers;
 }
 
 function byHash(usable: readonly Entry[], server: string, key: string): Entry | undefined {

@@ -116,6 +116,7 @@ export class ServerDirectory {
       const resource = this.#resource(name);
       // It may fall asleep while somebody waits for it already.
       if (resource && desiredOf(resource) === 0 && !isStopped(resource)) wake(resource);
+      else view.replicas.reach(resource?.metadata.uid ?? '');
       return this.find(name)?.awaited ? undefined : true;
     };
     // Time alone brings back a replica that was closed, and was not ended.

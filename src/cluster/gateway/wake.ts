@@ -19,13 +19,17 @@ export async function scaleServer(client: Patcher, resource: McpServer, replicas
   await client.patch(MCP_SERVERS, target, { subresource: 'scale', patch: { spec: { replicas } } });
 }
 
-/** Gives it as many replicas as it had. */
+/** Gives it as many replicas as it had; in one write, as somebody waits. */
 export async function wakeServer(client: Patcher, resource: McpServer): Promise<void> {
-  await annotate(client, resource, { [WOKEN_AT]: new Date().toISOString(), [ASLEEP]: null });
-  if ((resource.spec.replicas ?? 1) > 0) return;
-  const before = Number(resource.metadata.annotations?.[REPLICAS_BEFORE]);
-  const replicas = Number.isInteger(before) && before >= 1 && before <= 10 ? before : 1;
-  await scaleServer(client, resource, replicas);
+  const annotations = { [WOKEN_AT]: new Date().toISOString(), [ASLEEP]: null };
+  const patch = { metadata: { annotations }, ...replicasBefore(resource) };
+  await client.patch(MCP_SERVERS, targetOf(resource), { patch });
+}
+
+function replicasBefore({ metadata, spec }: McpServer): { readonly spec?: { readonly replicas: number } } {
+  if ((spec.replicas ?? 1) > 0) return {};
+  const before = Number(metadata.annotations?.[REPLICAS_BEFORE]);
+  return { spec: { replicas: Number.isInteger(before) && before >= 1 && before <= 10 ? before : 1 } };
 }
 
 /** Merges annotations into an MCPServer; null takes one away. */

@@ -148,6 +148,9 @@ export function hasMetrics(
 export const TREES_PORT = 8080;
 
 /** Where trees are put and fetched. */
-export function treesUrl({ release, releaseNamespace }: PodSettings): string {
+export function treesUrl({
+  release,
+  releaseNamespace,
+}: Pick<PodSettings, 'release' | 'releaseNamespace'>): string {
   return `http://${release}-trees.${releaseNamespace}:${TREES_PORT}`;
 }

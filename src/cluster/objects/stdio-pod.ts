@@ -1,6 +1,5 @@
 /** A replica whose program speaks on standard input and output: package, script or image. */
 import type { Blueprint, PodSettings, Program } from './blueprint.ts';
-import { treesUrl } from './blueprint.ts';
 import { caMounts } from './ca.ts';
 import { HELPER, PLACE, SPAWN_SOCKET, UID, WORKLOAD } from './places.ts';
 import type { Container, Volume, VolumeMount } from './pod-types.ts';
@@ -17,19 +16,19 @@ export interface PodParts {
   readonly volumes: readonly Volume[];
 }
 
-/** `secret` names the Secret of the generation. */
+/**
+ * `secret` names the Secret of the generation. Each init container holds a start up for a second or two, as kubelet looks once a
+ * second whether it has ended: so there is one only where the image of the workload is not ours and lacks the helper.
+ */
 export function stdioPod(blueprint: Blueprint, settings: PodSettings, secret: string): PodParts {
   const { program } = blueprint;
   return {
-    initContainers: [
-      helperContainer(settings),
-      ...(program.kind === 'package' ? [treeContainer(program.tree.digest, settings)] : []),
-    ],
+    initContainers: isForeign(program) ? [helperContainer(settings)] : [],
     containers: [supervisorContainer(blueprint, settings, true), workload(blueprint, settings)],
     volumes: [
       ...supervisorVolumes(blueprint, settings, secret),
       { name: 'spawn', emptyDir: { sizeLimit: '1Mi' } },
-      { name: 'helper', emptyDir: { sizeLimit: '16Mi' } },
+      ...(isForeign(program) ? [{ name: 'helper', emptyDir: { sizeLimit: '16Mi' } }] : []),
       ...programVolumes(program, secret, settings),
       { name: 'home', emptyDir: { sizeLimit: settings.scratchSize } },
       { name: 'tmp', emptyDir: { sizeLimit: settings.scratchSize } },
@@ -47,37 +46,18 @@ function helperContainer(settings: PodSettings): Container {
   };
 }
 
-function treeContainer(digest: string, settings: PodSettings): Container {
-  return {
-    ...ownContainer('tree', 'runner', settings),
-    command: [
-      'node',
-      '/app/dist/installer/fetch.js',
-      '--url',
-      `${treesUrl(settings)}/trees/${digest}`,
-      '--into',
-      PLACE.tree,
-    ],
-    resources: settings.resources.workload,
-    volumeMounts: [
-      { name: 'tree', mountPath: PLACE.tree },
-      { name: 'tmp', mountPath: PLACE.tmp },
-    ],
-    terminationMessagePolicy: 'FallbackToLogsOnError',
-  };
-}
-
 function workload(blueprint: Blueprint, settings: PodSettings): Container {
   const image = imageOf(blueprint.program);
   const user = image?.runAsUser ?? UID.workload;
+  const helper = isForeign(blueprint.program) ? HELPER : PLACE.spawnProgram;
   return {
     ...ownContainer(WORKLOAD, 'runner', settings),
     ...(image && { image: image.image }),
     securityContext: containerSecurity(user),
-    command: [HELPER, 'spawn', '--socket', SPAWN_SOCKET, '--peer-uid', `${UID.supervisor}`],
+    command: [helper, 'spawn', '--socket', SPAWN_SOCKET, '--peer-uid', `${UID.supervisor}`],
     resources: { ...settings.resources.workload, ...blueprint.resources },
     volumeMounts: [
-      { name: 'helper', mountPath: PLACE.helper, readOnly: true },
+      ...(isForeign(blueprint.program) ? [{ name: 'helper', mountPath: PLACE.helper, readOnly: true }] : []),
       { name: 'spawn', mountPath: PLACE.spawn },
       ...programMounts(blueprint.program),
       { name: 'home', mountPath: PLACE.home },
@@ -88,11 +68,17 @@ function workload(blueprint: Blueprint, settings: PodSettings): Container {
   };
 }
 
+/** Its workload runs in an image that is not ours. */
+function isForeign({ kind }: Program): boolean {
+  return kind === 'image';
+}
+
 function imageOf(program: Program) {
   return program.kind === 'image' ? program.image : undefined;
 }
 
 function programMounts({ kind }: Program): VolumeMount[] {
+  // The supervisor brings it; nothing that runs here can change it.
   if (kind === 'package') return [{ name: 'tree', mountPath: PLACE.tree, readOnly: true }];
   if (kind === 'script') return [{ name: 'script', mountPath: PLACE.script, readOnly: true }];
   return [];

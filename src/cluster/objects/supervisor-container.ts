@@ -27,6 +27,7 @@ export function supervisorContainer(blueprint: Blueprint, settings: PodSettings,
         : [{ name: 'certificates', mountPath: PLACE.certificates, readOnly: true }]),
       { name: 'link', mountPath: PLACE.link },
       ...(spawns ? [{ name: 'spawn', mountPath: PLACE.spawn }] : []),
+      ...(isPackage(blueprint) ? [{ name: 'tree', mountPath: PLACE.tree }] : []),
       { name: 'state', mountPath: PLACE.state },
       { name: 'status', mountPath: PLACE.status },
       ...caMounts(settings),
@@ -45,10 +46,15 @@ export function supervisorVolumes(blueprint: Blueprint, settings: PodSettings, s
     ...secretVolume(blueprint),
     ...certificateVolume(blueprint, settings),
     { name: 'link', emptyDir: { sizeLimit: '1Mi' } },
-    { name: 'state', emptyDir: { sizeLimit: '64Mi' } },
+    // The archive of a package is there while it is unpacked.
+    { name: 'state', emptyDir: { sizeLimit: isPackage(blueprint) ? settings.scratchSize : '64Mi' } },
     { name: 'status', emptyDir: { sizeLimit: '1Mi' } },
     ...caVolumes(settings),
   ];
+}
+
+function isPackage({ program }: Blueprint): boolean {
+  return program.kind === 'package';
 }
 
 function portsOf(blueprint: Blueprint, settings: PodSettings): Pick<Container, 'ports'> {

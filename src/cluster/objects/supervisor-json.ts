@@ -7,6 +7,7 @@ import {
   type Program,
   type RemoteProgram,
   type Tree,
+  treesUrl,
 } from './blueprint.ts';
 import { PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
 
@@ -21,7 +22,10 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const ENV_PROGRAM = '/usr/bin/env';
 
 /** What of the operator's settings is in the file. */
-export type FileSettings = Pick<PodSettings, 'remoteHosts' | 'linkPort' | 'metrics'>;
+export type FileSettings = Pick<
+  PodSettings,
+  'release' | 'releaseNamespace' | 'remoteHosts' | 'linkPort' | 'metrics'
+>;
 
 /** The file's text; the same blueprint gives the same text. */
 export function supervisorJson(blueprint: Blueprint, settings: FileSettings): string {
@@ -38,7 +42,7 @@ export function supervisorJson(blueprint: Blueprint, settings: FileSettings): st
     drain: Math.max(0, blueprint.drainSeconds - LAST_SECONDS) * 1_000,
     ...(hasMetrics(blueprint, settings) && { metricsPort: METRICS_PORT }),
     ...(!spawns && { remote: { allowedHosts: isLocal ? ['127.0.0.1'] : remoteHosts } }),
-    servers: [definition(blueprint)],
+    servers: [definition(blueprint, settings)],
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }
@@ -56,7 +60,7 @@ export function headerFileName(index: number): string {
 /** Under which a script's text stands in the Secret of its generation. */
 export const SCRIPT_KEY = 'script';
 
-function definition(blueprint: Blueprint): object {
+function definition(blueprint: Blueprint, settings: FileSettings): object {
   const { owner, behavior, program, secrets } = blueprint;
   const spawns = program.kind !== 'sidecar' && program.kind !== 'remote';
   return {
@@ -68,6 +72,9 @@ function definition(blueprint: Blueprint): object {
     limits: behavior.limits,
     ...(behavior.health && { health: behavior.health }),
     ...(spawns ? { launch: launchOf(blueprint, program) } : { remote: remoteOf(program) }),
+    ...(program.kind === 'package' && {
+      tree: { url: `${treesUrl(settings)}/trees/${program.tree.digest}`, into: PLACE.tree },
+    }),
     ...(spawns &&
       secrets.length > 0 && {
         secretFiles: Object.fromEntries(secrets.map(({ name }) => [name, secretFile(name)])),

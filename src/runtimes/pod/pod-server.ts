@@ -1,6 +1,6 @@
 /**
- * The life of one server in a supervisor that is its own program: a throw-away handshake, again with backoff until one comes
- * through; then it is defined, with the eras that it has shown, and checked now and then.
+ * The life of one server in a supervisor that is its own program: its package brought, a throw-away handshake, both again with
+ * backoff until they come through; then it is defined, with the eras that it has shown, and checked now and then.
  */
 import type { Cancel, Clock } from '../../clock.ts';
 import { BerthError, toBerthError } from '../../errors.ts';
@@ -16,6 +16,8 @@ export interface PodServerOptions {
   readonly definition: SupervisedServer;
   readonly host: Pick<LocalHost, 'probe' | 'define' | 'renew'>;
   readonly clock: Clock;
+  /** Brings what its processes need, before the first of them; again when that failed. */
+  readonly prepare?: () => Promise<void>;
   /** Told whenever it may fare otherwise than before. */
   readonly changed: () => void;
 }
@@ -33,6 +35,7 @@ export class PodServer {
   #first: Promise<void>;
   #report: HandshakeReport | undefined;
   #failure: BerthError | undefined;
+  #prepared: boolean;
   #retry: Cancel = () => {};
   #wait = FIRST_RETRY;
   #restUntil = Number.NEGATIVE_INFINITY;
@@ -41,6 +44,7 @@ export class PodServer {
   constructor(options: PodServerOptions) {
     this.#options = options;
     const { host, clock, definition, changed } = options;
+    this.#prepared = options.prepare === undefined;
     this.#health = new ServerHealth({
       ...{ host, clock, limits: definition.health ?? ON_DEMAND },
       turn: () => Promise.resolve(() => {}),
@@ -63,6 +67,11 @@ export class PodServer {
     if (!this.#report) return this.#failure;
     const failed = this.#health.degraded ? this.#health.last?.failure : undefined;
     return failed && toFailure(failed);
+  }
+
+  /** What its processes need is not there yet. */
+  get preparing(): boolean {
+    return !this.#prepared;
   }
 
   get resting(): boolean {
@@ -98,6 +107,8 @@ export class PodServer {
     const { definition, host, clock, changed } = this.#options;
     const { signal } = this.#life;
     try {
+      if (!this.#prepared) await this.#prepare();
+      signal.throwIfAborted();
       const report = await host.probe(definition, signal);
       signal.throwIfAborted();
       const known = { ...definition, ...(report.eras && { eras: report.eras }) };
@@ -112,6 +123,13 @@ export class PodServer {
       this.#retry = clock.after(this.#wait, () => void this.#try());
       this.#wait = Math.min(LONGEST_RETRY, this.#wait * 2);
     }
+    changed();
+  }
+
+  async #prepare(): Promise<void> {
+    const { prepare, changed } = this.#options;
+    await prepare?.();
+    this.#prepared = true;
     changed();
   }
 }

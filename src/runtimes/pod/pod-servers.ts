@@ -18,6 +18,8 @@ export interface PodServersOptions {
   readonly host: LocalHost;
   readonly servers: readonly SupervisedServer[];
   readonly clock?: Clock;
+  /** Brings the tree of a server that has one, before its first process. */
+  readonly bring?: (tree: NonNullable<SupervisedServer['tree']>) => Promise<void>;
   /** Told whenever a server may fare otherwise than before. */
   readonly changed: () => void;
 }
@@ -33,11 +35,17 @@ const RUN_BYTES = 9;
 
 /** Begins with a handshake of each server. */
 export function createPodServers(options: PodServersOptions): PodServers {
-  const { host, clock = systemClock, changed } = options;
+  const { host, clock = systemClock, bring, changed } = options;
   const servers = new Map<string, PodServer>();
   let isDraining = false;
-  for (const definition of options.servers)
-    servers.set(definition.id, new PodServer({ definition, host, clock, changed }));
+  for (const definition of options.servers) {
+    const { tree } = definition;
+    const prepare = tree && bring && ((): Promise<void> => bring(tree));
+    servers.set(
+      definition.id,
+      new PodServer({ definition, host, clock, changed, ...(prepare && { prepare }) }),
+    );
+  }
   const run = randomBytes(RUN_BYTES).toString('base64url');
   const usage = new Map<string, Usage>();
   const usageOf = (id: string): Usage => {
@@ -95,6 +103,7 @@ export function createPodServers(options: PodServersOptions): PodServers {
       const failure = server?.failure;
       return {
         open: server?.report !== undefined,
+        fetching: server?.preparing === true,
         sessions,
         processes,
         ...(pool && { pool }),

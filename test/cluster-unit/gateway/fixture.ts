@@ -73,9 +73,9 @@ export type Fixture = Awaited<ReturnType<typeof createFixture>>;
 export function serverPod(
   server: { readonly name: string; readonly uid: string },
   name: string,
-  state: { ready?: boolean; running?: boolean; leaving?: boolean; sessions?: number } = {},
+  state: { ready?: boolean; running?: boolean; leaving?: boolean; sessions?: number; node?: string } = {},
 ) {
-  const { ready = true, running = true, leaving = false, sessions } = state;
+  const { ready = true, running = true, leaving = false, sessions, node } = state;
   return {
     metadata: {
       name,
@@ -87,13 +87,19 @@ export function serverPod(
       ...(leaving && { deletionTimestamp: '2026-11-25T00:00:00Z' }),
     },
     spec: {
+      ...(node !== undefined && { nodeName: node }),
       initContainers: [{ name: 'helper' }],
       containers: [{ name: 'supervisor' }, { name: 'workload' }],
     },
     status: {
       phase: 'Running',
       conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
-      containerStatuses: [{ name: 'supervisor', state: running ? { running: {} } : { waiting: {} } }],
+      containerStatuses: [
+        {
+          name: 'supervisor',
+          state: running ? { running: {} } : { waiting: { reason: 'ContainerCreating' } },
+        },
+      ],
     },
   };
 }

@@ -178,13 +178,23 @@ describe('a server without one', () => {
     const calls = clients.map((client) => client.initialize());
     await until('the scale', () => fixture.cluster.get('mcpservers', 'memory')?.spec.replicas === 3);
     await calm();
-    expect(fixture.cluster.written).toEqual(['PATCH mcpservers/memory', 'PATCH mcpservers/memory/scale']);
+    expect(fixture.cluster.written).toEqual(['PATCH mcpservers/memory']);
     expect(fixture.cluster.get('mcpservers', 'memory')?.metadata.annotations).toMatchObject({
       'berth.dev/woken-at': expect.any(String),
     });
     fixture.cluster.put('pods', serverPod(owner, 'memory-1'));
     await Promise.all(calls);
     expect(harness.servers).toHaveLength(3);
+  });
+
+  it('serves a request as soon as its supervisor answers, before the cluster says that it runs', async () => {
+    await scaledDown();
+    const call = new StreamableClient(`${base}/mcp`).initialize();
+    await until('the scale', () => fixture.cluster.get('mcpservers', 'memory')?.spec.replicas === 1);
+    expect(fixture.cluster.api.peers).toHaveLength(0);
+    fixture.cluster.put('pods', serverPod(owner, 'memory-1', { running: false, ready: false, node: 'n1' }));
+    expect((await call).message.result).toMatchObject({ serverInfo: expect.any(Object) });
+    expect(fixture.cluster.api.peers).toHaveLength(1);
   });
 
   it('that sleeps is woken by a request, once, and keeps its number of replicas', async () => {

@@ -48,6 +48,95 @@ describe('a replica', () => {
   });
 });
 
+describe('a replica that is about to run', () => {
+  const coming = (name: string): ReplicaPod => pod(name, { running: false, ready: false, node: 'n1' });
+  let reached: string[];
+  let questions: PromiseWithResolvers<unknown>[];
+  beforeEach(() => {
+    [reached, questions] = [[], []];
+    const ask = (): Promise<unknown> => {
+      const question = Promise.withResolvers<unknown>();
+      questions.push(question);
+      return question.promise;
+    };
+    table = new ReplicaTable({
+      clock,
+      link: ({ name }) => ({ name, ask }) as unknown as Link,
+      reached: ({ name, serverName }) => reached.push(`${serverName} ${name}`),
+    });
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('is one that has a node, and whose supervisor has not run yet', () => {
+    expect(coming('a').coming).toBe(true);
+    const without = (change: (object: ReturnType<typeof serverPod>) => object): boolean | undefined => {
+      const object = serverPod({ name: 's', uid: 'S' }, 'a', { running: false, node: 'n1' });
+      const changed = { ...object, ...change(object) };
+      return toReplicaPod({ ...changed, metadata: { ...changed.metadata, namespace: 'demo' } })?.coming;
+    };
+    const status = (given: object) => without(({ status }) => ({ status: { ...status, ...given } }));
+    const supervisor = (state: object) => status({ containerStatuses: [{ name: 'supervisor', state }] });
+    const listens = [{ name: 'supervisor', ports: [{ name: 'link', containerPort: 8643 }] }];
+    expect(pod('a', { running: false }).coming).toBe(false);
+    expect(pod('a', { running: false, node: 'n1', leaving: true }).coming).toBe(false);
+    expect(pod('a', { node: 'n1' }).coming).toBe(false);
+    expect(status({ containerStatuses: [] })).toBe(true);
+    expect(status({ phase: 'Failed' })).toBe(false);
+    expect(supervisor({ waiting: { reason: 'PodInitializing' } })).toBe(true);
+    for (const reason of ['ImagePullBackOff', 'CrashLoopBackOff', 'CreateContainerError'])
+      expect([reason, supervisor({ waiting: { reason } })]).toEqual([reason, false]);
+    expect(supervisor({ terminated: { exitCode: 1 } })).toBe(false);
+    // Over the network it can be reached only where it is known to be.
+    const network = ({ spec }: ReturnType<typeof serverPod>) => ({ spec: { ...spec, containers: listens } });
+    expect(without(network)).toBe(false);
+    expect(without((one) => ({ ...network(one), status: { ...one.status, podIP: '10.0.0.9' } }))).toBe(true);
+  });
+
+  it('is called once it answers, and before that it is not', async () => {
+    table.put(coming('a'));
+    expect([table.isCallable('S'), session()]).toEqual([false, undefined]);
+    table.reach('S');
+    table.reach('S');
+    expect([questions.length, table.isCallable('S')]).toEqual([1, false]);
+    questions[0]!.resolve([]);
+    await turn();
+    expect([table.isCallable('S'), session()?.replica, reached]).toEqual([true, 'uid-a', ['s uid-a']]);
+    expect(table.replica('S', 'uid-a')).toBeDefined();
+    table.reach('S');
+    // As far as the cluster knows it still starts; then the cluster's word counts.
+    table.put(coming('a'));
+    expect([questions.length, table.isCallable('S')]).toEqual([1, true]);
+    table.put(pod('a', { ready: false }));
+    table.put(pod('a', { running: false, ready: false }));
+    expect(table.isCallable('S')).toBe(false);
+  });
+
+  it('is asked again when its link gave up, and counts as there when it refuses the question', async () => {
+    table.put(coming('a'));
+    table.reach('S');
+    questions[0]!.reject(new BerthError('busy', 'the supervisor does not answer just now'));
+    await turn();
+    expect([table.isCallable('S'), reached]).toEqual([false, []]);
+    table.reach('S');
+    questions[1]!.reject(new BerthError('not-allowed', 'too old to be asked'));
+    await turn();
+    expect([table.isCallable('S'), reached.length]).toEqual([true, 1]);
+  });
+
+  it('is left alone while nobody waits for it, and when it runs or goes', async () => {
+    table.put(pod('b', { node: 'n1' }));
+    table.put(pod('c', { running: false, leaving: true, node: 'n1' }));
+    table.reach('S');
+    table.put(coming('a'));
+    expect(questions).toEqual([]);
+    table.reach('S');
+    table.put(pod('a', { running: false, leaving: true, node: 'n1' }));
+    questions[0]!.resolve([]);
+    await turn();
+    expect(reached).toEqual([]);
+  });
+});
+
 describe('new sessions', () => {
   it('go where there is most room, counting what this gateway has just put there', () => {
     table.put(pod('a', { sessions: 5 }));

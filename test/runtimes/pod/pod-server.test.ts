@@ -63,11 +63,12 @@ class Host {
 let clock: ManualClock;
 let host: Host;
 let changes: number;
-const begin = (given: Partial<SupervisedServer> = {}): PodServer =>
+const begin = (given: Partial<SupervisedServer> = {}, prepare?: () => Promise<void>): PodServer =>
   new PodServer({
     definition: { ...definition, ...given } as SupervisedServer,
     host,
     clock,
+    ...(prepare && { prepare }),
     changed: () => void changes++,
   });
 
@@ -104,6 +105,36 @@ describe('a server in a pod', () => {
     await host.answer(report);
     expect([server.closed, server.failure]).toEqual([undefined, undefined]);
     server.close();
+  });
+
+  it('has its package brought before its first process, again when that fails, and once it is there no more', async () => {
+    const lost = new BerthError('install-failed', 'no such tree', { phase: 'install' });
+    const bringing = [1, 2].map(() => Promise.withResolvers<void>());
+    let brought = 0;
+    const server = begin({}, () => bringing[brought++]!.promise);
+    expect([brought, host.tries, server.preparing]).toEqual([1, 0, true]);
+    bringing[0]!.reject(lost);
+    await host.answer(report);
+    expect([server.closed, server.failure, host.tries]).toEqual([lost, lost, 0]);
+    clock.advance(1_000);
+    bringing[1]!.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([brought, host.tries, server.preparing]).toEqual([2, 1, false]);
+    await host.answer(broken);
+    clock.advance(2_000);
+    expect([brought, host.tries]).toEqual([2, 2]);
+    await host.answer(report);
+    expect([server.closed, server.failure]).toEqual([undefined, undefined]);
+    server.close();
+  });
+
+  it('starts nothing when its supervisor ends before its package is there', async () => {
+    const bringing = Promise.withResolvers<void>();
+    const server = begin({}, () => bringing.promise);
+    server.close();
+    bringing.resolve();
+    await host.answer(report);
+    expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'stopped' })]);
   });
 
   it('is reached as it has shown to be, when it is elsewhere', async () => {
