@@ -11,7 +11,13 @@
 
 #include "common.h"
 
-enum { BUFFER_BYTES = 64 * 1024, LOOK_EVERY_MS = 20 };
+enum {
+    BUFFER_BYTES = 64 * 1024,
+    LOOK_EVERY_MS = 20,
+    /* Small writes that leave as they come within a millisecond, and what is small. */
+    WRITES_AT_ONCE = 2,
+    SMALL_BYTES = 4 * 1024,
+};
 
 /* One direction: bytes that were read and not yet written. */
 struct flow {
@@ -26,6 +32,9 @@ struct flow {
     /* The end was forwarded. */
     bool closed;
     int64_t last_byte;
+    /* Millisecond of the last write, and the writes in it. */
+    int64_t written_at;
+    int writes;
     unsigned char bytes[BUFFER_BYTES];
 };
 
@@ -66,12 +75,27 @@ static void write_some(struct flow *flow)
 {
     ssize_t size = write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
 
-    if (size >= 0)
+    if (size >= 0) {
+        int64_t now = now_ms();
         flow->start += (size_t)size;
-    else if (errno != EAGAIN && errno != EINTR)
+        if (size >= SMALL_BYTES)
+            flow->writes = 0;
+        else
+            flow->writes = flow->written_at == now ? flow->writes + 1 : 1;
+        flow->written_at = now;
+    } else if (errno != EAGAIN && errno != EINTR)
         flow->broken = flow->ended = true;
     if (flow->broken || is_empty(flow))
         flow->start = flow->end = 0;
+}
+
+/*
+ * Each write becomes a frame that costs the container runtime, the kubelet and the API server as much as hundreds of messages
+ * inside it. After some of them the output waits for the next millisecond, and what comes meanwhile leaves together.
+ */
+static bool waits_for_company(const struct flow *flow)
+{
+    return flow->writes >= WRITES_AT_ONCE && flow->written_at == now_ms();
 }
 
 static bool is_done(const struct flow *flow)
@@ -95,14 +119,17 @@ static int64_t next_deadline(const struct flow *up, const struct flow *down, uin
  */
 static void wait_for_events(struct flow *up, struct flow *down, uint32_t idle_ms)
 {
-    short socket = (short)((wants_input(down) ? POLLIN : 0) | (is_empty(up) ? 0 : POLLOUT));
+    bool reads = wants_input(down);
+    bool later = reads && is_empty(down) && waits_for_company(down);
+    short socket = (short)((reads && !later ? POLLIN : 0) | (is_empty(up) ? 0 : POLLOUT));
     struct pollfd fds[] = {
         {.fd = wants_input(up) ? up->from : -1, .events = POLLIN},
         {.fd = socket != 0 || is_done(down) ? up->to : -1, .events = socket},
         {.fd = down->to, .events = is_empty(down) ? 0 : POLLOUT},
     };
 
-    if (poll(fds, sizeof fds / sizeof *fds, timeout_until(next_deadline(up, down, idle_ms), now_ms())) < 0)
+    int timeout = later ? 1 : timeout_until(next_deadline(up, down, idle_ms), now_ms());
+    if (poll(fds, sizeof fds / sizeof *fds, timeout) < 0)
         return;
     if (fds[0].revents != 0)
         read_some(up);

@@ -9,6 +9,7 @@ import { BerthError } from '../errors.ts';
 import type { ClusterAccess } from './access.ts';
 import { describeExit, type ExecExit, readExit } from './exec-exit.ts';
 import { CHANNEL, CLOSE_STDIN, StdinQueue, V5 } from './exec-frames.ts';
+import { FramePace } from './exec-pace.ts';
 import { ExecReading, STALL_LIMIT } from './exec-reading.ts';
 import { type ExecTarget, openExecSocket } from './exec-socket.ts';
 import { ExecStderr } from './exec-stderr.ts';
@@ -51,6 +52,7 @@ export class ExecChannel extends Duplex {
   readonly #stderr: ExecStderr;
   readonly #reading: ExecReading;
   readonly #queue = new StdinQueue();
+  readonly #pace = new FramePace();
   readonly #exit = Promise.withResolvers<ExecExit>();
   #status = Buffer.alloc(0);
   #known: ExecExit | undefined;
@@ -139,7 +141,7 @@ export class ExecChannel extends Duplex {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#pace.next(this.#queue.size, () => {
       this.#scheduled = false;
       this.#send();
     });
@@ -152,6 +154,7 @@ export class ExecChannel extends Duplex {
       const frame = this.#queue.take();
       if (!frame) break;
       this.#socket.send(frame, BINARY, this.#sent);
+      this.#pace.sent();
     }
     if (this.#underWay < WRITE_MARK) this.#release();
     if (this.#queue.size === 0) this.#endInput();
@@ -159,7 +162,7 @@ export class ExecChannel extends Duplex {
 
   readonly #sent = (error?: Error | null): void => {
     if (error || this.destroyed) return;
-    if (this.#queue.size > 0 || this.#held) this.#send();
+    if (this.#queue.size > 0 || this.#held) this.#schedule();
     this.#pauseIfFull();
   };
 

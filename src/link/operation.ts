@@ -19,6 +19,8 @@ import {
 export interface OperationHost {
   /** Sends on the present link; nothing happens while there is none. */
   send(parts: readonly Buffer[]): void;
+  /** As {@link send}, for what nobody waits for. */
+  sendLater(parts: readonly Buffer[]): void;
   readonly up: boolean;
   /** The operation is over. */
   done(operation: Operation): void;
@@ -163,7 +165,9 @@ export class ReaderOperation implements Operation, Attachment {
     if (this.#over) return;
     // What a reader that leaves has read counts: else its answer would be kept as one that nobody came for.
     this.#sendCredit();
-    this.#host.send(bareRecord(RECORD.detach, this.ref));
+    const record = bareRecord(RECORD.detach, this.ref);
+    if (this.#complete) this.#host.sendLater(record);
+    else this.#host.send(record);
     this.#finish();
   }
 
@@ -228,8 +232,12 @@ export class ReaderOperation implements Operation, Attachment {
   }
 
   #sendCredit(): void {
-    if (this.#credit > 0) this.#host.send(creditRecord(this.ref, this.#credit, this.#acknowledged));
+    if (this.#credit === 0) return;
+    const record = creditRecord(this.ref, this.#credit, this.#acknowledged);
     this.#credit = 0;
+    // Behind a complete stream nothing comes that this would make room for.
+    if (this.#complete) this.#host.sendLater(record);
+    else this.#host.send(record);
   }
 
   /** Without a link the operation stays: the next one still has to carry the acknowledgement. */

@@ -5,6 +5,8 @@ import { type LinkRecord, RecordSplitter } from './record.ts';
 
 /** What is written in one turn is copied together up to this size; above, its buffers pass as they are. */
 const COPY_BELOW = 64 * 1024;
+/** Milliseconds that a record nobody waits for looks for another one to leave with. */
+const COMPANY = 2;
 
 export interface RecordHandler {
   record(record: LinkRecord): void;
@@ -16,6 +18,8 @@ export class RecordStream {
   readonly #stream: Http2Stream;
   readonly #handler: RecordHandler;
   #queued: Buffer[] = [];
+  #scheduled = false;
+  #late: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(stream: Http2Stream, handler: RecordHandler) {
@@ -41,11 +45,20 @@ export class RecordStream {
     return this.#closed;
   }
 
-  /** Queues a record; everything of one turn leaves together. */
+  /** Queues a record; everything of one turn of the event loop leaves together. */
   send(parts: readonly Buffer[]): void {
     if (this.#closed) return;
-    if (this.#queued.length === 0) queueMicrotask(() => this.#flush());
     this.#queued.push(...parts);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  /** Queues a record that nobody waits for: it leaves with the next one, or soon by itself. */
+  sendLater(parts: readonly Buffer[]): void {
+    if (this.#closed) return;
+    this.#queued.push(...parts);
+    if (!this.#scheduled) this.#late ??= setTimeout(this.#flush, COMPANY);
   }
 
   /** Sends what is queued and ends this side. Idempotent. */
@@ -60,7 +73,12 @@ export class RecordStream {
     this.#stream.destroy();
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
+    this.#scheduled = false;
+    if (this.#late !== undefined) {
+      clearTimeout(this.#late);
+      this.#late = undefined;
+    }
     const queued = this.#queued;
     if (queued.length === 0) return;
     this.#queued = [];
@@ -68,7 +86,7 @@ export class RecordStream {
     const size = byteLength(queued);
     if (queued.length === 1 || size > COPY_BELOW) this.#writeAll(queued);
     else this.#stream.write(Buffer.concat(queued, size));
-  }
+  };
 
   #writeAll(queued: readonly Buffer[]): void {
     this.#stream.cork();

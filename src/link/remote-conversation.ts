@@ -105,6 +105,10 @@ export class RemoteConversation implements Conversation, OperationHost {
     this.#records?.send(parts);
   }
 
+  sendLater(parts: readonly Buffer[]): void {
+    this.#records?.sendLater(parts);
+  }
+
   done(operation: Operation): void {
     this.#operations.delete(operation.ref);
     this.#lastUse = this.#link.now;

@@ -90,18 +90,18 @@ export class ServedConversation {
 
   #call(ref: number, body: Buffer): void {
     const { request, how } = readCall(body);
-    const reader = this.#reader(ref, how.again);
+    const reader = this.#reader(ref, { yields: how.again, answered: how.open?.delivery !== 'single' });
     this.#keep(reader, this.#target().call(request, reader, how.open));
   }
 
   #attach(ref: number, body: Buffer): void {
     const { request, how } = readAttach(body);
-    const reader = this.#reader(ref, how.again);
+    const reader = this.#reader(ref, { yields: how.again, answered: false });
     this.#keep(reader, this.#target().attach(request, reader, how.open));
   }
 
-  #reader(ref: number, yields: boolean): ServedReader {
-    return new ServedReader(ref, yields, this.#records, () => this.#attachments.delete(ref));
+  #reader(ref: number, how: ReaderKind): ServedReader {
+    return new ServedReader(ref, how, this.#records, () => this.#attachments.delete(ref));
   }
 
   #keep(reader: ServedReader, attachment: Attachment | undefined): void {
@@ -115,22 +115,34 @@ export class ServedConversation {
   }
 }
 
+interface ReaderKind {
+  /** See {@link StreamReader.yields}. */
+  readonly yields: boolean;
+  /** Answers come to this reader: its client waits for these, not for the news that the call was accepted. */
+  readonly answered: boolean;
+}
+
 class ServedReader implements StreamReader {
   readonly ref: number;
   readonly yields: boolean;
+  readonly #answered: boolean;
   readonly #records: RecordStream;
   readonly #left: () => void;
   over = false;
 
-  constructor(ref: number, yields: boolean, records: RecordStream, left: () => void) {
+  constructor(ref: number, how: ReaderKind, records: RecordStream, left: () => void) {
     this.ref = ref;
-    this.yields = yields;
+    this.yields = how.yields;
+    this.#answered = how.answered;
     this.#records = records;
     this.#left = left;
   }
 
   accepted(stream: number): void {
-    this.#records.send(acceptedRecord(this.ref, stream));
+    const record = acceptedRecord(this.ref, stream);
+    // Stream 0 is one that others read: being accepted is all that this client hears of the call.
+    if (this.#answered && stream !== 0) this.#records.sendLater(record);
+    else this.#records.send(record);
   }
 
   refused(error: BerthError): void {

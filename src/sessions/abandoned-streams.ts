@@ -1,4 +1,5 @@
 /** Streams that cannot be resumed and whose reader's link broke: their calls are given up unless the reader comes back. */
+import { BerthError } from '../errors.ts';
 import type { EventStream } from './event-stream.ts';
 
 /** Milliseconds that a call outlives the link to its reader (data-path.md 8). */
@@ -23,4 +24,14 @@ export class AbandonedStreams {
     }
     return late;
   }
+}
+
+/** What is told of a call that was given up because nobody could be reached who wanted its answer. */
+export function givenUp(): BerthError {
+  const seconds = LOST_GRACE / 1_000;
+  return new BerthError(
+    'request-timeout',
+    `the gateway lost the server for more than ${seconds} s, so the call was cancelled; it is not known whether it was carried out`,
+    { hint: 'Find out whether it was before you make the call again.' },
+  );
 }

@@ -1,7 +1,7 @@
 /** A session: one client's conversation with one server, with its exchanges and streams. It lives in the supervisor. */
 import { BerthError, toBerthError } from '../errors.ts';
 import { idKey } from '../jsonrpc/id.ts';
-import { AbandonedStreams } from './abandoned-streams.ts';
+import { AbandonedStreams, givenUp } from './abandoned-streams.ts';
 import type { CallRequest, ModernCall } from './call-request.ts';
 import type { EventStream, StreamOwner } from './event-stream.ts';
 import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
@@ -221,7 +221,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     for (const [exchange, deadline] of this.#deadlines) if (deadline <= now) this.#timeOut(exchange);
     this.#kept.sweep(now, this.#running.size);
     for (const stream of this.#abandoned?.takeLate(now) ?? [])
-      this.#cancelCallsOf(stream, 'the client was lost');
+      this.#cancelCallsOf(stream, 'the client was lost', givenUp());
     this.#lane?.sweep?.(now);
     if (this.#standalone.reader !== undefined) this.#listenedAt = now;
     else if (this.#single && now - this.#listenedAt >= this.#grace) void this.end(clientGone());
@@ -283,11 +283,13 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     return { rawId: raw, idKey: idKey(raw), digest: digestOf(message.bytes), stream };
   }
 
-  #cancelCallsOf(stream: EventStream, reason: string): void {
+  /** With an `answer` for a gateway that may come back: it must find that the call was made, and make it no second time. */
+  #cancelCallsOf(stream: EventStream, reason: string, answer?: BerthError): void {
     for (const exchange of [...this.#running]) {
       if (exchange.stream !== stream) continue;
       this.#lane?.cancel(exchange, reason);
-      exchange.drop();
+      if (answer) exchange.failed(answer);
+      else exchange.drop();
     }
   }
 

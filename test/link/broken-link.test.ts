@@ -196,9 +196,15 @@ describe('a link that breaks', () => {
       expect(harness.server.of('notifications/cancelled')).toEqual([]);
     });
 
-    it('cancels it on the server after ten seconds, and says so when it is back', async () => {
+    it.each([
+      ['', false],
+      [', when the news that it was accepted was lost, too', true],
+    ])('cancels it on the server after ten seconds, and says so when it is back%s', async (_, mute) => {
+      await calm();
+      wire().mute = mute;
       const reader = call();
       await atServer();
+      if (!mute) await until('the news', () => reader.stream !== undefined);
       reachable = false;
       wire().cut();
       await calm();
@@ -206,7 +212,7 @@ describe('a link that breaks', () => {
       await until('the cancellation', () => harness.server.of('notifications/cancelled').length > 0);
       reachable = true;
       await until('the end', () => reader.ends.length > 0 || reader.error !== undefined);
-      expect(reader.events).toEqual([]);
+      expect(reader.lines).toMatchObject([{ id: 9, error: { data: { code: 'request-timeout' } } }]);
       expect(harness.server.of('tools/call')).toHaveLength(1);
     });
 
