@@ -54,6 +54,8 @@ export function sourceHash(source: PackageSource): string {
     source.bin ?? '',
     source.allowInstallScripts ?? false,
     source.constraints ?? [],
+    // Left out where there are none: servers of before keep their hash, and so their pods.
+    ...(source.overrides ? [source.overrides] : []),
   ]);
 }
 

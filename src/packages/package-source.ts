@@ -20,7 +20,7 @@ const PYPI_VERSION = /^[A-Za-z0-9~<>=!][A-Za-z0-9~<>=!,.*+_-]{0,127}$/;
 const PYPI_REQUIREMENT =
   /^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)([~<>=!][A-Za-z0-9~<>=!,.*+_-]{0,127})?$/;
 const BIN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const MAX_CONSTRAINTS = 32;
+const MAX_REQUIREMENTS = 32;
 
 /** A project name as PyPI compares it: lower case, with one dash for every run of `-`, `_` and `.`. */
 export function normalisePypiName(name: string): string {
@@ -32,7 +32,8 @@ export function checkPackageSource(source: PackageSource): PackageSource {
   const name = source.ecosystem === 'npm' ? checkNpmName(source.name) : checkPypiName(source.name);
   const version = checkVersion(source.ecosystem, name, source.version);
   const bin = source.bin === undefined ? undefined : checkBin(source.bin);
-  const constraints = checkConstraints(source);
+  const constraints = checkRequirements(source, 'constraints');
+  const overrides = checkRequirements(source, 'overrides');
   return {
     ecosystem: source.ecosystem,
     name,
@@ -40,6 +41,7 @@ export function checkPackageSource(source: PackageSource): PackageSource {
     ...(bin === undefined ? {} : { bin }),
     allowInstallScripts: source.allowInstallScripts === true,
     constraints,
+    ...(overrides.length > 0 && { overrides }),
   };
 }
 
@@ -109,15 +111,15 @@ function checkBin(bin: unknown): string {
   return bin;
 }
 
-function checkConstraints(source: PackageSource): readonly string[] {
-  const constraints: readonly unknown[] = source.constraints ?? [];
-  if (constraints.length > 0 && source.ecosystem === 'npm') refuse('/constraints', 'exist for PyPI only');
-  if (constraints.length > MAX_CONSTRAINTS) refuse('/constraints', `are more than ${MAX_CONSTRAINTS}`);
-  return constraints.map((constraint, index) => {
-    const match = typeof constraint === 'string' ? PYPI_REQUIREMENT.exec(constraint) : null;
+function checkRequirements(source: PackageSource, field: 'constraints' | 'overrides'): readonly string[] {
+  const requirements: readonly unknown[] = source[field] ?? [];
+  if (requirements.length > 0 && source.ecosystem === 'npm') refuse(`/${field}`, 'exist for PyPI only');
+  if (requirements.length > MAX_REQUIREMENTS) refuse(`/${field}`, `are more than ${MAX_REQUIREMENTS}`);
+  return requirements.map((requirement, index) => {
+    const match = typeof requirement === 'string' ? PYPI_REQUIREMENT.exec(requirement) : null;
     const [, name, range] = match ?? [];
     if (name === undefined || (range !== undefined && !isPypiRange(range))) {
-      refuse(`/constraints/${index}`, 'is no name with a version range');
+      refuse(`/${field}/${index}`, 'is no name with a version range');
     }
     return `${normalisePypiName(name)}${range ?? ''}`;
   });

@@ -15,6 +15,8 @@ export interface PackageSource {
   readonly allowInstallScripts?: boolean;
   /** Further requirements for the resolver (PyPI), for example `mcp<2`. */
   readonly constraints?: readonly string[];
+  /** Requirements that take the place of those that packages themselves have (PyPI): what they pin may no longer be there. */
+  readonly overrides?: readonly string[];
 }
 
 /** Fixed for the life of a server spec: a restart never resolves again. */
@@ -26,6 +28,8 @@ export interface ResolvedPackage {
   readonly bin?: string;
   readonly allowInstallScripts: boolean;
   readonly constraints: readonly string[];
+  /** Absent where there are none. */
+  readonly overrides?: readonly string[];
   /** Registry integrity of the package itself, where the registry gives one. */
   readonly integrity?: string;
   /** Whether its registry has signed it; absent where nobody looked. */

@@ -190,8 +190,8 @@ class TreePackages implements Packages {
 
 /** What makes two requests lead to one tree; which of its programs runs does not. */
 function identityOf(resolved: ResolvedPackage): readonly unknown[] {
-  const { ecosystem, name, version, allowInstallScripts, constraints } = resolved;
-  return [ecosystem, name, version, allowInstallScripts, constraints];
+  const { ecosystem, name, version, allowInstallScripts, constraints, overrides = [] } = resolved;
+  return [ecosystem, name, version, allowInstallScripts, constraints, overrides];
 }
 
 function isSame(a: ResolvedPackage, b: ResolvedPackage): boolean {

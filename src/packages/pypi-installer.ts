@@ -19,6 +19,7 @@ import { runWithPatience, silentIndex, uvPatience } from './uv-run.ts';
 
 const REQUIREMENTS_IN = 'requirements.in';
 const REQUIREMENTS = 'requirements.txt';
+const OVERRIDES = 'overrides.in';
 const PYTHON_TAG = 'python-tag';
 const PYTHON_TAG_CODE =
   'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_config_var("SOABI"))';
@@ -42,11 +43,16 @@ interface PypiInput {
 
 export type UvStep = 'resolve' | 'lock' | 'venv' | 'install';
 
-/** The arguments of uv for one step; every path is ours, user data is in `requirements.in`. */
-export function uvArgs(
-  step: UvStep,
-  input: { readonly folder: string; readonly python: string; readonly builds: boolean },
-): string[] {
+interface UvInput {
+  readonly folder: string;
+  readonly python: string;
+  readonly builds: boolean;
+  /** There is a file of overrides. */
+  readonly overrides?: boolean;
+}
+
+/** The arguments of uv for one step; every path is ours, user data is in `requirements.in` and `overrides.in`. */
+export function uvArgs(step: UvStep, input: UvInput): string[] {
   const wheels = input.builds ? [] : ['--only-binary', ':all:'];
   const python = ['--python', input.python, '--no-python-downloads'];
   const compile = ['pip', 'compile', REQUIREMENTS_IN, '--no-header', '--no-annotate', ...python, ...wheels];
@@ -54,12 +60,18 @@ export function uvArgs(
     case 'resolve':
       return [...compile, '--no-deps'];
     case 'lock':
-      return [...compile, '--generate-hashes', '--output-file', REQUIREMENTS];
+      return [
+        ...compile,
+        ...(input.overrides ? ['--override', OVERRIDES] : []),
+        ...['--generate-hashes', '--output-file', REQUIREMENTS],
+      ];
     case 'venv':
       return ['venv', 'venv', '--no-project', ...python];
     case 'install':
       return [
         ...['pip', 'install', '--requirement', REQUIREMENTS, '--require-hashes', ...wheels],
+        // The lock is whole, and says other than what the packages ask for.
+        ...(input.overrides ? ['--no-deps'] : []),
         ...['--python', join(input.folder, 'venv', 'bin', 'python'), '--no-python-downloads'],
         ...['--compile-bytecode', '--link-mode', 'copy'],
       ];
@@ -97,6 +109,8 @@ export function createPypiInstaller(input: PypiInput): Installer {
         join(folder, REQUIREMENTS_IN),
         [requirementOf(source), ...source.constraints, ''].join('\n'),
       );
+      const { overrides = [] } = source;
+      if (overrides.length > 0) await writeFile(join(folder, OVERRIDES), [...overrides, ''].join('\n'));
       const { tag } = (await onFit(uv, 'lock', source)).python;
       const requirements = await readFile(join(folder, REQUIREMENTS), 'utf8');
       options.say(`${requirements.match(/^\S+==/gm)?.length ?? 0} packages to install`);
@@ -147,6 +161,7 @@ function toResolved(source: PackageSource, compiled: string): ResolvedPackage {
     ...(source.bin === undefined ? {} : { bin: source.bin }),
     allowInstallScripts: source.allowInstallScripts === true,
     constraints: source.constraints ?? [],
+    ...(source.overrides && { overrides: source.overrides }),
   };
 }
 
@@ -176,7 +191,8 @@ async function openUv(input: PypiInput, job: UvJob): Promise<Uv> {
   };
   return {
     async run(step, python) {
-      const args = uvArgs(step, { folder: job.folder, python, builds });
+      const overrides = (job.source.overrides ?? []).length > 0;
+      const args = uvArgs(step, { folder: job.folder, python, builds, overrides });
       const result = await runWithPatience(() => start(file, args), signal);
       const silent = result.code === 0 ? undefined : silentIndex(result, indexUrl);
       if (silent !== undefined) throw registrySilent(job.phase, silent, input.silence);

@@ -51,6 +51,7 @@ function checkPackage(template: Template, { allow, packages = NO_RULES }: Templa
     ...(version !== undefined && { version }),
     ...(runner.bin !== undefined && { bin: runner.bin }),
     ...(runner.constraints.length > 0 && { constraints: runner.constraints }),
+    ...(runner.overrides.length > 0 && { overrides: runner.overrides }),
   });
   checkSourceAllowed(source, packages);
 }

@@ -14,6 +14,8 @@ export interface TemplateInput {
   readonly env: Readonly<Record<string, string>>;
   /** Names of the variables that are given as references. */
   readonly secretNames: readonly string[];
+  /** Names of the variables that are given elsewhere, where they are no secret. */
+  readonly configNames?: readonly string[];
 }
 
 /** All that is known before a package is resolved. */
@@ -41,13 +43,17 @@ export function fillTemplate(template: Template, input: TemplateInput): FilledTe
   ]);
   requireInputs(template, variables, declared, input);
   const { runner } = template.extras;
-  const given = new Set([...Object.keys(input.env), ...input.secretNames]);
+  const given = namesOf(input);
   return {
     source: toSource(template, runnable, input),
     args: renderArguments(declared, input.args, runner.argStyle),
     env: { ...defaults(variables, given), ...input.env },
     homeFiles: Object.fromEntries(Object.entries(runner.homeFiles).filter(([name]) => !given.has(name))),
   };
+}
+
+function namesOf({ env, secretNames, configNames = [] }: TemplateInput): Set<string> {
+  return new Set([...Object.keys(env), ...secretNames, ...configNames]);
 }
 
 function toSource(template: Template, runnable: RunnablePackage, input: TemplateInput): PackageSource {
@@ -61,6 +67,7 @@ function toSource(template: Template, runnable: RunnablePackage, input: Template
     ...(bin !== undefined && { bin }),
     ...(runner.allowInstallScripts && { allowInstallScripts: true }),
     ...(runner.constraints.length > 0 && { constraints: runner.constraints }),
+    ...(runner.overrides.length > 0 && { overrides: runner.overrides }),
   };
 }
 
@@ -68,9 +75,13 @@ function variableFaults(variable: ServerJsonVariable, input: TemplateInput): Fie
   const { name, choices } = variable;
   const value = input.env[name];
   const pointer = `/env/${name}`;
-  if (variable.value !== undefined && (value !== undefined || input.secretNames.includes(name))) {
+  if (variable.value !== undefined && namesOf(input).has(name)) {
     return [{ pointer, detail: `${name} is fixed by the template` }];
   }
+  if (variable.isSecret && input.configNames?.includes(name))
+    return [
+      { pointer: `/configMaps/${name}`, detail: `${name} is secret: a ConfigMap is not, give a Secret` },
+    ];
   if (value === undefined) return [];
   if (variable.isSecret)
     return [
@@ -104,7 +115,7 @@ function requireInputs(
   declared: readonly ServerJsonArgument[],
   input: TemplateInput,
 ): void {
-  const given = new Set([...Object.keys(input.env), ...input.secretNames]);
+  const given = namesOf(input);
   const missing = variables.filter(
     (variable) =>
       variable.isRequired && !given.has(variable.name) && (variable.value ?? variable.default) === undefined,

@@ -15,12 +15,16 @@ export const SLUG = /^[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?$/;
 const runner = z.strictObject({
   /** Range of the Node or Python that the package needs. */
   node: text.optional(),
+  /** What it is in a cluster, where it is no package: there it runs, and on one machine it cannot. */
+  source: z.enum(['archon']).optional(),
   python: text.optional(),
   bin: text.optional(),
   /** Programs that must be on the machine and that no package brings. */
   needs: z.array(text).default([]),
   /** Further requirements for the PyPI resolver. */
   constraints: z.array(text).default([]),
+  /** Requirements that take the place of those that the package and its dependencies have. */
+  overrides: z.array(text).default([]),
   /** `equals`: `--name=value`; `separate`: `--name value`. */
   argStyle: z.enum(['equals', 'separate']).default('equals'),
   allowInstallScripts: z.boolean().default(false),
@@ -40,7 +44,7 @@ export const templateExtrasSchema = z.strictObject({
   category: text,
   tags: z.array(text).max(50),
   tier: z.enum(['reference', 'official', 'community']),
-  /** `unavailable`: this Berth has no runtime for it. */
+  /** `unavailable`: one machine has no runtime for it. */
   status: z.enum(['active', 'deprecated', 'unavailable']),
   statusMessage: text.optional(),
   license: text.optional(),

@@ -152,6 +152,11 @@ describe('npm sources', () => {
     expect(verdict({ ecosystem: 'npm', name: 'x', version })).toBe('bad-input /version');
   });
 
+  it('refuses overrides, which npm has none of, and what is no requirement', () => {
+    expect(verdict({ ecosystem: 'npm', name: 'x', overrides: ['y<2'] })).toBe('bad-input /overrides');
+    expect(verdict({ ecosystem: 'pypi', name: 'x', overrides: ['-r evil'] })).toBe('bad-input /overrides/0');
+  });
+
   it('refuses constraints, which npm has none of', () => {
     expect(verdict({ ecosystem: 'npm', name: 'x', constraints: ['y<2'] })).toBe('bad-input /constraints');
   });

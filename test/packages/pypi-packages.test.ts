@@ -137,6 +137,14 @@ describe('a PyPI package', () => {
     expect(await readFile(join(tree.path, 'requirements.txt'), 'utf8')).toContain('dep==1.0');
   });
 
+  it('gets another version of a dependency than it asks for, where that is overridden', async () => {
+    publish('dep', '1.1', 'x');
+    publish('server', '1.0', 'x', { requires: ['dep==1.0'] });
+    await expect(install({ name: 'server' })).rejects.toMatchObject({ code: 'install-failed' });
+    const tree = await install({ name: 'server', overrides: ['dep>=1.1,<2'] });
+    expect(await readFile(join(tree.path, 'requirements.txt'), 'utf8')).toContain('dep==1.1');
+  });
+
   it('is chosen a program by name, else the programs are listed', async () => {
     const scripts = { one: 'server_main:main', two: 'server_main:main' };
     publish('server', '1.0', 'hello', { scripts });

@@ -120,15 +120,16 @@ describe('what a template fixes and suggests', () => {
       name: 'postgres-mcp',
       version: '0.3.0',
       constraints: ['mcp<2'],
+      overrides: ['pglast>=7.20,<8'],
     });
     expect(fill('time', { version: '2026.9.1' }).source).toMatchObject({ version: '2026.9.1' });
   });
 
-  it('refuses what has no runtime yet, with the reason', () => {
+  it('refuses what one machine has no runtime for, with the reason', () => {
     expect(() => fill('archon-core')).toThrow(
       expect.objectContaining({
         code: 'not-allowed',
-        message: expect.stringContaining('Berth cannot run images yet'),
+        message: expect.stringContaining('only a gateway in a Kubernetes cluster runs'),
       }),
     );
   });
