@@ -186,6 +186,8 @@ export interface ErrorDetails {
   readonly phase?: StartPhase;
   readonly exitCode?: number | null;
   readonly signal?: string | null;
+  /** One word for what happened, as the status of a server has it, where a program may want to tell it from others. */
+  readonly reason?: 'OutOfMemory';
   /** Last stderr lines of the process, already scrubbed of secrets. */
   readonly stderr?: readonly string[];
   /** Replaces the catalogue's hint. */
@@ -230,11 +232,12 @@ export function toBerthError(thrown: unknown): BerthError {
 
 /** The `data` member of a JSON-RPC error and the shared part of a problem document. */
 export function errorData(error: BerthError): Record<string, unknown> {
-  const { phase, exitCode, signal, stderr, fields } = error.details;
+  const { phase, exitCode, signal, reason, stderr, fields } = error.details;
   const data: Record<string, unknown> = { ...error.details.data, code: error.code, hint: error.hint };
   if (phase !== undefined) data.phase = phase;
   if (exitCode !== undefined && exitCode !== null) data.exitCode = exitCode;
   if (signal !== undefined && signal !== null) data.signal = signal;
+  if (reason !== undefined) data.reason = reason;
   if (stderr !== undefined && stderr.length > 0) data.stderr = stderr;
   if (fields !== undefined) data.errors = fields;
   return data;

@@ -5,7 +5,10 @@ import { BerthError, toBerthError } from '../errors.ts';
 import { parseFlags } from '../settings/flags.ts';
 import { loadSettings } from '../settings/load.ts';
 import { findHolder } from '../supervisor/folder-holder.ts';
+import { findGroups } from '../supervisor/limits/find-groups.ts';
+import { thisMachine } from '../supervisor/limits/group-system.ts';
 import { createProcessTable } from '../supervisor/process-table.ts';
+import type { Lack, Resource } from '../supervisor/resource-limits.ts';
 import { type Ended, endGateway } from './end.ts';
 import { type Launched, launchInBackground, report } from './launch.ts';
 import { keepLogShort, logFileOf } from './log-file.ts';
@@ -25,6 +28,21 @@ export interface LocalGateway {
   readonly since?: string;
   readonly dataDir: string;
   readonly logFile: string;
+}
+
+/** Whether a gateway can limit one resource of its servers, and what it lacks where it cannot. */
+export interface ResourceCheck {
+  readonly resource: Resource;
+  readonly lack?: Lack;
+}
+
+/** Changes nothing. Without `pid` for a gateway that this program would start. */
+export async function checkLimits(pid = process.pid): Promise<ResourceCheck[]> {
+  const { lack } = await findGroups(pid, thisMachine);
+  return (['memory', 'cpu'] as const).map((resource) => {
+    const found = lack(resource);
+    return { resource, ...(found && { lack: found }) };
+  });
 }
 
 /** Rejects with `bad-setting`. */

@@ -1,7 +1,7 @@
 /** What the command line needs of the machine, so that tests run it without one. */
 import type { Ended } from '../background/end.ts';
 import type { Launched } from '../background/launch.ts';
-import type { LocalGateway } from '../background/main.ts';
+import type { LocalGateway, ResourceCheck } from '../background/main.ts';
 import type { Places, ProgramTarget } from '../clients/client.ts';
 import type { Cancel } from '../clock.ts';
 import type { KeyCommands } from './key-commands.ts';
@@ -25,6 +25,8 @@ export interface Callback {
 /** What runs on this machine with the settings of this environment. */
 export interface Machine {
   find(): Promise<LocalGateway>;
+  /** What of a server's processes the gateway `pid` can limit, or one that this program would start. */
+  limits(pid?: number): Promise<readonly ResourceCheck[]>;
   /** In the background; resolves once it serves. */
   launch(flags: readonly string[], signal: AbortSignal): Promise<Launched>;
   end(options: { readonly force: boolean }): Promise<Ended>;

@@ -1,4 +1,4 @@
-/** What `berth doctor` says of this machine: whether its gateway runs, and answers. */
+/** What `berth doctor` says of this machine: whether its gateway runs and answers, and what it can limit. */
 import type { LocalGateway } from '../background/main.ts';
 import type { Finding } from '../cluster/doctor/finding.ts';
 import type { CliSystem } from './cli-system.ts';
@@ -10,6 +10,37 @@ const check = 'gateway of this machine';
 /** Rejects with `bad-setting`. */
 export async function examineMachine(system: CliSystem): Promise<Finding[]> {
   const gateway = await system.machine.find();
+  const runs = gateway.state === 'serving' || gateway.state === 'starting';
+  return [
+    ...(await examineGateway(gateway, system)),
+    ...(await examineLimits(system, runs ? gateway.pid : undefined)),
+  ];
+}
+
+/** Of the gateway `pid`, or of one that is started from here. */
+async function examineLimits({ machine }: CliSystem, pid: number | undefined): Promise<Finding[]> {
+  const check = 'limits of servers';
+  const checks = await machine.limits(pid);
+  const limited = checks.filter(({ lack }) => !lack).map(({ resource }) => resource);
+  const lacking = Map.groupBy(
+    checks.filter(({ lack }) => lack),
+    ({ lack }) => lack?.reason ?? '',
+  );
+  const found: Finding[] =
+    limited.length === 0
+      ? []
+      : [{ check, state: 'ok', message: `${limited.join(' and ')} of their processes can be limited` }];
+  return [
+    ...found,
+    ...Array.from(lacking, ([reason, of]): Finding => {
+      const what = of.map(({ resource }) => resource).join(' and ');
+      const fix = `Needed only for servers with resources.limits. ${of[0]?.lack?.fix ?? ''}`;
+      return { check, state: 'warning', message: `${what} cannot be limited: ${reason}`, fix };
+    }),
+  ];
+}
+
+async function examineGateway(gateway: LocalGateway, system: CliSystem): Promise<Finding[]> {
   const { state, pid, dataDir, logFile } = gateway;
   switch (state) {
     case 'none':

@@ -10,6 +10,7 @@ const system = createNodeSystem({
   launchGateway: async (flags) => await (await import('../main.ts')).runGateway(flags),
   machine: {
     find: async () => await (await import('../background/main.ts')).findLocalGateway(),
+    limits: async (pid) => await (await import('../background/main.ts')).checkLimits(pid),
     launch: async (flags, signal) =>
       await (await import('../background/main.ts')).launchLocalGateway(flags, signal),
     end: async (how) => await (await import('../background/main.ts')).endLocalGateway(how),

@@ -23,6 +23,8 @@ interface RunOptions {
   readonly label: Readonly<Record<string, string>>;
   readonly isolation?: string;
   readonly sessions?: string;
+  readonly memory?: string;
+  readonly cpu?: string;
   readonly start?: boolean;
 }
 
@@ -65,6 +67,8 @@ export function addRunCommand(program: Command, system: CliSystem, run: CommandR
     )
     .option('--isolation <kind>', 'who shares a process: session, principal, shared or call')
     .option('--sessions <kind>', 'minted, or none for servers without sessions')
+    .option('--memory <quantity>', 'most memory of a process of it, with all that it starts, such as 512Mi')
+    .option('--cpu <quantity>', 'most processor time of a process of it, such as 500m or 2')
     .option('--start', 'start a gateway here, in the foreground, when there is none')
     .addHelpText(
       'after',
@@ -131,7 +135,12 @@ function toSpec(target: RunTarget, { args, options }: RunInput): Record<string, 
   return defined({
     ...withRemote(target, options),
     ...{ name, version, bin, args, env, secrets: secret, labels, isolation, sessions },
+    resources: resourcesOf(options),
   });
+}
+
+function resourcesOf({ memory, cpu }: RunOptions): object | undefined {
+  return memory === undefined && cpu === undefined ? undefined : { limits: defined({ memory, cpu }) };
 }
 
 /** The target, with what only a remote server can be given. */

@@ -3,18 +3,21 @@
  * servers are its connections.
  */
 import { type Clock, systemClock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
 import type { ServerActivity, ServerHost, StderrLine } from '../servers/host.ts';
 import { createRemotePolicy, type RemotePolicy } from '../servers/remote-policy.ts';
 import { ByteCount } from '../supervisor/byte-count.ts';
 import { probeEras } from '../supervisor/era-probe.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
+import type { Limiter } from '../supervisor/limits/limiter.ts';
 import { type LocalProcess, type StartProcess, spawnProcess } from '../supervisor/process.ts';
 import { ProcessCount } from '../supervisor/process-count.ts';
 import type { ProcessOwner } from '../supervisor/process-mark.ts';
 import { createProcessPool, type PoolStatus } from '../supervisor/process-pool.ts';
 import { createProcessRegistry } from '../supervisor/process-registry.ts';
 import { createProcessTable, type ProcessTable } from '../supervisor/process-table.ts';
+import { type OutOfMemory, outOfMemoryText } from '../supervisor/resource-limits.ts';
 import { withSecretFiles } from '../supervisor/secret-files.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { ServerMeasure } from '../supervisor/server-measure.ts';
@@ -34,6 +37,10 @@ export interface LocalHostOptions {
   /** Where remote servers may be; public hosts unless given. */
   readonly remote?: RemotePolicy;
   readonly logins?: LoginSource;
+  /** Holds processes to the limits of their definitions; without it those with limits are not started. */
+  readonly limiter?: Pick<Limiter, 'open'>;
+  /** Told of a process that ran out of memory. */
+  readonly onOutOfMemory?: (of: Pick<ServerDefinition, 'name'>, pid: number, how: OutOfMemory) => void;
 }
 
 export interface LocalHost extends ServerHost {
@@ -91,7 +98,15 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     const started = await countOf(id).start(clock, async () => {
       const { launch: complete, secrets } = await withSecretFiles(launch, definition);
       const maxLineBytes = limits.lineBytes;
-      return await start(complete, { owner, table, clock, secrets, maxLineBytes, graces, registry });
+      const cell = openCell(definition, options.limiter);
+      const how = { owner, table, clock, secrets, maxLineBytes, graces, registry };
+      return await start(complete, { ...how, ...(cell && { cell }) });
+    });
+    void started.exited.then(({ outOfMemory }) => {
+      if (!outOfMemory) return;
+      const { pid } = started;
+      logOf(id).add({ at: Date.now(), pid, text: `[berth: ${outOfMemoryText(outOfMemory)}]` });
+      options.onOutOfMemory?.(definition, pid, outOfMemory);
     });
     if (!quiet) started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
     return started;
@@ -162,7 +177,11 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
         return { ...conversations, processes, starts: countOf(id), bytes: bytesOf(id).total };
       }),
     poolStatus: (id) => sources.get(id)?.status,
-    activity: (id) => toActivity(supervisor.activity(id), sources.get(id), clock),
+    activity: (id) => {
+      const found = toActivity(supervisor.activity(id), sources.get(id), clock);
+      const { outOfMemory } = counts.get(id) ?? {};
+      return found && outOfMemory ? { ...found, outOfMemory } : found;
+    },
     stderr: (id, line) => logOf(id).listen(line),
     stderrTail: (id, lines): StderrLine[] => logs.get(id)?.tail(lines) ?? [],
     close: async (how = { force: false }) => {
@@ -171,6 +190,16 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     },
     killNow: () => registry.killNow(),
   };
+}
+
+/** A process that was to have limits never runs without them. */
+function openCell({ resources }: ServerDefinition, limiter: Pick<Limiter, 'open'> | undefined) {
+  if (!resources) return undefined;
+  if (limiter) return limiter.open(resources);
+  throw new BerthError('start-failed', 'processes cannot be limited here', {
+    phase: 'spawn',
+    hint: 'Leave resources out of the specification of the server.',
+  });
 }
 
 function toActivity(

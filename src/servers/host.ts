@@ -28,6 +28,8 @@ export interface ServerActivity {
   readonly inUse: boolean;
   /** Milliseconds since the epoch of the last real message; absent before the first. */
   readonly lastActivity?: number;
+  /** Its processes that ran out of memory since the gateway began, and when the last one did; absent before the first. */
+  readonly outOfMemory?: { readonly count: number /** Milliseconds since the epoch. */; readonly at: number };
 }
 
 export interface ServerHost {

@@ -5,6 +5,7 @@ import { systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { Packages } from '../packages/package.ts';
 import type { PackageRules } from '../packages/package-rules.ts';
+import type { FindLack, ResourceLimits } from '../supervisor/resource-limits.ts';
 import type { ServerDefinition, ServerLimits } from '../supervisor/server-definition.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
@@ -52,6 +53,10 @@ export interface ServerManagerOptions {
   readonly remote?: RemotePolicy;
   /** What holds where a specification says nothing; `DEFAULT_LIMITS` for the rest. */
   readonly limits?: Partial<ServerLimits>;
+  /** The same for memory and processors; the whole machine unless given. */
+  readonly resources?: ResourceLimits;
+  /** What of a process cannot be limited on this machine; nothing can, unless given. */
+  readonly findLack?: FindLack;
   /** Servers at one time, stopped ones included. */
   readonly maxServers: number;
   /** What holds where a specification says nothing. */
@@ -85,8 +90,12 @@ export class ServerManager implements Servers {
     const turns = new Turns(options.parallelStarts);
     const clock = options.clock ?? systemClock;
     const { templates, allow, remote = createRemotePolicy([]) } = options;
-    const { packageRules: rules } = options;
-    this.#rules = { templates, allow, remote, ...(rules && { packages: rules }) };
+    const { packageRules: rules, findLack } = options;
+    this.#rules = {
+      ...{ templates, allow, remote },
+      ...(rules && { packages: rules }),
+      ...(findLack && { findLack }),
+    };
     this.#tools = {
       packages: options.packages,
       host: options.host,
@@ -103,6 +112,7 @@ export class ServerManager implements Servers {
       ...(options.checks && { checks: options.checks }),
       ...(options.onDegraded && { onDegraded: options.onDegraded }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      resources: options.resources ?? {},
       successor: (name) => templates.findByPackage(name)?.slug,
     };
     this.#stopRefreshing = clock.every(REFRESH_EVERY, () => this.#refresh());
@@ -353,6 +363,7 @@ export class ServerManager implements Servers {
       state,
       health,
       activity: host.activity(record.id),
+      resources: { ...this.#tools.resources, ...record.plan.resources },
       events: log.events,
       publicUrl: typeof publicUrl === 'string' ? publicUrl : publicUrl(),
     });

@@ -4,9 +4,11 @@ import type { Ecosystem, PackageSource } from '../packages/package.ts';
 import { checkSourceAllowed, NO_RULES, type PackageRules } from '../packages/package-rules.ts';
 import { checkPackageSource } from '../packages/package-source.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
+import type { FindLack, ResourceLimits } from '../supervisor/resource-limits.ts';
 import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { fillTemplate } from '../templates/fill-template.ts';
+import { planLimits } from './machine-limits.ts';
 import type { RemotePolicy } from './remote-policy.ts';
 import type { RemoteSpec } from './remote-spec.ts';
 import { isRemoteTemplate, planRemoteTemplate } from './remote-template.ts';
@@ -42,6 +44,8 @@ interface CommonPlan {
   readonly limits: Partial<ServerLimits>;
   /** The same; absent in records of older gateways. */
   readonly health?: Partial<HealthLimits>;
+  /** The same, of a program that is started here. */
+  readonly resources?: ResourceLimits;
 }
 
 /** Where servers may come from: a switch of the operator's for each. */
@@ -61,6 +65,10 @@ export interface PlanRules {
   readonly remote: RemotePolicy;
   /** All packages unless given. */
   readonly packages?: PackageRules;
+  /** Names of variables that the pods get from ConfigMaps. */
+  readonly configNames?: readonly string[];
+  /** What of a process cannot be limited; absent where none is to run. */
+  readonly findLack?: FindLack;
 }
 
 /** Throws `not-found` (template), `not-allowed`, `bad-input` or `missing-input`. */
@@ -69,6 +77,7 @@ export function planServer(spec: ServerSpec, rules: PlanRules): ServerPlan {
   const remote = spec.source?.remote ?? planTemplateElsewhere(spec, rules.templates);
   if (!remote) return planPackage(spec, rules);
   checkGate('remote', rules.allow);
+  refuseRemoteLimits(spec);
   rules.remote.check(new URL(remote.url));
   return {
     remote,
@@ -83,9 +92,9 @@ const CLUSTER_ONLY = [
   'port',
   'replicas',
   'suspend',
-  'resources',
   'network',
   'placement',
+  'configMaps',
 ] as const;
 
 /** This gateway runs programs on its own machine: what only pods can do is refused, not ignored. */
@@ -107,13 +116,22 @@ function refuseWorkload(spec: ServerSpec): void {
   });
 }
 
+/** What runs elsewhere uses nothing of this machine. */
+function refuseRemoteLimits({ resources }: ServerSpec): void {
+  if (!resources) return;
+  throw new BerthError('bad-input', '/resources is nothing that a remote server can be given', {
+    fields: [{ pointer: '/resources', detail: 'is nothing that a remote server can be given' }],
+  });
+}
+
 /** The remote server of a template that has nothing to run here. */
 function planTemplateElsewhere(spec: ServerSpec, templates: TemplateCatalogue): RemoteSpec | undefined {
   const template = spec.template === undefined ? undefined : templates.get(spec.template);
   return template && isRemoteTemplate(template) ? planRemoteTemplate(template, spec) : undefined;
 }
 
-function planPackage(spec: ServerSpec, { templates, allow, packages = NO_RULES }: PlanRules): PackagePlan {
+function planPackage(spec: ServerSpec, rules: PlanRules): PackagePlan {
+  const { templates, allow, packages = NO_RULES, findLack, configNames = [] } = rules;
   const template = spec.template === undefined ? undefined : templates.get(spec.template);
   const behavior = template?.extras.behavior;
   const filled = template
@@ -123,14 +141,17 @@ function planPackage(spec: ServerSpec, { templates, allow, packages = NO_RULES }
         args: spec.args,
         env: spec.env,
         secretNames: Object.keys(spec.secrets),
+        configNames,
       })
     : { source: toSource(spec), args: spec.args, env: spec.env, homeFiles: {} };
   checkGate(filled.source.ecosystem, allow);
   const source = checkPackageSource(filled.source);
   checkSourceAllowed(source, packages);
+  const resources = planLimits(spec, findLack);
   return {
     ...filled,
     source,
+    ...(resources && { resources }),
     secrets: spec.secrets,
     isolation: spec.isolation ?? behavior?.isolation ?? 'session',
     sessions: spec.sessions ?? behavior?.sessions ?? 'minted',

@@ -136,6 +136,8 @@ export const serverSpecSchema = z
       .default([]),
     env: z.record(envName, value).default({}),
     secrets: z.record(envName, secret).default({}),
+    /** In a cluster: variables whose values are in ConfigMaps beside the server. */
+    configMaps: z.record(envName, secretKeySchema).optional(),
     isolation: z.enum(['session', 'principal', 'shared', 'call']).optional(),
     sessions: z.enum(['minted', 'none']).optional(),
     /** What the server is spoken to as; without it, or with `auto`, what it shows to speak. */
@@ -154,6 +156,9 @@ export const serverSpecSchema = z
       fault(['version'], 'stands inside source when there is no template');
     for (const name of Object.keys(spec.secrets))
       if (name in spec.env) fault(['env', name], 'is given in secrets too');
+    for (const name of Object.keys(spec.configMaps ?? {}))
+      if (name in spec.env || name in spec.secrets)
+        fault(['configMaps', name], 'is given in env or secrets too');
     if (spec.source?.remote)
       for (const field of PROGRAM_FIELDS)
         if (!isEmpty(spec[field])) fault([field], 'is nothing that a remote server can be given');
@@ -163,7 +168,7 @@ export const serverSpecSchema = z
 export type SourceSpec = z.infer<typeof source>;
 
 /** What only a program that is started here can be given. */
-const PROGRAM_FIELDS = ['bin', 'args', 'env', 'secrets'] as const;
+const PROGRAM_FIELDS = ['bin', 'args', 'env', 'secrets', 'configMaps'] as const;
 
 function isEmpty(given: string | object | undefined): boolean {
   return given === undefined || (typeof given === 'object' && Object.keys(given).length === 0);

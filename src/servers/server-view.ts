@@ -1,8 +1,10 @@
 /** What the API says about a server: its specification and its status. */
 import type { Era, HandshakeReport } from '../supervisor/handshake-report.ts';
 import type { WantedTransport } from '../supervisor/remote-transport.ts';
+import type { ResourceLimits } from '../supervisor/resource-limits.ts';
 import type { ServerActivity } from './host.ts';
 import type { Labels } from './labels.ts';
+import { limitTexts, wantedOf } from './machine-limits.ts';
 import type { HealthCheck, ServerHealth } from './server-health.ts';
 import type { FailureRecord, ServerRecord } from './server-record.ts';
 import type { ServerSpec } from './server-spec.ts';
@@ -55,6 +57,8 @@ export interface ServerStatus {
   readonly lastCheck?: HealthCheckView;
   readonly sessions: number;
   readonly processes: number;
+  /** On one machine: what each of its processes may have; absent where that is all there is. */
+  readonly resources?: ResourcesView;
   /** What the server speaks itself; clients of either era can call it. */
   readonly eras?: readonly Era[];
   /** Of {@link protocolVersion}. */
@@ -81,6 +85,13 @@ export interface ServerStatus {
   readonly startedAt?: string;
   readonly stoppedAt?: string;
   readonly lastActivity?: string;
+}
+
+export interface ResourcesView {
+  /** Quantities such as `512Mi` and `500m`. */
+  readonly limits: { readonly memory?: string; readonly cpu?: string };
+  /** Its processes that the system ended for want of memory since the gateway began; absent before the first. */
+  readonly outOfMemory?: { readonly count: number /** ISO 8601, UTC. */; readonly lastAt: string };
 }
 
 export interface ConditionView {
@@ -121,6 +132,8 @@ export interface ViewInput {
   readonly record: ServerRecord;
   readonly state: ServerState;
   readonly activity: ServerActivity | undefined;
+  /** What holds for its processes. */
+  readonly resources: ResourceLimits;
   readonly health: Pick<ServerHealth, 'last' | 'degraded'>;
   readonly events: readonly TimedStartEvent[];
   /** Base of every URL, from the settings and never from a Host header. */
@@ -182,15 +195,17 @@ export function viewHealth({
   };
 }
 
-function viewStatus({ record, state, health, activity, events, publicUrl }: ViewInput): ServerStatus {
+function viewStatus(input: ViewInput): ServerStatus {
+  const { record, state, health, activity, events, publicUrl } = input;
   const { report, resolved } = record;
   const seen = viewHealth({ record, state, health });
   return {
     ...seen,
-    reason: REASON[seen.state],
+    reason: (seen.state === 'running' ? undefined : seen.failure?.reason) ?? REASON[seen.state],
     replicas: { desired: record.desired === 'running' ? 1 : 0, ready: state === 'running' ? 1 : 0 },
     sessions: activity?.sessions ?? 0,
     processes: activity?.processes ?? 0,
+    ...viewResources(input),
     ...(report && viewReport(report)),
     ...(resolved && {
       package: {
@@ -212,6 +227,13 @@ function viewStatus({ record, state, health, activity, events, publicUrl }: View
     ...(record.stoppedAt !== undefined && { stoppedAt: iso(record.stoppedAt) }),
     ...(activity?.lastActivity !== undefined && { lastActivity: iso(activity.lastActivity) }),
   };
+}
+
+function viewResources({ record, resources, activity }: ViewInput): Pick<ServerStatus, 'resources'> {
+  if (record.plan.remote || wantedOf(resources).length === 0) return {};
+  const { outOfMemory } = activity ?? {};
+  const ended = outOfMemory && { count: outOfMemory.count, lastAt: iso(outOfMemory.at) };
+  return { resources: { limits: limitTexts(resources), ...(ended && { outOfMemory: ended }) } };
 }
 
 function viewReport(report: HandshakeReport): Partial<ServerStatus> {

@@ -4,6 +4,7 @@ import type { BerthError, StartPhase } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { Packages, ResolvedPackage } from '../packages/package.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { ResourceLimits } from '../supervisor/resource-limits.ts';
 import type { ServerDefinition, ServerLimits } from '../supervisor/server-definition.ts';
 import type { ServerHost } from './host.ts';
 import type { RemotePolicy } from './remote-policy.ts';
@@ -24,6 +25,8 @@ export interface StartTools {
   readonly remote: RemotePolicy;
   /** For what a specification leaves open. */
   readonly limits: ServerLimits;
+  /** The same for memory and processors. */
+  readonly resources: ResourceLimits;
   /** The template to use instead of a package that cannot be resolved. */
   readonly successor: (packageName: string) => string | undefined;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { InstalledTree, PackageOptions, PackageProgress, ResolvedPackage } from '../packages/package.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
+import { wantedOf } from './machine-limits.ts';
 import { resolveSecrets } from './secret-reference.ts';
 import type { PackagePlan } from './server-plan.ts';
 import { checkGate } from './server-plan.ts';
@@ -90,6 +91,7 @@ async function define(
   await mkdir(home, { recursive: true, mode: 0o700 });
   const homeFiles = Object.entries(plan.homeFiles).map(([name, file]) => [name, join(home, file)]);
   const env = { ...plan.env, ...Object.fromEntries(homeFiles), ...secrets };
+  const resources = { ...tools.resources, ...plan.resources };
   return {
     id: record.id,
     name: record.name,
@@ -98,6 +100,7 @@ async function define(
     sessions: plan.sessions,
     ...(plan.era && { eras: [plan.era] }),
     limits: { ...tools.limits, ...plan.limits },
+    ...(wantedOf(resources).length > 0 && { resources }),
     secrets: Object.values(secrets),
   };
 }

@@ -1,5 +1,7 @@
 /** What a call is told when its process fails it. */
 import { BerthError } from '../errors.ts';
+import { exitDetails } from '../supervisor/process-exit.ts';
+import { outOfMemoryText } from '../supervisor/resource-limits.ts';
 import type { ProcessExit, ServerProcess } from '../supervisor/server-process.ts';
 
 const STDERR_LINES = 10;
@@ -9,11 +11,12 @@ export function exitFailure(exit: ProcessExit | undefined, process: ServerProces
   const stderr = process.stderrTail(STDERR_LINES);
   if (!exit)
     return new BerthError('process-exited', 'the server process closed its output', { phase: 'run', stderr });
-  const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
-  return new BerthError('process-exited', `the server process ended (${how})`, {
+  const { code, signal, outOfMemory } = exit;
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  const why = outOfMemory ? `, ${outOfMemoryText(outOfMemory)}` : '';
+  return new BerthError('process-exited', `the server process ended (${how}${why})`, {
     phase: 'run',
-    exitCode: exit.code,
-    signal: exit.signal,
+    ...exitDetails(exit),
     stderr,
   });
 }

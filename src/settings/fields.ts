@@ -65,6 +65,19 @@ export function bytes(fallback: string) {
     .prefault(fallback);
 }
 
+/** An amount as Kubernetes writes it, also with the B of sizes; `read` gives the whole number that it means. */
+export function quantity(read: (text: string) => number | undefined, expected: string) {
+  const number = (value: unknown): unknown =>
+    typeof value === 'string' || typeof value === 'number'
+      ? (read(
+          String(value)
+            .trim()
+            .replace(/(?<=[A-Za-z])B$/, ''),
+        ) ?? value)
+      : value;
+  return z.preprocess(number, z.int(expected).min(1, expected));
+}
+
 /** A whole number from `min` to `max`. */
 export function integer(fallback: number, min: number, max: number) {
   const expected = `a whole number from ${min} to ${max}`;

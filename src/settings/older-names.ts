@@ -11,6 +11,8 @@ export const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
   ['MCP_SIDECAR_PORT', 'port'],
   ['MCP_SHUTDOWN_GRACE_PERIOD', 'limits.stopTimeout'],
   ['HEALTH_CHECK_INTERVAL_SECONDS', 'health.interval'],
+  ['MCP_SERVER_MEMORY_LIMIT', 'resources.memory'],
+  ['MCP_SERVER_CPU_LIMIT', 'resources.cpu'],
 ]);
 
 /** Older variables that are accepted and do nothing where servers run as processes of one machine. */
@@ -22,8 +24,6 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'DEPLOYMENT_MODE',
   'SERVICE_DISCOVERY_MODE',
   'MCP_SIDECAR_URL',
-  'MCP_SERVER_CPU_LIMIT',
-  'MCP_SERVER_MEMORY_LIMIT',
   'K8S_NAMESPACE',
   'K8S_CONTEXT',
   'MAX_MCP_REPLICAS',

@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
 import { isPackagePattern } from '../packages/package-pattern.ts';
+import { readCpu, readMemory } from '../supervisor/resource-limits.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
-import { bytes, duration, flag, integer, interval, list, oneOf } from './fields.ts';
+import { bytes, duration, flag, integer, interval, list, oneOf, quantity } from './fields.ts';
 import { isHostEntry } from './host-entry.ts';
 
 const HOST_EXPECTED = 'an IP address or a host name, without port';
@@ -156,6 +157,17 @@ const limitsSchema = z.strictObject({
   connections: integer(10_000, 1, 1_000_000).describe('Client connections at one time.'),
 });
 
+const resourcesSchema = z.strictObject({
+  memory: quantity(readMemory, 'an amount of memory from 4Mi on, such as 512Mi or 2Gi')
+    .optional()
+    .describe(
+      'On one machine: memory of each process of a server, with all that it starts; the whole machine unless given.',
+    ),
+  cpu: quantity(readCpu, 'a number of processors from 10m on, such as 500m, 0.5 or 2')
+    .optional()
+    .describe('On one machine: the same of its processors.'),
+});
+
 const treesSchema = z.strictObject({
   maxBytes: bytes('10GiB').describe(
     'Disk space of installed packages above which unused ones are removed, oldest use first.',
@@ -255,6 +267,7 @@ export const settingsSchema = z.strictObject({
   packages: packagesSchema.prefault({}),
   remote: remoteSchema.prefault({}),
   limits: limitsSchema.prefault({}),
+  resources: resourcesSchema.prefault({}),
   trees: treesSchema.prefault({}),
   health: healthSchema.prefault({}),
   search: searchSchema.prefault({}),

@@ -82,6 +82,7 @@ const definition = z
     limits: limits.default({}),
     secrets: z.array(z.string()).default([]),
     secretFiles: z.record(z.string(), absolute).optional(),
+    valueFiles: z.record(z.string(), absolute).optional(),
     health: z.strictObject({ interval: whole, failures: z.int().min(1) }).optional(),
   })
   .refine((given) => (given.launch === undefined) !== (given.remote === undefined), {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { HandshakeReport } from './handshake-report.ts';
 import type { LocalProcess } from './process.ts';
-import { exitText, seconds } from './process-exit.ts';
+import { exitDetails, exitText, seconds } from './process-exit.ts';
 
 export interface HandshakeOptions {
   readonly clientInfo?: { readonly name: string; readonly version: string };
@@ -195,7 +195,7 @@ export class ProbeConversation {
     const { exit } = this.#process;
     return new BerthError('start-failed', message, {
       phase: 'handshake',
-      ...(exit && { exitCode: exit.code, signal: exit.signal }),
+      ...(exit && exitDetails(exit)),
       stderr: this.#process.stderrTail(STDERR_LINES),
       ...more,
     });

@@ -9,6 +9,8 @@ export class ProcessCount {
   /** Ended because they were to, or by themselves. */
   stopped = 0;
   exited = 0;
+  /** Those of them that ran out of memory, and when the last one did, in milliseconds since the epoch; absent before the first. */
+  outOfMemory: { readonly count: number; readonly at: number } | undefined;
   /** Seconds from the decision to start one until it ran. */
   readonly durations = new Histogram(START_BOUNDS);
 
@@ -24,9 +26,10 @@ export class ProcessCount {
     }
     this.started++;
     this.durations.observe((clock.now() - begun) / 1_000);
-    void process.exited.then(() => {
+    void process.exited.then(({ outOfMemory }) => {
       if (process.stopping) this.stopped++;
       else this.exited++;
+      if (outOfMemory) this.outOfMemory = { count: (this.outOfMemory?.count ?? 0) + 1, at: Date.now() };
     });
     return process;
   }

@@ -1,10 +1,21 @@
 /** Words for how a process ended. */
+import type { ErrorDetails } from '../errors.ts';
+import { outOfMemoryHint, outOfMemoryText } from './resource-limits.ts';
 import type { ProcessExit } from './server-process.ts';
 
-/** `exit code 1` or `killed by SIGSEGV`. */
-export function exitText(exit: ProcessExit): string {
-  if (exit.signal !== null) return `killed by ${exit.signal}`;
-  return exit.code === null ? 'ended' : `exit code ${exit.code}`;
+/** `exit code 1`, `killed by SIGSEGV`, or `killed by SIGKILL (out of memory: it may have 64Mi)`. */
+export function exitText({ code, signal, outOfMemory }: ProcessExit): string {
+  const how = signal === null ? (code === null ? 'ended' : `exit code ${code}`) : `killed by ${signal}`;
+  return outOfMemory ? `${how} (${outOfMemoryText(outOfMemory)})` : how;
+}
+
+/** How it ended, for a failure that tells of it. */
+export function exitDetails({ code, signal, outOfMemory }: ProcessExit): ErrorDetails {
+  return {
+    exitCode: code,
+    signal,
+    ...(outOfMemory && { reason: 'OutOfMemory', hint: outOfMemoryHint(outOfMemory) }),
+  };
 }
 
 /** Milliseconds as seconds with one decimal: `2.4 s`. */

@@ -3,7 +3,7 @@ import type { Cancel, Clock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { Launch } from './launch.ts';
 import type { LocalProcess } from './process.ts';
-import { exitText, seconds } from './process-exit.ts';
+import { exitDetails, exitText, seconds } from './process-exit.ts';
 import { ProcessFailures } from './process-failures.ts';
 import { createHome, removeHome, withHome } from './process-home.ts';
 import type { ServerDefinition } from './server-definition.ts';
@@ -203,11 +203,12 @@ class Pool implements ProcessPool {
   #refusal(): BerthError {
     const { last, failedFor } = this.#failures;
     const message = `${this.#options.definition.name} failed five times within ten minutes, next try in ${seconds(failedFor)}`;
-    const { stderr, exitCode, signal, phase = 'spawn' } = last?.details ?? {};
+    const { stderr, exitCode, signal, reason, phase = 'spawn' } = last?.details ?? {};
     return new BerthError('start-failed', last ? `${message}: ${last.message}` : message, {
       phase,
       ...(exitCode !== undefined && { exitCode }),
       ...(signal !== undefined && { signal }),
+      ...(reason && { reason }),
       ...(stderr && { stderr }),
       ...(last && { hint: last.hint, cause: last }),
     });
@@ -234,8 +235,7 @@ function exitFailure(ended: LocalProcess, age: number): BerthError {
     `the process ended by itself, ${exitText(exit)} after ${seconds(age)}`,
     {
       phase: 'run',
-      exitCode: exit.code,
-      signal: exit.signal,
+      ...exitDetails(exit),
       stderr: ended.stderrTail(STDERR_LINES),
     },
   );

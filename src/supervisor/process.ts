@@ -1,9 +1,11 @@
 /** Starts MCP servers as child processes of this program, each with its own process group, mark and stderr ring. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
 import { KillSet } from './kill-set.ts';
 import { DEFAULT_GRACES, endKillSet, type Graces, pause } from './kill-set-ladder.ts';
 import type { Launch } from './launch.ts';
+import type { Cell } from './limits/group-cell.ts';
 import { createMark, MARK_VARIABLE, type ProcessOwner } from './process-mark.ts';
 import { killGroup, type ProcessRegistry } from './process-registry.ts';
 import { toSpawnError } from './process-start-error.ts';
@@ -31,6 +33,8 @@ export interface SpawnOptions extends ProcessOptions {
   readonly graces?: Graces;
   /** Told of every process started and ended. */
   readonly registry?: ProcessRegistry;
+  /** Holds it to its limits; closed when all of it has ended, or when it cannot be started. */
+  readonly cell?: Cell;
 }
 
 /** Starts processes, here or elsewhere. Rejects as {@link spawnProcess} does. */
@@ -46,15 +50,24 @@ export async function spawnProcess(launch: Launch, options: SpawnOptions): Promi
   const mark = createMark(options.owner);
   let child: ChildProcessWithoutNullStreams;
   try {
-    const env = { ...launch.env, [MARK_VARIABLE]: mark };
-    child = spawn(launch.file, launch.args, { cwd: launch.cwd, env, detached: true, stdio: 'pipe' });
+    const { file, args, cwd, env } = entered(launch, options.cell);
+    const marked = { ...env, [MARK_VARIABLE]: mark };
+    child = spawn(file, args, { cwd, env: marked, detached: true, stdio: 'pipe' });
     if (child.pid === undefined) await once(child, 'spawn');
   } catch (cause) {
+    await options.cell?.close();
     throw toSpawnError(launch, cause);
   }
   const started = new ChildServerProcess(child, mark, startedAt, options);
   options.registry?.add(started);
   return started;
+}
+
+/** What enters a cell can only start a program; that there is none is said before. */
+function entered(launch: Launch, cell: Cell | undefined): Launch {
+  if (!cell) return launch;
+  accessSync(launch.file, constants.X_OK);
+  return cell.enter(launch);
 }
 
 /** A pipe's error is told by the process's exit. */
@@ -108,7 +121,8 @@ class ChildServerProcess extends StdioProcess implements LocalProcess {
   }
 
   #exitedWith(exit: ProcessExit): void {
-    this.exit = exit;
+    // Our own SIGKILL says nothing of what happened before.
+    this.exit = this.#stopping ? exit : withMemory(exit, this.#options.cell);
     this.#gone.resolve();
     void this.#end();
   }
@@ -140,8 +154,16 @@ class ChildServerProcess extends StdioProcess implements LocalProcess {
       // The set may be empty because nothing could be read of it.
       if (!this.exit) killGroup(this.pid);
       await Promise.race([this.#gone.promise, pause(clock, KERNEL_MS)]);
+      // Also what has escaped the kill set is in there.
+      await this.#options.cell?.close();
     } finally {
       clearInterval(hold);
     }
   }
+}
+
+/** Nobody else tells that memory ran out: to the process that starts it, it is a SIGKILL like any other. */
+function withMemory(exit: ProcessExit, cell: Cell | undefined): ProcessExit {
+  const outOfMemory = exit.code === 0 ? undefined : cell?.outOfMemory;
+  return outOfMemory ? { ...exit, outOfMemory } : exit;
 }

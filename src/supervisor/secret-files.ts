@@ -1,4 +1,4 @@
-/** Secrets as files, read each time that they are needed: a rotation counts for the next process, and nothing is restarted for it. */
+/** Secrets and other values as files, read each time that they are needed: a rotation counts for the next process, and nothing is restarted for it. */
 import { readFile } from 'node:fs/promises';
 import { BerthError } from '../errors.ts';
 import type { Launch } from './launch.ts';
@@ -11,24 +11,41 @@ export type SecretFiles = Readonly<Record<string, string>>;
 const MAX_BYTES = 64 * 1024;
 
 /** Names to values, without a line break at their end. Rejects with `start-failed`, naming what cannot be read and no value. */
-export async function readSecretFiles(files: SecretFiles): Promise<Record<string, string>> {
-  const entries = Object.entries(files).map(
-    async ([name, path]) => [name, await readSecret(name, path)] as const,
-  );
-  return Object.fromEntries(await Promise.all(entries));
+export function readSecretFiles(files: SecretFiles): Promise<Record<string, string>> {
+  return readAll(files, async (name, path) => {
+    const value = await readValue(name, path, 'Secret');
+    if (value === '') throw unusable(name, 'is empty', 'Secret');
+    return value;
+  });
 }
 
-/** The launch with the secrets in its environment, and every value that must not be shown. */
+interface FileValues {
+  readonly secretFiles?: SecretFiles;
+  readonly valueFiles?: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
+}
+
+/** The launch with the values in its environment, and every one that must not be shown. */
 export async function withSecretFiles(
   launch: Launch,
-  { secretFiles, secrets }: { readonly secretFiles?: SecretFiles; readonly secrets: readonly string[] },
+  { secretFiles = {}, valueFiles = {}, secrets }: FileValues,
 ): Promise<{ readonly launch: Launch; readonly secrets: readonly string[] }> {
-  if (!secretFiles) return { launch, secrets };
-  const values = await readSecretFiles(secretFiles);
+  const [secret, plain] = await Promise.all([
+    readSecretFiles(secretFiles),
+    readAll(valueFiles, (name, path) => readValue(name, path, 'ConfigMap')),
+  ]);
   return {
-    launch: { ...launch, env: { ...launch.env, ...values } },
-    secrets: [...secrets, ...Object.values(values)],
+    launch: { ...launch, env: { ...launch.env, ...plain, ...secret } },
+    secrets: [...secrets, ...Object.values(secret)],
   };
+}
+
+async function readAll(
+  files: Readonly<Record<string, string>>,
+  read: (name: string, path: string) => Promise<string>,
+): Promise<Record<string, string>> {
+  const entries = Object.entries(files).map(async ([name, path]) => [name, await read(name, path)] as const);
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 /** The headers of a remote server with those from files, and every value that must not be shown. */
@@ -49,21 +66,23 @@ export async function withHeaderFiles(
   };
 }
 
-async function readSecret(name: string, path: string): Promise<string> {
+type ValueObject = 'Secret' | 'ConfigMap';
+
+async function readValue(name: string, path: string, from: ValueObject): Promise<string> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw unusable(name, 'cannot be read', cause);
+    throw unusable(name, 'cannot be read', from, cause);
   });
-  if (bytes.length > MAX_BYTES) throw unusable(name, 'is too long for a secret');
+  if (bytes.length > MAX_BYTES) throw unusable(name, 'is too long for a variable', from);
   const value = bytes.toString('utf8').replace(/\r?\n$/, '');
-  if (value === '') throw unusable(name, 'is empty');
-  if (value.includes('\0')) throw unusable(name, 'contains a NUL character');
+  if (value.includes('\0')) throw unusable(name, 'contains a NUL character', from);
   return value;
 }
 
-function unusable(name: string, what: string, cause?: unknown): BerthError {
-  return new BerthError('start-failed', `the value of secret ${name} ${what}`, {
+function unusable(name: string, what: string, from: ValueObject, cause?: unknown): BerthError {
+  const kind = from === 'Secret' ? 'secret' : 'variable';
+  return new BerthError('start-failed', `the value of ${kind} ${name} ${what}`, {
     phase: 'spawn',
-    hint: `Look at the Secret that ${name} refers to: its key must be there and hold the value.`,
+    hint: `Look at the ${from} that ${name} refers to: its key must be there and hold the value.`,
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -2,6 +2,7 @@
 import type { Era } from './handshake-report.ts';
 import type { Launch } from './launch.ts';
 import type { WantedTransport } from './remote-transport.ts';
+import type { ResourceLimits } from './resource-limits.ts';
 
 export type Isolation = 'session' | 'principal' | 'shared' | 'call';
 
@@ -76,8 +77,12 @@ interface DefinedServer {
   /** What the server speaks; absent means legacy, which almost every published server is. */
   readonly eras?: readonly Era[];
   readonly limits: ServerLimits;
+  /** Of each of its processes; absent where they may have the whole machine. */
+  readonly resources?: ResourceLimits;
   /** Secret values, to be scrubbed from stderr and errors. */
   readonly secrets: readonly string[];
   /** Further variables of its processes, whose values are read from these files at each start and are secret. */
   readonly secretFiles?: Readonly<Record<string, string>>;
+  /** The same, of values that are no secrets. */
+  readonly valueFiles?: Readonly<Record<string, string>>;
 }

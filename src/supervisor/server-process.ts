@@ -1,9 +1,12 @@
 /** One operating-system process of an MCP server, as the rest of the supervisor sees it. */
 import type { Channel } from '../channels/channel.ts';
+import type { OutOfMemory } from './resource-limits.ts';
 
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;
+  /** Set when the system ended it, or processes that it had started, because they used too much memory. */
+  readonly outOfMemory?: OutOfMemory;
 }
 
 export interface ServerProcess {

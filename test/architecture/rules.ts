@@ -6,6 +6,8 @@ const SUPERVISOR_CONTRACTS = [
   'handshake-report',
   'launch',
   'remote-transport',
+  'process-exit',
+  'resource-limits',
   'server-definition',
   'server-measure',
   'server-process',

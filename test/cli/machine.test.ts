@@ -88,7 +88,7 @@ describe('berth doctor on a machine', () => {
     expect(await doctor(machine)).toMatchObject({
       first: [
         '✓ gateway of this machine: it serves: 1.2.3 (pid 4711) at https://berth.example.com since 2026-11-26T00:00:00.000Z',
-        '',
+        '✓ limits of servers: memory and cpu of their processes can be limited',
       ],
     });
     machine.state.up = false;
@@ -100,6 +100,31 @@ describe('berth doctor on a machine', () => {
         expect.stringContaining('/data/gateway.log'),
       ],
     });
+  });
+
+  it('says what of a server cannot be limited, by the gateway that runs or by one that is started from here', async () => {
+    const machine = await createMachine();
+    const lack = { reason: 'there is no cpu controller', fix: 'Add one.' };
+    machine.state.limits = [{ resource: 'memory' }, { resource: 'cpu', lack }];
+    const said = async () =>
+      (await machine.berth('doctor')).out.split('\n').filter((line) => /limit|fix/.test(line));
+    expect(await said()).toEqual([
+      '✓ limits of servers: memory of their processes can be limited',
+      '! limits of servers: cpu cannot be limited: there is no cpu controller',
+      '  fix: Needed only for servers with resources.limits. Add one.',
+    ]);
+    machine.state.limits = [
+      { resource: 'memory', lack },
+      { resource: 'cpu', lack },
+    ];
+    await machine.berth('up', '-d');
+    Object.assign(machine.system, { fetch: async () => new Response('ok') });
+    expect(await said()).toEqual([
+      '! limits of servers: memory and cpu cannot be limited: there is no cpu controller',
+      '  fix: Needed only for servers with resources.limits. Add one.',
+    ]);
+    expect(machine.state.limitsOf).toEqual([undefined, 4711]);
+    expect((await machine.berth('doctor')).code).toBe(0);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 /** A machine for the command line: its gateway is an API over doubles, its screen two strings. */
 import { createApi } from '../../src/api/app.ts';
 import { LOCAL_PRINCIPAL, type Scope } from '../../src/auth/principal.ts';
-import type { LocalGateway } from '../../src/background/main.ts';
+import type { LocalGateway, ResourceCheck } from '../../src/background/main.ts';
 import type { CliSystem } from '../../src/cli/cli-system.ts';
 import { runCli } from '../../src/cli/program.ts';
 import type { Discovery } from '../../src/discovery/discovery.ts';
@@ -70,6 +70,9 @@ export async function createMachine({ gateway = true, interactive = false, disco
     env: {} as Record<string, string>,
     /** What runs on this machine, in the background or not. */
     local: { state: 'none', dataDir: '/data', logFile: '/data/gateway.log' } as LocalGateway,
+    limits: [{ resource: 'memory' }, { resource: 'cpu' }] as ResourceCheck[],
+    /** Of which gateways they were asked. */
+    limitsOf: [] as (number | undefined)[],
     /** Settings that gateways were started with. */
     flags: [] as (readonly string[])[],
   };
@@ -154,6 +157,10 @@ export async function createMachine({ gateway = true, interactive = false, disco
     },
     machine: {
       find: async () => state.local,
+      async limits(pid) {
+        state.limitsOf.push(pid);
+        return state.limits;
+      },
       async launch(flags) {
         state.flags.push(flags);
         state.local = { ...state.local, ...serving };

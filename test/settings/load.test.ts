@@ -96,6 +96,18 @@ describe('values', () => {
     expect(loadSettings({ env: { BERTH_LIMITS_LINE_BYTES: text } }).limits.lineBytes).toBe(expected);
   });
 
+  it.each([
+    ['memory', '512Mi', 536_870_912],
+    ['memory', '512MiB', 536_870_912],
+    ['memory', '1GB', 1_000_000_000],
+    ['cpu', '0.5', 500],
+    ['cpu', '1500m', 1_500],
+  ] as const)('read %s of %s', (resource, text, expected) => {
+    const variable = `BERTH_RESOURCES_${resource.toUpperCase()}`;
+    expect(loadSettings({ env: { [variable]: text } }).resources[resource]).toBe(expected);
+    expect(loadSettings(file(`resources: {${resource}: ${text}}`)).resources[resource]).toBe(expected);
+  });
+
   it('read numbers, lists and keys of a file as YAML gives them', () => {
     const hash = 'a'.repeat(64);
     const settings = loadSettings(
@@ -270,6 +282,15 @@ describe('older names', () => {
     expect(loadSettings().health).toEqual({ interval: 0, failures: 3 });
   });
 
+  it('of limits mean memory and processors of each process', () => {
+    const env = { MCP_SERVER_CPU_LIMIT: '500m', MCP_SERVER_MEMORY_LIMIT: '512Mi' };
+    expect(loadSettings({ env }).resources).toEqual({ memory: 536_870_912, cpu: 500 });
+    expect(loadSettings().resources).toEqual({});
+    expect(failure({ env: { MCP_SERVER_MEMORY_LIMIT: '1Mi' } }).message).toContain(
+      'resources.memory (environment variable MCP_SERVER_MEMORY_LIMIT): expected an amount of memory from 4Mi on',
+    );
+  });
+
   it('lose against ours', () => {
     const settings = loadSettings({
       env: { MCP_SIDECAR_PORT: '9000', BERTH_PORT: '9001', LOG_LEVEL: 'DEBUG' },
@@ -287,12 +308,12 @@ describe('older names', () => {
   it('that have no meaning here are accepted and told about', () => {
     const notices: string[] = [];
     loadSettings({
-      env: { KUBERNETES_NAMESPACE: 'archon', MCP_SERVER_CPU_LIMIT: '1' },
+      env: { KUBERNETES_NAMESPACE: 'archon', DEPLOYMENT_MODE: 'kubernetes' },
       onNotice: (text) => notices.push(text),
     });
     expect(notices).toEqual([
       'environment variable KUBERNETES_NAMESPACE has no effect on this runtime',
-      'environment variable MCP_SERVER_CPU_LIMIT has no effect on this runtime',
+      'environment variable DEPLOYMENT_MODE has no effect on this runtime',
     ]);
   });
 });

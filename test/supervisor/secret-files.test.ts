@@ -46,6 +46,24 @@ describe('secrets as files', () => {
     expect((await withSecretFiles(launch, given)).launch.env.KEY).toBe('rotated');
   });
 
+  it('stand beside values that are no secrets, and may be empty', async () => {
+    await writeFile(at('level'), 'debug\n');
+    await writeFile(at('nothing'), '');
+    const valueFiles = { LEVEL: at('level'), NOTHING: at('nothing') };
+    const made = await withSecretFiles(launch, {
+      secrets: [],
+      secretFiles: { KEY: at('token') },
+      valueFiles,
+    });
+    expect(made.launch.env).toEqual({ A: 'a', KEY: 'the-value', LEVEL: 'debug', NOTHING: '' });
+    expect(made.secrets).toEqual(['the-value']);
+    await rm(at('level'));
+    await expect(withSecretFiles(launch, { secrets: [], valueFiles })).rejects.toMatchObject({
+      message: 'the value of variable LEVEL cannot be read',
+      hint: expect.stringContaining('ConfigMap that LEVEL refers to'),
+    });
+  });
+
   it.each([
     ['is not there', undefined],
     ['is empty', '\n'],

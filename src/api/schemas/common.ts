@@ -27,6 +27,7 @@ const ending = {
   phase: startPhase.optional(),
   exitCode: z.int().nullable().optional(),
   signal: z.string().nullable().optional(),
+  reason: z.string().optional(),
   stderr: z.array(z.string()).optional(),
 };
 

@@ -14,6 +14,16 @@ const lastCheck = z.object({
   failures: wholeNumber.openapi({ description: 'Failed checks in a row.' }),
 });
 
+const resources = z
+  .object({
+    limits: z.object({ memory: z.string().optional(), cpu: z.string().optional() }),
+    outOfMemory: z
+      .object({ count: wholeNumber, lastAt: time })
+      .optional()
+      .openapi({ description: 'Processes that ran out of memory since the gateway began.' }),
+  })
+  .openapi({ description: 'On one machine: what each process of the server may have.' });
+
 const condition = z.object({
   type: z.string(),
   status: z.string(),
@@ -39,6 +49,7 @@ const status = z
     lastCheck: lastCheck.optional(),
     sessions: wholeNumber,
     processes: wholeNumber,
+    resources: resources.optional(),
     eras: z.array(era).optional(),
     era: era.optional(),
     protocolVersion: z.string().optional(),

@@ -36,6 +36,10 @@ const ANSWER_WITHIN = 5_000;
 export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> {
   const { settings, log, templates, publicUrl, undo } = input;
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
+  if (settings.resources.memory !== undefined || settings.resources.cpu !== undefined)
+    log.warn(
+      'resources.memory and resources.cpu have no effect in a cluster: see config.mcp.resources of the chart',
+    );
   const access = await loadClusterAccess();
   const client = new ApiClient({ access });
   undo(() => client.close());

@@ -6,6 +6,7 @@ import { openKeyRing } from '../../auth/key-ring.ts';
 import type { Sealer } from '../../auth/seal.ts';
 import { SecretStore } from '../../auth/secret-store.ts';
 import { systemClock } from '../../clock.ts';
+import { BerthError } from '../../errors.ts';
 import { Groups } from '../../groups/groups.ts';
 import { Inspector } from '../../inspection/inspector.ts';
 import { createInProcessLink } from '../../link/in-process.ts';
@@ -27,7 +28,14 @@ import { SqliteGroupStore } from '../../store/group-store.ts';
 import { SqliteServerStore } from '../../store/server-store.ts';
 import { SqliteTemplateStore } from '../../store/template-store.ts';
 import { type DataFolderLock, lockDataFolder } from '../../supervisor/data-folder.ts';
+import { createLimiter, type Limiter } from '../../supervisor/limits/limiter.ts';
 import { createProcessTable, type ProcessTable } from '../../supervisor/process-table.ts';
+import {
+  type FindLack,
+  outOfMemoryText,
+  type Resource,
+  type ResourceLimits,
+} from '../../supervisor/resource-limits.ts';
 import { DEFAULT_LIMITS } from '../../supervisor/server-definition.ts';
 import { sweepOrphans } from '../../supervisor/sweep.ts';
 import type { TemplateCatalogue } from '../../templates/catalogue.ts';
@@ -60,7 +68,7 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
   const remote = createRemotePolicy(settings.remote.allowedHosts);
   const logins = new Logins({ folder: join(settings.dataDir, 'logins'), policy: remote });
   const secrets = new SecretStore(join(settings.dataDir, 'secrets'));
-  const { host, lock, table } = await openHost(input, { remote, logins });
+  const { host, lock, table, limiter } = await openHost(input, { remote, logins });
   sealer.setKeys(openKeyRing(settings.dataDir).keys);
   const store = new SqliteServerStore(join(settings.dataDir, 'berth.sqlite'), (error) =>
     log.error({ error }, 'a health check could not be kept'),
@@ -95,6 +103,8 @@ export async function openLocalRuntime(input: RuntimeInput): Promise<Runtime> {
     secrets: { ...systemSecrets, stored: (name) => secrets.value(name) },
     onRemoved: (id) => logins.forget(id),
     limits: settings.limits,
+    resources: resourcesOf(settings, limiter.lack),
+    findLack: limiter.lack,
     maxServers: settings.limits.servers,
     parallelStarts: settings.limits.parallelStarts,
     health: settings.health,
@@ -177,7 +187,7 @@ function openCustomTemplates({ settings, log, templates, undo }: RuntimeInput): 
 async function openHost(
   { settings, log, undo }: RuntimeInput,
   remote: Required<Pick<LocalHostOptions, 'remote' | 'logins'>>,
-): Promise<{ host: LocalHost; lock: DataFolderLock; table: ProcessTable }> {
+): Promise<{ host: LocalHost; lock: DataFolderLock; table: ProcessTable; limiter: Limiter }> {
   const table = createProcessTable();
   const lock = await lockDataFolder(settings.dataDir, table);
   undo(() => lock.close());
@@ -188,13 +198,37 @@ async function openHost(
   });
   if (swept.length > 0)
     log.warn({ processes: swept.length }, 'ended processes that a killed gateway had left');
-  const host = createLocalHost({ owner: lock.owner, table, ...remote });
+  const record = join(settings.dataDir, 'control-groups.json');
+  const limiter = await createLimiter({ owner: lock.owner, table, record });
+  await limiter.sweep();
+  const host = createLocalHost({
+    ...{ owner: lock.owner, table, limiter, ...remote },
+    onOutOfMemory: ({ name }, pid, how) =>
+      log.warn({ server: name, pid, ...how }, `a process ran ${outOfMemoryText(how)}`),
+  });
   process.once('exit', host.killNow);
   undo(async () => {
     await host.close();
     process.off('exit', host.killNow);
   });
-  return { host, lock, table };
+  return { host, lock, table, limiter };
+}
+
+/** What holds for servers that say nothing. Throws `bad-setting` for a limit that this machine cannot set. */
+function resourcesOf({ resources: { memory, cpu } }: Settings, findLack: FindLack): ResourceLimits {
+  for (const [resource, given] of Object.entries({ memory, cpu }) as [Resource, number | undefined][]) {
+    const lack = given === undefined ? undefined : findLack(resource);
+    if (!lack) continue;
+    const key = `resources.${resource}`;
+    throw new BerthError('bad-setting', `setting ${key} cannot be kept here: ${lack.reason}`, {
+      fields: [{ pointer: key, detail: lack.reason }],
+      hint: `${lack.fix} Or leave the setting out.`,
+    });
+  }
+  return {
+    ...(memory !== undefined && { memoryBytes: memory }),
+    ...(cpu !== undefined && { cpuMillis: cpu }),
+  };
 }
 
 /** Removes packages that no server names, now and then; returns how to stop it. */
