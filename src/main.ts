@@ -92,7 +92,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const logBook = new LogBook();
   const log = createLog({ level: settings.logLevel, format: settings.logFormat, book: logBook });
   for (const notice of notices) log.warn(notice);
-  const templates = await loadCatalogue(TEMPLATES);
+  const templates = await loadCatalogue(TEMPLATES, { cluster: isInCluster(settings) });
   for (const problem of templates.problems) log.error({ problem }, 'a template was left out');
   let url = '';
   let localUrl = '';

@@ -20,6 +20,7 @@ export interface McpServerSpec {
   readonly args?: readonly string[];
   readonly env?: readonly EnvEntry[];
   readonly secrets?: readonly SecretEntry[];
+  readonly configMaps?: readonly ConfigMapEntry[];
   /** What the server speaks. */
   readonly transport?: 'stdio' | 'http' | 'sse' | 'websocket';
   readonly port?: number;
@@ -78,6 +79,11 @@ export interface EnvEntry {
 export interface SecretEntry {
   readonly name: string;
   readonly secretKeyRef: SecretKeyRef;
+}
+
+export interface ConfigMapEntry {
+  readonly name: string;
+  readonly configMapKeyRef: SecretKeyRef;
 }
 
 /** One value of a Secret or a ConfigMap in the same namespace. */

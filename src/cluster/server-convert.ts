@@ -3,11 +3,18 @@ import { BerthError } from '../errors.ts';
 import type { Labels } from '../servers/labels.ts';
 import type { HeaderReference, SecretReference } from '../servers/secret-reference.ts';
 import { parseServerSpec, type ServerSpec } from '../servers/server-spec.ts';
-import type { EnvEntry, McpServerSource, McpServerSpec, RemoteEntry, SecretEntry } from './mcp-server.ts';
+import type {
+  ConfigMapEntry,
+  EnvEntry,
+  McpServerSource,
+  McpServerSpec,
+  RemoteEntry,
+  SecretEntry,
+} from './mcp-server.ts';
 
 /** The specification that the API shows. Throws `bad-input` for what the API would not take either. */
 export function toServerSpec(name: string, spec: McpServerSpec, labels: Labels = {}): ServerSpec {
-  const { env = [], secrets = [], source, ...same } = spec;
+  const { env = [], secrets = [], configMaps = [], source, ...same } = spec;
   return parseServerSpec({
     ...same,
     name,
@@ -15,18 +22,22 @@ export function toServerSpec(name: string, spec: McpServerSpec, labels: Labels =
     ...(source && { source: sourceToApi(source) }),
     env: Object.fromEntries(env.map((one) => [one.name, one.value])),
     secrets: secretsToApi(secrets),
+    ...(configMaps.length > 0 && {
+      configMaps: Object.fromEntries(configMaps.map((one) => [one.name, one.configMapKeyRef])),
+    }),
   });
 }
 
 /** What is applied to the cluster; labels belong to the object's metadata. Throws `bad-input` for secrets that are not in the cluster. */
 export function fromServerSpec(spec: ServerSpec): McpServerSpec {
-  const { name: _name, labels: _labels, env, secrets, source, args, limits, ...same } = spec;
+  const { name: _name, labels: _labels, env, secrets, configMaps = {}, source, args, limits, ...same } = spec;
   const given = {
     ...same,
     ...(source && { source: sourceFromApi(source) }),
     ...(args.length > 0 && { args }),
     ...(Object.keys(env).length > 0 && { env: envEntries(env) }),
     ...(Object.keys(secrets).length > 0 && { secrets: secretEntries(secrets) }),
+    ...(Object.keys(configMaps).length > 0 && { configMaps: configMapEntries(configMaps) }),
     ...(Object.keys(limits).length > 0 && { limits }),
   };
   // Members that are not there must not be applied: a manager owns what it applies, `undefined` included.
@@ -39,6 +50,10 @@ function envEntries(env: Readonly<Record<string, string>>): EnvEntry[] {
 
 function secretEntries(secrets: Readonly<Record<string, SecretReference>>): SecretEntry[] {
   return Object.entries(secrets).map(([name, reference]) => toEntry(`/secrets/${name}`, name, reference));
+}
+
+function configMapEntries(configMaps: NonNullable<ServerSpec['configMaps']>): ConfigMapEntry[] {
+  return Object.entries(configMaps).map(([name, configMapKeyRef]) => ({ name, configMapKeyRef }));
 }
 
 function toEntry(pointer: string, name: string, reference: SecretReference): SecretEntry {

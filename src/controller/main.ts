@@ -227,7 +227,7 @@ async function main(): Promise<void> {
   const log = createLog({ level: settings.logLevel, format: settings.logFormat });
   const access = await loadClusterAccess();
   const client = new ApiClient({ access });
-  const templates = await loadCatalogue(TEMPLATES);
+  const templates = await loadCatalogue(TEMPLATES, { cluster: true });
   const instance = `${process.env.POD_NAME ?? hostname()}-${randomUUID().slice(0, 8)}`;
   const owner = await ownerOf(client, settings);
   const exec = createExecCarrier({ access });

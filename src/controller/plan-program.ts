@@ -81,9 +81,9 @@ function archonProgram(
   const image = given ?? settings.archonImage;
   if (image === undefined)
     throw new BerthError('missing-input', 'there is no image for archon servers', {
-      hint: 'Set ARCHON_MCP_IMAGE, or give source.archon.image.',
+      hint: 'An operator has to set images.archon of the chart; or give source.archon.image.',
     });
-  const port = checkPort(spec.port ?? ARCHON_PORT, settings);
+  const port = checkPort(archonPort(spec), settings);
   const env = {
     ARCHON_MCP_HOST: '0.0.0.0',
     ARCHON_MCP_PORT: `${port}`,
@@ -92,7 +92,9 @@ function archonProgram(
     SERVICE_DISCOVERY_MODE: 'kubernetes',
     KUBERNETES_NAMESPACE: settings.namespace,
   };
-  const own = Object.entries(env).filter(([name]) => !(name in spec.env) && !(name in spec.secrets));
+  const own = Object.entries(env).filter(
+    ([name]) => ![spec.env, spec.secrets, spec.configMaps ?? {}].some((given) => name in given),
+  );
   return {
     program: {
       ...sidecar({ image }, archonTransport(spec.transport), port),
@@ -100,6 +102,13 @@ function archonProgram(
     },
     env: own.map(([name, value]) => ({ name, value })),
   };
+}
+
+/** It listens where its variable says, so that is where it is asked. */
+function archonPort({ port, env }: ServerSpec): number {
+  const given = Number(env.ARCHON_MCP_PORT);
+  const isPort = Number.isInteger(given) && given > 0 && given < 65_536;
+  return port ?? (isPort ? given : ARCHON_PORT);
 }
 
 /** A pod has one network: two of its programs cannot have one port. */

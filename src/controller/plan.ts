@@ -6,6 +6,7 @@ import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
 import { fromServerSpec, toServerSpec } from '../cluster/server-convert.ts';
 import { BerthError } from '../errors.ts';
 import type { PackageSource } from '../packages/package.ts';
+import { withClusterSource } from '../servers/cluster-template.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { type PackagePlan, planServer } from '../servers/server-plan.ts';
 import type { ServerSpec } from '../servers/server-spec.ts';
@@ -34,7 +35,7 @@ export interface Plan {
 /** Throws BerthError for what cannot or may not be run. */
 export function planMcpServer(server: McpServer, input: PlanInput): Plan {
   const owner = ownerOf(server);
-  const spec = toServerSpec(owner.name, server.spec);
+  const spec = withClusterSource(toServerSpec(owner.name, server.spec), input.templates);
   checkSecrets(server.spec);
   const restartedAt = server.metadata.annotations?.[RESTARTED_AT];
   const common = commonOf({ owner, asleep: isAsleep(server) }, spec, input.settings);
@@ -87,6 +88,7 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
     resources: _res,
     network: _n,
     placement: _p,
+    configMaps = {},
     ...rest
   } = spec;
   if (transport !== undefined && transport !== 'stdio')
@@ -95,7 +97,10 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
     });
   const plan = planServer(
     { ...rest, limits },
-    { templates, allow: settings.allow, remote: createRemotePolicy([]), packages: settings.packages },
+    {
+      ...{ templates, allow: settings.allow, packages: settings.packages },
+      ...{ remote: createRemotePolicy([]), configNames: Object.keys(configMaps) },
+    },
   );
   if (plan.remote)
     throw new BerthError('not-allowed', `template ${spec.template} runs elsewhere`, {
@@ -116,6 +121,7 @@ function commonOf(
     behavior: behaviorOf(spec, settings),
     args: spec.args,
     secrets: fromServerSpec(spec).secrets ?? [],
+    configMaps: fromServerSpec(spec).configMaps ?? [],
     homeFiles: {},
     drainSeconds: Math.ceil((limits.drain ?? settings.drain) / 1_000),
     resources: withoutUndefined(resources),

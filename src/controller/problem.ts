@@ -174,8 +174,8 @@ function configProblem({ state }: ContainerStatus): Problem | undefined {
   return {
     reason,
     message: message || 'the container cannot be made',
-    hint: /secret/i.test(message)
-      ? 'Make the Secret that the message names, with that key, in the namespace of the servers.'
+    hint: /secret|configmap/i.test(message)
+      ? 'Make the Secret or ConfigMap that the message names, with that key, in the namespace of the servers.'
       : 'Look at the pod: kubectl describe pod -l berth.dev/server=…',
     phase: 'spawn',
     waits: /not found/i.test(message),

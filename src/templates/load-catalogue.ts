@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError, toBerthError } from '../errors.ts';
 import { TemplateCatalogue, type TemplateProblem } from './catalogue.ts';
+import { asInCluster } from './cluster-source.ts';
 import { EMPTY_CATALOGUE_FILE, parseCatalogueFile } from './renames.ts';
 import type { Template } from './template.ts';
 import { parseTemplate } from './template.ts';
@@ -12,14 +13,18 @@ const MAX_TEMPLATES = 2_000;
 /** Bytes of one file. */
 const MAX_FILE_BYTES = 256 * 1024;
 
-/** Throws `bad-setting` when the folder itself cannot be used. */
-export async function loadCatalogue(folder: string): Promise<TemplateCatalogue> {
+/** As a gateway on one machine shows it, unless it is for a cluster. Throws `bad-setting` when the folder itself cannot be used. */
+export async function loadCatalogue(
+  folder: string,
+  { cluster }: { readonly cluster: boolean } = { cluster: false },
+): Promise<TemplateCatalogue> {
   const slugs = await listFolders(folder);
   const templates: Template[] = [];
   const problems: TemplateProblem[] = [];
   for (const slug of slugs) {
     try {
-      templates.push(await loadTemplate(folder, slug));
+      const template = await loadTemplate(folder, slug);
+      templates.push(cluster ? asInCluster(template) : template);
     } catch (error) {
       problems.push({ slug, error: toBerthError(error) });
     }

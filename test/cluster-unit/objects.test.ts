@@ -76,6 +76,34 @@ describe('the children of a server', () => {
   });
 });
 
+describe('variables from ConfigMaps', () => {
+  const configMaps = [{ name: 'GREETING', configMapKeyRef: { name: 'words', key: 'greeting' } }];
+
+  it('are read from files by the supervisor of a program that it starts, beside its secrets', () => {
+    const secrets = [{ name: 'KEY', secretKeyRef: { name: 'vendor', key: 'token' } }];
+    const given = blueprint(programs.package!, { configMaps, secrets });
+    const { volumes } = deploymentOf(given).spec.template.spec;
+    expect(volumes.find(({ name }) => name === 'secrets')?.projected?.sources).toEqual([
+      { secret: { name: 'vendor', items: [{ key: 'token', path: 'KEY' }] } },
+      { configMap: { name: 'words', items: [{ key: 'greeting', path: 'GREETING' }] } },
+    ]);
+    const { secret } = generationOf(given, settings);
+    const [server] = JSON.parse(Buffer.from(secret.data['supervisor.json']!, 'base64').toString()).servers;
+    expect(server).toMatchObject({
+      secretFiles: { KEY: expect.stringMatching(/\/KEY$/) },
+      valueFiles: { GREETING: expect.stringMatching(/\/GREETING$/) },
+    });
+  });
+
+  it('are given by Kubernetes to an image that has a container of its own', () => {
+    const given = blueprint(programs['http image']!, { configMaps });
+    const workload = containersOf(deploymentOf(given)).find(({ name }) => name === 'workload');
+    const [{ configMapKeyRef } = {}] = configMaps;
+    expect(workload?.env).toContainEqual({ name: 'GREETING', valueFrom: { configMapKeyRef } });
+    expect(deploymentOf(given).spec.template.spec.volumes.map(({ name }) => name)).not.toContain('secrets');
+  });
+});
+
 describe('every pod', () => {
   it.each(KINDS)('of kind %s keeps the restricted profile', (_name, program) => {
     expect(restrictedFaults(deploymentOf(blueprint(program)).spec.template.spec)).toEqual([]);

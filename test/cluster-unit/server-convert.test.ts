@@ -31,7 +31,11 @@ const SPECS: Readonly<Record<string, McpServerSpec>> = {
     resources: { limits: { memory: '512Mi' } },
   },
   script: { source: { script: { runtime: 'python', configMapRef: { name: 'code', key: 'server.py' } } } },
-  archon: { source: { archon: {} }, port: 8051 },
+  archon: {
+    source: { archon: {} },
+    port: 8051,
+    configMaps: [{ name: 'LOG_LEVEL', configMapKeyRef: { name: 'settings', key: 'log.level' } }],
+  },
   remote: {
     source: {
       remote: {

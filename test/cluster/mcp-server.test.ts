@@ -86,6 +86,7 @@ describe('an API server takes', () => {
           { name: 'NODE_ENV', value: 'production' },
         ],
         secrets: [{ name: 'BRAVE_API_KEY', secretKeyRef }],
+        configMaps: [{ name: 'GREETING', configMapKeyRef: { name: 'words', key: 'greeting' } }],
       },
     ],
     [
@@ -151,6 +152,28 @@ describe('an API server refuses', () => {
       'a variable in env and in secrets',
       { source: npm, env: [{ name: 'A', value: '' }], secrets: [{ name: 'A', secretKeyRef }] },
       /in env and in secrets/,
+    ],
+    [
+      'a variable in env and in a ConfigMap',
+      {
+        source: npm,
+        env: [{ name: 'A', value: '' }],
+        configMaps: [{ name: 'A', configMapKeyRef: secretKeyRef }],
+      },
+      /given in env or in secrets too/,
+    ],
+    [
+      'a ConfigMap for a remote server',
+      {
+        source: { remote: { url: 'https://mcp.example.com/mcp' } },
+        configMaps: [{ name: 'A', configMapKeyRef: secretKeyRef }],
+      },
+      /can be given no configMaps/,
+    ],
+    [
+      'a NODE_OPTIONS of a ConfigMap',
+      { source: npm, configMaps: [{ name: 'NODE_OPTIONS', configMapKeyRef: secretKeyRef }] },
+      /how programs are found/,
     ],
     [
       'arguments for a remote server',

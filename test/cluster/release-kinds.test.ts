@@ -36,12 +36,18 @@ const CASES: Readonly<Record<string, Case>> = {
     input: { name: 'SERVICE_DISCOVERY_MODE' },
     answer: 'kubernetes',
   },
+  'archon-core': {
+    spec: () => ({ template: 'archon-core', env: { LOG_LEVEL: 'DEBUG' } }),
+    tool: 'environment',
+    input: { name: 'DEPLOYMENT_MODE' },
+    answer: 'kubernetes',
+  },
   'http-image': {
     spec: () => ({
       source: { image: { image: FIXTURES.http } },
       transport: 'http',
       port: 9_000,
-      env: { GREETING: 'good day' },
+      configMaps: { GREETING: { name: 'scripts', key: 'good' } },
     }),
     tool: 'environment',
     input: { name: 'GREETING' },
@@ -67,7 +73,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'inline-script': {
     spec: () => ({
       source: { script: { runtime: 'node', code: fixture('script-server.mjs') } },
-      env: { GREETING: 'inline' },
+      configMaps: { GREETING: { name: 'scripts', key: 'short' } },
     }),
     tool: 'where',
     input: {},
@@ -120,7 +126,9 @@ beforeAll(async () => {
     servers: { allowedImages: Object.values(FIXTURES) },
     settings: { remote: { allowedHosts: [`${name}-gateway.${namespace}.svc`] } },
   }));
-  inServers('create', 'configmap', 'scripts', `--from-literal=server.py=${fixture('script-server.py')}`);
+  const texts = { 'server.py': fixture('script-server.py'), good: 'good day', short: 'inline' };
+  const literals = Object.entries(texts).map(([key, text]) => `--from-literal=${key}=${text}`);
+  inServers('create', 'configmap', 'scripts', ...literals);
   inServers('create', 'secret', 'generic', 'elsewhere', `--from-literal=key=${release.key}`);
   inServers('label', 'secret', 'elsewhere', 'berth.dev/usable=true');
   await Promise.all(NAMES.map((name) => release.run({ name, ...CASES[name]?.spec(release) })));
@@ -174,8 +182,11 @@ async function podOf(server: string): Promise<PodObject> {
 }
 
 describe("the pod of Archon's server", () => {
-  it('has its variables, of which a given one counts before ours, and its probes', async () => {
-    const { spec } = await podOf('archon');
+  it.each([
+    ['by its source', 'archon'],
+    ['by the name of its template', 'archon-core'],
+  ])('has its variables, of which a given one counts before ours, and its probes: %s', async (_by, name) => {
+    const { spec } = await podOf(name);
     const workload = spec.initContainers.find(({ name }) => name === 'workload');
     const env = Object.fromEntries(workload?.env?.map(({ name, value }) => [name, value]) ?? []);
     expect(env).toMatchObject({
@@ -189,6 +200,22 @@ describe("the pod of Archon's server", () => {
     const health = { path: '/health', port: 8_051 };
     for (const probe of [workload?.startupProbe, workload?.livenessProbe, workload?.readinessProbe])
       expect(probe?.httpGet).toMatchObject(health);
+  });
+
+  it('is gone when the server of the template is stopped, which the catalogue says can be run', async () => {
+    const template = (await (
+      await fetch(`${release.url}/api/v1/templates/archon-core`, {
+        headers: { authorization: `Bearer ${release.key}` },
+      })
+    ).json()) as { status: string };
+    expect(template.status).toBe('active');
+    await release.api.stop('archon-core', false);
+    await steady('archon-core is stopped, without pods', async () => {
+      const { status } = await release.api.get('archon-core');
+      return status.state === 'stopped' && (await release.serverPods('archon-core')).length === 0
+        ? true
+        : undefined;
+    });
   });
 });
 

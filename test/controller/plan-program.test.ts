@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import type { McpServerSource, McpServerSpec } from '../../src/cluster/mcp-server.ts';
 import { toServerSpec } from '../../src/cluster/server-convert.ts';
+import { planMcpServer } from '../../src/controller/plan.ts';
 import { planProgram } from '../../src/controller/plan-program.ts';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
+import { loadCatalogue } from '../../src/templates/catalogue.ts';
 
 const LEAST = {
   release: 'berth',
@@ -83,6 +85,53 @@ it.each([
 ] as const)('an image that speaks %s is reached there', (transport, spoken, path) => {
   const spec: McpServerSpec = { source: { image: { image: 'a:1' } }, transport, port: 9000 };
   expect(plan(spec).program).toMatchObject({ kind: 'sidecar', transport: spoken, path, port: 9000 });
+});
+
+describe('the template archon-core', () => {
+  const FOLDER = new URL('../../registry-templates/', import.meta.url).pathname;
+  const blueprintOf = async (spec: McpServerSpec) => {
+    const metadata = { name: 'knowledge', namespace: 'berth-servers', uid: 'u' };
+    const settings = parseControllerSettings({ ...LEAST, allow: OPEN });
+    const templates = await loadCatalogue(FOLDER, { cluster: true });
+    return planMcpServer({ metadata, spec } as never, { settings, templates }).blueprint();
+  };
+
+  it("is Archon's server: its image, its probes, and the isolation of the template", async () => {
+    const { program, behavior, env } = await blueprintOf({
+      template: 'archon-core',
+      env: [{ name: 'LOG_LEVEL', value: 'DEBUG' }],
+    });
+    expect(program).toMatchObject({
+      ...{ kind: 'sidecar', transport: 'sse', port: 8_051, healthPath: '/health' },
+      image: { image: 'archon-mcp:1' },
+    });
+    expect(behavior).toMatchObject({ isolation: 'shared', sessions: 'minted' });
+    expect(env).toEqual(expect.arrayContaining([{ name: 'LOG_LEVEL', value: 'DEBUG' }]));
+    expect((await blueprintOf({ template: 'archon-core', isolation: 'session' })).behavior.isolation).toBe(
+      'session',
+    );
+  });
+
+  it('has in its document the variables that its pod gets', async () => {
+    const [found] = (await loadCatalogue(FOLDER)).get('archon-core').document.packages ?? [];
+    const { env } = await blueprintOf({ template: 'archon-core' });
+    expect(found?.environmentVariables).toHaveLength(3);
+    for (const { name, default: value } of found?.environmentVariables ?? [])
+      expect(env).toContainEqual({ name, value });
+  });
+
+  it('is asked where its variable says that it listens, unless its port is given', async () => {
+    const given = { template: 'archon-core', env: [{ name: 'ARCHON_MCP_PORT', value: '9051' }] };
+    expect((await blueprintOf(given)).program).toMatchObject({ port: 9_051 });
+    expect((await blueprintOf({ ...given, port: 9_052 })).program).toMatchObject({ port: 9_052 });
+  });
+
+  it('can be given nothing that only a package has', async () => {
+    await expect(blueprintOf({ template: 'archon-core', version: '1.0.0' })).rejects.toMatchObject({
+      code: 'bad-input',
+      message: expect.stringContaining('/version is nothing that archon-core can be given'),
+    });
+  });
 });
 
 it("takes no port of the supervisor's link", () => {

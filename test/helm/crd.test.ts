@@ -94,6 +94,7 @@ describe('its schema', () => {
         args: true,
         env: true,
         secrets: true,
+        configMaps: true,
         transport: true,
         port: true,
         isolation: true,

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { UID } from '../../src/cluster/objects/places.ts';
 import type { BerthError } from '../../src/errors.ts';
 import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
+import { planServer } from '../../src/servers/server-plan.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
 import { checkWorkload } from '../../src/servers/workload-check.ts';
 import { loadSettings } from '../../src/settings/load.ts';
-import { TemplateCatalogue } from '../../src/templates/catalogue.ts';
+import { loadCatalogue, TemplateCatalogue } from '../../src/templates/catalogue.ts';
 
 const rules = {
   templates: new TemplateCatalogue([]),
@@ -44,6 +45,31 @@ describe('a specification for a cluster', () => {
     ['a folder to write to', image({ writablePaths: ['/var/cache/mcp', '/system'], runAsUser: 1_000 })],
   ])('may be %s', (_what, spec) => {
     check(spec);
+  });
+
+  it('may have variables of a template from ConfigMaps, but for its secrets', async () => {
+    const templates = await loadCatalogue(new URL('../../registry-templates/', import.meta.url).pathname);
+    const checked = (spec: object) => checkWorkload(parseServerSpec(spec), { ...rules, templates });
+    const ref = { name: 'words', key: 'a' };
+    const plain = { template: 'brave-search', secrets: { BRAVE_API_KEY: 'secret:brave/token' } };
+    checked({ ...plain, configMaps: { BRAVE_MCP_LOG_LEVEL: ref } });
+    expect(() => checked({ template: 'brave-search', configMaps: { BRAVE_API_KEY: ref } })).toThrow(
+      /BRAVE_API_KEY is secret: a ConfigMap is not/,
+    );
+    expect(() => checked({ ...plain, env: { A: '1' }, configMaps: { A: ref } })).toThrow(
+      /given in env or secrets too/,
+    );
+  });
+
+  it('may be a template of what is no package, which one machine refuses', async () => {
+    const templates = await loadCatalogue(new URL('../../registry-templates/', import.meta.url).pathname);
+    const spec = parseServerSpec({ template: 'archon-core', env: { LOG_LEVEL: 'DEBUG' } });
+    checkWorkload(spec, { ...rules, templates });
+    expect(() => planServer(spec, { ...rules, templates })).toThrow(
+      /only a gateway in a Kubernetes cluster runs/,
+    );
+    const versioned = parseServerSpec({ template: 'archon-core', version: '1.0.0' });
+    expect(() => checkWorkload(versioned, { ...rules, templates })).toThrow(/version is nothing that/);
   });
 
   const cidrs = [{ cidr: '10.1.0.0/16' }];

@@ -57,11 +57,16 @@ describe('what only a cluster can give', () => {
 
   it('is refused on one machine, field by field', () => {
     expect(refused(image({})).details.fields?.[0]?.pointer).toBe('/source/image');
-    const spec = { source: { npm: { name: 'x' } }, replicas: 2, suspend: true, limits: { drain: 5_000 } };
+    const configMaps = { A: { name: 'words', key: 'a' } };
+    const spec = {
+      ...{ source: { npm: { name: 'x' } }, replicas: 2, suspend: true, configMaps },
+      limits: { drain: 5_000 },
+    };
     expect(refused(spec).code).toBe('not-allowed');
     expect(refused(spec).details.fields?.map(({ pointer }) => pointer)).toEqual([
       '/replicas',
       '/suspend',
+      '/configMaps',
       '/limits/drain',
     ]);
   });

@@ -91,6 +91,7 @@ export function blueprint(program: Program, more: Partial<Blueprint> = {}): Blue
     env: program.kind === 'remote' ? [] : [{ name: 'LOG', value: 'debug' }],
     secrets:
       program.kind === 'remote' ? [] : [{ name: 'API_KEY', secretKeyRef: { name: 'vendor', key: 'token' } }],
+    configMaps: [],
     homeFiles: {},
     replicas: 2,
     drainSeconds: 300,

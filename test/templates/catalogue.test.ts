@@ -49,13 +49,21 @@ describe('the built-in templates', () => {
   it('name exact versions of packages that can be run, or a remote server, or say why not', async () => {
     for (const template of (await loadCatalogue(FOLDER)).list()) {
       if (template.extras.status === 'unavailable') {
-        expect(() => runnablePackage(template)).toThrow(/archon-core cannot be run here: .*container image/);
+        expect(() => runnablePackage(template)).toThrow(
+          /archon-core cannot be run here: .*container image.*cluster/,
+        );
       } else if (typeOf(template) === 'remote') {
         expect(template.document.remotes?.[0]?.url).toMatch(/^https:/);
       } else {
         expect(runnablePackage(template).version).toMatch(/^\d+(\.\d+)+(a\d+)?$/);
       }
     }
+  });
+
+  it('can all be run in a cluster', async () => {
+    const catalogue = await loadCatalogue(FOLDER, { cluster: true });
+    expect(catalogue.list({ status: 'unavailable' })).toEqual([]);
+    expect(catalogue.get('archon-core').extras).not.toHaveProperty('statusMessage');
   });
 
   it('say no more than the one who publishes to a registry may', async () => {

@@ -5,6 +5,7 @@
 import type { RemoteTransport, WantedTransport } from '../../supervisor/remote-transport.ts';
 import type { Isolation, ServerLimits } from '../../supervisor/server-definition.ts';
 import type {
+  ConfigMapEntry,
   EnvEntry,
   ImageEntry,
   Network,
@@ -21,6 +22,7 @@ export interface Blueprint {
   readonly args: readonly string[];
   readonly env: readonly EnvEntry[];
   readonly secrets: readonly SecretEntry[];
+  readonly configMaps: readonly ConfigMapEntry[];
   /** Variables whose value is a file of this name in the home of the process. */
   readonly homeFiles: Readonly<Record<string, string>>;
   readonly replicas: number;

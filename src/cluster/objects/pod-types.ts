@@ -74,7 +74,9 @@ export type EnvVar =
   | { readonly name: string; readonly value: string }
   | {
       readonly name: string;
-      readonly valueFrom: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+      readonly valueFrom:
+        | { readonly secretKeyRef: { readonly name: string; readonly key: string } }
+        | { readonly configMapKeyRef: { readonly name: string; readonly key: string } };
     };
 
 export interface VolumeMount {
@@ -98,10 +100,16 @@ export interface Volume {
   };
   readonly projected?: {
     readonly defaultMode: number;
-    readonly sources: readonly {
-      readonly secret: { readonly name: string; readonly items: readonly Item[] };
-    }[];
+    readonly sources: readonly (
+      | { readonly secret: ProjectedObject }
+      | { readonly configMap: ProjectedObject }
+    )[];
   };
+}
+
+interface ProjectedObject {
+  readonly name: string;
+  readonly items: readonly Item[];
 }
 
 interface Item {

@@ -59,11 +59,12 @@ function sidecar(blueprint: Blueprint, program: Sidecar, settings: PodSettings):
   };
 }
 
-function envOf({ env, secrets }: Blueprint): EnvVar[] {
+function envOf({ env, secrets, configMaps }: Blueprint): EnvVar[] {
   return [
     { name: 'HOME', value: PLACE.home },
     ...env,
     ...secrets.map(({ name, secretKeyRef }) => ({ name, valueFrom: { secretKeyRef } })),
+    ...configMaps.map(({ name, configMapKeyRef }) => ({ name, valueFrom: { configMapKeyRef } })),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** The container that owns sessions and serves gateways; it holds what no process of a server may see. */
+import type { SecretKeyRef } from '../mcp-server.ts';
 import { type Blueprint, hasMetrics, METRICS_PORT, type PodSettings } from './blueprint.ts';
 import { caEnv, caMounts, caVolumes } from './ca.ts';
 import { linkSecretName } from './naming.ts';
@@ -74,22 +75,31 @@ function certificateVolume({ owner }: Blueprint, { linkPort }: PodSettings): Vol
   ];
 }
 
-/** One file for each secret, from whichever Secrets they are in; no sub-path, so that a rotation arrives. */
-function secretVolume({ secrets, program }: Blueprint): Volume[] {
-  const wanted = filesOf(secrets, program);
-  if (wanted.length === 0) return [];
-  const sources = wanted.map(({ name, ref }) => ({
-    secret: { name: ref.name, items: [{ key: ref.key, path: name }] },
-  }));
+/** One file for each value, from whichever Secrets and ConfigMaps they are in; no sub-path, so that a change arrives. */
+function secretVolume(blueprint: Blueprint): Volume[] {
+  const sources = [
+    ...filesOf(blueprint).map(({ name, ref }) => ({ secret: toSource(name, ref) })),
+    ...configFilesOf(blueprint).map(({ name, configMapKeyRef: ref }) => ({ configMap: toSource(name, ref) })),
+  ];
+  if (sources.length === 0) return [];
   return [{ name: 'secrets', projected: { defaultMode: GROUP_READABLE, sources } }];
 }
 
-/** Whether the supervisor reads secrets from files. */
-function hasSecretFiles({ secrets, program }: Blueprint): boolean {
-  return filesOf(secrets, program).length > 0;
+function toSource(path: string, { name, key }: SecretKeyRef) {
+  return { name, items: [{ key, path }] };
 }
 
-function filesOf(secrets: Blueprint['secrets'], program: Blueprint['program']) {
+/** Whether the supervisor reads values from files. */
+function hasSecretFiles(blueprint: Blueprint): boolean {
+  return filesOf(blueprint).length + configFilesOf(blueprint).length > 0;
+}
+
+/** Kubernetes itself gives them to a program in a container of its own. */
+function configFilesOf({ configMaps, program }: Blueprint): Blueprint['configMaps'] {
+  return program.kind === 'sidecar' || program.kind === 'remote' ? [] : configMaps;
+}
+
+function filesOf({ secrets, program }: Blueprint) {
   if (program.kind === 'sidecar') return [];
   if (program.kind === 'remote')
     return program.headers.map(({ secretKeyRef }, index) => ({

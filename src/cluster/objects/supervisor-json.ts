@@ -47,7 +47,7 @@ export function supervisorJson(blueprint: Blueprint, settings: FileSettings): st
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** Where the supervisor finds the value of a secret. */
+/** Where the supervisor finds the value of a variable that is not in its configuration. */
 export function secretFile(name: string): string {
   return `${PLACE.secrets}/${name}`;
 }
@@ -61,7 +61,7 @@ export function headerFileName(index: number): string {
 export const SCRIPT_KEY = 'script';
 
 function definition(blueprint: Blueprint, settings: FileSettings): object {
-  const { owner, behavior, program, secrets } = blueprint;
+  const { owner, behavior, program, secrets, configMaps } = blueprint;
   const spawns = program.kind !== 'sidecar' && program.kind !== 'remote';
   return {
     id: owner.uid,
@@ -78,6 +78,10 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
     ...(spawns &&
       secrets.length > 0 && {
         secretFiles: Object.fromEntries(secrets.map(({ name }) => [name, secretFile(name)])),
+      }),
+    ...(spawns &&
+      configMaps.length > 0 && {
+        valueFiles: Object.fromEntries(configMaps.map(({ name }) => [name, secretFile(name)])),
       }),
   };
 }

@@ -118,6 +118,7 @@ function blueprintOf(namespace: string, { name, program, args = [], behavior }: 
     args,
     env: [],
     secrets: [],
+    configMaps: [],
     homeFiles: {},
     replicas: 1,
     drainSeconds: 5,
