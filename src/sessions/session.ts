@@ -8,6 +8,7 @@ import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Lane, LaneHost } from './lanes/lane.ts';
 import { type ClientMessage, rawId } from './message.ts';
+import { notOpened } from './not-opened.ts';
 import { type Attachment, READER_WINDOW, refuse, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
 import { SessionCalls } from './session-calls.ts';
@@ -394,9 +395,4 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     for (const { stream } of this.#streams.entries) closeStalled(stream, now);
     return true;
   }
-}
-
-/** What a session answers before its `initialize`. */
-export function notOpened(): BerthError {
-  return new BerthError('invalid-request', 'the first message of a session must be initialize');
 }

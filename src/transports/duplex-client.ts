@@ -4,7 +4,7 @@
  */
 import { BerthError, toBerthError } from '../errors.ts';
 import type { ClientMessage } from '../sessions/message.ts';
-import { notOpened } from '../sessions/session.ts';
+import { notOpened } from '../sessions/not-opened.ts';
 import { BodyError, type ClientBody, idOf, parseBody } from './client-body.ts';
 import type { DataPlane } from './context.ts';
 import { hasEnvelope } from './modern/envelope.ts';
