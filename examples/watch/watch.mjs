@@ -37,6 +37,13 @@ export async function watch({ url, key, tell, signal, fetch = globalThis.fetch, 
     if (response.ok) return response;
     throw new Error(`${response.status} ${await response.text()}`);
   };
+  const follow = async (body) => {
+    for await (const { type, server } of linesOf(body)) {
+      if (type === 'failed') return;
+      if (type === 'removed') down.delete(server.name);
+      else look(server);
+    }
+  };
   while (!signal.aborted) {
     try {
       const { servers, position } = await (await ask('/servers')).json();
@@ -44,11 +51,7 @@ export async function watch({ url, key, tell, signal, fetch = globalThis.fetch, 
       for (const server of servers) look(server);
       // What happens after that list, until the connection ends: then list again.
       const events = await ask(`/events?after=${position}`, { accept: 'application/x-ndjson' });
-      for await (const { type, server } of linesOf(events.body)) {
-        if (type === 'failed') break;
-        if (type === 'removed') down.delete(server.name);
-        else look(server);
-      }
+      await follow(events.body).catch(() => undefined);
     } catch (error) {
       if (signal.aborted) return;
       note('', true, `the gateway does not answer: ${error.message}`);

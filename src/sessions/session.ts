@@ -188,9 +188,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   }
 
   moved(exchange: Exchange): void {
-    const now = this.#options.clock.now();
-    this.lastActivity = now;
-    this.#deadlines.set(exchange, now + this.#options.requestTimeout);
+    this.lastActivity = this.#options.clock.now();
+    this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
     this.#checkBacklog(exchange.stream);
   }
 
@@ -286,8 +285,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   /** With an `answer` for a gateway that may come back: it must find that the call was made, and make it no second time. */
   #cancelCallsOf(stream: EventStream, reason: string, answer?: BerthError): void {
-    for (const exchange of [...this.#running]) {
-      if (exchange.stream !== stream) continue;
+    for (const exchange of [...this.#running].filter((one) => one.stream === stream)) {
       this.#lane?.cancel(exchange, reason);
       if (answer) exchange.failed(answer);
       else exchange.drop();
