@@ -31,16 +31,18 @@ export async function whileHeard<T>(
 ): Promise<T> {
   const quiet = new AbortController();
   const failed = Promise.withResolvers<never>();
-  let last = performance.now();
-  // What has arrived while this program was busy is read first.
-  const timer = setTimeout(() => setImmediate(look), silence);
-  function look(): void {
-    if (performance.now() - last < silence) return void timer.refresh();
-    failed.reject(silent());
-    quiet.abort();
-  }
+  let isHeard = false;
+  const timer = setTimeout(() => {
+    isHeard = false;
+    // What has arrived while this program was busy is read first.
+    setImmediate(() => {
+      if (isHeard) return;
+      failed.reject(silent());
+      quiet.abort();
+    });
+  }, silence);
   const heard = (): void => {
-    last = performance.now();
+    isHeard = true;
     timer.refresh();
   };
   const either = signal ? AbortSignal.any([signal, quiet.signal]) : quiet.signal;

@@ -3,11 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { ensureUv } from '../../../src/packages/uv.ts';
 import { toWheel } from '../../../test/support/archives.ts';
 import { type Manner, StandInRegistry } from '../../../test/support/stand-in-registry.ts';
+import { TEST_TREES } from '../../../test/support/trees.ts';
 import { bar, type Finding, type FullCase } from '../case.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
@@ -78,6 +80,7 @@ class Place {
     const child = spawn(process.execPath, [PROGRAM], {
       env: {
         ...process.env,
+        PATH: `${dirname(await ensureUv({ dataDir: TEST_TREES }))}:${process.env.PATH ?? ''}`,
         BERTH_DATA_DIR: join(folder, 'data'),
         BERTH_PORT: '0',
         BERTH_HOST: '127.0.0.1',
