@@ -6,7 +6,7 @@ import { BerthError } from '../errors.ts';
 import type { PackagePhase } from './package.ts';
 
 /** Milliseconds without a byte, unless an operator gives more: with what came before, a start that must fail has failed within ten seconds. */
-export const REGISTRY_SILENCE_MS = 6_000;
+export const REGISTRY_SILENCE_MS = 5_000;
 
 /** What is done while somebody must be heard. */
 export interface Heard {

@@ -103,7 +103,7 @@ const packagesSchema = z.strictObject({
   npmSignatures: oneOf(['offered', 'required', 'off'], 'offered').describe(
     'Signatures of npm registries: checked where a registry offers them, wanted of every package, or not looked at.',
   ),
-  registrySilence: duration('6s').describe(
+  registrySilence: duration('5s').describe(
     'Time in which a package registry must send something while it is waited for; a slow download goes on as long as it moves.',
   ),
 });

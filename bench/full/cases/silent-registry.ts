@@ -15,7 +15,7 @@ import { bar, type Finding, type FullCase } from '../case.ts';
 const PROGRAM = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const LATEST_MS = 10_000;
 const MIB = 1024 * 1024;
-/** Twelve times as long as the registry may be silent, in steps that are shorter. */
+/** Many times as long as the registry may be silent, in steps that are shorter. */
 const SLOW: Manner = { slow: 3_000, pieces: 24 };
 
 interface Case {
