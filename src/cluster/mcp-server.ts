@@ -1,7 +1,7 @@
 /** MCPServer, the custom resource that says what server is wanted and how it is: its shape in the API server. */
 import type { ErrorCode } from '../errors.ts';
 import type { Usage, UsageDay } from '../servers/usage.ts';
-import type { Era } from '../supervisor/handshake-report.ts';
+import type { Era, PinnedEra } from '../supervisor/handshake-report.ts';
 import type { WantedTransport } from '../supervisor/remote-transport.ts';
 import type { KubeObject, ObjectMeta } from './resources.ts';
 
@@ -26,7 +26,7 @@ export interface McpServerSpec {
   readonly port?: number;
   readonly isolation?: 'session' | 'principal' | 'shared' | 'call';
   readonly sessions?: 'minted' | 'none';
-  readonly era?: Era | 'auto';
+  readonly era?: PinnedEra | 'auto';
   readonly replicas?: number;
   /** Keeps `replicas`, and runs none. */
   readonly suspend?: boolean;

@@ -133,15 +133,14 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     probe: (definition, signal, { quiet } = { quiet: false }) => {
       const { limits, eras = [] } = definition;
       const [era] = eras.length === 1 ? eras : [];
-      if (definition.remote)
-        return probeRemote(definition, network, { ...(era && { era }), ...(signal && { signal }) });
+      if (definition.remote) return probeRemote(definition, network, { eras, ...(signal && { signal }) });
       const { launch } = definition;
       // What a legacy server says about the question of the other era is of no use to anybody.
       const isQuiet = (asked: Era): boolean => quiet || (asked === 'modern' && era === undefined);
       return probeEras((asked) => spawn(definition, launch, { quiet: isQuiet(asked) }), {
         timeoutMs: limits.startTimeout,
         clock,
-        ...(era && { era }),
+        eras,
         ...(signal && { signal }),
       });
     },

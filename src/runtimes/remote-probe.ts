@@ -20,8 +20,8 @@ import {
 } from './remote-source.ts';
 
 export interface RemoteProbeOptions {
-  /** Tries this era only. */
-  readonly era?: Era;
+  /** Those that the server must show to speak; none leaves it to the server. */
+  readonly eras?: readonly Era[];
   readonly signal?: AbortSignal;
 }
 
@@ -46,7 +46,7 @@ const CLIENT = { name: 'berth', version: '0' };
 export async function probeRemote(
   definition: RemoteDefinition,
   network: RemoteNetwork,
-  { era, signal }: RemoteProbeOptions = {},
+  { eras = [], signal }: RemoteProbeOptions = {},
 ): Promise<HandshakeReport> {
   const { remote, limits } = definition;
   const { headers, secrets } = await withHeaderFiles(remote, definition.secrets);
@@ -78,8 +78,9 @@ export async function probeRemote(
   };
   try {
     const transport = wantedTransport(remote);
-    if (transport === 'websocket') return await onWebSockets(connect, { ...talking, ...(era && { era }) });
-    return await climb(attempt, transport, era);
+    if (transport === 'websocket') return await onWebSockets(connect, { ...talking, eras });
+    const [era, other] = eras;
+    return other ? await both(attempt) : await climb(attempt, transport, era);
   } finally {
     endpoint.agent.destroy();
   }
@@ -127,6 +128,13 @@ async function climb(
   }
   // The answer to `initialize` says more to most people than that to a request of the newest revision.
   return reportOf(steps.at(-1) ?? {});
+}
+
+/** A server that is known to be of both eras: without being told so, nobody may initialize where a modern request was answered. */
+async function both(attempt: Attempt): Promise<HandshakeReport> {
+  const modern = reportOf(await discovered(attempt));
+  const legacy = reportOf(await attempt('streamable-http', handshake));
+  return { ...legacy, eras: [...(legacy.eras ?? []), ...(modern.eras ?? [])] };
 }
 
 /** A server may not know our revision by the first name it is asked under, and say which it knows. */

@@ -3,7 +3,7 @@ import { BerthError } from '../errors.ts';
 import type { Ecosystem, PackageSource } from '../packages/package.ts';
 import { checkSourceAllowed, NO_RULES, type PackageRules } from '../packages/package-rules.ts';
 import { checkPackageSource } from '../packages/package-source.ts';
-import type { Era } from '../supervisor/handshake-report.ts';
+import type { PinnedEra } from '../supervisor/handshake-report.ts';
 import type { FindLack, ResourceLimits } from '../supervisor/resource-limits.ts';
 import type { Isolation, ServerLimits } from '../supervisor/server-definition.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
@@ -39,7 +39,7 @@ interface CommonPlan {
   readonly isolation: Isolation;
   readonly sessions: 'minted' | 'none';
   /** Given by the operator; absent, the start finds out. */
-  readonly era?: Era;
+  readonly era?: PinnedEra;
   /** Only what was given; the rest follows the settings. */
   readonly limits: Partial<ServerLimits>;
   /** The same; absent in records of older gateways. */

@@ -141,7 +141,7 @@ export const serverSpecSchema = z
     isolation: z.enum(['session', 'principal', 'shared', 'call']).optional(),
     sessions: z.enum(['minted', 'none']).optional(),
     /** What the server is spoken to as; without it, or with `auto`, what it shows to speak. */
-    era: z.enum(['legacy', 'modern', 'auto']).optional(),
+    era: z.enum(['legacy', 'modern', 'both', 'auto']).optional(),
     limits: limits.default({}),
     // Without a default: the specifications that older gateways have stored do not have it.
     health: health.optional(),

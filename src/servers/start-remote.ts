@@ -1,5 +1,6 @@
 /** The start of a server that somebody else runs: its headers, and what it speaks. */
 import { BerthError } from '../errors.ts';
+import { pinnedEras } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import type { HeaderReference, SecretSource } from './secret-reference.ts';
 import { resolveSecrets } from './secret-reference.ts';
@@ -31,7 +32,7 @@ export async function startRemote(
     remote: { url: plan.remote.url, transport: plan.remote.transport, headers },
     isolation: plan.isolation,
     sessions: plan.sessions,
-    ...(plan.era && { eras: [plan.era] }),
+    ...(plan.era && { eras: pinnedEras(plan.era) }),
     limits: { ...tools.limits, ...plan.limits },
     secrets,
   };

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
 import type { InstalledTree, PackageOptions, PackageProgress, ResolvedPackage } from '../packages/package.ts';
+import { pinnedEras } from '../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../supervisor/server-definition.ts';
 import { wantedOf } from './machine-limits.ts';
 import { resolveSecrets } from './secret-reference.ts';
@@ -98,7 +99,7 @@ async function define(
     launch: tools.packages.launch(tree, { args: plan.args, env, home }),
     isolation: plan.isolation,
     sessions: plan.sessions,
-    ...(plan.era && { eras: [plan.era] }),
+    ...(plan.era && { eras: pinnedEras(plan.era) }),
     limits: { ...tools.limits, ...plan.limits },
     ...(wantedOf(resources).length > 0 && { resources }),
     secrets: Object.values(secrets),

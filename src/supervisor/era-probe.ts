@@ -11,9 +11,12 @@ import type { LocalProcess } from './process.ts';
 const LEAST_MORE = 2_000;
 const TIMES_MORE = 3;
 
+/** In the order in which they are told. */
+const ERAS: readonly Era[] = ['legacy', 'modern'];
+
 export interface EraProbeOptions extends HandshakeOptions {
-  /** Tries this era only. */
-  readonly era?: Era;
+  /** Those that the server must show to speak: one of them is tried alone, none leaves it to the server. */
+  readonly eras?: readonly Era[];
 }
 
 type Outcome = HandshakeReport | undefined;
@@ -27,16 +30,19 @@ export async function probeEras(
   start: (era: Era) => Promise<LocalProcess>,
   options: EraProbeOptions,
 ): Promise<HandshakeReport> {
+  const { eras = [] } = options;
   const hurry = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, hurry.signal]) : hurry.signal;
   const tried = { ...options, signal };
+  const isTried = (era: Era): boolean => eras.length === 0 || eras.includes(era);
   const soon = (outcome: Outcome): Outcome => {
-    if (outcome) hurryUp(hurry, options, outcome);
+    // What must be spoken has all of its time.
+    if (outcome && eras.length === 0) hurryUp(hurry, options, outcome);
     return outcome;
   };
   const ends: Promise<unknown>[] = [];
   const ask = async (era: Era, talk: typeof handshake): Promise<Outcome> => {
-    if (options.era !== undefined && options.era !== era) return undefined;
+    if (!isTried(era)) return undefined;
     const process = await start(era);
     try {
       return soon(await talk(process, tried));
@@ -47,6 +53,9 @@ export async function probeEras(
   const [old, recent] = await Promise.allSettled([ask('legacy', handshake), ask('modern', discover)]);
   try {
     options.signal?.throwIfAborted();
+    for (const [index, outcome] of [old, recent].entries())
+      if (eras.includes(ERAS[index] as Era) && outcome.status === 'rejected')
+        throw toBerthError(outcome.reason);
     return combine(old, recent);
   } catch (failure) {
     // Nobody waits for a server that does not start, and its next try finds nothing of this one.

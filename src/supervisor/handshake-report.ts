@@ -3,6 +3,14 @@ import type { RemoteTransport } from './remote-transport.ts';
 /** `legacy`: revisions 2024-11-05 to 2025-11-25; `modern`: 2026-07-28. */
 export type Era = 'legacy' | 'modern';
 
+/** What an operator says that a server is spoken to as: one era whoever calls, or each client's own. */
+export type PinnedEra = Era | 'both';
+
+/** The eras that a server must show to speak then. */
+export function pinnedEras(pinned: PinnedEra): readonly Era[] {
+  return pinned === 'both' ? ['legacy', 'modern'] : [pinned];
+}
+
 /** What one throw-away handshake learned about a server. */
 export interface HandshakeReport {
   /** Revision that the server chose. */

@@ -5,7 +5,7 @@ import { fixtureLaunch } from '../support/conformance-fixture.ts';
 import { stdioCarrier } from '../support/fronts/carrier.ts';
 import { startLegacyFront } from '../support/fronts/legacy-front.ts';
 import { startGateway, type TestServer } from '../support/gateway.ts';
-import { fixtureServer, type Results } from '../support/requirements.ts';
+import { fixtureServer, type Results, SPEAKS } from '../support/requirements.ts';
 import { SUITE_2025 } from './scenarios.ts';
 
 const ROWS = [
@@ -21,11 +21,24 @@ const RECOMMENDED = 'server-sse-polling';
 
 const runs = new Map<string, Results>();
 
+interface Running {
+  readonly server: TestServer;
+  readonly close: () => Promise<void>;
+}
+
 /** The fixture as a server, and how to end what stands before it. */
-async function serverOf([era, how]: Row): Promise<{ server: TestServer; close: () => Promise<void> }> {
+async function serverOf([era, how]: Row): Promise<Running> {
   if (how === 'stdio') return { server: fixtureServer(era), close: () => Promise.resolve() };
+  if (era === 'dual') return await behindGateway(fixtureServer(era));
   const front = await startLegacyFront(stdioCarrier(fixtureLaunch(era)));
   return { server: { name: 'fixture', remote: { url: front.url } }, close: () => front.close() };
+}
+
+/** At a URL that speaks both eras. */
+async function behindGateway(server: TestServer): Promise<Running> {
+  const inner = await startGateway({ servers: [server] });
+  const remote = { url: `${inner.url(server.name)}/mcp` };
+  return { server: { name: 'fixture', remote, eras: SPEAKS.dual }, close: () => inner.close() };
 }
 
 async function run(row: Row): Promise<void> {

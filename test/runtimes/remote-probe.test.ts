@@ -251,11 +251,33 @@ describe('what shows nothing', () => {
 describe('what is asked for', () => {
   it('in one era only is tried in that one only', async () => {
     answers = { ...modern, ...legacy };
-    expect(await probe({ era: 'legacy' })).toMatchObject({ eras: ['legacy'] });
+    expect(await probe({ eras: ['legacy'] })).toMatchObject({ eras: ['legacy'] });
     expect(peer.seen('server/discover')).toEqual([]);
     answers = { ...legacy };
-    await expect(probe({ era: 'modern' })).rejects.toMatchObject({ details: { phase: 'handshake' } });
+    await expect(probe({ eras: ['modern'] })).rejects.toMatchObject({ details: { phase: 'handshake' } });
     expect(peer.seen('initialize')).toHaveLength(1);
+  });
+
+  it('in both eras is asked for each, and left without a session', async () => {
+    answers = { ...modern, ...legacy };
+    expect(await probe({ eras: ['legacy', 'modern'] })).toMatchObject({
+      eras: ['legacy', 'modern'],
+      transport: 'streamable-http',
+      protocolVersion: '2025-11-25',
+      serverInfo: { name: 'peer' },
+      tools: ['echo'],
+    });
+    expect(peer.seen('DELETE').map(({ headers }) => headers['mcp-session-id'])).toEqual(['session']);
+  });
+
+  it.each([
+    ['modern', legacy],
+    ['legacy', modern],
+  ])('in both eras must speak both: without the %s one it is no such server', async (_missing, spoken) => {
+    answers = spoken;
+    await expect(probe({ eras: ['legacy', 'modern'] })).rejects.toMatchObject({
+      details: { phase: 'handshake' },
+    });
   });
 
   it('over one transport only is tried over that one only', async () => {
@@ -333,7 +355,7 @@ describe('a server with a URL of WebSocket', () => {
   ])('is %s by what it answers', async (era, answered) => {
     said = answered;
     expect(await probeSocket()).toMatchObject({ eras: [era], transport: 'websocket' });
-    expect(await probeSocket({ era: era as 'legacy' | 'modern' })).toMatchObject({ eras: [era] });
+    expect(await probeSocket({ eras: [era as 'legacy' | 'modern'] })).toMatchObject({ eras: [era] });
     expect(socketPeer.handshakes).toHaveLength(3);
   });
 

@@ -55,6 +55,12 @@ describe('a remote server', () => {
     expect(host.probed[0]).toMatchObject({ eras: ['modern'], remote: { transport: 'auto' } });
   });
 
+  it('is asked for in both, where both are given', async () => {
+    const { manager, host } = await createFixture();
+    await manager.run(spec(undefined, { era: 'both' }), wait);
+    expect(host.probed[0]).toMatchObject({ eras: ['legacy', 'modern'] });
+  });
+
   it('needs its secrets', async () => {
     const { manager, host } = await createFixture();
     await expect(manager.run(spec(undefined, {}, { 'X-Key': 'env:NOTHING' }), wait)).rejects.toMatchObject({

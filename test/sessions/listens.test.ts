@@ -142,6 +142,22 @@ describe('on a legacy server', () => {
     expect([reader.lines.length, reader.ends, harness.server.process.stopping]).toEqual([1, [], false]);
   });
 
+  it('with a process for each call hears what its own says, for as long as it listens', async () => {
+    harness = new Harness({ answers: CHANGING, isolation: 'call' });
+    const client = new ModernClient(harness);
+    const reader = await listen(client, { toolsListChanged: true });
+    await client.call('tools/list');
+    const [own, other] = harness.servers;
+    for (const server of [other, own, other]) server?.notify('notifications/tools/list_changed', {});
+    await settle();
+    expect(methods(reader)).toEqual(['subscriptions/acknowledged', 'tools/list_changed']);
+    harness.clock.advance(60_000);
+    expect(own?.process.stopping).toBe(false);
+    reader.attachment?.detach();
+    harness.clock.advance(2_000);
+    expect(own?.process.stopping).toBe(true);
+  });
+
   it('outlives its process: the next one is asked again, and what may have changed is reported once', async () => {
     const reader = await listen(start(), { toolsListChanged: true, resourceSubscriptions: ['test://a'] });
     harness.server.process.crash();

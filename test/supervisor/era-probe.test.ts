@@ -59,10 +59,10 @@ async function settled<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {
   return await promise;
 }
 
-async function probe(initialize: Answer, discover: Answer, era?: Era) {
+async function probe(initialize: Answer, discover: Answer, ...eras: Era[]) {
   const server = serverThat(initialize, discover);
   const clock = new ManualClock();
-  const report = probeEras(server.start, { timeoutMs: 60_000, clock, ...(era && { era }) });
+  const report = probeEras(server.start, { timeoutMs: 60_000, clock, eras });
   return { ...server, report: settled(report, clock) };
 }
 
@@ -144,6 +144,24 @@ describe('the eras of a server', () => {
     const modern = await probe(LEGACY, MODERN, 'modern');
     expect(await modern.report).toMatchObject({ eras: ['modern'], serverInfo: { name: 'm', version: '2' } });
     expect([[...legacy.processes.keys()], [...modern.processes.keys()]]).toEqual([['legacy'], ['modern']]);
+  });
+
+  it.each([
+    ['legacy', UNKNOWN, MODERN],
+    ['modern', LEGACY, UNKNOWN],
+    ['legacy', 'silence', MODERN],
+    ['modern', LEGACY, 'silence'],
+  ] as const)(
+    'both pinned, must both be spoken: without the %s one the start fails',
+    async (_era, initialize, discover) => {
+      const { report } = await probe(initialize, discover, 'legacy', 'modern');
+      await expect(report).rejects.toMatchObject({ code: 'start-failed', details: { phase: 'handshake' } });
+    },
+  );
+
+  it('both pinned and both spoken, are both found', async () => {
+    const { report } = await probe(LEGACY, MODERN, 'legacy', 'modern');
+    expect(await report).toMatchObject({ eras: ['legacy', 'modern'], protocolVersion: '2025-06-18' });
   });
 
   it('when there are none, fail with the reason of the legacy handshake', async () => {

@@ -2,6 +2,7 @@
  * What the children of one MCPServer are made from. Everything in this folder is a pure function of a blueprint and the
  * operator's settings: the same input gives the same object, byte by byte.
  */
+import type { PinnedEra } from '../../supervisor/handshake-report.ts';
 import type { RemoteTransport, WantedTransport } from '../../supervisor/remote-transport.ts';
 import type { Isolation, ServerLimits } from '../../supervisor/server-definition.ts';
 import type {
@@ -48,7 +49,7 @@ export interface Owner {
 export interface Behavior {
   readonly isolation: Isolation;
   readonly sessions: 'minted' | 'none';
-  readonly era?: 'legacy' | 'modern';
+  readonly era?: PinnedEra;
   readonly limits: Partial<ServerLimits>;
   /** Of its checks; absent where none are to be made. */
   readonly health?: { readonly interval: number; readonly failures: number };

@@ -1,4 +1,5 @@
 /** supervisor.json: what the supervisor of a replica has to know. No value of a secret is in it. */
+import { pinnedEras } from '../../supervisor/handshake-report.ts';
 import {
   type Blueprint,
   hasMetrics,
@@ -68,7 +69,7 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
     name: owner.name,
     isolation: behavior.isolation,
     sessions: behavior.sessions,
-    ...(behavior.era && { eras: [behavior.era] }),
+    ...(behavior.era && { eras: pinnedEras(behavior.era) }),
     limits: behavior.limits,
     ...(behavior.health && { health: behavior.health }),
     ...(spawns ? { launch: launchOf(blueprint, program) } : { remote: remoteOf(program) }),

@@ -20,6 +20,7 @@ import {
 } from '../../../src/cluster/resources.ts';
 import type { LinkAuthority } from '../../../src/controller/link-authority.ts';
 import { identityFiles } from '../../../src/controller/link-secrets.ts';
+import { pinnedEras } from '../../../src/supervisor/handshake-report.ts';
 import { DEFAULT_LIMITS, type ServerDefinition } from '../../../src/supervisor/server-definition.ts';
 import { eventually, type TestCluster } from './cluster.ts';
 import { podSettings } from './images.ts';
@@ -96,7 +97,7 @@ export async function startServer(cluster: TestCluster, server: PodServer): Prom
       name: server.name,
       isolation: behavior.isolation,
       sessions: behavior.sessions,
-      eras: [behavior.era ?? 'legacy'],
+      eras: pinnedEras(behavior.era ?? 'legacy'),
       launch: { file: '/', args: [], env: {}, cwd: '/' },
       limits: { ...DEFAULT_LIMITS, ...behavior.limits },
       secrets: [],
