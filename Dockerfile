@@ -20,7 +20,7 @@ FROM node:24-bookworm-slim${NODE_DIGEST} AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
 COPY src ./src
 RUN npm run --silent build -- --sourceMap false
 COPY scripts/copy-program.mjs ./scripts/

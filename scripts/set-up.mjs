@@ -13,6 +13,8 @@ const MODULES = join(ROOT, 'node_modules');
 const INSTALLED = join(MODULES, '.berth-installed');
 const DIST = join(ROOT, 'dist');
 const BUILT = join(DIST, '.berth-built');
+/** The client library comes with declarations, everything else is a program. */
+const BUILDS = ['tsconfig.client.json', 'tsconfig.build.json'];
 const STDERR = 2;
 /** Standard output belongs to the program that is started afterwards. */
 const QUIET = { cwd: ROOT, stdio: ['ignore', STDERR, STDERR] };
@@ -46,7 +48,8 @@ export async function build(node) {
   const draft = join(ROOT, `dist.${process.pid}`);
   try {
     const tsc = join(MODULES, 'typescript', 'bin', 'tsc');
-    await must('the build', runChild(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', draft], QUIET));
+    for (const project of BUILDS)
+      await must('the build', runChild(node, [tsc, '-p', project, '--outDir', draft], QUIET));
     writeFileSync(join(draft, '.berth-built'), wanted);
     rmSync(DIST, { recursive: true, force: true });
     renameSync(draft, DIST);
@@ -72,7 +75,8 @@ function sourceState() {
   const files = readdirSync(src, { recursive: true })
     .map((name) => join(src, name))
     .filter((path) => /\.(ts|json)$/.test(path));
-  const inputs = [...files.sort(), join(ROOT, 'tsconfig.json'), join(ROOT, 'tsconfig.build.json'), INSTALLED];
+  const projects = ['tsconfig.json', ...BUILDS].map((name) => join(ROOT, name));
+  const inputs = [...files.sort(), ...projects, INSTALLED];
   return hashOf(inputs.map((path) => `${path} ${stampOf(path)}`).join('\n'));
 }
 

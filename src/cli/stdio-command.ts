@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 import type { CliSystem } from './cli-system.ts';
 import { createContext, readKey } from './context.ts';
 import { EXIT } from './failure.ts';
+import { ensureGateway } from './offer-gateway.ts';
 import { collectPairs } from './pairs.ts';
 import type { CommandExtension } from './program.ts';
 
@@ -25,15 +26,16 @@ export type OpenRelay = (request: RelayRequest) => Promise<BerthError | undefine
 interface StdioFlags {
   readonly header: Readonly<Record<string, string>>;
   readonly transport?: RelayRequest['transport'];
+  readonly start?: boolean;
 }
 
 /** Adds the command. */
 export function stdioCommand(relay: OpenRelay): CommandExtension {
   return (program, system, run) => {
     program
-      .command('stdio <server>')
+      .command('stdio [server]')
       .description(
-        'be a stdio MCP server that relays to a server of the gateway (its name) or to any MCP URL: for clients that only start programs',
+        'be a stdio MCP server, for clients that only start programs: of a server of the gateway (its name), of any MCP URL, or without either of the gateway itself, whose tools find, run and use servers',
       )
       .option(
         '--header <Name=reference>',
@@ -45,7 +47,8 @@ export function stdioCommand(relay: OpenRelay): CommandExtension {
         '--transport <kind>',
         'what the URL speaks, streamable-http, sse or websocket; found out unless given',
       )
-      .action((server: string, flags: StdioFlags, command: Command) =>
+      .option('--start', 'where no gateway runs on this machine, start one in the background; it stays')
+      .action((server: string | undefined, flags: StdioFlags, command: Command) =>
         run(command, async () => {
           const leaving = new AbortController();
           const cancel = system.onSignal(() => leaving.abort());
@@ -71,16 +74,20 @@ interface RequestInput {
 }
 
 async function toRequest(
-  server: string,
+  server: string | undefined,
   { flags, command, system, signal }: RequestInput,
 ): Promise<RelayRequest> {
   const { client } = await createContext(command, system);
-  const { transport } = flags;
+  const { transport, start } = flags;
   if (transport !== undefined && !TRANSPORTS.includes(transport))
     throw new BerthError('bad-input', `--transport must be one of ${TRANSPORTS.join(', ')}`);
-  const url = toUrl(server, client.url);
+  const url = server === undefined ? `${client.url}/mcp` : toUrl(server, client.url);
   // A key is for the gateway that it belongs to, and for nobody else.
   const isGateway = url.startsWith(`${client.url}/`);
+  if (start) {
+    if (!isGateway) throw new BerthError('bad-input', '--start is for the gateway, not for another URL');
+    await ensureGateway(client, system, signal);
+  }
   const key = isGateway ? await readKey(command, system) : undefined;
   const headers = await resolveHeaders(flags.header, system);
   return {

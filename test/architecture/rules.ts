@@ -96,6 +96,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   logins: ['channels', 'servers', 'auth/private-file.ts', 'runtimes/remote-lookup.ts'],
   installer: ['packages', 'log', ...SUPERVISOR_CONTRACTS],
   clients: [],
+  client: [],
   cli: [
     'main.ts',
     'gateway.ts',
@@ -152,8 +153,12 @@ export function breaches({ path, imports }: SourceFile): string[] {
   return imports.filter((name) => !mayImport(folder, name)).map((name) => `${path} imports ${name}`);
 }
 
+/** Published as a library: it stands alone. */
+const ALONE = 'client';
+
 function mayImport(folder: string, name: string): boolean {
   if (leavesSource(name)) return false;
+  if (folder === ALONE) return folderOf(name) === ALONE && name.endsWith('.ts');
   if (!name.endsWith('.ts')) return mayUseLibrary(folder, name);
   const allowed = MAY_IMPORT[folder] ?? [];
   return (

@@ -1,6 +1,9 @@
 /** `berth stdio` as a program, started by the official clients as a desktop program would start it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client as ClientV2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/stdio';
@@ -11,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CODE_CACHE } from '../support/code-cache.ts';
 import { FIXTURE_ERAS, type FixtureEra, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { freePort } from '../support/ports.ts';
 import { SPEAKS } from '../support/requirements.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -149,3 +153,65 @@ const INITIALIZE = `${JSON.stringify({
   method: 'initialize',
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: INFO },
 })}\n`;
+
+describe('without a gateway', () => {
+  let folder: string;
+  let url: string;
+  const start = (more: readonly string[] = []) => ({
+    command: process.execPath,
+    args: [MAIN, 'stdio', '--url', url, ...more],
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: folder,
+      BERTH_DATA_DIR: join(folder, 'data'),
+      ...CODE_CACHE,
+    },
+  });
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'berth-stdio-'));
+    url = `http://127.0.0.1:${await freePort()}`;
+  });
+  afterAll(async () => {
+    const { command, env } = start();
+    const ending = spawn(command, [MAIN, 'down'], { env, stdio: 'ignore' });
+    await once(ending, 'close');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('says that there is none, and on which terms one would be started', async () => {
+    const { command, args, env } = start(['--start', 'https://mcp.example.com/mcp']);
+    const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+    });
+    const [code] = await once(child, 'close');
+    expect([code, err]).toEqual([1, expect.stringContaining('--start is for the gateway')]);
+  });
+
+  it('starts one for two clients at once, whose tools are those of the gateway; it outlives them', async () => {
+    const clients = await Promise.all(
+      [1, 2].map(async () => {
+        const client = new Client(INFO, { capabilities: {} });
+        await client.connect(new StdioClientTransport({ ...start(['--start']), stderr: 'pipe' }));
+        return client;
+      }),
+    );
+    for (const client of clients) {
+      const { tools } = await client.listTools();
+      expect(tools.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['run_server', 'list_mcp_servers']),
+      );
+      const { isError, structuredContent } = await client.callTool({
+        name: 'list_mcp_servers',
+        arguments: {},
+      });
+      expect([isError ?? false, JSON.stringify(structuredContent)]).toEqual([false, expect.any(String)]);
+      await client.close();
+    }
+    const modern = new ClientV2(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    await modern.connect(new StdioV2(start()));
+    expect((await modern.listTools()).tools.length).toBeGreaterThan(5);
+    await modern.close();
+  });
+});
