@@ -3,10 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { makeUpInputs } from '../../src/templates/made-up-inputs.ts';
+import { type MadeUpInputs, makeUpInputs } from '../../src/templates/made-up-inputs.ts';
 import type { Template } from '../../src/templates/template.ts';
 import { checkedPackage, type TemplateCheck } from '../../src/templates/template-check.ts';
 import type { CheckGateway } from './gateway.ts';
+import { type KnownInputs, knownInputs } from './known-inputs.ts';
 
 /** Milliseconds for resolving, installing and starting one template. */
 const WHOLE_START = 10 * 60_000;
@@ -33,7 +34,7 @@ interface Problem {
 export async function checkTemplate(template: Template, gateway: CheckGateway): Promise<TemplateCheck> {
   const scratch = join(gateway.folder, 'files', template.slug);
   await mkdir(scratch, { recursive: true });
-  const inputs = makeUpInputs(template, scratch);
+  const inputs = withKnown(makeUpInputs(template, scratch), await knownInputs(template.slug, scratch));
   const about = {
     v: 1 as const,
     package: checkedPackage(template) ?? '',
@@ -60,11 +61,15 @@ export async function checkTemplate(template: Template, gateway: CheckGateway): 
   }
 }
 
-async function start(
-  { slug }: Template,
-  inputs: ReturnType<typeof makeUpInputs>,
-  gateway: CheckGateway,
-): Promise<ServerAnswer> {
+function withKnown(inputs: MadeUpInputs, { env = {} }: KnownInputs): MadeUpInputs {
+  return {
+    ...inputs,
+    env: { ...inputs.env, ...env },
+    names: [...new Set([...inputs.names, ...Object.keys(env)])],
+  };
+}
+
+async function start({ slug }: Template, inputs: MadeUpInputs, gateway: CheckGateway): Promise<ServerAnswer> {
   const secrets: Record<string, string> = {};
   for (const [name, value] of Object.entries(inputs.secrets)) {
     const file = join(gateway.folder, 'files', `${slug}.${name}`);

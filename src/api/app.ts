@@ -18,6 +18,7 @@ import type { Servers } from '../servers/servers.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { CustomTemplates } from '../templates/custom-templates.ts';
 import { addCallRoutes } from './call-routes.ts';
+import { addClientRoutes } from './client-routes.ts';
 import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { addDocumentRoute } from './document.ts';
 import { addEventRoutes } from './event-routes.ts';
@@ -93,6 +94,7 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   addRegistrySyncRoutes(api, { discovery, signal });
   addInspectionRoutes(api, { inspector: input.inspector, signal });
   addGroupRoutes(api, input.groups);
+  addClientRoutes(api, { manager, groups: input.groups });
   addSettingRoutes(api, input.settings ?? (() => []));
   if (installation) addHealthRoutes(api, { manager, installation });
   const custom = input.custom ?? new CustomTemplates({ catalogue: templates, permit: () => {} });

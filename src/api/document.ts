@@ -17,6 +17,7 @@ const TAGS = [
   { name: 'calls', description: 'What a server offers, and calls of it.' },
   { name: 'sessions', description: 'Who is connected to a server, and how much it was used.' },
   { name: 'secrets', description: 'Values and logins that the gateway keeps for servers.' },
+  { name: 'clients', description: 'What MCP clients must be told of servers and groups.' },
   { name: 'groups', description: 'Chosen servers behind one URL.' },
   { name: 'templates', description: 'The catalogue, and templates of your own.' },
   { name: 'packages', description: 'Search everywhere, and all that is known of a package.' },

@@ -66,6 +66,7 @@ function factsOf(
       'provenance',
       report.provenance === 'known' ? 'the registry has a statement of where it was built' : 'unknown',
     ],
+    ['signatures', signaturesText(report.signatures)],
     [
       'sandbox',
       `${sandbox.kind}, ${sandbox.network === 'none' ? 'no network' : 'the network of the machine'}`,
@@ -84,6 +85,15 @@ function factsOf(
     ['made up', inputs.length > 0 ? inputs.join(', ') : undefined],
     ...shown.map((line, index) => [index === 0 ? 'stderr' : '', line] as const),
   ];
+}
+
+function signaturesText(found: InspectionAnswer['report']['signatures']): string {
+  if (found === 'unknown') return 'unknown';
+  const { total, verified, forged } = found;
+  const rest = total - verified - forged.length;
+  const bad = forged.length > 0 ? [`FORGED: ${forged.join(', ')}`] : [];
+  const open = rest > 0 ? [`${rest} unknown`] : [];
+  return [...bad, `${verified} of ${total} packages signed by their registry`, ...open].join('; ');
 }
 
 function filesText({ filesWritten }: InspectionAnswer['report'], wide: boolean): string {

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { CallPrincipal } from '../servers/server-calls.ts';
 import { createControlServer } from './control-server.ts';
+import { exactCallOf } from './exact-arguments.ts';
 import { LegacySessions } from './legacy-sessions.ts';
 import { refusal } from './refusal.ts';
 import type { ControlParts } from './tools.ts';
@@ -28,14 +29,21 @@ export function createControlEndpoint(parts: ControlParts, clock: Clock = system
             hint: 'Make a key with: berth key add NAME --scope manage.',
           }),
         );
+      const parsedBody = await exactCallOf(request);
+      const options = parsedBody === undefined ? {} : { parsedBody };
       if (await isLegacyRequest(request.clone()))
-        return await sessions.serve(request, caller.id, async (transport) => {
-          await createControlServer(parts, caller).connect(transport);
-          return () => {};
-        });
+        return await sessions.serve(
+          request,
+          caller.id,
+          async (transport) => {
+            await createControlServer(parts, caller).connect(transport);
+            return () => {};
+          },
+          options,
+        );
       // Nothing of a modern client is kept: each request makes its server anew.
       const handler = createMcpHandler(() => createControlServer(parts, caller), { legacy: 'reject' });
-      return await handler.fetch(request);
+      return await handler.fetch(request, options);
     },
     close: () => sessions.close(),
   };

@@ -18,6 +18,11 @@ interface Session {
   lastUsed: number;
 }
 
+/** A body that was read already. */
+export interface ReadBody {
+  readonly parsedBody?: unknown;
+}
+
 /** Puts a server behind the transport; the returned function is called when the session has ended. */
 export type Connect = (transport: WebStandardStreamableHTTPServerTransport) => Promise<() => void>;
 
@@ -35,14 +40,14 @@ export class LegacySessions {
   }
 
   /** `owner`: whose session it must be. `connect` is called for a new one. */
-  async serve(request: Request, owner: string, connect: Connect): Promise<Response> {
+  async serve(request: Request, owner: string, connect: Connect, body: ReadBody = {}): Promise<Response> {
     const id = request.headers.get('mcp-session-id');
     if (id === null) return await this.#open(request, owner, connect);
     const session = this.#sessions.get(id);
     // Another owner's session is none.
     if (session?.owner !== owner) return refusal(new BerthError('unknown-session', 'unknown session'));
     session.lastUsed = this.#clock.now();
-    return await session.transport.handleRequest(request);
+    return await session.transport.handleRequest(request, body);
   }
 
   /** Ends those of an owner; all without one. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PackageInfo } from '../discovery/package-info.ts';
 import { BerthError, errorData, toBerthError } from '../errors.ts';
-import type { InstalledTree, Packages, ResolvedPackage } from '../packages/package.ts';
+import type { InstalledTree, Packages, ResolvedPackage, TreeSignatures } from '../packages/package.ts';
 import type { PackagePlan, PlanRules } from '../servers/server-plan.ts';
 import { planServer } from '../servers/server-plan.ts';
 import { Turns } from '../servers/turns.ts';
@@ -81,6 +81,7 @@ export class Inspector {
     const resolved = await timed(phases, 'resolve', () => packages.resolve(plan.source, forward(run)));
     const known = info(resolved, signal).catch(() => undefined);
     const tree = await timed(phases, 'install', () => packages.install(resolved, forward(run)));
+    const signed = packages.signatures(tree, signal).catch(() => undefined);
     run.progress?.('start', request.unsafe ? 'starting it' : 'starting it in a sandbox');
     const observed = await host.observe({
       launch: this.#launch(tree, plan, { home, secrets: completed.secrets }),
@@ -91,7 +92,8 @@ export class Inspector {
     });
     const about = await known;
     const engine = await engineOf(tree);
-    const report = toReport({ request, completed, resolved, engine, observed, about, phases });
+    const signatures = await signed;
+    const report = toReport({ request, completed, resolved, engine, observed, about, signatures, phases });
     if (report.result === 'failed') return { report };
     const { bin } = plan.source;
     const [tools, description] = [observed.offers.tools ?? [], about?.description ?? ''];
@@ -122,6 +124,7 @@ interface Outcome {
   readonly engine: string;
   readonly observed: Observation;
   readonly about: PackageInfo | undefined;
+  readonly signatures: TreeSignatures | undefined;
   readonly phases: readonly InspectionPhase[];
 }
 
@@ -158,6 +161,7 @@ function toReport({
   engine,
   observed,
   about,
+  signatures,
   phases,
 }: Outcome): InspectionReport {
   const { ecosystem, name, version, integrity } = resolved;
@@ -174,6 +178,8 @@ function toReport({
     package: { ecosystem, name, version, integrity: integrity ?? about?.integrity ?? 'unknown' },
     engine: { needs: about?.engines ?? 'unknown', used: engine },
     provenance: about?.provenance === 'yes' ? 'known' : 'unknown',
+    signatures:
+      signatures && (signatures.verified > 0 || signatures.forged.length > 0) ? signatures : 'unknown',
     sandbox: {
       kind: request.unsafe ? 'none' : 'bubblewrap',
       network: request.network || request.unsafe ? 'machine' : 'none',

@@ -1,5 +1,5 @@
 /** What came of trying a package before it is trusted. What could not be observed is the word `unknown`, never a guess. */
-import type { Ecosystem } from '../packages/package.ts';
+import type { Ecosystem, TreeSignatures } from '../packages/package.ts';
 import type { Era } from '../supervisor/handshake-report.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -26,6 +26,8 @@ export interface InspectionReport {
   };
   /** `known`: the registry has a statement of where it was built; Berth does not check it. */
   readonly provenance: 'known' | Unknown;
+  /** Of the registries, over what was installed; `unknown` where they do not sign. */
+  readonly signatures: TreeSignatures | Unknown;
   readonly sandbox: { readonly kind: 'bubblewrap' | 'none'; readonly network: 'none' | 'machine' };
   readonly server?: {
     readonly name: string;

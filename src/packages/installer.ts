@@ -1,6 +1,6 @@
 /** The contract between {@link Packages} and an ecosystem. */
 
-import type { InstalledTree, PackageSource, ResolvedPackage } from './package.ts';
+import type { InstalledTree, PackageSource, ResolvedPackage, TreeSignatures } from './package.ts';
 import type { TreeLock } from './tree-store.ts';
 
 export interface InstallerOptions {
@@ -21,4 +21,6 @@ export interface Installer {
   /** Fills a folder that holds the files of the lock. */
   install(resolved: ResolvedPackage, folder: string, options: InstallerOptions): Promise<void>;
   program(folder: string, resolved: ResolvedPackage): Promise<InstalledTree['program']>;
+  /** Absent where registries do not sign; undefined where nobody is to look. */
+  signatures?(lock: TreeLock, signal: AbortSignal): Promise<TreeSignatures | undefined>;
 }

@@ -6,8 +6,9 @@ import type { Installer } from './installer.ts';
 import { loadNpmSettings, type NpmOptions, type NpmSettings } from './npm-config.ts';
 import { countNpmPackages, installNpm, lockNpm, npmTreeKey } from './npm-install.ts';
 import { npmProgram } from './npm-program.ts';
-import { chooseNpmVersion, fetchPackument, type Packument } from './npm-resolve.ts';
-import { NpmSignatures, type SignedVersion } from './npm-signature.ts';
+import { chooseNpmVersion, fetchPackument } from './npm-resolve.ts';
+import { NpmSignatures, type SignedVersion, signedVersion } from './npm-signature.ts';
+import { checkTreeSignatures } from './npm-tree-signatures.ts';
 import type { PackageRules } from './package-rules.ts';
 
 /** Reads the user's npm configuration anew for every use, so that a changed token counts at once. */
@@ -58,18 +59,11 @@ export function createNpmInstaller(input: {
       say(`installed ${resolved.name}@${resolved.version}`);
     },
     program: npmProgram,
-  };
-}
-
-function signedVersion(
-  packument: Packument,
-  name: string,
-  { version, integrity }: { readonly version: string; readonly integrity?: string },
-): SignedVersion {
-  const signatures = packument.versions?.[version]?.dist?.signatures;
-  return {
-    ...{ name, version, integrity, published: packument.time?.[version] },
-    signatures: Array.isArray(signatures) ? signatures : [],
+    async signatures(lock, signal) {
+      if (input.signatures === 'off') return undefined;
+      const { options } = await settings(input);
+      return await checkTreeSignatures(lock, { signatures: registry, options, silence, signal });
+    },
   };
 }
 

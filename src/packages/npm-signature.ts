@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { BerthError } from '../errors.ts';
 import type { NpmOptions } from './npm-config.ts';
 import { npmRegistryOf } from './npm-registries.ts';
+import type { Packument } from './npm-resolve.ts';
 
 /** `verified`: signed by its registry · `unknown`: not signed, or the registry does not say. */
 export type SignatureState = 'verified' | 'unknown';
@@ -53,6 +54,8 @@ interface Patience {
 /** Looks up keys, and keeps them for an hour. */
 export class NpmSignatures {
   readonly #keys = new LRUCache<string, Keys>({ max: 50, ttl: KEYS_TTL_MS });
+  /** Of questions under way. */
+  readonly #asked = new Map<string, Promise<Keys | undefined>>();
 
   /** Rejects with `resolve-failed` for a signature that is not that of the registry. */
   async check(version: SignedVersion, options: NpmOptions, patience: Patience): Promise<SignatureState> {
@@ -71,13 +74,43 @@ export class NpmSignatures {
     return known.length > 0 ? 'verified' : 'unknown';
   }
 
-  async #keysOf(name: string, options: NpmOptions, patience: Patience): Promise<Keys> {
+  /** Whether the registry of the package has keys at all: most mirrors have none. */
+  async hasKeys(name: string, options: NpmOptions, patience: Patience): Promise<boolean> {
+    return (await this.#keysOf(name, options, patience)).size > 0;
+  }
+
+  async #keysOf(name: string, options: NpmOptions, { silence, signal }: Patience): Promise<Keys> {
     const registry = npmRegistryOf(name, options).href;
     const kept = this.#keys.get(registry);
     if (kept) return kept;
-    const keys = await fetchKeys(name, options, patience);
-    if (keys) this.#keys.set(registry, keys);
+    const keys = await untilAborted(this.#ask(registry, () => fetchKeys(name, options, { silence })), signal);
     return keys ?? new Map();
+  }
+
+  /** Never rejects. */
+  #ask(registry: string, fetch: () => Promise<Keys | undefined>): Promise<Keys | undefined> {
+    const asked =
+      this.#asked.get(registry) ??
+      fetch().then((keys) => {
+        this.#asked.delete(registry);
+        if (keys) this.#keys.set(registry, keys);
+        return keys;
+      });
+    this.#asked.set(registry, asked);
+    return asked;
+  }
+}
+
+/** The question goes on for others who wait for it. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  signal?.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -85,20 +118,13 @@ export class NpmSignatures {
 async function fetchKeys(
   name: string,
   options: NpmOptions,
-  { silence, signal }: Patience,
+  { silence }: Pick<Patience, 'silence'>,
 ): Promise<Keys | undefined> {
   try {
-    const wire = {
-      ...options,
-      spec: name,
-      retry: { retries: 0 },
-      timeout: silence,
-      ...(signal && { signal }),
-    };
+    const wire = { ...options, spec: name, retry: { retries: 0 }, timeout: silence };
     const found = keysSchema.safeParse(await fetchRegistry.json('/-/npm/v1/keys', wire));
     return new Map(found.success ? found.data.keys.flatMap(toKey) : []);
   } catch (cause) {
-    signal?.throwIfAborted();
     const status = (cause as { statusCode?: unknown }).statusCode;
     return typeof status === 'number' && status < 500 ? new Map() : undefined;
   }
@@ -125,4 +151,17 @@ function forged({ name, version }: SignedVersion, how = 'otherwise than the regi
     phase: 'resolve',
     hint: 'Do not run it: what is served is not what was published. Compare it with another registry.',
   });
+}
+
+/** What the document of a package says of the signatures of a version. */
+export function signedVersion(
+  packument: Packument,
+  name: string,
+  { version, integrity }: { readonly version: string; readonly integrity?: string },
+): SignedVersion {
+  const signatures = packument.versions?.[version]?.dist?.signatures;
+  return {
+    ...{ name, version, integrity, published: packument.time?.[version] },
+    signatures: Array.isArray(signatures) ? signatures : [],
+  };
 }

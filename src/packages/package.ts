@@ -45,6 +45,16 @@ export interface InstalledTree {
   readonly program: { readonly file: string; readonly args: readonly string[] };
 }
 
+/** What the registries say of the packages that a tree is made of; of the rest nothing is known. */
+export interface TreeSignatures {
+  /** Packages of the tree, its own among them. */
+  readonly total: number;
+  /** Signed by their registry, as they were installed. */
+  readonly verified: number;
+  /** Signed otherwise than their registry signs, as `name@version`. */
+  readonly forged: readonly string[];
+}
+
 export type PackagePhase = 'resolve' | 'install';
 
 export interface PackageProgress {
@@ -74,6 +84,8 @@ export interface Packages {
       readonly home: string;
     },
   ): Launch;
+  /** Looks up who has signed what the tree is made of; undefined where its registries do not sign, or nobody is to look. */
+  signatures(tree: InstalledTree, signal: AbortSignal): Promise<TreeSignatures | undefined>;
   /** Removes trees that no key of `keep` names, oldest use first, while they exceed `maxBytes` or `maxAgeDays`. */
   collect(policy: {
     readonly keep: ReadonlySet<string>;

@@ -15,6 +15,7 @@ import type {
   PackageSource,
   Packages,
   ResolvedPackage,
+  TreeSignatures,
 } from './package.ts';
 import {
   checkLockAllowed,
@@ -105,6 +106,14 @@ class TreePackages implements Packages {
 
   launch(tree: InstalledTree, input: Parameters<Packages['launch']>[1]): ReturnType<Packages['launch']> {
     return toLaunch(tree, input, this.#env);
+  }
+
+  async signatures(
+    { key, resolved }: InstalledTree,
+    signal: AbortSignal,
+  ): Promise<TreeSignatures | undefined> {
+    const lock = await this.#store.lockOf(key);
+    return lock && (await this.#installers[resolved.ecosystem].signatures?.(lock, signal));
   }
 
   async collect(policy: Parameters<Packages['collect']>[0]): ReturnType<Packages['collect']> {

@@ -55,6 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   metrics: ['transports', 'sessions', 'link', 'servers', 'discovery', 'log', ...SUPERVISOR_CONTRACTS],
   api: [
+    'clients',
     'logins',
     'metrics',
     'transports/http-server.ts',
@@ -72,6 +73,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'runtimes',
     'servers',
+    'groups',
     'link',
     'jsonrpc',
     'log',

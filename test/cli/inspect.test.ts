@@ -14,6 +14,7 @@ describe('berth inspect', () => {
       '  integrity    sha512-abc',
       `  engine       needs node >=22; ran on Node ${process.versions.node}`,
       '  provenance   the registry has a statement of where it was built',
+      '  signatures   unknown',
       '  sandbox      bubblewrap, no network',
       '  times        resolve … s, install … s, sandbox 0.1 s, start 0.3 s, list 0.0 s',
       '  memory       80 MiB at most',

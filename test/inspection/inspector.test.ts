@@ -36,6 +36,7 @@ it('reports what was seen, and the word unknown for everything else', async () =
     package: { ecosystem: 'npm', name: 'some-server', version: '1.2.3', integrity: 'sha512-abc' },
     engine: { needs: { node: '>=22' }, used: `Node ${process.versions.node}` },
     provenance: 'known',
+    signatures: 'unknown',
     sandbox: { kind: 'bubblewrap', network: 'none' },
     server: {
       name: 'fixture',
@@ -63,6 +64,19 @@ it('reports what was seen, and the word unknown for everything else', async () =
     inputs: [],
     stderr: ['started'],
   });
+});
+
+it('says who has signed what was installed, as far as registries sign', async () => {
+  const { inspect, packages } = await start();
+  const signatures = async () => (await inspect(NPM)).report.signatures;
+  packages.signed = { total: 3, verified: 2, forged: [] };
+  expect(await signatures()).toEqual({ total: 3, verified: 2, forged: [] });
+  packages.signed = { total: 3, verified: 0, forged: ['dep@1.0.0'] };
+  expect(await signatures()).toEqual({ total: 3, verified: 0, forged: ['dep@1.0.0'] });
+  packages.signed = { total: 3, verified: 0, forged: [] };
+  expect(await signatures()).toBe('unknown');
+  packages.signatures = () => Promise.reject(new Error('the registry is down'));
+  expect(await signatures()).toBe('unknown');
 });
 
 it('claims nothing that nobody has told or watched', async () => {

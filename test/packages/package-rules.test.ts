@@ -156,3 +156,42 @@ describe('signatures of an npm registry', () => {
     });
   });
 });
+
+describe('signatures of all that was installed', () => {
+  const look = async (rules: Partial<PackageRules> = {}) => {
+    const packages = withRules(rules);
+    return await packages.signatures(await install(packages), new AbortController().signal);
+  };
+
+  it('are verified for each package', async () => {
+    registry.signWith([createSigningKey()]);
+    expect(await look()).toEqual({ total: 2, verified: 2, forged: [] });
+  });
+
+  it('are unknown where the registry has no keys, and no document is fetched for it', async () => {
+    const packages = withRules({});
+    const tree = await install(packages);
+    const before = registry.requests.length;
+    expect(await packages.signatures(tree, new AbortController().signal)).toEqual({
+      total: 2,
+      verified: 0,
+      forged: [],
+    });
+    expect(registry.requests.slice(before)).toEqual(['GET /-/npm/v1/keys']);
+    expect(await look({ npmSignatures: 'off' })).toBeUndefined();
+  });
+
+  it('of a dependency that is signed by somebody else are named', async () => {
+    const real = createSigningKey();
+    registry.signWith([real]);
+    const packages = withRules({});
+    const tree = await install(packages);
+    const other = createSigningKey();
+    registry.signWith([{ ...real, privateKey: other.privateKey }]);
+    expect(await packages.signatures(tree, new AbortController().signal)).toEqual({
+      total: 2,
+      verified: 0,
+      forged: ['@acme/server@1.0.0', 'dep@1.0.0'],
+    });
+  });
+});

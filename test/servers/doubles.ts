@@ -6,7 +6,7 @@ import { SecretStore } from '../../src/auth/secret-store.ts';
 import { ManualClock } from '../../src/clock.ts';
 import { Discovery } from '../../src/discovery/discovery.ts';
 import type { BerthError } from '../../src/errors.ts';
-import type { PackageSource, Packages, ResolvedPackage } from '../../src/packages/package.ts';
+import type { PackageSource, Packages, ResolvedPackage, TreeSignatures } from '../../src/packages/package.ts';
 import type { ServerHost, StderrLine } from '../../src/servers/host.ts';
 import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
 import { type AskServer, ServerCalls } from '../../src/servers/server-calls.ts';
@@ -123,6 +123,13 @@ export class FakePackages implements Packages {
       env: input.env,
       cwd: input.home,
     };
+  }
+
+  /** What {@link signatures} finds. */
+  signed: TreeSignatures | undefined;
+
+  async signatures(): Promise<TreeSignatures | undefined> {
+    return this.signed;
   }
 
   async collect() {

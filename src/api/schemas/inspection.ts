@@ -21,6 +21,14 @@ const reportSchema = z
       used: z.string(),
     }),
     provenance: z.enum(['known', 'unknown']),
+    signatures: z.union([
+      z.object({
+        total: wholeNumber.openapi({ description: 'Packages that were installed, this one among them.' }),
+        verified: wholeNumber.openapi({ description: 'Signed by their registry, as they were installed.' }),
+        forged: z.array(z.string()).openapi({ description: 'Signed otherwise than their registry signs.' }),
+      }),
+      unknown,
+    ]),
     sandbox: z.object({ kind: z.enum(['bubblewrap', 'none']), network: z.enum(['none', 'machine']) }),
     server: z
       .object({

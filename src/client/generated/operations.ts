@@ -118,6 +118,12 @@ export interface Operations {
   deleteGroup: { params: { name: string }; query: Record<never, never>; body: undefined; answer: undefined; item: never };
   /** The tools of a group, by the names that its clients see. */
   listGroupTools: { params: { name: string }; query: Record<never, never>; body: undefined; answer: { tools: Record<string, unknown>[]; total: number; silent: ({ server: string; detail: string; code: "bad-input" | "bad-setting" | "parse-error" | "invalid-request" | "unsupported-version" | "unknown-version" | "header-mismatch" | "missing-capability" | "unknown-method" | "invalid-params" | "missing-session" | "unknown-session" | "unknown-stream" | "unauthorized" | "forbidden" | "wrong-host" | "not-found" | "method-not-allowed" | "not-acceptable" | "conflict" | "in-progress" | "position-expired" | "precondition-failed" | "too-large" | "unsupported-media-type" | "limit-reached" | "not-allowed" | "missing-input" | "key-reused" | "internal" | "resolve-failed" | "registry-failed" | "install-failed" | "start-failed" | "process-exited" | "request-timeout" | "call-refused" | "call-failed" | "input-required" | "message-too-large" | "busy" | "resting" | "unreachable" | "remote-failed" | "stopped"; hint: string } & Record<string, unknown>)[] }; item: never };
+  /** MCP clients whose configuration is known. */
+  listClients: { params: Record<never, never>; query: Record<never, never>; body: undefined; answer: { clients: { id: string; title: string; format: "jsonc" | "toml" | "yaml"; calls: "url" | "program" }[] }; item: never };
+  /** What a client must be told of a server. */
+  configureClient: { params: { name: string; client: string }; query: { keyVariable?: string; keyFile?: string }; body: undefined; answer: { client: string; title: string; format: "jsonc" | "toml" | "yaml"; url: string; text: string; after?: string }; item: never };
+  /** What a client must be told of a group. */
+  configureClientForGroup: { params: { name: string; client: string }; query: { keyVariable?: string; keyFile?: string }; body: undefined; answer: { client: string; title: string; format: "jsonc" | "toml" | "yaml"; url: string; text: string; after?: string }; item: never };
   /** What the gateway runs with, and where each setting was given. */
   readSettings: { params: Record<never, never>; query: Record<never, never>; body: undefined; answer: { settings: { key: string; value?: unknown; source: string }[] }; item: never };
   /** How the installation is: its parts, their ages, servers by state. */
@@ -200,6 +206,9 @@ export const PLACES = {
   replaceGroup: ['PUT', '/api/v1/groups/{name}'],
   deleteGroup: ['DELETE', '/api/v1/groups/{name}'],
   listGroupTools: ['GET', '/api/v1/groups/{name}/tools'],
+  listClients: ['GET', '/api/v1/clients'],
+  configureClient: ['GET', '/api/v1/servers/{name}/clients/{client}'],
+  configureClientForGroup: ['GET', '/api/v1/groups/{name}/clients/{client}'],
   readSettings: ['GET', '/api/v1/settings'],
   readHealth: ['GET', '/api/v1/health'],
   mergeTemplate: ['POST', '/api/v1/templates/{slug}/merge'],

@@ -49,6 +49,7 @@ export type InspectionReport = {
   package: { ecosystem: "npm" | "pypi"; name: string; version: string; integrity: string };
   engine: { needs: Record<string, string> | "unknown"; used: string };
   provenance: "known" | "unknown";
+  signatures: { total: number; verified: number; forged: string[] } | "unknown";
   sandbox: { kind: "bubblewrap" | "none"; network: "none" | "machine" };
   server?: { name: string; version: string; protocolVersion: string; eras: ("legacy" | "modern")[]; capabilities: Record<string, unknown> };
   tools: Record<string, unknown>[] | "unknown";
