@@ -83,7 +83,10 @@ export class NpmSignatures {
     const registry = npmRegistryOf(name, options).href;
     const kept = this.#keys.get(registry);
     if (kept) return kept;
-    const keys = await untilAborted(this.#ask(registry, () => fetchKeys(name, options, { silence })), signal);
+    const keys = await untilAborted(
+      this.#ask(registry, () => fetchKeys(name, options, { silence })),
+      signal,
+    );
     return keys ?? new Map();
   }
 

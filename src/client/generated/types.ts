@@ -9,6 +9,7 @@ export type Failure = {
   phase?: "resolve" | "install" | "spawn" | "handshake" | "run";
   exitCode?: number | null;
   signal?: string | null;
+  reason?: string;
   stderr?: string[];
   /** What is at fault: a JSON pointer into the body, or a query parameter behind “?”. */ fields?: { pointer: string; detail: string }[];
   data?: Record<string, unknown>;
@@ -174,6 +175,7 @@ export type Problem = {
   phase?: "resolve" | "install" | "spawn" | "handshake" | "run";
   exitCode?: number | null;
   signal?: string | null;
+  reason?: string;
   stderr?: string[];
   /** What is at fault: a JSON pointer into the body, or a query parameter behind “?”. */ errors?: { pointer: string; detail: string }[];
 } & Record<string, unknown>;
@@ -231,7 +233,7 @@ export type Server = {
   id: string;
   /** Changes with everything that is wanted of the server. */ revision: string;
   labels: Record<string, string>;
-  /** Absent where Berth did not make the server. */ spec?: { name?: string; template?: string; source?: { npm?: { name: string; version?: string }; pypi?: { name: string; version?: string }; remote?: { url: string; transport?: "streamable-http" | "sse" | "auto"; headers?: Record<string, string | { fromEnv: string; scheme?: string } | { fromFile: string; scheme?: string } | { fromStore: string; scheme?: string } | { fromSecret: { name: string; key: string }; scheme?: string }> }; image?: { image: string; entrypoint?: string[]; runAsUser?: number; writablePaths?: string[] }; archon?: { image?: string }; script?: { runtime: "node" | "python"; code?: string; configMapRef?: { name: string; key: string } } }; version?: string; bin?: string; args?: string[]; env?: Record<string, string>; secrets?: Record<string, string | { fromEnv: string } | { fromFile: string } | { fromStore: string } | { fromSecret: { name: string; key: string } }>; isolation?: "session" | "principal" | "shared" | "call"; sessions?: "minted" | "none"; era?: "legacy" | "modern" | "auto"; limits?: { idle?: number; sessions?: number; sessionsPerPrincipal?: number; spares?: number; requestTimeout?: number; startTimeout?: number; lineBytes?: number; subscriptions?: number; eofGrace?: number; termGrace?: number; drain?: number; sleep?: 0 | number }; health?: { interval?: 0 | number; failures?: number }; labels?: Record<string, string>; transport?: "stdio" | "http" | "sse"; port?: number; replicas?: number; suspend?: boolean; resources?: { requests?: { cpu?: string; memory?: string; 'ephemeral-storage'?: string }; limits?: { cpu?: string; memory?: string; 'ephemeral-storage'?: string } }; network?: { egress?: "none" | "public" | "allow"; allow?: { cidr: string | string; ports?: number[] }[] }; placement?: { nodeSelector?: Record<string, string>; tolerations?: { key?: string; operator?: "Exists" | "Equal"; value?: string; effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute"; tolerationSeconds?: number }[]; affinity?: Record<string, unknown> } };
+  /** Absent where Berth did not make the server. */ spec?: { name?: string; template?: string; source?: { npm?: { name: string; version?: string }; pypi?: { name: string; version?: string }; remote?: { url: string; transport?: "streamable-http" | "sse" | "websocket" | "auto"; headers?: Record<string, string | { fromEnv: string; scheme?: string } | { fromFile: string; scheme?: string } | { fromStore: string; scheme?: string } | { fromSecret: { name: string; key: string }; scheme?: string }> }; image?: { image: string; entrypoint?: string[]; runAsUser?: number; writablePaths?: string[] }; archon?: { image?: string }; script?: { runtime: "node" | "python"; code?: string; configMapRef?: { name: string; key: string } } }; version?: string; bin?: string; args?: string[]; env?: Record<string, string>; secrets?: Record<string, string | { fromEnv: string } | { fromFile: string } | { fromStore: string } | { fromSecret: { name: string; key: string } }>; configMaps?: Record<string, { name: string; key: string }>; isolation?: "session" | "principal" | "shared" | "call"; sessions?: "minted" | "none"; era?: "legacy" | "modern" | "both" | "auto"; limits?: { idle?: number; sessions?: number; sessionsPerPrincipal?: number; spares?: number; requestTimeout?: number; startTimeout?: number; lineBytes?: number; subscriptions?: number; eofGrace?: number; termGrace?: number; drain?: number; sleep?: 0 | number }; health?: { interval?: 0 | number; failures?: number }; labels?: Record<string, string>; transport?: "stdio" | "http" | "sse" | "websocket"; port?: number; replicas?: number; suspend?: boolean; resources?: { requests?: { cpu?: string; memory?: string; 'ephemeral-storage'?: string }; limits?: { cpu?: string; memory?: string; 'ephemeral-storage'?: string } }; network?: { egress?: "none" | "public" | "allow"; allow?: { cidr: string | string; ports?: number[] }[] }; placement?: { nodeSelector?: Record<string, string>; tolerations?: { key?: string; operator?: "Exists" | "Equal"; value?: string; effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute"; tolerationSeconds?: number }[]; affinity?: Record<string, unknown> } };
   managed?: false;
   status: ServerStatus;
 };
@@ -245,19 +247,20 @@ export type ServerEvent = {
 export type ServerSpec = {
   name?: string;
   template?: string;
-  source?: { npm?: { name: string; version?: string }; pypi?: { name: string; version?: string }; remote?: { url: string; transport?: "streamable-http" | "sse" | "auto"; headers?: Record<string, string | { fromEnv: string; scheme?: string } | { fromFile: string; scheme?: string } | { fromStore: string; scheme?: string } | { fromSecret: { name: string; key: string }; scheme?: string }> }; image?: { image: string; entrypoint?: string[]; runAsUser?: number; writablePaths?: string[] }; archon?: { image?: string }; script?: { runtime: "node" | "python"; code?: string; configMapRef?: { name: string; key: string } } };
+  source?: { npm?: { name: string; version?: string }; pypi?: { name: string; version?: string }; remote?: { url: string; transport?: "streamable-http" | "sse" | "websocket" | "auto"; headers?: Record<string, string | { fromEnv: string; scheme?: string } | { fromFile: string; scheme?: string } | { fromStore: string; scheme?: string } | { fromSecret: { name: string; key: string }; scheme?: string }> }; image?: { image: string; entrypoint?: string[]; runAsUser?: number; writablePaths?: string[] }; archon?: { image?: string }; script?: { runtime: "node" | "python"; code?: string; configMapRef?: { name: string; key: string } } };
   version?: string;
   bin?: string;
   args?: string[];
   env?: Record<string, string>;
   secrets?: Record<string, string | { fromEnv: string } | { fromFile: string } | { fromStore: string } | { fromSecret: { name: string; key: string } }>;
+  configMaps?: Record<string, { name: string; key: string }>;
   isolation?: "session" | "principal" | "shared" | "call";
   sessions?: "minted" | "none";
-  era?: "legacy" | "modern" | "auto";
+  era?: "legacy" | "modern" | "both" | "auto";
   limits?: { idle?: number; sessions?: number; sessionsPerPrincipal?: number; spares?: number; requestTimeout?: number; startTimeout?: number; lineBytes?: number; subscriptions?: number; eofGrace?: number; termGrace?: number; drain?: number; sleep?: 0 | number };
   health?: { interval?: 0 | number; failures?: number };
   labels?: Record<string, string>;
-  transport?: "stdio" | "http" | "sse";
+  transport?: "stdio" | "http" | "sse" | "websocket";
   port?: number;
   replicas?: number;
   suspend?: boolean;
@@ -276,13 +279,14 @@ export type ServerStatus = {
   lastCheck?: { at: string; ms: number; failures: number };
   sessions: number;
   processes: number;
+  /** On one machine: what each process of the server may have. */ resources?: { limits: { memory?: string; cpu?: string }; outOfMemory?: { count: number; lastAt: string } };
   eras?: ("legacy" | "modern")[];
   era?: "legacy" | "modern";
   protocolVersion?: string;
   serverInfo?: { name: string; version: string } & Record<string, unknown>;
   tools?: string[];
   package?: { ecosystem: string; name: string; version: string };
-  remote?: { url: string; transport: "streamable-http" | "sse" | "auto" };
+  remote?: { url: string; transport: "streamable-http" | "sse" | "websocket" | "auto" };
   phases: { phase: string; ms: number }[];
   endpoints: { transport: "streamable-http" | "sse" | "websocket" | "unknown"; url: string }[];
   conditions?: { type: string; status: string; reason: string; message: string; lastUpdate?: string }[];
