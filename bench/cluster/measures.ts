@@ -5,7 +5,7 @@ import type { Cell } from '../plan.ts';
 import { runJob } from '../worker.ts';
 import { type ColdStart, startCold } from './cold.ts';
 import { type CrowdResult, measureCrowd } from './crowd.ts';
-import { CARRIERS, type Carrier, COLD, type EchoServer, type Places, WHOS, type Who } from './places.ts';
+import { CARRIERS, type Carrier, type EchoServer, type Places, WHOS, type Who } from './places.ts';
 import { CLUSTER_CELLS, type ClusterPlan } from './plan.ts';
 import { costsDuring, type ProcessorCosts } from './processor-time.ts';
 
@@ -134,6 +134,6 @@ async function openings({ places, plan }: Run, who: Who, server: EchoServer): Pr
 async function coldStarts({ places, plan, log }: Run, carrier: Carrier): Promise<ColdResult> {
   const { release, target } = places[carrier];
   const told = ({ ms }: ColdStart): void => log(`${COLD_START} ${carrier}: ${(ms / 1000).toFixed(2)} s`);
-  const starts = await startCold({ release, name: COLD, target: target(COLD) }, plan.coldStarts, told);
-  return { starts };
+  const { coldStarts: count, coldRestMs: restMs } = plan;
+  return { starts: await startCold({ release, target, count, restMs, told }) };
 }

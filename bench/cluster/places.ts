@@ -16,21 +16,24 @@ export const WHOS: readonly Who[] = ['local', ...CARRIERS];
 export const SERVERS = ['echo', 'spare', 'crowd'] as const;
 export type EchoServer = (typeof SERVERS)[number];
 
-/** A package, whose tree is installed once; only in the cluster. */
-export const COLD = 'cold';
-const COLD_TEMPLATE = 'everything';
 const GATEWAY_PORT = 8053;
 const MOST_SESSIONS = 2_000;
 const KEY_BYTES = 32;
 
 export interface Place {
-  target(server: EchoServer | typeof COLD): Target;
+  target(server: EchoServer): Target;
+}
+
+/** There may be further servers in a cluster. */
+export interface ClusterPlace extends Place {
+  target(server: string): Target;
+  readonly release: RunningRelease;
 }
 
 export interface Places {
   readonly local: Place & { readonly gateway: GatewayProcess };
-  readonly exec: Place & { readonly release: RunningRelease };
-  readonly network: Place & { readonly release: RunningRelease };
+  readonly exec: ClusterPlace;
+  readonly network: ClusterPlace;
   close(): Promise<void>;
 }
 
@@ -58,7 +61,7 @@ export async function openPlaces(carriers: readonly Carrier[], log: (text: strin
 }
 
 /** Where nothing is to be measured. */
-function absent(carrier: Carrier): Places[Carrier] {
+function absent(carrier: Carrier): ClusterPlace {
   const refuse = (): never => {
     throw new Error(`there is no release whose links go by ${carrier}`);
   };
@@ -97,7 +100,7 @@ async function openLocal(): Promise<Places['local']> {
   return { gateway, target: (server) => ({ port: gateway.port, path: `/servers/${server}/mcp`, key }) };
 }
 
-async function fill(release: RunningRelease): Promise<Places['exec']> {
+async function fill(release: RunningRelease): Promise<ClusterPlace> {
   const code = readFileSync(ECHO_COMMAND[1] ?? '', 'utf8');
   const specs = SERVERS.map((name) => ({
     name,
@@ -105,7 +108,7 @@ async function fill(release: RunningRelease): Promise<Places['exec']> {
     isolation: isolationOf(name),
     limits: limitsOf(name),
   }));
-  await Promise.all([...specs, { name: COLD, template: COLD_TEMPLATE }].map((spec) => release.run(spec)));
+  await Promise.all(specs.map((spec) => release.run(spec)));
   const [gateway] = await release.pods('gateway');
   const address = gateway?.status.podIP;
   if (address === undefined) throw new Error('the gateway has no address');

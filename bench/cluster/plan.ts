@@ -7,8 +7,10 @@ export interface ClusterPlan {
   readonly measureMs: number;
   /** Sessions opened one after the other, per round and place. */
   readonly opens: number;
-  /** Starts of a server that has no replica. */
+  /** Servers that are started from nothing. */
   readonly coldStarts: number;
+  /** Milliseconds for which they have had no replica. */
+  readonly coldRestMs: number;
   /** Sessions at once. */
   readonly crowd: number;
   /** Calls of each of them. */
@@ -20,7 +22,8 @@ export const FULL_CLUSTER: ClusterPlan = {
   warmUpMs: 500,
   measureMs: 2000,
   opens: 20,
-  coldStarts: 10,
+  coldStarts: 5,
+  coldRestMs: 75_000,
   crowd: 500,
   crowdCalls: 20,
 };
@@ -31,6 +34,7 @@ export const QUICK_CLUSTER: ClusterPlan = {
   measureMs: 700,
   opens: 5,
   coldStarts: 2,
+  coldRestMs: 0,
   crowd: 60,
   crowdCalls: 5,
 };
