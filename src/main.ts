@@ -145,7 +145,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     ...(runtime.secrets && { secretStore: runtime.secrets }),
     ...(runtime.logins && { logins: runtime.logins }),
     ...(inspector && { inspector }),
-    ...(groups && { groups: { groups, lists, stateOf, publicUrl: () => url } }),
+    groups: { groups, lists, stateOf, publicUrl: () => url },
     logBook,
     settings: () => viewSettings(settings, sources),
     ...(isInCluster(settings) && { gatewayName: hostname() }),

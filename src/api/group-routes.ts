@@ -3,7 +3,7 @@ import { BerthError, errorData } from '../errors.ts';
 import type { GroupLists } from '../groups/group-lists.ts';
 import { type GroupSpec, parseGroup } from '../groups/group-spec.ts';
 import { type ViewGroupInput, viewGroup } from '../groups/group-view.ts';
-import { type Groups, noGroups } from '../groups/groups.ts';
+import type { GroupDirectory } from '../groups/groups.ts';
 import { PAGE, pageOf } from './query.ts';
 import { callerOf, signalOf } from './request-checks.ts';
 import { type Api, addRoute, type Body } from './route.ts';
@@ -17,7 +17,7 @@ const problems = ['not-allowed', 'conflict', 'limit-reached', 'request-timeout',
 const ANSWER = { description: 'The group.', schema: groupViewSchema };
 
 export interface GroupRoutesInput {
-  readonly groups: Groups;
+  readonly groups: GroupDirectory;
   readonly lists: GroupLists;
   readonly stateOf: ViewGroupInput['stateOf'];
   readonly publicUrl: () => string;
@@ -30,7 +30,7 @@ type Given = () => GroupRoutesInput;
 export function addGroupRoutes(api: Api, input: GroupRoutesInput | undefined): void {
   const given: Given = () => {
     if (input) return input;
-    throw noGroups();
+    throw new BerthError('not-allowed', 'this gateway has no groups');
   };
   addList(api, given);
   addOne(api, given);
@@ -124,9 +124,9 @@ function addChanges(api: Api, given: Given): void {
       body,
       answers: { 201: created },
     },
-    ({ context, body: spec }) => {
+    async ({ context, body: spec }) => {
       const input = given();
-      const group = input.groups.create(spec);
+      const group = await input.groups.create(spec);
       return context.json(viewer(input)(group), 201, { Location: `${GROUPS}/${group.spec.name}` });
     },
   );
@@ -144,13 +144,13 @@ function addChanges(api: Api, given: Given): void {
       body,
       answers: { 200: ANSWER, 201: { ...ANSWER, description: 'It was made.' } },
     },
-    ({ context, param, body: spec }) => {
+    async ({ context, param, body: spec }) => {
       const input = given();
       if (spec.name !== param('name'))
         throw new BerthError('bad-input', `the group is called ${spec.name}`, {
           fields: [{ pointer: '/name', detail: 'must be the one of the path' }],
         });
-      const { group, created: isNew } = input.groups.put(spec);
+      const { group, created: isNew } = await input.groups.put(spec);
       return context.json(viewer(input)(group), isNew ? 201 : 200);
     },
   );
@@ -167,8 +167,8 @@ function addChanges(api: Api, given: Given): void {
       summary: 'Remove a group; its servers go on',
       answers: { 204: { description: 'It is gone.' } },
     },
-    ({ context, param }) => {
-      given().groups.remove(param('name'));
+    async ({ context, param }) => {
+      await given().groups.remove(param('name'));
       return context.body(null, 204);
     },
   );

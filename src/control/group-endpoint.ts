@@ -9,15 +9,14 @@ import { type Clock, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { GroupLists } from '../groups/group-lists.ts';
 import { type ChangedList, GroupWatches } from '../groups/group-watch.ts';
-import { type Groups, noGroups } from '../groups/groups.ts';
+import type { GroupDirectory } from '../groups/groups.ts';
 import type { AskServer, CallPrincipal } from '../servers/server-calls.ts';
 import { createGroupServer, type GroupServing } from './group-server.ts';
 import { LegacySessions } from './legacy-sessions.ts';
 import { refusal } from './refusal.ts';
 
 export interface GroupParts {
-  /** Absent where there are no groups. */
-  readonly groups: Groups | undefined;
+  readonly groups: GroupDirectory;
   readonly lists: GroupLists;
   readonly ask: AskServer;
   /** Whether a server can be called. */
@@ -35,9 +34,7 @@ const PATH = /^\/groups\/([^/]+)\/mcp$/;
 
 export function createGroupEndpoint(parts: GroupParts, clock: Clock = systemClock): GroupEndpoint {
   const { groups } = parts;
-  if (!groups) return { fetch: async () => refusal(noGroups()), close: async () => {} };
-  const serving = { ...parts, groups };
-  const watches = new GroupWatches({ ...parts, groups, clock });
+  const watches = new GroupWatches({ ...parts, clock });
   const sessions = new LegacySessions('the groups of this gateway', clock);
   const stop = groups.onChange((name) => {
     if (!groups.find(name)) void sessions.end((owner) => ownerOf(owner).group === name);
@@ -47,10 +44,10 @@ export function createGroupEndpoint(parts: GroupParts, clock: Clock = systemCloc
       try {
         const name = nameIn(request);
         groups.get(name);
-        const opened = { serving, watches, sessions, name, caller };
-        return (await isLegacyRequest(request.clone()))
+        const opened = { serving: parts, watches, sessions, name, caller };
+        return !groups.isShared && (await isLegacyRequest(request.clone()))
           ? await serveLegacy(request, opened)
-          : await serveModern(request, opened);
+          : await serveOne(request, opened);
       } catch (thrown) {
         return refusal(toBerthError(thrown));
       }
@@ -74,7 +71,7 @@ interface Opened {
 async function serveLegacy(request: Request, { serving, watches, sessions, name, caller }: Opened) {
   const owner = JSON.stringify({ caller: caller.id, group: name });
   return await sessions.serve(request, owner, async (transport) => {
-    const server = createGroupServer(serving, name, caller);
+    const server = createGroupServer(serving, name, { caller, tellsChanges: true });
     const tell: Readonly<Record<ChangedList, () => Promise<void>>> = {
       tools: () => server.sendToolListChanged(),
       prompts: () => server.sendPromptListChanged(),
@@ -97,8 +94,11 @@ async function serveLegacy(request: Request, { serving, watches, sessions, name,
   });
 }
 
-/** Nothing of a modern client is kept but what it listens to. */
-async function serveModern(request: Request, { serving, watches, name, caller }: Opened) {
+/**
+ * Nothing of a modern client is kept but what it listens to. Where the next request may go to another gateway, that holds for legacy ones,
+ * too: they have no session, hear of no changes, and cannot be asked anything.
+ */
+async function serveOne(request: Request, { serving, watches, name, caller }: Opened) {
   const capabilities = await capabilitiesOf(request);
   const bus: ServerEventBus = {
     // Changes come from the servers, never from a client's own request.
@@ -108,7 +108,10 @@ async function serveModern(request: Request, { serving, watches, name, caller }:
         listener({ kind: `${list}_list_changed` }),
       ),
   };
-  const handler = createMcpHandler(() => createGroupServer(serving, name, caller), { legacy: 'reject', bus });
+  const handler = createMcpHandler(
+    ({ era }) => createGroupServer(serving, name, { caller, tellsChanges: era === 'modern' }),
+    { legacy: serving.groups.isShared ? 'stateless' : 'reject', bus },
+  );
   return await handler.fetch(request);
 }
 

@@ -8,13 +8,13 @@ import {
 } from '@modelcontextprotocol/server';
 import { BerthError, errorData, toBerthError } from '../errors.ts';
 import type { GroupCall, GroupLists, Listing } from '../groups/group-lists.ts';
-import type { Groups } from '../groups/groups.ts';
+import type { GroupDirectory } from '../groups/groups.ts';
 import type { AskServer, CallPrincipal, Offer } from '../servers/server-calls.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 export interface GroupServing {
-  readonly groups: Groups;
+  readonly groups: GroupDirectory;
   readonly lists: GroupLists;
   readonly ask: AskServer;
 }
@@ -23,16 +23,26 @@ export interface GroupServing {
 const MOST_ROUNDS = 50;
 const RESOURCE_NOT_FOUND: ReadonlySet<number> = new Set([-32002, -32602, -32601]);
 
+export interface GroupClient {
+  readonly caller: CallPrincipal;
+  /** It can be told when a list has changed. */
+  readonly tellsChanges: boolean;
+}
+
 /** Throws `not-found` for an unknown group. */
-export function createGroupServer(parts: GroupServing, name: string, caller: CallPrincipal): Server {
+export function createGroupServer(
+  parts: GroupServing,
+  name: string,
+  { caller, tellsChanges: listChanged }: GroupClient,
+): Server {
   const { spec } = parts.groups.get(name);
   const server = new Server(
     { name, version: '0', ...(spec.title !== undefined && { title: spec.title }) },
     {
       capabilities: {
-        tools: { listChanged: true },
-        prompts: { listChanged: true },
-        resources: { listChanged: true },
+        tools: { listChanged },
+        prompts: { listChanged },
+        resources: { listChanged },
         completions: {},
         logging: {},
       },

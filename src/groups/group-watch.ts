@@ -1,12 +1,12 @@
 /** Notices when what a group offers changes: its servers say so, start, stop, or the group itself is changed. */
 import { type Clock, systemClock } from '../clock.ts';
 import type { AskServer, CallPrincipal } from '../servers/server-calls.ts';
-import type { Groups } from './groups.ts';
+import type { GroupDirectory } from './groups.ts';
 
 export type ChangedList = 'tools' | 'prompts' | 'resources';
 
 export interface GroupWatchOptions {
-  readonly groups: Groups;
+  readonly groups: GroupDirectory;
   readonly ask: AskServer;
   /** Whether a server can be called. */
   readonly isUp: (server: string) => boolean;

@@ -1,4 +1,4 @@
-/** All groups of this gateway, kept across restarts. */
+/** All groups of a gateway: kept by itself, or by the cluster that it is one of several gateways of. */
 import { BerthError } from '../errors.ts';
 import type { GroupSpec } from './group-spec.ts';
 
@@ -16,9 +16,31 @@ export interface GroupStore {
   remove(name: string): void;
 }
 
-const MOST_GROUPS = 500;
+/** What the API and the endpoint of groups need, wherever groups are kept. */
+export interface GroupDirectory {
+  /** Other gateways serve the same groups: what one of them holds the next one does not have. */
+  readonly isShared: boolean;
+  /** Rejects with `conflict` when the name is taken, and with `limit-reached`. */
+  create(spec: GroupSpec): Promise<Group>;
+  /** Creates it, or takes the place of the one of that name. */
+  put(spec: GroupSpec): Promise<{ group: Group; created: boolean }>;
+  /** Throws `not-found`. */
+  get(name: string): Group;
+  find(name: string): Group | undefined;
+  /** By name. */
+  list(): Group[];
+  /** Its servers are left as they are. Rejects with `not-found`. */
+  remove(name: string): Promise<void>;
+  /** Calls back with the name of each group that was changed or removed; returns the unsubscribe. */
+  onChange(listener: (name: string) => void): () => void;
+}
 
-export class Groups {
+export const MOST_GROUPS = 500;
+
+/** Groups that this gateway keeps itself; a change is made when the call returns. */
+export class Groups implements GroupDirectory {
+  readonly isShared: boolean = false;
+
   readonly #store: GroupStore;
   readonly #groups = new Map<string, Group>();
   readonly #listeners = new Set<(name: string) => void>();
@@ -30,51 +52,36 @@ export class Groups {
     for (const group of store.list()) this.#groups.set(group.spec.name, group);
   }
 
-  /** Throws `conflict` when the name is taken, and `limit-reached`. */
-  create(spec: GroupSpec): Group {
-    if (this.#groups.has(spec.name))
-      throw new BerthError('conflict', `there is a group ${spec.name} already`, {
-        hint: `Use another name, or replace it: berth group create ${spec.name} … --replace.`,
-      });
-    if (this.#groups.size >= MOST_GROUPS)
-      throw new BerthError('limit-reached', `there are ${MOST_GROUPS} groups already`);
+  async create(spec: GroupSpec): Promise<Group> {
+    checkRoom(this.#groups, spec);
     return this.#save(spec, this.#now());
   }
 
-  /** Creates it, or takes the place of the one of that name. */
-  put(spec: GroupSpec): { group: Group; created: boolean } {
+  async put(spec: GroupSpec): Promise<{ group: Group; created: boolean }> {
     const existing = this.#groups.get(spec.name);
-    if (!existing) return { group: this.create(spec), created: true };
+    if (!existing) return { group: await this.create(spec), created: true };
     return { group: this.#save(spec, existing.createdAt), created: false };
   }
 
-  /** Throws `not-found`. */
   get(name: string): Group {
-    const group = this.#groups.get(name);
-    if (group) return group;
-    throw new BerthError('not-found', `there is no group ${JSON.stringify(name)}`, {
-      hint: 'List what exists with: berth group ls.',
-    });
+    return groupIn(this.#groups, name);
   }
 
   find(name: string): Group | undefined {
     return this.#groups.get(name);
   }
 
-  /** By name. */
   list(): Group[] {
-    return [...this.#groups.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+    return byName(this.#groups);
   }
 
-  /** Its servers are left as they are. Throws `not-found`. */
-  remove(name: string): void {
+  async remove(name: string): Promise<void> {
     this.get(name);
     this.#store.remove(name);
     this.#groups.delete(name);
     this.#tell(name);
   }
 
-  /** Calls back with the name of each group that was changed or removed; returns the unsubscribe. */
   onChange(listener: (name: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -93,9 +100,27 @@ export class Groups {
   }
 }
 
-/** Where a gateway has none: in a cluster. */
-export function noGroups(): BerthError {
-  return new BerthError('not-allowed', 'this gateway runs in a cluster and has no groups', {
-    hint: 'Use the URL of each server, or a group on a gateway on a machine that has them as remote servers.',
+type Known = ReadonlyMap<string, Group>;
+
+/** Throws `conflict` when the name is taken, and `limit-reached`. */
+export function checkRoom(groups: Known, { name }: GroupSpec): void {
+  if (groups.has(name))
+    throw new BerthError('conflict', `there is a group ${name} already`, {
+      hint: `Use another name, or replace it: berth group create ${name} … --replace.`,
+    });
+  if (groups.size >= MOST_GROUPS)
+    throw new BerthError('limit-reached', `there are ${MOST_GROUPS} groups already`);
+}
+
+/** Throws `not-found`. */
+export function groupIn(groups: Known, name: string): Group {
+  const group = groups.get(name);
+  if (group) return group;
+  throw new BerthError('not-found', `there is no group ${JSON.stringify(name)}`, {
+    hint: 'List what exists with: berth group ls.',
   });
+}
+
+export function byName(groups: Known): Group[] {
+  return [...groups.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
 }

@@ -1,7 +1,7 @@
 /** What a gateway needs of the place where its servers run. */
 import type { SecretStore } from '../auth/secret-store.ts';
 import type { BerthError } from '../errors.ts';
-import type { Groups } from '../groups/groups.ts';
+import type { GroupDirectory } from '../groups/groups.ts';
 import type { Inspector, InspectorOptions } from '../inspection/inspector.ts';
 import type { Link } from '../link/link.ts';
 import type { Logins } from '../logins/logins.ts';
@@ -39,8 +39,7 @@ export interface Runtime {
   readonly secrets?: SecretStore;
   /** Absent where nobody can log in to remote servers. */
   readonly logins?: Logins;
-  /** Absent where there are none. */
-  readonly groups?: Groups;
+  readonly groups: GroupDirectory;
   /** Makes what tries packages; absent where nothing can. `info`: what registries say of a package. */
   readonly inspections?: (info: InspectorOptions['info']) => Inspector;
   readonly directory: {

@@ -88,6 +88,50 @@ describe.each(SERVERS)('the package of %s', (name) => {
   });
 });
 
+describe('a group of servers in a release', () => {
+  const api = (method: string, path: string, body?: object) =>
+    fetch(`${release.url}/api/v1/groups${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${release.key}`, 'Content-Type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+
+  it.each(['v1 streamable-http', 'v2 modern streamable-http'] as const)(
+    'is made by the API, kept by the cluster, and used by the SDK client %s',
+    async (flavour) => {
+      const made = await api('PUT', '/work', {
+        name: 'work',
+        servers: ['time', { server: 'everything', prefix: 'e_' }],
+      });
+      expect([200, 201]).toContain(made.status);
+      const kept = run('kubectl', [
+        '-n',
+        release.servers,
+        'get',
+        'configmap',
+        `${release.name}-groups`,
+        '-o',
+        'json',
+      ]);
+      expect(Object.keys((JSON.parse(kept) as { data: object }).data)).toEqual(['work']);
+      const client = await connectSdk(flavour, `${release.url}/groups/work`, { key: release.key });
+      try {
+        expect(await client.listTools()).toEqual(
+          expect.arrayContaining(['time__get_current_time', 'e_echo']),
+        );
+        expect(await client.callTool('e_echo', { message: 'hello' })).toMatch(/hello/);
+      } finally {
+        await client.close();
+      }
+    },
+  );
+
+  it('is removed', async () => {
+    expect((await api('DELETE', '/work')).status).toBe(204);
+    expect((await api('GET', '/work')).status).toBe(404);
+  });
+});
+
 it('gives no URL to who has no key', async () => {
   const response = await fetch(`${release.serverUrl('everything')}/mcp`, { method: 'POST', body: '{}' });
   expect(response.status).toBe(401);

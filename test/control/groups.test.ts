@@ -328,3 +328,41 @@ describe('who may use it', () => {
     await client.close();
   });
 });
+
+/** Groups that other gateways serve as well. */
+class SharedGroups extends Groups {
+  override readonly isShared = true;
+}
+
+describe('groups that several gateways serve', () => {
+  it.each(FLAVOURS)('keep nothing of a client %s between two of its requests', async (flavour) => {
+    const gateways: GroupEndpoint[] = [];
+    const shared = new SharedGroups(new SqliteGroupStore(':memory:'));
+    await shared.create(groups.get('both').spec);
+    let turn = 0;
+    const several = await startGateway({
+      servers: FIXTURE_ERAS.map((era) => ({ name: era, launch: fixtureLaunch(era), eras: SPEAKS[era] })),
+      control: ({ guard, ask }) => {
+        const lists = new GroupLists(new ServerCalls(async (call) => ask(call)));
+        const one = () => createGroupEndpoint({ groups: shared, lists, isUp: () => true, ask });
+        gateways.push(one(), one());
+        // Each request goes to the other one than the request before.
+        const fetch: GroupEndpoint['fetch'] = (...request) =>
+          (gateways[turn++ % 2] as GroupEndpoint).fetch(...request);
+        const app = { fetch: () => new Response(null, { status: 404 }) };
+        return createControlListener({ app, groups: { fetch }, guard, ready: () => true });
+      },
+    });
+    try {
+      const client = await connectSdk(flavour, `http://127.0.0.1:${several.port}/groups/both`);
+      expect(await client.listTools()).toContain('m-test_simple_text');
+      for (let call = 0; call < 3; call++)
+        expect(await client.callTool('legacy__test_simple_text', {})).toContain('Plain text');
+      await client.close();
+      expect(turn).toBeGreaterThan(4);
+    } finally {
+      for (const one of gateways) await one.close();
+      await several.close();
+    }
+  });
+});

@@ -100,7 +100,7 @@ describe('names', () => {
 });
 
 describe('all groups', () => {
-  it('are kept, told of and removed', () => {
+  it('are kept, told of and removed', async () => {
     const store = new SqliteGroupStore(':memory:');
     let now = 1_000;
     const groups = new Groups(store, () => now);
@@ -108,16 +108,16 @@ describe('all groups', () => {
     groups.onChange((name) => changed.push(name));
     groups.create(parseGroup({ name: 'b', servers: ['time'] }));
     groups.create(parseGroup({ name: 'a', servers: ['time', 'git'] }));
-    expect(() => groups.create(parseGroup({ name: 'a', servers: ['x'] }))).toThrow(/already/);
+    await expect(groups.create(parseGroup({ name: 'a', servers: ['x'] }))).rejects.toThrow(/already/);
     now = 2_000;
-    expect(groups.put(parseGroup({ name: 'a', servers: ['git'] })).created).toBe(false);
+    expect((await groups.put(parseGroup({ name: 'a', servers: ['git'] }))).created).toBe(false);
     const again = new Groups(store).list();
     expect(again).toEqual([
       { spec: { name: 'a', servers: [{ server: 'git' }] }, createdAt: 1_000, updatedAt: 2_000 },
       { spec: { name: 'b', servers: [{ server: 'time' }] }, createdAt: 1_000, updatedAt: 1_000 },
     ]);
-    groups.remove('a');
-    expect(() => groups.remove('a')).toThrow(/no group/);
+    await groups.remove('a');
+    await expect(groups.remove('a')).rejects.toThrow(/no group/);
     expect(new Groups(store).list().map(({ spec }) => spec.name)).toEqual(['b']);
     expect(changed).toEqual(['b', 'a', 'a', 'a']);
     store.close();

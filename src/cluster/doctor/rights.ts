@@ -39,6 +39,7 @@ export const RIGHTS: Readonly<Record<Account, readonly Right[]>> = {
     servers('', 'services', ['list']),
     servers('', 'pods/exec', ['get', 'create']),
     servers('apps', 'deployments', ['get', 'list', 'watch', 'patch']),
+    { ...servers('', 'configmaps', ['get', 'list', 'watch', 'patch']), name: '<release>-groups' },
     servers('', 'secrets', ['create']),
   ],
   controller: [

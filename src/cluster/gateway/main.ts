@@ -20,6 +20,7 @@ import { loadClusterAccess } from '../kube-config.ts';
 import type { McpServer } from '../mcp-server.ts';
 import { createPodCarrier, type PodCarrier } from '../pod-carrier.ts';
 import { MCP_SERVERS } from '../resources.ts';
+import { ClusterGroups } from './cluster-groups.ts';
 import { ClusterServers } from './cluster-servers.ts';
 import { ClusterView, type ClusterViewOptions } from './cluster-view.ts';
 import { ServerDirectory } from './server-directory.ts';
@@ -79,8 +80,15 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
     check: (spec) => checkWorkload(spec, rules),
     readyWithin: settings.limits.startTimeout,
   });
+  const groups = new ClusterGroups({
+    client,
+    target: { namespace, name: `${settings.release}-groups` },
+    onFault: (error) => log.warn({ error }, 'groups cannot be read just now'),
+  });
+  undo(() => groups.close());
   return {
     namespace,
+    groups,
     servers,
     directory,
     router: view.replicas,

@@ -33,6 +33,7 @@ const KINDS: Readonly<Record<string, readonly [apiVersion: string, kind: string]
   pods: ['v1', 'Pod'],
   services: ['v1', 'Service'],
   deployments: ['apps/v1', 'Deployment'],
+  configmaps: ['v1', 'ConfigMap'],
   events: ['events.k8s.io/v1', 'Event'],
   mcpservers: ['berth.dev/v1alpha1', 'MCPServer'],
 };
