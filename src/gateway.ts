@@ -35,6 +35,7 @@ export interface GatewayOptions {
   /** See {@link HttpServerOptions}. */
   readonly endpoints?: readonly string[];
   readonly onRequest?: HttpServerOptions['onRequest'];
+  readonly certificate?: HttpServerOptions['certificate'];
 }
 
 /** Bytes of a session nonce: more than the 128 bits that guessing must face. */
@@ -73,6 +74,7 @@ export function createGateway(options: GatewayOptions): HttpFront {
     clock,
     endpoints: options.endpoints ?? [],
     onRequest: options.onRequest,
+    certificate: options.certificate,
   });
 }
 

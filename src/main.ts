@@ -9,7 +9,9 @@ import { addHomePage } from './api/home-page.ts';
 import { createRequestLog } from './api/request-log.ts';
 import { createGuard } from './auth/guard.ts';
 import { KeyStore } from './auth/keys.ts';
+import { isWildcardHost } from './auth/loopback.ts';
 import { createSealer } from './auth/seal.ts';
+import { type ServedCertificate, watchServedCertificate } from './auth/served-certificate.ts';
 import { systemClock } from './clock.ts';
 import { Confirmation } from './control/confirmation.ts';
 import { createControlEndpoint } from './control/endpoint.ts';
@@ -31,10 +33,12 @@ import type { Runtime } from './runtimes/runtime.ts';
 import { ServerCalls } from './servers/server-calls.ts';
 import { parseFlags } from './settings/flags.ts';
 import { loadSettings } from './settings/load.ts';
+import { type OwnAddress, ownAddress } from './settings/own-address.ts';
 import type { Settings } from './settings/schema.ts';
 import { viewSettings } from './settings/view.ts';
 import { loadCatalogue, type TemplateCatalogue } from './templates/catalogue.ts';
 import { BodyBudget } from './transports/body-budget.ts';
+import type { HttpFront } from './transports/http-server.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
 import { Traffic } from './transports/traffic.ts';
 import { programVersion } from './version.ts';
@@ -83,15 +87,17 @@ export function openKeyStore(): Promise<KeyStore> {
 async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway, 'close'>> {
   const notices: string[] = [];
   const sources = new Map<string, string>();
-  const settings = loadSettings({
+  const given = loadSettings({
     flags: parseFlags(flags),
     env: process.env,
     onNotice: (text) => notices.push(text),
     onSource: (key, source) => sources.set(key, source),
   });
+  const own = given.publicUrl === undefined && isWildcardHost(given.host) ? await ownAddress() : undefined;
+  const settings = own ? servedAt(given, own) : given;
   const logBook = new LogBook();
   const log = createLog({ level: settings.logLevel, format: settings.logFormat, book: logBook });
-  for (const notice of notices) log.warn(notice);
+  for (const notice of [...notices, ...(own?.warning ? [own.warning] : [])]) log.warn(notice);
   const templates = await loadCatalogue(TEMPLATES, { cluster: isInCluster(settings) });
   for (const problem of templates.problems) log.error({ problem }, 'a template was left out');
   let url = '';
@@ -147,7 +153,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     ...(inspector && { inspector }),
     groups: { groups, lists, stateOf, publicUrl: () => url },
     logBook,
-    settings: () => viewSettings(settings, sources),
+    settings: () => viewSettings(given, sources),
     ...(isInCluster(settings) && { gatewayName: hostname() }),
     signal: ending.signal,
     installation: {
@@ -163,7 +169,10 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   addHomePage(app, runtime.servers);
   const counted = { traffic: new Traffic(), bodies: new BodyBudget(settings.limits.openBodyBytes) };
   const metrics = openMetrics({ runtime, log, undo, discovery, ...counted });
-  const front = createGateway({
+  let front: HttpFront | undefined;
+  const certificate = await openCertificate({ settings, log, undo }, (next) => front?.renew(next));
+  front = createGateway({
+    ...(certificate && { certificate }),
     settings,
     keys,
     sealer,
@@ -188,19 +197,47 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     await front.close();
   });
   const { port, address } = await front.listen(settings.port, settings.host);
-  url = settings.publicUrl ?? urlOf(address, port);
-  localUrl = urlOf(ANY_ADDRESS[address] ?? address, port);
+  const scheme = certificate ? 'https' : 'http';
+  url = settings.publicUrl ?? urlOf(scheme, own?.address ?? address, port);
+  localUrl = urlOf(scheme, ANY_ADDRESS[address] ?? address, port);
   await runtime.begin();
   const inCluster = isInCluster(settings);
-  log[inCluster ? 'info' : 'debug']({ url }, 'the gateway serves');
+  const from = settings.publicUrl === undefined ? (own?.from ?? 'where it listens') : 'publicUrl';
+  log[inCluster || own ? 'info' : 'debug']({ url, from }, 'the gateway serves');
   return { url, inCluster, stopTimeout: settings.limits.stopTimeout };
+}
+
+/** Whoever is told an address may call it. */
+function servedAt(settings: Settings, { address }: OwnAddress): Settings {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return { ...settings, allowedHosts: [...settings.allowedHosts, host] };
 }
 
 /** Where this machine reaches what listens everywhere. */
 const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-function urlOf(address: string, port: number): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+function urlOf(scheme: 'http' | 'https', address: string, port: number): string {
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** Undefined where the gateway serves plain HTTP. */
+async function openCertificate(
+  { settings, log, undo }: Pick<Measured, 'log' | 'undo'> & { readonly settings: Settings },
+  renewed: (certificate: ServedCertificate) => void,
+): Promise<ServedCertificate | undefined> {
+  const { tlsCertificate: folder } = settings;
+  if (folder === undefined) return undefined;
+  const watched = await watchServedCertificate({
+    folder,
+    clock: systemClock,
+    onRenewed: (certificate) => {
+      renewed(certificate);
+      log.info('the certificate was renewed');
+    },
+    onError: (error) => log.error({ error }, 'the certificate cannot be used; the one before goes on'),
+  });
+  undo(() => watched.close());
+  return watched.current;
 }
 
 function openDiscovery({ dataDir, search }: Settings, templates: TemplateCatalogue): Discovery {

@@ -2,15 +2,13 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Cancel, Clock } from '../clock.ts';
-import { BerthError, toBerthError } from '../errors.ts';
+import type { Clock } from '../clock.ts';
+import { BerthError } from '../errors.ts';
+import { type MountedFiles, watchMounted } from '../mounted-files.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 /** Names of the files, as Kubernetes and its tools have them. */
 export const IDENTITY_FILES = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.crt' } as const;
-
-/** Milliseconds between looks: a mounted Secret changes by the swap of a link, which nothing tells of reliably. */
-const LOOK_EVERY = 5_000;
 
 export interface MountedIdentityOptions {
   readonly folder: string;
@@ -21,40 +19,11 @@ export interface MountedIdentityOptions {
   readonly onError?: (error: BerthError) => void;
 }
 
-export interface MountedIdentity {
-  readonly current: TlsIdentity;
-  close(): void;
-}
+export type MountedIdentity = MountedFiles<TlsIdentity>;
 
 /** Rejects with `bad-setting` when there are no certificates, or they do not belong together. */
-export async function watchIdentity(options: MountedIdentityOptions): Promise<MountedIdentity> {
-  const { folder, clock, onRenewed, onError } = options;
-  let current = await readIdentity(folder);
-  let lastFault = '';
-  const look = async (): Promise<void> => {
-    try {
-      const next = await readIdentity(folder);
-      lastFault = '';
-      if (isSame(next, current)) return;
-      current = next;
-      onRenewed?.(next);
-    } catch (thrown) {
-      const error = toBerthError(thrown);
-      if (error.message !== lastFault) onError?.(error);
-      lastFault = error.message;
-    }
-  };
-  // One look at a time: of two the later one might read the older files.
-  let turn: Promise<void> = Promise.resolve();
-  const stop: Cancel = clock.every(LOOK_EVERY, () => {
-    turn = turn.then(look);
-  });
-  return {
-    get current() {
-      return current;
-    },
-    close: stop,
-  };
+export function watchIdentity({ folder, ...watch }: MountedIdentityOptions): Promise<MountedIdentity> {
+  return watchMounted({ ...watch, read: () => readIdentity(folder), isSame });
 }
 
 /** A folder that is swapped between two of the reads gives files that do not belong together: the next look has them. */

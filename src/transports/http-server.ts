@@ -4,8 +4,10 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
@@ -57,12 +59,22 @@ export interface HttpServerOptions {
   /** Paths of the control plane that are counted by name; parts in braces are anything. */
   readonly endpoints?: readonly string[];
   readonly clock?: Clock;
+  /** Served over HTTPS with it; without one over HTTP. */
+  readonly certificate?: FrontCertificate | undefined;
   /** Told of every request that is over. */
   readonly onRequest?: ((report: RequestReport) => void) | undefined;
 }
 
+/** Both PEM. */
+export interface FrontCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface HttpFront {
-  readonly server: Server;
+  readonly server: Server | TlsServer;
+  /** New connections are shown this certificate; those that are open go on. */
+  renew(certificate: FrontCertificate): void;
   listen(port: number, host: string): Promise<{ readonly port: number; readonly address: string }>;
   /** Stops listening, and resolves when no POST is in flight any more, after `ms` at the latest. */
   drain(ms: number): Promise<void>;
@@ -75,7 +87,8 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
   const { traffic = new Traffic(), clock = systemClock, onRequest } = options;
   const endpointOf = createEndpointNames(options.endpoints ?? []);
   const posts = new InFlight();
-  const server = createServer(
+  const server = createFor(
+    options.certificate,
     {
       headersTimeout: HEADERS_TIMEOUT,
       requestTimeout: REQUEST_TIMEOUT,
@@ -126,6 +139,9 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
   let closing: Promise<void> | undefined;
   return {
     server,
+    renew: (certificate) => {
+      if ('setSecureContext' in server) server.setSecureContext({ ...certificate, ...TLS });
+    },
     listen: (port, host) => listen(server, port, host),
     drain: async (ms) => {
       server.close();
@@ -137,6 +153,18 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       return closing;
     },
   };
+}
+
+const TLS = { minVersion: 'TLSv1.2' } as const;
+
+function createFor(
+  certificate: FrontCertificate | undefined,
+  options: ServerOptions,
+  listener: RequestListener,
+): Server | TlsServer {
+  if (!certificate) return createServer(options, listener);
+  const tls = { ...certificate, ...TLS, handshakeTimeout: HEADERS_TIMEOUT, ALPNProtocols: ['http/1.1'] };
+  return createTlsServer({ ...options, ...tls }, listener);
 }
 
 function reportOf(
@@ -181,7 +209,11 @@ class InFlight {
   }
 }
 
-function listen(server: Server, port: number, host: string): Promise<{ port: number; address: string }> {
+function listen(
+  server: Server | TlsServer,
+  port: number,
+  host: string,
+): Promise<{ port: number; address: string }> {
   return new Promise((resolve, reject) => {
     const failed = (cause: NodeJS.ErrnoException): void => {
       const why =
@@ -204,7 +236,7 @@ function listen(server: Server, port: number, host: string): Promise<{ port: num
   });
 }
 
-function close(server: Server, dataPlane: DataPlaneServer): Promise<void> {
+function close(server: Server | TlsServer, dataPlane: DataPlaneServer): Promise<void> {
   return new Promise((resolve) => {
     dataPlane.close();
     server.close(() => resolve());

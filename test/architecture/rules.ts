@@ -121,6 +121,7 @@ const FOR_ALL: ReadonlySet<string> = new Set([
   'errors.ts',
   'exact-json.ts',
   'histogram.ts',
+  'mounted-files.ts',
   'version.ts',
 ]);
 

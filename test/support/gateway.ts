@@ -26,6 +26,7 @@ import {
 } from '../../src/supervisor/server-definition.ts';
 import type { Directory } from '../../src/transports/context.ts';
 import { createOwnCalls } from '../../src/transports/own-calls.ts';
+import type { Certificate } from './certificates.ts';
 
 export interface TestServer {
   readonly name: string;
@@ -46,8 +47,10 @@ export interface TestServer {
 }
 
 export interface TestGateway {
-  /** `http://127.0.0.1:PORT/servers/name`. */
+  /** `http://127.0.0.1:PORT/servers/name`; with a certificate `https://localhost:PORT/…`. */
   url(name: string): string;
+  /** New connections are shown another certificate. */
+  renew(certificate: Certificate): void;
   readonly port: number;
   readonly host: LocalHost;
   readonly ids: ReadonlyMap<string, string>;
@@ -79,6 +82,7 @@ export async function startFront(options: {
   readonly keys?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly control?: ControlPlane;
+  readonly certificate?: Certificate;
 }): Promise<{
   readonly port: number;
   readonly front: ReturnType<typeof createGateway>;
@@ -114,6 +118,7 @@ export async function startFront(options: {
   const front = createGateway({
     ...{ settings, keys, sealer, directory, router },
     ...(options.clock && { clock: options.clock }),
+    ...(options.certificate && { certificate: options.certificate }),
     control:
       options.control?.({
         guard: createGuard(settings, keys),
@@ -131,6 +136,7 @@ export async function startGateway(options: {
   readonly clock?: Clock;
   readonly hostClock?: Clock;
   readonly control?: ControlPlane;
+  readonly certificate?: Certificate;
 }): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-test-'));
   const host = createLocalHost({
@@ -146,16 +152,19 @@ export async function startGateway(options: {
   const definitions: ServerDefinition[] = [];
   for (const server of options.servers) definitions.push(await found(host, toDefinition(server, dataDir)));
   for (const definition of definitions) host.define(definition);
-  const { clock, control } = options;
+  const { clock, control, certificate } = options;
   const { port, front, keys } = await startFront({
     servers: definitions.map((definition) => ({ definition, links: [link] })),
     dataDir,
     ...(options.keys && { keys: options.keys }),
     ...(clock && { clock }),
     ...(control && { control }),
+    ...(certificate && { certificate }),
   });
   return {
-    url: (name) => `http://127.0.0.1:${port}/servers/${name}`,
+    url: (name) =>
+      certificate ? `https://localhost:${port}/servers/${name}` : `http://127.0.0.1:${port}/servers/${name}`,
+    renew: (next) => front.renew(next),
     port,
     host,
     keys,
