@@ -9,6 +9,10 @@ export const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
   ['MCP_ALLOW_CUSTOM_IMAGES', 'allow.images'],
   ['MCP_SIDECAR_HOST', 'host'],
   ['MCP_SIDECAR_PORT', 'port'],
+  ['MCP_MESH_HTTP_HOST', 'host'],
+  ['MCP_MESH_HTTP_PORT', 'port'],
+  ['MCP_MESH_LOG_LEVEL', 'logLevel'],
+  ['MCP_LABEL_SELECTOR', 'servers.discover'],
   ['MCP_SHUTDOWN_GRACE_PERIOD', 'limits.stopTimeout'],
   ['HEALTH_CHECK_INTERVAL_SECONDS', 'health.interval'],
   ['MCP_SERVER_MEMORY_LIMIT', 'resources.memory'],
@@ -24,10 +28,10 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'DEPLOYMENT_MODE',
   'SERVICE_DISCOVERY_MODE',
   'MCP_SIDECAR_URL',
+  'MCP_MESH_HTTP_ENABLED',
   'K8S_NAMESPACE',
   'K8S_CONTEXT',
   'MAX_MCP_REPLICAS',
-  'MCP_LABEL_SELECTOR',
   'MCP_HEALTH_ENDPOINT',
   'ENABLE_RBAC_VALIDATION',
   'ENABLE_API_SERVER',
@@ -47,6 +51,6 @@ const IN_SECONDS: ReadonlySet<string> = new Set([
 
 /** The value of an older variable in our words: severities had other names, durations another unit. */
 export function fromOlderValue(name: string, value: string): string {
-  if (name === 'LOG_LEVEL') return OLDER_LEVELS.get(value.trim().toLowerCase()) ?? value;
+  if (OLDER_NAMES.get(name) === 'logLevel') return OLDER_LEVELS.get(value.trim().toLowerCase()) ?? value;
   return IN_SECONDS.has(name) && /^[\d.]+$/.test(value.trim()) ? `${value.trim()}s` : value;
 }

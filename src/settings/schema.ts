@@ -204,12 +204,20 @@ const healthSchema = z.strictObject({
 const NAME_EXPECTED = 'a name of lower-case letters, digits and dashes';
 const nameSchema = z.string(NAME_EXPECTED).regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, NAME_EXPECTED);
 
+const LABELS_EXPECTED = 'a list of labels such as environment=prod, or team for any value';
+const labelSchema = z
+  .string(LABELS_EXPECTED)
+  .regex(/^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(=[A-Za-z0-9._-]*)?$/, LABELS_EXPECTED);
+
 const serversSchema = z.strictObject({
   namespace: nameSchema
     .optional()
     .describe(
       'In a cluster: the namespace of the servers; the name of the installation with -servers unless given.',
     ),
+  discover: list(labelSchema, LABELS_EXPECTED).describe(
+    'In a cluster: labels that a Deployment which Berth did not make must have to be a server, beside app.kubernetes.io/component=mcp-server.',
+  ),
 });
 
 const usageSchema = z.strictObject({
@@ -259,6 +267,13 @@ export const settingsSchema = z.strictObject({
     .optional()
     .describe(
       'In a cluster: folder of the certificate for links over the network; without, they go by exec.',
+    ),
+  tlsCertificate: z
+    .string('a path')
+    .min(1, 'a path')
+    .optional()
+    .describe(
+      'Folder of a certificate to serve HTTPS with, as tls.crt and tls.key; looked at again when it is renewed. Without, plain HTTP.',
     ),
   keys: list(keySchema, KEY_EXPECTED).describe(
     'API keys as name and SHA-256 hash, beside those of: berth key add.',

@@ -270,6 +270,15 @@ describe('older names', () => {
     });
     expect(settings).toMatchObject({ logLevel: 'warn', host: '127.0.0.2', port: 9000 });
     expect(settings.allow).toEqual({ npm: false, pypi: false, images: true, remote: true });
+    const mesh = loadSettings({
+      env: { MCP_MESH_HTTP_HOST: '127.0.0.3', MCP_MESH_HTTP_PORT: '0', MCP_MESH_LOG_LEVEL: 'DEBUG' },
+    });
+    expect(mesh).toMatchObject({ logLevel: 'debug', host: '127.0.0.3', port: 0 });
+    const selector = 'app.kubernetes.io/component=mcp-server,environment=prod';
+    expect(loadSettings({ env: { MCP_LABEL_SELECTOR: selector } }).servers.discover).toEqual([
+      'app.kubernetes.io/component=mcp-server',
+      'environment=prod',
+    ]);
     expect(notices).toContain('environment variable MCP_ALLOW_NPX is an older name of BERTH_ALLOW_NPM');
   });
 

@@ -35,6 +35,8 @@ export interface ClusterServersOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
   readonly namespace: string;
+  /** Labels that Deployments of others must have. */
+  readonly discover?: readonly string[];
   readonly publicUrl: () => string;
   readonly maxServers: number;
   /** Throws for a specification that may not be here. */

@@ -1,5 +1,6 @@
 /** Verbs on Deployments that Berth did not make: their number of replicas and the restart annotation, nothing else of them. */
 import { BerthError } from '../../errors.ts';
+import { hasLabels } from '../../servers/labels.ts';
 import type { ServerView } from '../../servers/server-view.ts';
 import type { WaitOptions } from '../../servers/servers.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -26,6 +27,8 @@ export interface ForeignServersOptions {
   readonly client: Pick<ApiClient, 'list' | 'patch' | 'remove'>;
   readonly view: Pick<ClusterView, 'deployment' | 'deployments' | 'changes'>;
   readonly namespace: string;
+  /** Labels that they must have, beside the one that they are watched by. */
+  readonly discover?: readonly string[];
   /** Milliseconds that somebody waits for replicas. */
   readonly readyWithin: number;
 }
@@ -39,12 +42,12 @@ export class ForeignServers {
 
   find(name: string): DeploymentObject | undefined {
     const found = this.#options.view.deployment(name);
-    return found && !isOurs(found) ? found : undefined;
+    return found && this.#isServer(found) ? found : undefined;
   }
 
   /** All of them, with one look for the Services of the namespace. */
   async list(): Promise<ServerView[]> {
-    const found = this.#options.view.deployments.filter((one) => !isOurs(one));
+    const found = this.#options.view.deployments.filter((one) => this.#isServer(one));
     if (found.length === 0) return [];
     const services = await this.#services();
     return found.map((one) => viewDeployment(one, services));
@@ -84,6 +87,10 @@ export class ForeignServers {
 
   pods(deployment: DeploymentObject): Promise<Pod[]> {
     return podsOfDeployment(this.#options.client, deployment);
+  }
+
+  #isServer(found: DeploymentObject): boolean {
+    return !isOurs(found) && hasLabels(found.metadata.labels ?? {}, this.#options.discover ?? []);
   }
 
   async #setReplicas(deployment: DeploymentObject, replicas: number): Promise<DeploymentObject> {

@@ -75,6 +75,7 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
     client,
     view,
     namespace,
+    discover: settings.servers.discover,
     publicUrl,
     maxServers: settings.limits.servers,
     check: (spec) => checkWorkload(spec, rules),

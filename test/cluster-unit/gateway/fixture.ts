@@ -17,6 +17,7 @@ export interface FixtureOptions {
   readonly connect?: (signal: AbortSignal) => Promise<Duplex>;
   readonly check?: (spec: ServerSpec) => void;
   readonly maxServers?: number;
+  readonly discover?: readonly string[];
 }
 
 export async function createFixture(options: FixtureOptions = {}) {
@@ -48,6 +49,7 @@ export async function createFixture(options: FixtureOptions = {}) {
     namespace: 'demo',
     publicUrl: () => 'https://berth.example.com',
     maxServers: options.maxServers ?? 50,
+    ...(options.discover && { discover: options.discover }),
     check: options.check ?? (() => {}),
     readyWithin: READY_WITHIN,
   });

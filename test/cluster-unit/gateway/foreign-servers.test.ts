@@ -52,6 +52,23 @@ describe('what is listed', () => {
     await expect(servers.stop('mcp-x')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('can be narrowed by further labels, and then nothing else can be reached', async () => {
+    await fixture.close();
+    fixture = await createFixture({ discover: ['environment=prod', 'team'] });
+    const { cluster, view, servers } = fixture;
+    for (const [name, labels] of [
+      ['live', { environment: 'prod', team: 'a' }],
+      ['test', { environment: 'test', team: 'a' }],
+      ['nobodys', { environment: 'prod' }],
+    ] as const) {
+      cluster.put('deployments', foreignDeployment(name, 1, labels));
+      await until(name, () => view.deployment(name) !== undefined);
+    }
+    expect((await servers.list()).map(({ name }) => name)).toEqual(['live']);
+    await expect(servers.stop('test')).rejects.toMatchObject({ code: 'not-found' });
+    expect(spec('test')).toMatchObject({ replicas: 1 });
+  });
+
   it('tells the conditions, and when something last changed', async () => {
     await there('web', 1, settled(1));
     const { status } = await fixture.servers.get('web');
