@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/cluster/**/*.test.ts'],
+    setupFiles: ['test/cluster/support/left-behind.ts'],
     testTimeout: 120_000,
     hookTimeout: 180_000,
     pool: 'forks',

@@ -1,10 +1,10 @@
 /** The cluster that `KUBECONFIG` names, and a namespace of one's own in it. */
-import { randomBytes } from 'node:crypto';
 import type { ClusterAccess } from '../../../src/cluster/access.ts';
 import { ApiClient } from '../../../src/cluster/api-client.ts';
 import { loadClusterAccess } from '../../../src/cluster/kube-config.ts';
 import { type KubeObject, NAMESPACES, PODS } from '../../../src/cluster/resources.ts';
 import { NODE_IMAGE } from './images.ts';
+import { ownName } from './own-names.ts';
 
 const LOOK_EVERY = 200;
 const LOOKS = 600;
@@ -22,7 +22,7 @@ export async function openCluster(): Promise<TestCluster> {
   if (!process.env.KUBECONFIG) throw new Error('KUBECONFIG is not set');
   const access = await loadClusterAccess();
   const client = new ApiClient({ access });
-  const namespace = `berth-test-${randomBytes(4).toString('hex')}`;
+  const namespace = ownName('berth-test');
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
   await client.create(NAMESPACES, { metadata: { name: namespace, labels } });
   return {

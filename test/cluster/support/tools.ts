@@ -1,8 +1,8 @@
 /** helm and kubectl as a person uses them, and a release of the chart in namespaces of its own. */
 import { execFile, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ownName } from './own-names.ts';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const CHART = `${ROOT}helm/berth`;
@@ -53,7 +53,7 @@ export function read<T = { items: readonly { metadata: { name: string } }[] }>(.
 
 /** A name that no other run uses. */
 export function uniqueName(): string {
-  return `bt-${randomBytes(4).toString('hex')}`;
+  return ownName('bt');
 }
 
 const KINDS =
