@@ -93,3 +93,38 @@ it(
   },
   INSTALL_MS,
 );
+
+it(
+  'the example of a program of your own does what it says, to the end',
+  async () => {
+    const example = fileURLToPath(new URL('../../examples/api/life-of-a-server.mjs', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [example], {
+      env: { ...environment(), BERTH_KEY: '' },
+    });
+    const told = Object.fromEntries(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]),
+    );
+    expect(told).toMatchObject({
+      started: 'running (Ready)',
+      running: 'example-life, 1 in all',
+      'streamable-http': `${url}/servers/example-life/mcp`,
+      tools: expect.stringContaining('echo'),
+      'once more': 'running (Ready)',
+      restarted: 'running (Ready)',
+      'scaled to 0': '0 wanted',
+      'scaled to 1': 'running (Ready)',
+      stopped: '0 wanted',
+      'started again': 'running (Ready)',
+      'a server that is not there': expect.stringMatching(/^404 not-found: .* — ./),
+      'a field that is none': expect.stringMatching(/^400 bad-input: .*command.* — ./),
+      'another server of that name': expect.stringMatching(/^409 conflict: .* — ./),
+      'too many replicas': expect.stringMatching(/^400 bad-input: .* — ./),
+      removed: 'example-life',
+    });
+    expect(await berth('ls')).not.toContain('example-life');
+  },
+  INSTALL_MS,
+);
