@@ -15,6 +15,8 @@ export interface McpServer extends KubeObject {
 export interface McpServerSpec {
   readonly template?: string;
   readonly source?: McpServerSource;
+  /** For people; it changes nothing. */
+  readonly description?: string;
   readonly version?: string;
   readonly bin?: string;
   readonly args?: readonly string[];
@@ -35,6 +37,35 @@ export interface McpServerSpec {
   readonly limits?: McpServerLimits;
   readonly health?: { readonly interval?: number; readonly failures?: number };
   readonly placement?: Placement;
+  readonly persistence?: Persistence;
+  readonly dependencies?: readonly Dependency[];
+}
+
+/** Another server of the same namespace that has to be there before this one is started. */
+export interface Dependency {
+  readonly name: string;
+  /** Range of its package, or of what it says of itself; any unless given. */
+  readonly version?: string;
+  /** That it must offer. */
+  readonly tools?: readonly string[];
+  /** Told, and not waited for. */
+  readonly optional?: boolean;
+}
+
+/** A folder that outlives the pods. Without `existingClaim` a claim is made for the server. */
+export interface Persistence {
+  /** 1Gi unless given. */
+  readonly size?: string;
+  /** The cluster's default unless given; `-` for none. */
+  readonly storageClass?: string;
+  readonly accessMode?: 'ReadWriteOnce' | 'ReadWriteMany' | 'ReadOnlyMany';
+  readonly existingClaim?: string;
+  /** `/data` unless given. */
+  readonly mountPath?: string;
+  readonly subPath?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** What becomes of the claim when the server, or this member of it, goes; `Retain` unless given. */
+  readonly whenDeleted?: 'Retain' | 'Delete';
 }
 
 /** Exactly one member is there. */
@@ -42,7 +73,7 @@ export interface McpServerSource {
   readonly npm?: PackageName;
   readonly pypi?: PackageName;
   readonly image?: ImageEntry;
-  readonly archon?: { readonly image?: string };
+  readonly archon?: { readonly image?: string; readonly pullPolicy?: PullPolicy };
   readonly remote?: RemoteEntry;
   readonly script?: ScriptEntry;
 }
@@ -54,10 +85,14 @@ export interface PackageName {
 
 export interface ImageEntry {
   readonly image: string;
+  /** That of the release unless given. */
+  readonly pullPolicy?: PullPolicy;
   readonly entrypoint?: readonly string[];
   readonly runAsUser?: number;
   readonly writablePaths?: readonly string[];
 }
+
+export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
 
 export interface ScriptEntry {
   readonly runtime: 'node' | 'python';
@@ -185,6 +220,14 @@ export interface McpServerStatus {
   readonly capabilities?: readonly string[];
   readonly package?: { readonly ecosystem: string; readonly name: string; readonly version: string };
   readonly tree?: { readonly digest: string };
+  /** The claim of its folder; its phase is that of Kubernetes, its capacity what was given. */
+  readonly volume?: { readonly claim: string; readonly phase: string; readonly capacity?: string };
+  /** What it needs of others. */
+  readonly dependencies?: readonly {
+    readonly name: string;
+    readonly met: boolean;
+    readonly message?: string;
+  }[];
   readonly endpoints?: readonly {
     readonly transport: 'streamable-http' | 'sse' | 'websocket';
     readonly url: string;
@@ -213,7 +256,7 @@ export interface StatusFailure {
   readonly stderr?: readonly string[];
 }
 
-export type ConditionType = 'Ready' | 'Progressing' | 'Installed' | 'Degraded';
+export type ConditionType = 'Ready' | 'Progressing' | 'Installed' | 'Dependencies' | 'Degraded';
 
 export interface Condition {
   readonly type: ConditionType;

@@ -50,6 +50,7 @@ export const SECRETS = resource('v1', 'Secret', 'secrets');
 export const CONFIG_MAPS = resource('v1', 'ConfigMap', 'configmaps');
 export const SERVICE_ACCOUNTS = resource('v1', 'ServiceAccount', 'serviceaccounts');
 export const SERVICES = resource('v1', 'Service', 'services');
+export const CLAIMS = resource('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims');
 export const NAMESPACES = resource('v1', 'Namespace', 'namespaces');
 export const NODES = resource('v1', 'Node', 'nodes');
 export const DEPLOYMENTS = resource('apps/v1', 'Deployment', 'deployments');

@@ -1,5 +1,6 @@
 /** What the controller asks of the Kubernetes API. */
 import type { ApiClient } from '../cluster/api-client.ts';
+import type { Claim } from '../cluster/objects/claim.ts';
 import type { Deployment } from '../cluster/objects/deployment.ts';
 import type { Job } from '../cluster/objects/installer-job.ts';
 import { UID_LABEL } from '../cluster/objects/naming.ts';
@@ -16,6 +17,7 @@ export interface ChildView {
   readonly deployments: readonly Deployment[];
   readonly jobs: readonly Job[];
   readonly pods: readonly Pod[];
+  readonly claims: readonly Claim[];
 }
 
 /** What belongs to one server. */
@@ -25,6 +27,8 @@ export interface Observed {
   /** Replicas, those that are being ended included. */
   readonly pods: readonly Pod[];
   readonly installers: readonly Pod[];
+  /** The one that was made for it, even if it has no use for one any more. */
+  readonly claim: Claim | undefined;
 }
 
 /** Of an earlier server of the same name nothing counts. */
@@ -39,5 +43,6 @@ export function observe(view: ChildView, uid: string): Observed {
     jobs: own(view.jobs),
     pods: pods.filter((pod) => !isInstaller(pod)),
     installers: pods.filter(isInstaller),
+    claim: own(view.claims)[0],
   };
 }

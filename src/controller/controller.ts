@@ -62,7 +62,11 @@ export class Controller {
   /** A server, or something that was made for one, is not as it was. Objects out of a list do not say what they are. */
   changed({ metadata }: KubeObject): void {
     const name = metadata.labels?.[SERVER_LABEL] ?? metadata.name;
-    if (name !== undefined) this.#queue.add(name);
+    if (name === undefined) return;
+    this.#queue.add(name);
+    // What waits for it may go on.
+    for (const { spec, metadata: other } of this.#options.picture.servers)
+      if (spec.dependencies?.some((one) => one.name === name)) this.#queue.add(other.name ?? '');
   }
 
   /** Something that all servers depend on has changed. */

@@ -162,6 +162,7 @@ async function beginTerm(
       treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
       authority: () => links.authority,
       ...(probe && { probe }),
+      find: (name: string) => picture.server(name),
     };
     if (leads())
       controller = new Controller({ picture, tools, clock: systemClock, log, instance, leads, count });

@@ -1,11 +1,13 @@
 /** The controller's picture of the cluster: servers and what was made for them, listed and watched. */
 import type { ApiClient } from '../cluster/api-client.ts';
 import type { McpServer } from '../cluster/mcp-server.ts';
+import type { Claim } from '../cluster/objects/claim.ts';
 import type { Deployment } from '../cluster/objects/deployment.ts';
 import type { Job } from '../cluster/objects/installer-job.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import { createReflector, type Reflector } from '../cluster/reflector.ts';
 import {
+  CLAIMS,
   DEPLOYMENTS,
   JOBS,
   type KubeObject,
@@ -43,7 +45,8 @@ export function watchPicture(options: PictureOptions): WatchedPicture {
     options.onChange(pod);
   };
   const pods = watch<Pod>(options, PODS, { labelSelector: MADE_BY_US, deleted: podGone });
-  const all = [servers, deployments, jobs, pods];
+  const claims = watch<Claim>(options, CLAIMS, { labelSelector: MADE_BY_US });
+  const all = [servers, deployments, jobs, pods, claims];
   return {
     synced: Promise.all(all.map(({ synced }) => synced)).then(() => undefined),
     server: (name) => servers.get({ namespace, name }),
@@ -58,6 +61,9 @@ export function watchPicture(options: PictureOptions): WatchedPicture {
     },
     get pods() {
       return pods.items;
+    },
+    get claims() {
+      return claims.items;
     },
     close: async () => {
       await Promise.all(all.map((one) => one.close()));

@@ -1,5 +1,5 @@
 /** Programs that are no packages: images, archon, scripts and servers elsewhere. */
-import type { EnvEntry, McpServerSpec } from '../cluster/mcp-server.ts';
+import type { EnvEntry, McpServerSource, McpServerSpec } from '../cluster/mcp-server.ts';
 import type { Program, RemoteProgram, Sidecar } from '../cluster/objects/blueprint.ts';
 import { BerthError } from '../errors.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
@@ -28,7 +28,7 @@ export function planProgram(
   settings: ControllerSettings,
 ): PlannedProgram {
   const { archon, script, remote } = spec.source ?? {};
-  if (archon) return archonProgram(archon.image, spec, settings);
+  if (archon) return archonProgram(resource.source?.archon ?? {}, spec, settings);
   if (remote) return { program: remoteProgram(resource, settings), env: [] };
   if (script) {
     checkGate('scripts', settings);
@@ -73,12 +73,13 @@ function checkImage(image: string, { allowedImages }: ControllerSettings): void 
 }
 
 function archonProgram(
-  given: string | undefined,
+  given: NonNullable<McpServerSource['archon']>,
   spec: ServerSpec,
   settings: ControllerSettings,
 ): PlannedProgram {
   checkGate('archon', settings);
-  const image = given ?? settings.archonImage;
+  const { pullPolicy } = given;
+  const image = given.image ?? settings.archonImage;
   if (image === undefined)
     throw new BerthError('missing-input', 'there is no image for archon servers', {
       hint: 'An operator has to set images.archon of the chart; or give source.archon.image.',
@@ -97,7 +98,7 @@ function archonProgram(
   );
   return {
     program: {
-      ...sidecar({ image }, archonTransport(spec.transport), port),
+      ...sidecar({ image, ...(pullPolicy && { pullPolicy }) }, archonTransport(spec.transport), port),
       healthPath: '/health',
     },
     env: own.map(([name, value]) => ({ name, value })),

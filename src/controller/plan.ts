@@ -1,6 +1,6 @@
 /** From an MCPServer to what is to be there: gates checked, templates filled in, nothing asked of anybody. */
 import { isAsleep } from '../cluster/asleep.ts';
-import type { McpServer, McpServerSpec, Placement } from '../cluster/mcp-server.ts';
+import type { McpServer, McpServerSpec, Persistence, Placement } from '../cluster/mcp-server.ts';
 import type { Behavior, Blueprint, Owner, Program, Tree } from '../cluster/objects/blueprint.ts';
 import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
 import { fromServerSpec, toServerSpec } from '../cluster/server-convert.ts';
@@ -10,6 +10,7 @@ import { withClusterSource } from '../servers/cluster-template.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { type PackagePlan, planServer } from '../servers/server-plan.ts';
 import type { ServerSpec } from '../servers/server-spec.ts';
+import { workloadFaults } from '../servers/workload-rules.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { planProgram } from './plan-program.ts';
 import type { ControllerSettings } from './settings.ts';
@@ -26,6 +27,7 @@ export interface Plan {
   readonly sleep: number;
   /** Replicas that are wanted now. */
   readonly replicas: number;
+  readonly persistence: Persistence | undefined;
   /** To be installed; absent for what needs no tree. */
   readonly source?: PackageSource;
   /** Without a tree the children that do not depend on one can be made all the same. */
@@ -37,6 +39,7 @@ export function planMcpServer(server: McpServer, input: PlanInput): Plan {
   const owner = ownerOf(server);
   const spec = withClusterSource(toServerSpec(owner.name, server.spec), input.templates);
   checkSecrets(server.spec);
+  checkFaults(spec);
   const restartedAt = server.metadata.annotations?.[RESTARTED_AT];
   const common = commonOf({ owner, asleep: isAsleep(server) }, spec, input.settings);
   const base = { ...common, ...(restartedAt !== undefined && { restartedAt }) };
@@ -54,7 +57,7 @@ function planOf(
   rest: { readonly program: Program } & Pick<Blueprint, 'env'>,
 ): Omit<Plan, 'sleep'> {
   const blueprint = { ...base, ...rest };
-  return { owner: base.owner, replicas: base.replicas, blueprint: () => blueprint };
+  return { ...partOf(base), blueprint: () => blueprint };
 }
 
 function packagePlan(base: Base, plan: PackagePlan): Omit<Plan, 'sleep'> {
@@ -66,7 +69,11 @@ function packagePlan(base: Base, plan: PackagePlan): Omit<Plan, 'sleep'> {
     env: entriesOf(plan.env),
     homeFiles: plan.homeFiles,
   });
-  return { owner: base.owner, replicas: base.replicas, source: plan.source, blueprint };
+  return { ...partOf(base), source: plan.source, blueprint };
+}
+
+function partOf({ owner, replicas, persistence }: Base): Pick<Plan, 'owner' | 'replicas' | 'persistence'> {
+  return { owner, replicas, persistence };
 }
 
 const NO_TREE: Tree = {
@@ -89,6 +96,8 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
     network: _n,
     placement: _p,
     configMaps = {},
+    persistence: _kept,
+    dependencies: _needs,
     ...rest
   } = spec;
   if (transport !== undefined && transport !== 'stdio')
@@ -114,7 +123,7 @@ function commonOf(
   spec: ServerSpec,
   settings: ControllerSettings,
 ): Base {
-  const { placement = {}, resources = {}, network, limits } = spec;
+  const { placement = {}, resources = {}, network, limits, persistence } = spec;
   return {
     owner,
     replicas: spec.suspend || asleep ? 0 : Math.min(spec.replicas ?? 1, settings.maxReplicas),
@@ -126,7 +135,9 @@ function commonOf(
     drainSeconds: Math.ceil((limits.drain ?? settings.drain) / 1_000),
     resources: withoutUndefined(resources),
     network: { egress: network?.egress ?? settings.egress, allow: network?.allow ?? [] },
+    callsServers: (spec.dependencies ?? []).length > 0,
     placement: { ...settings.placement, ...withoutUndefined<Placement>(placement) },
+    ...(persistence && { persistence: withoutUndefined<Persistence>(persistence) }),
   };
 }
 
@@ -168,6 +179,13 @@ function checkSecrets({ secrets = [], source }: McpServerSpec): void {
       hint: 'Put the value into a Secret of your own, whose name does not begin with mcp-.',
     },
   );
+}
+
+/** What the definition refuses, where an older one is installed. */
+function checkFaults(spec: ServerSpec): void {
+  const fields = spec.persistence || spec.dependencies ? workloadFaults(spec) : [];
+  const [first] = fields;
+  if (first) throw new BerthError('bad-input', `${first.pointer} ${first.detail}`, { fields });
 }
 
 /** A type without its undefined members is what both sides mean. */

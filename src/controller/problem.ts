@@ -113,10 +113,13 @@ export function podProblem(pod: Pod): Problem | undefined {
 function schedulingProblem({ status }: Pod): Problem | undefined {
   const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status !== 'False') return undefined;
+  const { message = 'no node takes the pod' } = scheduled;
   return {
     reason: scheduled.reason ?? 'Unschedulable',
-    message: scheduled.message ?? 'no node takes the pod',
-    hint: 'Lower spec.resources, loosen spec.placement, or add a node: the message says what each node lacks.',
+    message,
+    hint: /persistentvolumeclaim|persistent ?volume|volume node affinity/i.test(message)
+      ? 'Look at the claim: kubectl describe pvc. Name a storage class that the cluster has in spec.persistence, or an existingClaim.'
+      : 'Lower spec.resources, loosen spec.placement, or add a node: the message says what each node lacks.',
     phase: 'schedule',
     waits: true,
   };

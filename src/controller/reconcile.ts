@@ -23,15 +23,17 @@ import {
   removeInstallers,
 } from './install.ts';
 import { recordedTree, TREE_ANNOTATION } from './installation.ts';
+import { type FindServer, type Need, needsOf, needsProblem } from './needs.ts';
 import { type Plan, planMcpServer } from './plan.ts';
 import { type Problem, refusalProblem } from './problem.ts';
 import { askReplicas, type Replica, type ReplicaProbe, sessionsOf } from './replica-probe.ts';
 import { keepsPods, SETTINGS_ANNOTATION, SPEC_ANNOTATION, settingsHash, specHash } from './rollout.ts';
 import { SecretLedger } from './secrets.ts';
 import { sleepIfUnused } from './sleep.ts';
-import { statusOf } from './status.ts';
+import { type StatusInput, statusOf } from './status.ts';
 import { type CertificateTools, keepSupervisorCertificate, usedLinkPort } from './supervisor-certificate.ts';
 import { together } from './together.ts';
+import { keepVolume } from './volume.ts';
 
 /** Milliseconds between looks at a replica whose first handshake is under way. */
 const LOOK_AGAIN = 2_000;
@@ -40,6 +42,8 @@ export interface ReconcileTools extends InstallTools, CertificateTools {
   readonly api: ClusterApi;
   readonly applier: Applier;
   readonly probe?: ReplicaProbe;
+  /** Another server, as it was last seen. */
+  readonly find: FindServer;
 }
 
 export interface Outcome {
@@ -55,6 +59,7 @@ export async function reconcile(
   { tools, signal }: { readonly tools: ReconcileTools; readonly signal: AbortSignal },
 ): Promise<Outcome> {
   const replicas = await askReplicas(observed.pods, tools.probe, signal);
+  const look = { server, observed, replicas, needs: needsOf(server, tools.find) };
   await tellDeletionCost(replicas, tools.api);
   let plan: Plan;
   try {
@@ -62,22 +67,29 @@ export async function reconcile(
     checkInstalled(plan, observed, tools.settings.packages);
   } catch (thrown) {
     if (!(thrown instanceof BerthError) || thrown.code === 'internal') throw thrown;
-    return outcome({ server, observed, replicas }, tools, { problem: refusalProblem(thrown) });
+    return outcome(look, tools, { problem: refusalProblem(thrown) });
   }
-  const look = { server, observed, replicas };
   const asleep = await sleepIfUnused(
     { ...look, deployment: observed.deployment, after: plan.replicas > 0 ? plan.sleep : 0 },
     tools,
     signal,
   );
   // The watch brings the server back as it is then.
-  return asleep ? outcome(look, tools, { wanted: plan.replicas }) : await converge(look, plan, tools);
+  if (asleep) return outcome(look, tools, { wanted: plan.replicas });
+  try {
+    return await converge(look, plan, tools);
+  } catch (thrown) {
+    // Only our own objects say that: the API server never blames the caller.
+    if (!(thrown instanceof BerthError) || thrown.code !== 'bad-input') throw thrown;
+    return outcome(look, tools, { problem: refusalProblem(thrown) });
+  }
 }
 
 interface Look {
   readonly server: McpServer;
   readonly observed: Observed;
   readonly replicas: readonly Replica[];
+  readonly needs: readonly Need[];
 }
 
 async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<Outcome> {
@@ -85,13 +97,16 @@ async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<
   const { applier, settings } = tools;
   const linkPort = settings.pods.linkPort ?? usedLinkPort(observed);
   // None of them needs another one, and somebody may wait for the pods.
-  const [ledger] = await together([
+  const [ledger, volume] = await together([
     SecretLedger.open(tools, plan.owner),
+    keepVolume(plan, look, tools),
     applier.apply(NETWORK_POLICIES, networkPolicy(plan.blueprint(), settings.pods, linkPort)),
     keepInstallerPolicy(plan, tools),
     applier.apply(DISRUPTION_BUDGETS, disruptionBudget(plan.owner)),
   ]);
   if (settings.pods.linkPort !== undefined) await keepSupervisorCertificate(plan.owner, ledger, tools);
+  const found = { wanted: plan.replicas, volume };
+  if (volume.blocks) return outcome(look, tools, found);
   const question = {
     server,
     settings: settings.pods,
@@ -101,18 +116,29 @@ async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<
   if (keepsPods(question)) {
     await scale(observed.deployment, plan.replicas, tools.api);
     await tidy(look, plan, { ledger, tools });
-    return outcome(look, tools, { wanted: plan.replicas });
+    return outcome(look, tools, found);
   }
+  const waits = waitsFor(look, plan, tools);
   const install = plan.source && (await installTree(plan, observed, { ledger, tools }));
   if (install && install.state !== 'done') {
     // The version before goes on; only how many of it there are is up to date.
-    await scale(observed.deployment, plan.replicas, tools.api);
+    if (!waits) await scale(observed.deployment, plan.replicas, tools.api);
     await tidy(look, plan, { ledger, tools, install });
-    return outcome(look, tools, { wanted: plan.replicas, install });
+    return outcome(look, tools, { ...found, install });
+  }
+  if (waits) {
+    await tidy(look, plan, { ledger, tools, ...(install && { install }) });
+    return outcome(look, tools, { ...found, ...(install && { install }), problem: waits });
   }
   const made = await makeReplicas(look, plan.blueprint(install?.installed.tree), { ledger, tools, install });
   await tidy(look, plan, { ledger, tools, made, ...(install && { install }) });
-  return outcome(look, tools, { wanted: plan.replicas, ...(install && { install }) });
+  return outcome(look, tools, { ...found, ...(install && { install }) });
+}
+
+/** What runs goes on: only a start waits for other servers. */
+function waitsFor({ server, observed, needs }: Look, plan: Plan, tools: ReconcileTools): Problem | undefined {
+  const runs = (observed.deployment?.spec.replicas ?? 0) > 0;
+  return runs || plan.replicas === 0 ? undefined : needsProblem(server, needs, tools.find);
 }
 
 interface Making {
@@ -179,7 +205,7 @@ function installerOf(install: Install, { jobs }: Observed): string[] {
 function outcome(
   look: Look,
   tools: ReconcileTools,
-  found: { readonly wanted?: number; readonly install?: Install; readonly problem?: Problem },
+  found: Pick<StatusInput, 'wanted' | 'install' | 'problem' | 'volume'>,
 ): Outcome {
   const { settings, now } = tools;
   const { publicUrl } = settings;

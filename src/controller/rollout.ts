@@ -1,5 +1,5 @@
 /** When the Deployment of a server is made anew, and when it is left as it is. */
-import type { McpServer } from '../cluster/mcp-server.ts';
+import type { McpServer, Persistence } from '../cluster/mcp-server.ts';
 import type { PodSettings } from '../cluster/objects/blueprint.ts';
 import { type Deployment, RESTARTED_AT } from '../cluster/objects/deployment.ts';
 import { shortHash } from '../cluster/objects/naming.ts';
@@ -10,10 +10,21 @@ export const SETTINGS_ANNOTATION = 'berth.dev/settings-hash';
 
 /** Of what makes other pods: how many there are and when there are none, and what they may reach, does not. */
 export function specHash({ spec, metadata }: McpServer): string {
-  const { replicas: _replicas, suspend: _suspend, network: _network, limits, ...others } = spec;
+  const { replicas: _r, suspend: _s, network: _n, description: _d, ...rolling } = spec;
+  const { dependencies: _needs, limits, persistence, ...others } = rolling;
   const { sleep: _sleep, ...kept } = limits ?? {};
-  const rest = { ...others, ...(Object.keys(kept).length > 0 && { limits: kept }) };
+  const rest = {
+    ...others,
+    ...(Object.keys(kept).length > 0 && { limits: kept }),
+    ...(persistence && { persistence: mountOf(persistence) }),
+  };
   return shortHash([rest, metadata.annotations?.[RESTARTED_AT] ?? '']);
+}
+
+/** Without what is of the claim alone: that can be made larger under a pod that runs. */
+function mountOf(persistence: Persistence): Persistence {
+  const { size: _size, storageClass: _class, annotations: _notes, whenDeleted: _end, ...mount } = persistence;
+  return mount;
 }
 
 export function settingsHash(settings: PodSettings): string {

@@ -7,10 +7,12 @@ import type { Observed } from './cluster-api.ts';
 import { type Facts, rfc3339, toConditions } from './conditions.ts';
 import type { Install } from './install.ts';
 import { recordedTree } from './installation.ts';
+import { type Need, unmet } from './needs.ts';
 import { deploymentProblem, type Problem, podProblem, reportProblem, rolloutProblem } from './problem.ts';
 import type { Replica } from './replica-probe.ts';
 import { reportedStatus } from './reported-status.ts';
 import { usageOf } from './usage.ts';
+import type { Volume } from './volume.ts';
 
 export interface StatusInput {
   readonly server: McpServer;
@@ -21,6 +23,8 @@ export interface StatusInput {
   readonly install?: Install;
   /** Of the plan. */
   readonly problem?: Problem;
+  readonly volume?: Volume;
+  readonly needs: readonly Need[];
   readonly publicUrl?: string;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -49,6 +53,7 @@ export function statusOf(input: StatusInput): McpServerStatus {
   const { name = '', uid = '', generation = 0, creationTimestamp } = server.metadata;
   const tree = recordedTree(observed.deployment)?.tree;
   const before = server.status?.conditions ?? [];
+  const volume = server.spec.persistence && (input.volume?.seen ?? server.status?.volume);
   const usage = usageOf(input.replicas, server.status?.usage, now);
   return {
     state,
@@ -67,6 +72,8 @@ export function statusOf(input: StatusInput): McpServerStatus {
     ...reportedStatus(input.replicas, server.status),
     ...(usage && { usage }),
     ...(tree && { package: tree.package, tree: { digest: tree.digest } }),
+    ...(volume && { volume }),
+    ...(input.needs.length > 0 && { dependencies: input.needs.map(toDependency) }),
     ...(publicUrl !== undefined && { endpoints: endpointsOf(name, publicUrl) }),
     conditions: toConditions(factsOf(input, summary, counts), { before, generation, now }),
     ...(creationTimestamp !== undefined && { createdAt: creationTimestamp }),
@@ -91,8 +98,9 @@ function countsOf({ observed: { deployment }, wanted }: StatusInput): Counts {
 }
 
 /** The first thing that stands in the way; what concerns all replicas comes before what concerns one. */
-function problemIn({ problem, install, observed, replicas }: StatusInput): Problem | undefined {
+function problemIn({ problem, volume, install, observed, replicas }: StatusInput): Problem | undefined {
   if (problem) return problem;
+  if (volume?.problem) return volume.problem;
   if (install?.state === 'failed') return install.problem;
   const { deployment, installers, pods } = observed;
   const stuck = install?.state === 'running' ? installers.map(podProblem).find(Boolean) : undefined;
@@ -182,7 +190,15 @@ function starting(name: string, { pods }: Observed): Summary {
     : { state: 'pending', reason: 'WaitingForPod', message: `${name} waits for a pod` };
 }
 
-function factsOf({ install, observed }: StatusInput, summary: Summary, { wanted, ready }: Counts): Facts {
+function toDependency({ name, met, why }: Need): NonNullable<McpServerStatus['dependencies']>[number] {
+  return { name, met, ...(why !== undefined && { message: why }) };
+}
+
+function factsOf(
+  { install, observed, needs }: StatusInput,
+  summary: Summary,
+  { wanted, ready }: Counts,
+): Facts {
   const { state, reason, message, problem } = summary;
   const text = problem ? `${message}${lastWords(problem)} — ${problem.hint}` : message;
   const isReady = wanted > 0 && ready >= wanted;
@@ -200,6 +216,7 @@ function factsOf({ install, observed }: StatusInput, summary: Summary, { wanted,
     },
     Progressing: { status: moves ? 'True' : 'False', reason, message: text },
     ...installedFact(install, observed),
+    ...dependenciesFact(needs),
     Degraded: problem
       ? { status: 'True', reason, message: text }
       : { status: 'False', reason: 'AsExpected', message: 'nothing stands in the way' },
@@ -232,6 +249,22 @@ function installedFact(install: Install | undefined, { deployment }: Observed): 
       reason: 'Installed',
       message: `${tree.package.name} ${tree.package.version} is installed`,
     },
+  };
+}
+
+/** Also of a server that runs already and has lost what it needs: it goes on. */
+function dependenciesFact(needs: readonly Need[]): Facts {
+  if (needs.length === 0) return {};
+  const missing = needs.filter(({ met }) => !met);
+  const message =
+    missing.length === 0
+      ? `${needs.map(({ name }) => name).join(', ')}: there`
+      : missing.map(({ why, optional }) => `${optional ? 'without ' : 'needs '}${why}`).join('; ');
+  const met = unmet(needs).length === 0;
+  return {
+    Dependencies: met
+      ? { status: 'True', reason: missing.length === 0 ? 'Met' : 'OptionalMissing', message }
+      : { status: 'False', reason: 'Missing', message },
   };
 }
 

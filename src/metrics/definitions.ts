@@ -67,6 +67,11 @@ export const METRICS = {
     ['server'],
     'Capabilities that a server offered in its newest handshake.',
   ),
+  mcp_dependencies_total: gauge(
+    ['gateway'],
+    ['server'],
+    'Other servers that a server of a cluster says that it needs; absent where it says nothing.',
+  ),
 
   berth_sessions: gauge(
     HOSTS,

@@ -16,9 +16,11 @@ export function createServerSource(census: () => readonly ServerFacts[]): Metric
   };
 }
 
-function emitServer(emit: Emit, { name: server, tools, capabilities, check }: ServerFacts): void {
+function emitServer(emit: Emit, facts: ServerFacts): void {
+  const { name: server, tools, capabilities, dependencies, check } = facts;
   if (tools !== undefined) emit('mcp_tools_total', { server }, tools);
   if (capabilities !== undefined) emit('mcp_capabilities_total', { server }, capabilities);
+  if (dependencies !== undefined) emit('mcp_dependencies_total', { server }, dependencies);
   if (check)
     emit(
       'berth_health_check_timestamp_seconds',

@@ -7,5 +7,7 @@ export interface ServerFacts {
   /** Of its newest handshake. */
   readonly tools?: number;
   readonly capabilities?: number;
+  /** Of its specification. */
+  readonly dependencies?: number;
   readonly check?: { readonly passed: boolean; readonly at: number };
 }

@@ -95,6 +95,8 @@ const CLUSTER_ONLY = [
   'network',
   'placement',
   'configMaps',
+  'persistence',
+  'dependencies',
 ] as const;
 
 /** This gateway runs programs on its own machine: what only pods can do is refused, not ignored. */

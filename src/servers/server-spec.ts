@@ -121,6 +121,8 @@ export const serverSpecSchema = z
       .refine(isServerName, 'must be a DNS label: at most 52 lower-case letters, digits and dashes')
       .optional(),
     template: z.string().max(64).optional(),
+    /** For people; it changes nothing. */
+    description: z.string().max(1_024).optional(),
     source: source.optional(),
     /** Instead of the version of the template. */
     version: version.optional(),

@@ -66,6 +66,10 @@ export interface ServerStatus {
   readonly protocolVersion?: string;
   readonly serverInfo?: HandshakeReport['serverInfo'];
   readonly tools?: readonly string[];
+  /** Names of what it offers, such as `tools` and `logging`. */
+  readonly capabilities?: readonly string[];
+  /** In a cluster: what it needs of other servers. */
+  readonly dependencies?: readonly DependencyView[];
   readonly package?: {
     readonly ecosystem: string;
     readonly name: string;
@@ -92,6 +96,13 @@ export interface ResourcesView {
   readonly limits: { readonly memory?: string; readonly cpu?: string };
   /** Its processes that the system ended for want of memory since the gateway began; absent before the first. */
   readonly outOfMemory?: { readonly count: number /** ISO 8601, UTC. */; readonly lastAt: string };
+}
+
+export interface DependencyView {
+  readonly name: string;
+  readonly met: boolean;
+  /** What is missing. */
+  readonly message?: string;
 }
 
 export interface ConditionView {
@@ -243,6 +254,7 @@ function viewReport(report: HandshakeReport): Partial<ServerStatus> {
     protocolVersion: report.protocolVersion,
     serverInfo: report.serverInfo,
     ...(report.tools && { tools: report.tools }),
+    capabilities: Object.keys(report.capabilities),
   };
 }
 

@@ -23,7 +23,19 @@ export function checkWorkload(given: ServerSpec, rules: WorkloadRules): void {
 
 /** As one machine would be asked for it. */
 function withoutWorkload(spec: ServerSpec): ServerSpec {
-  const { transport, port, replicas, suspend, resources, network, placement, configMaps, ...rest } = spec;
+  const {
+    transport,
+    port,
+    replicas,
+    suspend,
+    resources,
+    network,
+    placement,
+    configMaps,
+    persistence,
+    dependencies,
+    ...rest
+  } = spec;
   const { drain: _drain, sleep: _sleep, ...limits } = rest.limits;
   return { ...rest, limits };
 }

@@ -18,7 +18,13 @@ export interface WorkloadFault {
 
 /** Empty for a specification that fits together. */
 export function workloadFaults(spec: ServerSpec): WorkloadFault[] {
-  return [...networkFaults(spec), ...transportFaults(spec), ...imageFaults(spec)];
+  return [
+    ...networkFaults(spec),
+    ...transportFaults(spec),
+    ...imageFaults(spec),
+    ...(spec.persistence ? persistenceFaults(spec, spec.persistence) : []),
+    ...dependencyFaults(spec),
+  ];
 }
 
 function networkFaults({ network }: ServerSpec): WorkloadFault[] {
@@ -31,6 +37,45 @@ function transportFaults({ transport, source, template }: ServerSpec): WorkloadF
   if (transport === undefined || transport === 'stdio' || template !== undefined) return [];
   if (source?.image || source?.archon) return [];
   return [{ pointer: '/transport', detail: 'must be stdio: packages and scripts speak nothing else' }];
+}
+
+type Persistence = NonNullable<ServerSpec['persistence']>;
+
+/** Berth's own claims are named like this: one of them is another server's. */
+const OURS = /^mcp-/;
+
+function persistenceFaults({ source, replicas = 1 }: ServerSpec, given: Persistence): WorkloadFault[] {
+  const { accessMode, existingClaim, mountPath } = given;
+  const fault = (member: string, detail: string): WorkloadFault => ({
+    pointer: `/persistence${member}`,
+    detail,
+  });
+  const own = (['size', 'storageClass', 'annotations'] as const).filter((name) => given[name] !== undefined);
+  return [
+    ...(source?.remote ? [fault('', 'is nothing that a remote server can be given')] : []),
+    ...(accessMode === 'ReadWriteOnce' && replicas > 1
+      ? [fault('/accessMode', 'must be ReadWriteMany for more than one replica')]
+      : []),
+    ...(accessMode === 'ReadOnlyMany' && existingClaim === undefined
+      ? [fault('/accessMode', 'can be ReadOnlyMany with an existingClaim only: a new volume is empty')]
+      : []),
+    ...(existingClaim !== undefined && OURS.test(existingClaim)
+      ? [fault('/existingClaim', 'is the claim of a server of Berth: take one of your own')]
+      : []),
+    ...(existingClaim === undefined ? [] : own).map((name) =>
+      fault(`/${name}`, 'says nothing of a claim that is there'),
+    ),
+    ...(NOT_WRITABLE.test(mountPath) ? [fault('/mountPath', 'may not be a folder of the pod itself')] : []),
+  ];
+}
+
+function dependencyFaults({ name, dependencies = [] }: ServerSpec): WorkloadFault[] {
+  return dependencies.flatMap((one, index) => {
+    const pointer = `/dependencies/${index}/name`;
+    if (one.name === name) return [{ pointer, detail: 'is the server itself' }];
+    const first = dependencies.findIndex((other) => other.name === one.name);
+    return first < index ? [{ pointer, detail: 'is named twice' }] : [];
+  });
 }
 
 function imageFaults({ source, transport = 'stdio', port }: ServerSpec): WorkloadFault[] {

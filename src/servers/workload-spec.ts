@@ -1,5 +1,6 @@
 /** What only a cluster can give a server: kinds of program other than packages, copies, room, network and place. */
 import { z } from 'zod';
+import { isServerName } from './server-name.ts';
 
 const IMAGE =
   /^[a-z0-9][A-Za-z0-9._-]*(:[0-9]+)?(\/[A-Za-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@sha256:[0-9a-f]{64})?$/;
@@ -18,9 +19,13 @@ const dataKey = z
   .max(253)
   .regex(/^[A-Za-z0-9._-]+$/, 'must be a key of the object');
 
+const pullPolicy = z.enum(['Always', 'IfNotPresent', 'Never']).optional();
+
 /** A container image that speaks MCP on its standard input, or over HTTP. */
 export const imageSchema = z.strictObject({
   image,
+  /** That of the release unless given. */
+  pullPolicy,
   /** Program and arguments; needed for stdio, as its own entry point cannot be known. */
   entrypoint: z.array(z.string().min(1).max(4_096)).min(1).max(64).optional(),
   runAsUser: z.int().min(1).max(65_535).optional(),
@@ -28,7 +33,7 @@ export const imageSchema = z.strictObject({
 });
 
 /** Archon's MCP server; the image is a setting unless it is given. */
-export const archonSchema = z.strictObject({ image: image.optional() });
+export const archonSchema = z.strictObject({ image: image.optional(), pullPolicy });
 
 /** One file of source text, for a runtime that the runner image has. */
 export const scriptSchema = z
@@ -52,6 +57,36 @@ const quantity = z
 const quantities = z.partialRecord(z.enum(['cpu', 'memory', 'ephemeral-storage']), quantity).optional();
 const label = z.string().max(317);
 
+/** A folder that outlives the pods of a server: a claim of its own, or one that is there. */
+export const persistenceSchema = z.strictObject({
+  /** Of the claim that is made; 1Gi unless given. */
+  size: z
+    .string()
+    .max(32)
+    .regex(/^[0-9]+(\.[0-9]+)?[kKMGTP]i?$/, 'must be a size such as 10Gi')
+    .optional(),
+  /** The cluster's default unless given; `-` for none. */
+  storageClass: z
+    .string()
+    .max(253)
+    .regex(/^(-|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)$/, 'must be the name of a storage class, or -')
+    .optional(),
+  accessMode: z.enum(['ReadWriteOnce', 'ReadWriteMany', 'ReadOnlyMany']).default('ReadWriteOnce'),
+  /** Instead of a claim of its own. */
+  existingClaim: objectName.optional(),
+  mountPath: path.default('/data'),
+  /** A folder of the volume, instead of its root. */
+  subPath: z
+    .string()
+    .max(512)
+    .regex(/^(?!\.\.?(\/|$))(?!.*\/\.\.?(\/|$))[^\0:/][^\0:]*$/, 'must be a relative path without . and ..')
+    .optional(),
+  /** Of the claim that is made. */
+  annotations: z.record(label, z.string().max(4_096)).optional(),
+  /** What becomes of the claim when the server, or this member of it, goes. */
+  whenDeleted: z.enum(['Retain', 'Delete']).default('Retain'),
+});
+
 const toleration = z.strictObject({
   key: label.optional(),
   operator: z.enum(['Exists', 'Equal']).optional(),
@@ -64,6 +99,19 @@ const allowed = z.strictObject({
   cidr: z.union([z.cidrv4(), z.cidrv6()]),
   /** All ports when there are none. */
   ports: z.array(port).max(32).default([]),
+});
+
+/** A server that has to be there before this one is started. */
+const dependency = z.strictObject({
+  name: z.string().refine(isServerName, 'must be the name of a server'),
+  /** A range; any version unless given. */
+  version: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9^~<>=!*][A-Za-z0-9.+!^~<>=*,| _-]*$/, 'must be a range of versions')
+    .optional(),
+  tools: z.array(z.string().min(1).max(256)).max(64).optional(),
+  optional: z.boolean().default(false),
 });
 
 /** The members of a specification that mean nothing on one machine. */
@@ -87,6 +135,8 @@ export const workloadFields = {
       affinity: z.record(z.string(), z.unknown()).optional(),
     })
     .optional(),
+  persistence: persistenceSchema.optional(),
+  dependencies: z.array(dependency).max(32).optional(),
 };
 
 export const secretKeySchema = z.strictObject({ name: objectName, key: dataKey });

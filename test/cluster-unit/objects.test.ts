@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Persistence } from '../../src/cluster/mcp-server.ts';
 import { disruptionBudget, secretsOf, serviceAccount } from '../../src/cluster/objects/account.ts';
 import type { Blueprint, Program } from '../../src/cluster/objects/blueprint.ts';
+import { claim } from '../../src/cluster/objects/claim.ts';
 import { generationOf, installSecret, linkSecret } from '../../src/cluster/objects/config-secret.ts';
 import { type Deployment, deployment } from '../../src/cluster/objects/deployment.ts';
 import { installerJob } from '../../src/cluster/objects/installer-job.ts';
@@ -57,6 +59,28 @@ describe('the children of a server', () => {
     await golden('installer-job', installerJob(install, settings));
     await golden('installer-policy', installerPolicy({ owner }, settings));
     await golden('installer-secret', installSecret(owner, 'mcp-demo-install-x', 'one-time'));
+  });
+
+  it('with a folder that stays are as written down', async () => {
+    const persistence = { size: '5Gi', storageClass: 'fast', annotations: { backup: 'daily' } };
+    const given = blueprint(programs.package!, { replicas: 1, persistence });
+    await golden('kept-deployment', deploymentOf(given));
+    await golden('kept-claim', claim(owner, persistence));
+    const image = blueprint(programs['http image']!, {
+      persistence: {
+        existingClaim: 'theirs',
+        subPath: 'a/b',
+        accessMode: 'ReadOnlyMany',
+        mountPath: '/srv/',
+      },
+    });
+    await golden('kept-http-image', deploymentOf(image));
+  });
+
+  it('that need other servers reach the gateway', async () => {
+    const network = { egress: 'none', allow: [] } as const;
+    const given = blueprint(programs['stdio image']!, { network, callsServers: true });
+    await golden('policy-calls-servers', networkPolicy(given, settings));
   });
 
   it.each([
@@ -272,6 +296,88 @@ describe('names', () => {
     expect(secretsOf(serviceAccount(owner, ['b', 'a']))).toEqual(['a', 'b']);
     expect(secretsOf(undefined)).toEqual([]);
   });
+});
+
+describe('a folder that stays', () => {
+  const kept = (persistence: Persistence, kind = 'package', more: Partial<Blueprint> = {}) =>
+    deploymentOf(blueprint(programs[kind]!, { persistence, ...more })).spec.template.spec;
+
+  it.each(['package', 'inline script', 'stdio image', 'http image'])(
+    'keeps the restricted profile, is the workload’s alone, and is of the group of the pod: %s',
+    (kind) => {
+      const spec = kept({}, kind);
+      expect(restrictedFaults(spec)).toEqual([]);
+      expect(spec.securityContext.fsGroup).toBe(10_003);
+      const all = [...(spec.initContainers ?? []), ...spec.containers];
+      const having = all.filter(({ volumeMounts }) => volumeMounts.some(({ name }) => name === 'data'));
+      expect(having.map(({ name }) => name)).toEqual(['workload']);
+    },
+  );
+
+  it('can be the home of the processes, which then goes with no pod', () => {
+    const { volumes, containers } = kept({ mountPath: '/home/mcp/' });
+    expect(volumes.map(({ name }) => name)).not.toContain('home');
+    const mounts = containers.flatMap(({ volumeMounts }) => volumeMounts);
+    expect(mounts.filter(({ mountPath }) => mountPath === '/home/mcp').map(({ name }) => name)).toEqual([
+      'data',
+    ]);
+  });
+
+  it('holds the files that a template keeps in the home, unless it can only be read', () => {
+    const fileOf = (persistence?: Persistence): unknown => {
+      const homeFiles = { STORE: 'store.json' };
+      const given = blueprint(programs.package!, { homeFiles, ...(persistence && { persistence }) });
+      const { data } = generationOf(given, settings).secret;
+      return JSON.parse(Buffer.from(data['supervisor.json']!, 'base64').toString()).servers[0].launch.env
+        .STORE;
+    };
+    expect(fileOf()).toBe('/home/mcp/store.json');
+    expect(fileOf({})).toBe('/data/store.json');
+    expect(fileOf({ mountPath: '/notes/' })).toBe('/notes/store.json');
+    expect(fileOf({ existingClaim: 'a', accessMode: 'ReadOnlyMany' })).toBe('/home/mcp/store.json');
+  });
+
+  it('keeps a new version beside the one before, beside what else is asked of its place', () => {
+    const nodes = { nodeAffinity: { x: 1 } };
+    const friend = { topologyKey: 'zone' };
+    const podAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [friend] };
+    const placement = { nodeSelector: { pool: 'a' }, affinity: { ...nodes, podAffinity } };
+    const spec = kept({}, 'package', { placement });
+    expect(spec.nodeSelector).toEqual({ pool: 'a' });
+    expect(spec.affinity).toMatchObject(nodes);
+    expect(spec.affinity?.podAffinity).toEqual({
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        friend,
+        expect.objectContaining({ topologyKey: 'kubernetes.io/hostname' }),
+      ],
+    });
+    // One that several nodes can have binds nobody.
+    expect(kept({ accessMode: 'ReadWriteMany' }).affinity).toBeUndefined();
+  });
+
+  it.each(['/', '/tmp', '/etc/berth', '/run/berth/x', '/proc', '/home'])('is not at %s', (mountPath) => {
+    expect(() => kept({ mountPath })).toThrow(expect.objectContaining({ code: 'bad-input' }));
+  });
+
+  it('is not one of the writable folders of the image as well', () => {
+    expect(() => kept({ mountPath: '/var/cache' }, 'stdio image')).toThrow(/writablePaths already/);
+    expect(() => kept({ mountPath: '/var/cache/x' }, 'stdio image')).not.toThrow();
+  });
+});
+
+it('an image is pulled as it says, or as the release does', () => {
+  const policies = (kind: string, pullPolicy?: 'Always'): string[] => {
+    const program = programs[kind] as Extract<Program, { kind: 'image' | 'sidecar' }>;
+    const image = { ...program.image, ...(pullPolicy && { pullPolicy }) };
+    const made = deploymentOf(blueprint({ ...program, image } as Program));
+    return containersOf(made)
+      .filter(({ name }) => name === 'workload')
+      .map(({ imagePullPolicy }) => imagePullPolicy);
+  };
+  for (const kind of ['stdio image', 'http image', 'archon']) {
+    expect(policies(kind)).toEqual(['IfNotPresent']);
+    expect(policies(kind, 'Always')).toEqual(['Always']);
+  }
 });
 
 it.each(['/', '/berth', '/etc', '/run/berth/link', '/home', '/tmp/x', '/proc/1'])(

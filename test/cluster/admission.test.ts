@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPLICAS_BEFORE } from '../../src/cluster/gateway/wake.ts';
 import { disruptionBudget, serviceAccount } from '../../src/cluster/objects/account.ts';
+import { claim } from '../../src/cluster/objects/claim.ts';
 import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
 import { deployment } from '../../src/cluster/objects/deployment.ts';
 import { installerJob } from '../../src/cluster/objects/installer-job.ts';
@@ -18,6 +19,8 @@ beforeAll(() => {
 });
 
 afterAll(() => release?.close());
+
+const CLAIM_SPEC = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
 
 // biome-ignore lint/suspicious/noExplicitAny: objects that are spoilt on purpose
 type Spoilt = any;
@@ -103,12 +106,23 @@ describe('the controller may make', () => {
       jobOf(),
       serviceAccount(owner, ['mcp-demo-a1b2c3d4']),
       disruptionBudget(owner),
+      claim(owner, { size: '1Gi', whenDeleted: 'Delete' }),
+      claim(owner, { storageClass: '-', annotations: { backup: 'daily' } }),
       networkPolicy(given(), settings),
       generationOf(given(), settings).secret,
       installSecret(owner, 'mcp-demo-install-a1b2c3d4', 'token'),
     ];
     expect(objects.map((object) => dryRun(release.controller, object).err)).toEqual(objects.map(() => ''));
   });
+
+  it.each(['package', 'inline script', 'stdio image', 'http image'])(
+    'the Deployment of a server of kind %s with a folder that stays',
+    (kind) => {
+      const kept = { ...given(kind), persistence: { size: '1Gi' } };
+      const made = deployment({ blueprint: kept, settings, generation: 'a1b2c3d4', annotations: {} });
+      expect(dryRun(release.controller, made).err).toBe('');
+    },
+  );
 
   it('an installer of a server with a long name', () => {
     const owner = { ...given().owner, name: 'x'.repeat(52) };
@@ -224,8 +238,13 @@ describe('no account may make a Deployment', () => {
       /volumes may only be/,
     ],
     [
-      'with a claim',
-      (d) => pod(d).volumes.push({ name: 'c', persistentVolumeClaim: { claimName: 'c' } }),
+      'with the claim of another server',
+      (d) => pod(d).volumes.push({ name: 'c', persistentVolumeClaim: { claimName: 'mcp-other-data' } }),
+      /the claim of another server/,
+    ],
+    [
+      'with a volume of its own making',
+      (d) => pod(d).volumes.push({ name: 'e', ephemeral: { volumeClaimTemplate: { spec: CLAIM_SPEC } } }),
       /volumes may only be/,
     ],
     [
@@ -272,6 +291,11 @@ describe('the controller may not', () => {
       (j) => pod(j).volumes.push({ name: 'host', hostPath: { path: '/' } }),
       /volumes may only be/,
     ],
+    [
+      'with a claim',
+      (j) => pod(j).volumes.push({ name: 'c', persistentVolumeClaim: { claimName: 'mcp-demo-data' } }),
+      /volumes may only be/,
+    ],
     ['with a foreign image', (j) => (pod(j).containers[0].image = 'busybox'), /image not allowed/],
     [
       'that may be root',
@@ -293,6 +317,22 @@ describe('the controller may not', () => {
       metadata: { ...secret.metadata, annotations },
     };
     expect(dryRun(release.controller, token).err).toMatch(/must be opaque/);
+  });
+
+  it.each<readonly [string, Change, RegExp]>([
+    ['under another name', (c) => (c.metadata.name = 'mcp-other-data'), /the name of its server/],
+    ['without our labels', (c) => (c.metadata.labels = {}), /labels of a server|name of its server/],
+    ['of a certain volume', (c) => (c.spec.volumeName = 'somebodys'), /may name no volume/],
+    ['of chosen volumes', (c) => (c.spec.selector = { matchLabels: { a: 'b' } }), /may name no volume/],
+    [
+      "that copies somebody's",
+      (c) => (c.spec.dataSource = { kind: 'PersistentVolumeClaim', name: 'somebodys' }),
+      /may name no volume and no source/,
+    ],
+  ])('make a claim %s', (_what, change, why) => {
+    const made = structuredClone(claim(given().owner, {}));
+    change(made);
+    expect(dryRun(release.controller, made).err).toMatch(why);
   });
 
   it('read or list Secrets', () => {
@@ -557,6 +597,59 @@ describe('a Secret', () => {
     expect(dryRun(release.controller, deploymentOf('package', change)).err).toMatch(
       /Secret private may not be used/,
     );
+  });
+});
+
+describe('a claim beside the servers', () => {
+  const made = (name: string, labels: object): object => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, labels },
+    spec: { ...CLAIM_SPEC, storageClassName: 'none-of-this-name' },
+  });
+  const server = (existingClaim: string): object => ({
+    apiVersion: 'berth.dev/v1alpha1',
+    kind: 'MCPServer',
+    metadata: { name: 'x' },
+    spec: { template: 'memory', persistence: { existingClaim } },
+  });
+  const create = (object: object): string => {
+    const args = ['-n', release.servers, 'create', '--dry-run=server', '-f', '-'];
+    return attempt('kubectl', args, JSON.stringify(object)).err;
+  };
+  const mounting = (claimName: string): string =>
+    dryRun(
+      release.controller,
+      deploymentOf('package', (d) =>
+        pod(d).volumes.push({ name: 'c', persistentVolumeClaim: { claimName } }),
+      ),
+    ).err;
+
+  beforeAll(() => {
+    make(made('usable-data', { 'berth.dev/usable': 'true' }));
+    make(made('private-data', {}));
+  });
+
+  it('that says so may be used by a server, and one that is not there yet', () => {
+    expect([create(server('usable-data')), create(server('nowhere'))]).toEqual(['', '']);
+    expect([mounting('usable-data'), mounting('mcp-demo-data')]).toEqual(['', '']);
+  });
+
+  it('that does not say so may not, and the refusal says what to do', async () => {
+    await eventually('the API server to see the claim', () => create(server('private-data')) !== '');
+    expect(create(server('private-data'))).toContain(
+      `kubectl -n ${release.servers} label pvc private-data berth.dev/usable=true`,
+    );
+    expect(mounting('private-data')).toMatch(/claim private-data may not be used by servers/);
+  });
+
+  it('that others have made is neither changed nor removed by the controller', () => {
+    const change = { metadata: { labels: { 'berth.dev/usable': 'true' } } };
+    expect(patch(release.controller, 'pvc/private-data', change).err).toMatch(
+      /that others have made|labels of a server/,
+    );
+    expect(remove(release.controller, 'pvc/private-data').err).toMatch(/that others have made/);
+    expect(patch(release.gateway, 'pvc/private-data', change).err).toMatch(/cannot (get|patch) resource/);
   });
 });
 

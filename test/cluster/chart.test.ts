@@ -173,7 +173,7 @@ describe('the objects', () => {
 
   it('name objects of the cluster after the namespace', () => {
     const policies = template().filter(({ kind }) => kind.startsWith('ValidatingAdmission'));
-    expect(policies).toHaveLength(16);
+    expect(policies).toHaveLength(22);
     expect(policies.filter(({ metadata }) => !metadata.name.startsWith(`${namespace}-berth-`))).toEqual([]);
   });
 
@@ -199,11 +199,18 @@ describe('the objects', () => {
       servers: Record<string, object>;
     };
     expect(Object.keys(declared).sort()).toEqual(
-      ['brave-search', 'everything', 'filesystem', 'files', 'search'].sort(),
+      ['brave-search', 'desk', 'everything', 'filesystem', 'files', 'notes', 'search'].sort(),
     );
     expect(declared['brave-search']).toEqual({ template: 'brave-search' });
     expect(declared.filesystem).toEqual({ template: 'filesystem', args: ['/tmp', '/var/cache'] });
     expect(declared.everything).toEqual({ template: 'everything', replicas: 2 });
+    const persistence = { size: '2Gi', storageClass: '-', mountPath: '/notes' };
+    expect(declared.notes).toMatchObject({ persistence });
+    const needs = [
+      { name: 'notes', tools: ['read_graph'] },
+      { name: 'search', version: '>=1', optional: true },
+    ];
+    expect(declared.desk).toMatchObject({ dependencies: needs });
     const settings = parse(objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.json']);
     expect(settings).toMatchObject({
       allow: { npm: true, pypi: false },
@@ -232,12 +239,59 @@ describe('the objects', () => {
     ['the Service', [], `http://berth-gateway.${namespace}.svc`],
     ["the Service's port", set('gateway.service.port=8080'), `http://berth-gateway.${namespace}.svc:8080`],
     ['the Ingress', set('ingress.enabled=true', 'ingress.hosts={mcp.example.com}'), 'http://mcp.example.com'],
+    [
+      'the HTTPRoute',
+      set(
+        'httpRoute.enabled=true',
+        'httpRoute.parentRefs[0].name=a',
+        'httpRoute.hostnames={mcp.example.com}',
+      ),
+      'https://mcp.example.com',
+    ],
+    [
+      'the Service over TLS',
+      set('gateway.tls.secretName=berth-tls', 'gateway.service.port=443'),
+      `https://berth-gateway.${namespace}.svc`,
+    ],
   ])('give URLs that lead to %s', (_what, args, url) => {
     const objects = template(...args);
     const gateway = parse(objectOf(objects, 'ConfigMap', 'berth-gateway').data['berth.yaml']);
     const controller = objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.json'];
     expect([gateway.publicUrl, JSON.parse(controller).publicUrl]).toEqual([url, url]);
     expect(gateway.allowedHosts).toContain(new URL(url).host);
+  });
+
+  it('give the URL of the setting before all others', () => {
+    const ingress = ['ingress.enabled=true', 'ingress.hosts={x.example.com}'];
+    const objects = template(...set('settings.publicUrl=https://a.example.com/b', ...ingress));
+    const { data } = objectOf(objects, 'ConfigMap', 'berth-gateway');
+    expect(parse(data['berth.yaml']).publicUrl).toBe('https://a.example.com/b');
+  });
+
+  it('let the gateway serve HTTPS with a Secret of yours', () => {
+    const objects = template(...set('gateway.tls.secretName=berth-tls'));
+    const { spec } = objectOf(objects, 'Deployment', 'berth-gateway').spec.template;
+    const [container] = spec.containers;
+    const secret = expect.objectContaining({ secretName: 'berth-tls' });
+    expect(spec.volumes).toContainEqual({ name: 'tls', secret });
+    expect(container.volumeMounts).toContainEqual({
+      name: 'tls',
+      mountPath: '/etc/berth/tls',
+      readOnly: true,
+    });
+    expect(container.env).toContainEqual({ name: 'BERTH_TLS_CERTIFICATE', value: '/etc/berth/tls' });
+    const [port] = objectOf(objects, 'Service', 'berth-gateway').spec.ports;
+    expect(port).toMatchObject({ appProtocol: 'kubernetes.io/wss' });
+    const plain = template();
+    expect(JSON.stringify(objectOf(plain, 'Deployment', 'berth-gateway'))).not.toContain('TLS_CERTIFICATE');
+  });
+
+  it('say in the notes where it is served, and by which value', () => {
+    const notes = (...values: readonly string[]): string =>
+      run('helm', ['install', 'berth', CHART, '-n', namespace, '--dry-run=client', ...set(...values)]);
+    const served = notes('ingress.enabled=true', 'ingress.hosts={mcp.example.com}');
+    expect(served).toContain('It is served at http://mcp.example.com, by ingress.hosts.');
+    expect(notes()).toContain('port-forward service/berth-gateway');
   });
 
   it('run under the restricted profile', () => {

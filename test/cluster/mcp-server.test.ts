@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
 import { toServerSpec } from '../../src/cluster/server-convert.ts';
+import { workloadFaults } from '../../src/servers/workload-rules.ts';
 import {
   applyDefinition,
   attempt,
@@ -107,6 +108,25 @@ describe('an API server takes', () => {
           tolerations: [{ key: 'a', operator: 'Exists', effect: 'NoSchedule' }],
           affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
         },
+        description: 'What time it is.',
+        dependencies: [
+          { name: 'search', version: '^1.2', tools: ['find'] },
+          { name: 'notes', optional: true },
+        ],
+        persistence: { size: '2Gi', accessMode: 'ReadWriteMany', annotations: { backup: 'daily' } },
+      },
+    ],
+    ['a folder that stays', { source: npm, persistence: {} }],
+    [
+      'a home that stays, in a folder of a claim that is there',
+      {
+        source: { image: { image, entrypoint: ['/bin/server'], pullPolicy: 'Always' } },
+        persistence: {
+          existingClaim: 'shared',
+          mountPath: '/home/mcp',
+          subPath: 'a/b',
+          accessMode: 'ReadOnlyMany',
+        },
       },
     ],
   ])('%s, and so does the API', (_what, spec) => {
@@ -125,6 +145,15 @@ describe('an API server takes', () => {
     const other = JSON.parse(dryRun({ source, network: {} }).out) as { spec: McpServerSpec };
     expect(other.spec.source?.image?.runAsUser).toBe(10_002);
     expect(other.spec.network).toEqual({ egress: 'public' });
+    const kept = JSON.parse(
+      dryRun({ template: 'time', persistence: {}, dependencies: [{ name: 'a' }] }).out,
+    ) as {
+      spec: McpServerSpec;
+    };
+    expect(kept.spec.persistence).toEqual({
+      ...{ accessMode: 'ReadWriteOnce', mountPath: '/data', whenDeleted: 'Retain' },
+    });
+    expect(kept.spec.dependencies).toEqual([{ name: 'a', optional: false }]);
   });
 });
 
@@ -209,6 +238,14 @@ describe('an API server refuses', () => {
     ['an unknown isolation', { template: 'time', isolation: 'none' }, /Unsupported value/],
     ['a duration of no time', { template: 'time', limits: { idle: 1 } }, /greater than or equal to 1000/],
     ['checks that never rest', { template: 'time', health: { interval: 5 } }, /0 or at least 1000/],
+    ['a size of nothing', { template: 'time', persistence: { size: 'large' } }, /should match/],
+    ['a folder upwards', { template: 'time', persistence: { subPath: '../b' } }, /may not contain/],
+    ['a folder that is no path', { template: 'time', persistence: { mountPath: 'data' } }, /should match/],
+    ['a class with a space', { template: 'time', persistence: { storageClass: 'a b' } }, /should match/],
+    ['a need without a name', { template: 'time', dependencies: [{ version: '1' }] }, /Required value/],
+    ['a need of no server', { template: 'time', dependencies: [{ name: 'A.b' }] }, /should match/],
+    ['a need that is an option', { template: 'time', dependencies: [{ name: 'a', version: '-x' }] }, /match/],
+    ['another way to pull', { source: { archon: { pullPolicy: 'Sometimes' } } }, /Unsupported value/],
   ])('%s, and so does the API', (_what, spec, why) => {
     const { ok, err } = dryRun(spec);
     expect(err).toMatch(why);
@@ -240,6 +277,29 @@ describe('an API server refuses', () => {
   it('an allow list without its class', () => {
     const network = { egress: 'public', allow: [{ cidr: '10.0.0.0/8' }] };
     expect(dryRun({ template: 'time', network }).err).toMatch(/only with egress allow/);
+  });
+
+  it.each<readonly [string, object, RegExp]>([
+    [
+      'folders of one node for two replicas',
+      { replicas: 2, persistence: {} },
+      /needs persistence with ReadW/,
+    ],
+    ['a size of a claim that is there', { persistence: { existingClaim: 'a', size: '1Gi' } }, /say nothing/],
+    ['an empty volume to read', { persistence: { accessMode: 'ReadOnlyMany' } }, /needs an existingClaim/],
+    ['the claim of another server', { persistence: { existingClaim: 'mcp-x-data' } }, /of a server of Berth/],
+    ['a folder of ours', { persistence: { mountPath: '/run/berth/link' } }, /a folder of the pod itself/],
+    ['a need of itself', { dependencies: [{ name: 'x' }] }, /cannot need itself/],
+    ['a need told twice', { dependencies: [{ name: 'a' }, { name: 'a' }] }, /Duplicate value/],
+  ])('%s, and so does the API before it asks', (_what, member, why) => {
+    const spec = { template: 'time', ...member };
+    expect(dryRun(spec).err).toMatch(why);
+    expect(workloadFaults(toServerSpec('x', spec as McpServerSpec))).not.toEqual([]);
+  });
+
+  it('a folder for what runs elsewhere', () => {
+    const source = { remote: { url: 'https://mcp.example.com/mcp' } };
+    expect(dryRun({ source, persistence: {} }).err).toMatch(/a remote server has no folder/);
   });
 
   it('names of 53 characters and names with dots', () => {
@@ -288,6 +348,22 @@ describe('an MCPServer', () => {
     const { ok, err } = attempt('kubectl', ['-n', namespace, 'scale', 'mcps/search', '--replicas=11']);
     expect(ok).toBe(false);
     expect(err).toMatch(/less than or equal to 10/);
+  });
+
+  it('is not scaled beyond one while its folder is of one node, and its volume only grows', () => {
+    const change = (spec: object): Outcome =>
+      attempt('kubectl', [
+        ...['-n', namespace, 'patch', 'mcps', 'notes', '--type=merge', '-p', JSON.stringify({ spec })],
+      ]);
+    const persistence = { size: '2Gi', storageClass: 'fast' };
+    run('kubectl', ['create', '-f', '-'], manifest('notes', { template: 'memory', persistence }));
+    const scaled = attempt('kubectl', ['-n', namespace, 'scale', 'mcps/notes', '--replicas=2']);
+    expect(scaled.err).toMatch(/more than one replica needs persistence with ReadWriteMany/);
+    expect(change({ persistence: { size: '1Gi' } }).err).toMatch(/can be made larger, not smaller/);
+    expect(change({ persistence: { storageClass: null } }).err).toMatch(/cannot be changed/);
+    expect(change({ persistence: { accessMode: 'ReadWriteMany' } }).err).toMatch(/cannot be changed/);
+    expect(change({ persistence: { size: '3000Mi' } }).err).toBe('');
+    expect(change({ persistence: null }).err).toBe('');
   });
 
   it('keeps its specification when its status is written, and the other way round', () => {

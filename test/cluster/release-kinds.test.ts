@@ -2,12 +2,19 @@
  * Every kind of server beside packages, as pods of a release: images that speak HTTP, SSE, WebSocket or stdio, scripts, and servers
  * elsewhere.
  */
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { McpServer } from '../../src/cluster/mcp-server.ts';
 import { connectSdk, eraOf, type SdkFlavour } from '../support/sdk-clients.ts';
 import { FIXTURES } from './support/images.ts';
 import { imageValues, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { read, run } from './support/tools.ts';
+import { openVolumes, type TestVolumes } from './support/volumes.ts';
 
 const START_MS = 300_000;
 const CLIENTS: readonly SdkFlavour[] = [
@@ -274,6 +281,114 @@ it("puts a server's resources and placement into its pod", async () => {
   expect(spec.tolerations).toEqual(expect.arrayContaining(tolerations));
   expect(spec.affinity).toEqual(affinity);
   await release.remove('placed');
+});
+
+describe('a folder that stays', () => {
+  const KEPT = 'mcp-notes-data';
+  const GOING = 'mcp-drafts-data';
+  let volumes: TestVolumes;
+  const folder = mkdtempSync(join(tmpdir(), 'berth-kinds-'));
+  beforeAll(() => {
+    volumes = openVolumes(release.servers, release.namespace, [KEPT, GOING]);
+  }, START_MS);
+  afterAll(() => {
+    inServers('delete', 'pvc', '--ignore-not-found', KEPT, GOING);
+    volumes?.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const specOf = (whenDeleted: string): object => ({
+    source: { script: { runtime: 'node', code: fixture('notes-server.mjs') } },
+    env: { FOLDER: '/notes' },
+    persistence: {
+      ...(volumes.storageClass !== undefined && { storageClass: volumes.storageClass }),
+      ...{ size: '1Gi', mountPath: '/notes', subPath: 'shelf', whenDeleted },
+    },
+  });
+  const call = async (server: string, tool: string, input: Record<string, unknown> = {}): Promise<string> => {
+    const client = await connectSdk('v1 streamable-http', release.serverUrl(server), { key: release.key });
+    try {
+      return await client.callTool(tool, input);
+    } finally {
+      await client.close();
+    }
+  };
+  const remember = (text: string): Promise<string> => call('notes', 'remember', { text });
+  const berth = async (...args: string[]): Promise<string> => {
+    const env = { ...process.env, BERTH_URL: release.url, BERTH_KEY: release.key };
+    const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    return (await promisify(execFile)(process.execPath, [cli, ...args], { env })).stdout;
+  };
+  const claims = (): string[] => inServers('get', 'pvc', '-o', 'name').split('\n').filter(Boolean);
+
+  it("is the server's own to write, and outlives its pods", async () => {
+    await release.run({ name: 'notes', ...specOf('Retain') });
+    expect(await remember('milk')).toBe('milk');
+    // Of the user of the workload.
+    expect(await call('notes', 'owner')).toMatch(/^10002 6\d\d as 10002$/);
+    const [before] = await release.serverPods('notes');
+    inServers('delete', 'pod', before?.metadata.name ?? '');
+    expect(await remember('bread')).toBe('milk, bread');
+    expect((await release.serverPods('notes')).map(({ metadata }) => metadata.name)).not.toContain(
+      before?.metadata.name,
+    );
+    const { status } = read<McpServer>('mcps', 'notes', '-n', release.servers);
+    expect(status?.volume).toEqual({ claim: KEPT, phase: 'Bound', capacity: expect.stringMatching(/Gi$/) });
+  });
+
+  it('outlives versions and the server itself, and is not had by two replicas', async () => {
+    const change = { spec: { args: ['--another'] } };
+    inServers('patch', 'mcps/notes', '--type=merge', '-p', JSON.stringify(change));
+    await steady('the new version', async () => {
+      const { status, metadata } = read<McpServer>('mcps', 'notes', '-n', release.servers);
+      const isNew = status?.observedGeneration === metadata.generation && status?.reason === 'Ready';
+      return isNew && status?.updatedReplicas === 1 ? true : undefined;
+    });
+    expect(await remember('oil')).toBe('milk, bread, oil');
+    // As a backup is brought back: the server by its export, and the folder that is there.
+    const file = join(folder, 'servers.yaml');
+    writeFileSync(file, await berth('export', 'notes'));
+    await release.remove('notes');
+    expect(claims()).toContain(`persistentvolumeclaim/${KEPT}`);
+    await berth('import', file);
+    await steady('notes runs again', async () =>
+      (await release.api.get('notes')).status.state === 'running' ? true : undefined,
+    );
+    expect(await remember('tea')).toBe('milk, bread, oil, tea');
+    const body = { replicas: 2 };
+    const scaled = release.api.json('/servers/notes/scale', { method: 'POST', body });
+    await expect(scaled).rejects.toMatchObject({
+      code: 'bad-input',
+      message: expect.stringContaining('ReadWriteMany'),
+    });
+  });
+
+  it('is had by a server that waits for another one, and goes with it where that is said', async () => {
+    const dependencies = [{ name: 'notes', version: '^1', tools: ['remember'] }];
+    await release.remove('notes');
+    await release.api.create({ name: 'drafts', ...specOf('Delete'), dependencies });
+    await steady('drafts waits', async () => {
+      const { status } = read<McpServer>('mcps', 'drafts', '-n', release.servers);
+      return status?.reason === 'WaitingForDependencies' ? true : undefined;
+    });
+    const waiting = read<McpServer>('mcps', 'drafts', '-n', release.servers).status;
+    expect(waiting?.message).toBe('drafts waits for notes, which is not there');
+    expect(waiting?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Dependencies', status: 'False', reason: 'Missing' }),
+    );
+    expect(await release.serverPods('drafts')).toEqual([]);
+    await release.run({ name: 'notes', ...specOf('Retain') });
+    await steady('drafts runs', async () =>
+      (await release.api.get('drafts')).status.state === 'running' ? true : undefined,
+    );
+    expect(await call('drafts', 'remember', { text: 'a first line' })).toBe('a first line');
+    expect(claims()).toContain(`persistentvolumeclaim/${GOING}`);
+    await release.remove('drafts');
+    await steady('its claim is gone', async () =>
+      claims().includes(`persistentvolumeclaim/${GOING}`) ? undefined : true,
+    );
+    await release.remove('notes');
+  });
 });
 
 describe('the samples', () => {

@@ -89,6 +89,7 @@ describe('its schema', () => {
       keysOf<McpServerSpec>({
         template: true,
         source: true,
+        description: true,
         version: true,
         bin: true,
         args: true,
@@ -107,6 +108,8 @@ describe('its schema', () => {
         limits: true,
         health: true,
         placement: true,
+        persistence: true,
+        dependencies: true,
       }),
     );
     expect(namesIn(spec.properties?.source)).toEqual(
@@ -164,6 +167,8 @@ describe('its schema', () => {
       capabilities: true,
       package: true,
       tree: true,
+      volume: true,
+      dependencies: true,
       endpoints: true,
       conditions: true,
       lastActivity: true,

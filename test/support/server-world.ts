@@ -1,11 +1,12 @@
 /** A fake cluster with the controllers around ours played by hand: Deployments get pods, Jobs end as they are told to. */
 import type { McpServer, McpServerSpec, McpServerStatus } from '../../src/cluster/mcp-server.ts';
 import type { Tree } from '../../src/cluster/objects/blueprint.ts';
+import type { Claim } from '../../src/cluster/objects/claim.ts';
 import type { Deployment } from '../../src/cluster/objects/deployment.ts';
 import type { Job } from '../../src/cluster/objects/installer-job.ts';
 import { LINK_PORT } from '../../src/cluster/objects/places.ts';
 import type { Pod, PodStatus } from '../../src/cluster/objects/pod-types.ts';
-import { DEPLOYMENTS, JOBS, MCP_SERVERS, PODS } from '../../src/cluster/resources.ts';
+import { CLAIMS, DEPLOYMENTS, JOBS, MCP_SERVERS, PODS } from '../../src/cluster/resources.ts';
 import { Applier } from '../../src/controller/applier.ts';
 import { type ChildView, observe } from '../../src/controller/cluster-api.ts';
 import { LinkAuthority, renewAuthorities } from '../../src/controller/link-authority.ts';
@@ -107,7 +108,12 @@ export class ServerWorld {
   }
 
   get view(): ChildView {
-    return { deployments: this.deployments, jobs: this.jobs, pods: this.cluster.list<Pod>(PODS) };
+    return {
+      deployments: this.deployments,
+      jobs: this.jobs,
+      pods: this.cluster.list<Pod>(PODS),
+      claims: this.cluster.list<Claim>(CLAIMS),
+    };
   }
 
   get deployments(): Deployment[] {
@@ -194,7 +200,7 @@ export class ServerWorld {
   }
 
   #find(): McpServer | undefined {
-    return this.cluster.list<McpServer>(MCP_SERVERS)[0];
+    return this.cluster.list<McpServer>(MCP_SERVERS).find(({ metadata }) => metadata.name === NAME);
   }
 
   #freshTools(): ReconcileTools {
@@ -209,6 +215,8 @@ export class ServerWorld {
       treesKey: async () => Buffer.alloc(32, 1),
       trees: { has: async (digest) => this.trees.has(digest) },
       now: () => this.time,
+      find: (name) =>
+        this.cluster.list<McpServer>(MCP_SERVERS).find(({ metadata }) => metadata.name === name),
       authority: () => this.authority,
       probe: {
         report: async ({ metadata }) => this.reports.get(metadata.name ?? '') ?? this.reports.get('*'),

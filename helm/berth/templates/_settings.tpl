@@ -51,20 +51,41 @@
 {{- toYaml (concat $hosts (default list .Values.settings.allowedHosts) | uniq) -}}
 {{- end -}}
 
-{{/* Where clients reach the gateway: said in the settings, or seen from the Ingress. */}}
+{{/* Where clients reach the gateway: said in the settings, or seen from the Ingress or the HTTPRoute. */}}
 {{- define "berth.publicUrl" -}}
 {{- if .Values.settings.publicUrl -}}
 {{- .Values.settings.publicUrl -}}
 {{- else if and .Values.ingress.enabled .Values.ingress.hosts -}}
 {{- printf "%s://%s%s" (ternary "https" "http" (gt (len .Values.ingress.tls) 0)) (first .Values.ingress.hosts) (.Values.ingress.path | trimSuffix "/") -}}
+{{- else if and .Values.httpRoute.enabled .Values.httpRoute.hostnames -}}
+{{- printf "%s://%s%s" .Values.httpRoute.scheme (first .Values.httpRoute.hostnames) (.Values.httpRoute.path | trimSuffix "/") -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Which value that was. */}}
+{{- define "berth.publicUrlFrom" -}}
+{{- if .Values.settings.publicUrl -}}
+settings.publicUrl
+{{- else if and .Values.ingress.enabled .Values.ingress.hosts -}}
+ingress.hosts
+{{- else if and .Values.httpRoute.enabled .Values.httpRoute.hostnames -}}
+httpRoute.hostnames
+{{- else -}}
+the Service
+{{- end -}}
+{{- end -}}
+
+{{/* The gateway from inside the cluster. */}}
+{{- define "berth.serviceUrl" -}}
+{{- $scheme := ternary "https" "http" (ne .Values.gateway.tls.secretName "") -}}
+{{- $service := printf "%s://%s-gateway.%s.svc" $scheme (include "berth.fullname" .) .Release.Namespace -}}
+{{- $port := .Values.gateway.service.port | toString -}}
+{{- ternary $service (printf "%s:%s" $service $port) (eq $port (ternary "443" "80" (eq $scheme "https"))) -}}
 {{- end -}}
 
 {{/* What URLs are built from: without a public one they lead to the Service, from inside the cluster. */}}
 {{- define "berth.baseUrl" -}}
-{{- $service := printf "http://%s-gateway.%s.svc" (include "berth.fullname" .) .Release.Namespace -}}
-{{- $port := .Values.gateway.service.port | toString -}}
-{{- default (ternary $service (printf "%s:%s" $service $port) (eq $port "80")) (include "berth.publicUrl" .) -}}
+{{- default (include "berth.serviceUrl" .) (include "berth.publicUrl" .) -}}
 {{- end -}}
 
 {{/* berth.yaml of the gateway. */}}

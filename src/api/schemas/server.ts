@@ -55,6 +55,10 @@ const status = z
     protocolVersion: z.string().optional(),
     serverInfo: z.looseObject({ name: z.string(), version: z.string() }).optional(),
     tools: z.array(z.string()).optional(),
+    capabilities: z.array(z.string()).optional(),
+    dependencies: z
+      .array(z.object({ name: z.string(), met: z.boolean(), message: z.string().optional() }))
+      .optional(),
     package: z.object({ ecosystem: z.string(), name: z.string(), version: z.string() }).optional(),
     remote: z
       .object({ url: z.string(), transport: z.enum(['streamable-http', 'sse', 'websocket', 'auto']) })

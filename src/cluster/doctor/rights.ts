@@ -51,6 +51,7 @@ export const RIGHTS: Readonly<Record<Account, readonly Right[]>> = {
     servers('networking.k8s.io', 'networkpolicies', ALL),
     servers('policy', 'poddisruptionbudgets', ALL),
     servers('', 'serviceaccounts', ALL),
+    servers('', 'persistentvolumeclaims', ['get', 'list', 'watch', 'create', 'patch', 'delete']),
     servers('', 'pods', ['get', 'list', 'watch', 'patch']),
     servers('', 'pods/exec', ['get', 'create']),
     servers('', 'secrets', ['create', 'delete']),

@@ -3,6 +3,7 @@ import { BerthError } from '../../errors.ts';
 import { ownLabels } from '../../servers/labels.ts';
 import { isSameSpec, type ServerSpec } from '../../servers/server-spec.ts';
 import type { WaitOptions } from '../../servers/servers.ts';
+import { workloadFaults } from '../../servers/workload-rules.ts';
 import type { ApiClient } from '../api-client.ts';
 import { apiStatusOf } from '../api-status.ts';
 import { isAsleep } from '../asleep.ts';
@@ -85,6 +86,7 @@ export class OwnServers {
   async scale(resource: McpServer, replicas: number, options: WaitOptions): Promise<McpServer> {
     const { client, namespace } = this.#options;
     const same = (resource.spec.replicas ?? 1) === replicas;
+    if (!same) checkFits(resource, replicas);
     if (same && replicas > 0 && isAsleep(resource)) return this.start(resource, options);
     if (!same) await scaleServer(client, resource, replicas);
     if (replicas > 0 && resource.spec.suspend === true) await this.#suspend(resource, false);
@@ -207,6 +209,14 @@ function isWritten(seen: McpServer, written: McpServer): boolean {
   // Being woken makes no new generation.
   if (isAsleep(seen) && !isAsleep(written)) return false;
   return (seen.metadata.generation ?? 0) >= (written.metadata.generation ?? 0);
+}
+
+/** The cluster refuses it too, in words of the object. Throws `bad-input`. */
+function checkFits({ metadata, spec }: McpServer, replicas: number): void {
+  const wanted = { ...toServerSpec(metadata.name ?? '', spec), replicas };
+  const fields = workloadFaults(wanted);
+  const [first] = fields;
+  if (first) throw new BerthError('bad-input', `${first.pointer} ${first.detail}`, { fields });
 }
 
 /** A server that has never come through a start gives way to a corrected specification. */

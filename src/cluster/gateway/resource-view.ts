@@ -81,6 +81,8 @@ function viewReport({
   protocolVersion,
   serverInfo,
   tools,
+  capabilities,
+  dependencies,
   package: found,
 }: McpServerStatus): Partial<ServerStatus> {
   return {
@@ -89,6 +91,8 @@ function viewReport({
     ...(protocolVersion !== undefined && { protocolVersion }),
     ...(serverInfo && { serverInfo }),
     ...(tools && { tools }),
+    ...(capabilities && { capabilities }),
+    ...(dependencies && { dependencies }),
     ...(found && { package: found }),
   };
 }

@@ -10,6 +10,7 @@ import type {
   EnvEntry,
   ImageEntry,
   Network,
+  Persistence,
   Placement,
   Resources,
   SecretEntry,
@@ -34,7 +35,11 @@ export interface Blueprint {
     readonly egress: NonNullable<Network['egress']>;
     readonly allow: NonNullable<Network['allow']>;
   };
+  /** It needs other servers, which it reaches through the gateway. */
+  readonly callsServers?: boolean;
   readonly placement: Placement;
+  /** Its folder that stays. */
+  readonly persistence?: Persistence;
   /** Changes when somebody asks for a restart. */
   readonly restartedAt?: string;
 }
@@ -146,6 +151,9 @@ export function hasMetrics(
 ): boolean {
   return metrics !== undefined && !(program.kind === 'sidecar' && program.port === METRICS_PORT);
 }
+
+/** Port of the gateway's pods. */
+export const GATEWAY_PORT = 8053;
 
 /** Port of the trees service. */
 export const TREES_PORT = 8080;

@@ -1,6 +1,7 @@
 /** The Deployment of a server: its replicas, rolled one by one and never below what is wanted. */
 import { DEPLOYMENTS, type KubeObject, type ObjectMeta, typed } from '../resources.ts';
 import type { Blueprint, PodSettings } from './blueprint.ts';
+import { besideItself } from './claim.ts';
 import { childName, GENERATION_LABEL, labelsOf, metaOf, replicaLabels, secretName } from './naming.ts';
 import type { PodTemplate } from './pod-types.ts';
 import { basePod } from './security.ts';
@@ -68,7 +69,7 @@ export function deployment(input: DeploymentInput): Deployment {
 }
 
 function podTemplate({ blueprint, settings, generation }: DeploymentInput): PodTemplate {
-  const { owner, placement, drainSeconds, restartedAt } = blueprint;
+  const { owner, drainSeconds, restartedAt } = blueprint;
   const { initContainers, containers, volumes } = partsOf(blueprint, settings, secretName(owner, generation));
   return {
     metadata: {
@@ -81,7 +82,7 @@ function podTemplate({ blueprint, settings, generation }: DeploymentInput): PodT
       ...(initContainers.length > 0 && { initContainers }),
       containers,
       volumes,
-      ...placement,
+      ...besideItself(blueprint),
       topologySpreadConstraints: [
         {
           maxSkew: 1,

@@ -3,7 +3,14 @@
  * of metrics, where they are wanted, and the links of gateways and controller, where those go over the network.
  */
 import { type KubeObject, NETWORK_POLICIES, type ObjectMeta, typed } from '../resources.ts';
-import { type Blueprint, hasMetrics, METRICS_PORT, type PodSettings, TREES_PORT } from './blueprint.ts';
+import {
+  type Blueprint,
+  GATEWAY_PORT,
+  hasMetrics,
+  METRICS_PORT,
+  type PodSettings,
+  TREES_PORT,
+} from './blueprint.ts';
 import { childName, metaOf, replicaLabels, UID_LABEL } from './naming.ts';
 
 export interface NetworkPolicy extends KubeObject {
@@ -53,7 +60,7 @@ export function networkPolicy(
   settings: PodSettings,
   linkPort = settings.linkPort,
 ): NetworkPolicy {
-  const { owner, program, network } = blueprint;
+  const { owner, program, network, callsServers = false } = blueprint;
   const fetches = program.kind === 'package';
   return policy(owner, childName(owner), {
     labels: replicaLabels(owner),
@@ -63,8 +70,9 @@ export function networkPolicy(
     ],
     egress: [
       // Names are needed to find berth-trees; without a tree and without egress nothing is to be asked.
-      ...(fetches || network.egress !== 'none' ? [nameRule(settings)] : []),
+      ...(fetches || callsServers || network.egress !== 'none' ? [nameRule(settings)] : []),
       ...(fetches ? [treesRule(settings)] : []),
+      ...(callsServers ? [gatewayRule(settings)] : []),
       ...egressRules(network, settings),
     ],
   });
@@ -182,16 +190,25 @@ function nameRule({ dns }: PodSettings): EgressRule {
   };
 }
 
-function treesRule({ release, releaseNamespace }: PodSettings): EgressRule {
+function treesRule(settings: PodSettings): EgressRule {
+  return partRule('trees', TREES_PORT, settings);
+}
+
+/** Servers that need others call them as everybody does. */
+function gatewayRule(settings: PodSettings): EgressRule {
+  return partRule('gateway', GATEWAY_PORT, settings);
+}
+
+function partRule(component: string, port: number, { release, releaseNamespace }: PodSettings): EgressRule {
   return {
     to: [
       {
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': releaseNamespace } },
         podSelector: {
-          matchLabels: { 'app.kubernetes.io/instance': release, 'app.kubernetes.io/component': 'trees' },
+          matchLabels: { 'app.kubernetes.io/instance': release, 'app.kubernetes.io/component': component },
         },
       },
     ],
-    ports: [{ protocol: 'TCP', port: TREES_PORT }],
+    ports: [{ protocol: 'TCP', port }],
   };
 }

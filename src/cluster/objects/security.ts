@@ -1,4 +1,5 @@
 /** The restricted profile of Pod Security, and beyond it a root file system that nobody writes. */
+import type { ImageEntry } from '../mcp-server.ts';
 import type { PodSettings } from './blueprint.ts';
 import { UID } from './places.ts';
 import type { Container, ContainerSecurity, PodSecurity, PodSpec } from './pod-types.ts';
@@ -41,6 +42,14 @@ export function basePod(
     ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
     securityContext: POD_SECURITY,
   };
+}
+
+/** The image of a server's own, and how it is pulled. */
+export function serverImage(
+  { image, pullPolicy }: ImageEntry,
+  settings: PodSettings,
+): Pick<Container, 'image' | 'imagePullPolicy'> {
+  return { image, imagePullPolicy: pullPolicy ?? settings.pullPolicy };
 }
 
 /** A container of one of our own images. */

@@ -1,9 +1,10 @@
 /** Replicas without processes of their own: an image that speaks HTTP beside the supervisor, or a server that runs elsewhere. */
 import type { Blueprint, PodSettings, Sidecar } from './blueprint.ts';
 import { caEnv, caMounts } from './ca.ts';
+import { claimMounts, claimVolumes, homeMounts, homeVolumes } from './claim.ts';
 import { PLACE, UID, WORKLOAD } from './places.ts';
 import type { Container, EnvVar, Probe } from './pod-types.ts';
-import { containerSecurity } from './security.ts';
+import { containerSecurity, serverImage } from './security.ts';
 import type { PodParts } from './stdio-pod.ts';
 import { supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
 import { writableMounts, writableVolumes } from './writable.ts';
@@ -20,9 +21,10 @@ export function sidecarPod(
     containers: [supervisorContainer(blueprint, settings, false)],
     volumes: [
       ...supervisorVolumes(blueprint, settings, secret),
-      { name: 'home', emptyDir: { sizeLimit: settings.scratchSize } },
+      ...homeVolumes(blueprint, settings),
       { name: 'tmp', emptyDir: { sizeLimit: settings.scratchSize } },
       ...writableVolumes(program.image, settings),
+      ...claimVolumes(blueprint),
     ],
   };
 }
@@ -40,8 +42,7 @@ function sidecar(blueprint: Blueprint, program: Sidecar, settings: PodSettings):
   const { image } = program;
   return {
     name: WORKLOAD,
-    image: image.image,
-    imagePullPolicy: settings.pullPolicy,
+    ...serverImage(image, settings),
     restartPolicy: 'Always',
     securityContext: containerSecurity(image.runAsUser ?? UID.workload),
     ...(image.entrypoint && { command: image.entrypoint }),
@@ -49,9 +50,10 @@ function sidecar(blueprint: Blueprint, program: Sidecar, settings: PodSettings):
     env: [...caEnv(settings), ...envOf(blueprint)],
     resources: { ...settings.resources.workload, ...blueprint.resources },
     volumeMounts: [
-      { name: 'home', mountPath: PLACE.home },
+      ...homeMounts(blueprint),
       { name: 'tmp', mountPath: PLACE.tmp },
       ...writableMounts(image),
+      ...claimMounts(blueprint, image),
       ...caMounts(settings),
     ],
     ...probesOf(program),

@@ -1,9 +1,10 @@
 /** A replica whose program speaks on standard input and output: package, script or image. */
 import type { Blueprint, PodSettings, Program } from './blueprint.ts';
 import { caMounts } from './ca.ts';
+import { claimMounts, claimVolumes, homeMounts, homeVolumes } from './claim.ts';
 import { HELPER, PLACE, SPAWN_SOCKET, UID, WORKLOAD } from './places.ts';
 import type { Container, Volume, VolumeMount } from './pod-types.ts';
-import { containerSecurity, ownContainer } from './security.ts';
+import { containerSecurity, ownContainer, serverImage } from './security.ts';
 import { supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
 import { SCRIPT_KEY, scriptFile } from './supervisor-json.ts';
 import { writableMounts, writableVolumes } from './writable.ts';
@@ -30,9 +31,10 @@ export function stdioPod(blueprint: Blueprint, settings: PodSettings, secret: st
       { name: 'spawn', emptyDir: { sizeLimit: '1Mi' } },
       ...(isForeign(program) ? [{ name: 'helper', emptyDir: { sizeLimit: '16Mi' } }] : []),
       ...programVolumes(program, secret, settings),
-      { name: 'home', emptyDir: { sizeLimit: settings.scratchSize } },
+      ...homeVolumes(blueprint, settings),
       { name: 'tmp', emptyDir: { sizeLimit: settings.scratchSize } },
       ...writableVolumes(imageOf(program), settings),
+      ...claimVolumes(blueprint),
     ],
   };
 }
@@ -52,7 +54,7 @@ function workload(blueprint: Blueprint, settings: PodSettings): Container {
   const helper = isForeign(blueprint.program) ? HELPER : PLACE.spawnProgram;
   return {
     ...ownContainer(WORKLOAD, 'runner', settings),
-    ...(image && { image: image.image }),
+    ...(image && serverImage(image, settings)),
     securityContext: containerSecurity(user),
     command: [helper, 'spawn', '--socket', SPAWN_SOCKET, '--peer-uid', `${UID.supervisor}`],
     resources: { ...settings.resources.workload, ...blueprint.resources },
@@ -60,9 +62,10 @@ function workload(blueprint: Blueprint, settings: PodSettings): Container {
       ...(isForeign(blueprint.program) ? [{ name: 'helper', mountPath: PLACE.helper, readOnly: true }] : []),
       { name: 'spawn', mountPath: PLACE.spawn },
       ...programMounts(blueprint.program),
-      { name: 'home', mountPath: PLACE.home },
+      ...homeMounts(blueprint),
       { name: 'tmp', mountPath: PLACE.tmp },
       ...writableMounts(image),
+      ...claimMounts(blueprint, image),
       ...caMounts(settings),
     ],
   };

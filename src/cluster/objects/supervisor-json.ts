@@ -10,6 +10,7 @@ import {
   type Tree,
   treesUrl,
 } from './blueprint.ts';
+import { keptFolder } from './claim.ts';
 import { PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
 
 type Launch = Tree['launch'];
@@ -94,7 +95,7 @@ function launchOf(blueprint: Blueprint, program: Spawned): Launch {
   const given = Object.fromEntries(blueprint.env.map(({ name, value }) => [name, value]));
   const homeFiles = Object.entries(blueprint.homeFiles).map(([name, file]) => [
     name,
-    `${PLACE.home}/${file}`,
+    `${keptFolder(blueprint)}/${file}`,
   ]);
   return {
     file,

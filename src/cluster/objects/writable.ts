@@ -8,6 +8,11 @@ import type { Volume, VolumeMount } from './pod-types.ts';
 const TAKEN =
   /^\/($|(berth|run|run\/berth|etc|etc\/berth|proc|sys|dev|home|home\/mcp|tmp)\/*$|(berth|run\/berth|etc\/berth|proc|sys|dev|home\/mcp|tmp)\/)/;
 
+/** Whether a folder of a container is no server's to have. */
+export function isTaken(path: string): boolean {
+  return TAKEN.test(path);
+}
+
 /** Throws `bad-input` for a folder that is not the server's to write to. */
 export function writableMounts(image: ImageEntry | undefined): VolumeMount[] {
   return pathsOf(image).map((mountPath, index) => ({ name: `writable-${index}`, mountPath }));
@@ -23,7 +28,7 @@ export function writableVolumes(image: ImageEntry | undefined, { scratchSize }: 
 
 function pathsOf(image: ImageEntry | undefined): readonly string[] {
   const paths = image?.writablePaths ?? [];
-  const taken = paths.find((path) => TAKEN.test(path));
+  const taken = paths.find(isTaken);
   if (taken === undefined) return paths;
   throw new BerthError('bad-input', `${taken} is not the server's to write to`, {
     fields: [{ pointer: '/source/image/writablePaths', detail: `${taken} is not the server's to write to` }],

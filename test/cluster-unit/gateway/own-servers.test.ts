@@ -291,6 +291,15 @@ describe('stop', () => {
 });
 
 describe('scale', () => {
+  it('beyond what the folder of the server allows is refused before the cluster is asked', async () => {
+    await there(RUNNING, { replicas: 1, persistence: {} });
+    await expect(fixture.servers.scale('everything', 2)).rejects.toMatchObject({
+      code: 'bad-input',
+      message: expect.stringContaining('must be ReadWriteMany for more than one replica'),
+    });
+    expect(fixture.cluster.written).toEqual([]);
+  });
+
   it('uses the scale subresource, and nothing for the same number', async () => {
     await there(RUNNING);
     const { servers, cluster } = fixture;

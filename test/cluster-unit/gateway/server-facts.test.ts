@@ -38,6 +38,16 @@ it('tells tools, capabilities and the newest check once replicas have said them'
   expect(of('berth_health_check_timestamp_seconds', { result: 'failed' })).toBe(at / 1_000);
 });
 
+it('tells how many others a server needs, where it says so', () => {
+  const needs = (given: McpServer['spec']['dependencies']): unknown => {
+    const found = server();
+    const facts = factsOf({ ...found, spec: { ...found.spec, ...(given && { dependencies: given }) } });
+    const { body } = createMetrics({ sources: [createServerSource(() => [facts])] }).expose('');
+    return seriesValue(readExposition(body, 'prometheus'), 'mcp_dependencies_total', { server: 'search' });
+  };
+  expect([needs([{ name: 'a' }, { name: 'b', optional: true }]), needs(undefined)]).toEqual([2, undefined]);
+});
+
 it('claims no number of what nobody has said', () => {
   expect(factsOf(server())).toEqual({ name: 'search', state: 'pending' });
   expect(factsOf(server({ state: 'starting' }))).toEqual({ name: 'search', state: 'starting' });

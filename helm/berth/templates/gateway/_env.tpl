@@ -8,6 +8,9 @@
 - {name: BERTH_RUNTIME, value: kubernetes}
 - {name: BERTH_RELEASE, value: {{ include "berth.fullname" . }}}
 - {name: BERTH_SERVERS_NAMESPACE, value: {{ include "berth.serversNamespace" . }}}
+{{- if .Values.gateway.tls.secretName }}
+- {name: BERTH_TLS_CERTIFICATE, value: /etc/berth/tls}
+{{- end }}
 {{- if include "berth.network" . }}
 - {name: BERTH_LINK_CERTIFICATES, value: /etc/berth/link}
 {{- end }}
