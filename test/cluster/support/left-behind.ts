@@ -58,20 +58,33 @@ let before: ReadonlySet<string>;
 
 beforeAll(async () => {
   client = new ApiClient({ access: await loadClusterAccess() });
-  before = new Set(await everything());
+  before = new Set(await look(() => true));
 }, LIMIT_MS);
 
 afterAll(async () => {
   if (!before) return;
-  let left: readonly string[] = [];
-  for (let look = 0; look < LOOKS; look++) {
-    left = (await everything()).filter((name) => !before.has(name));
-    if (left.length === 0) break;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-  }
+  const isLeft = (name: string): boolean => !before.has(name);
+  const left = (await look((names) => !names.some(isLeft))).filter(isLeft);
   client.close();
   if (left.length > 0) throw new Error(`these tests left behind: ${left.join(', ')}`);
 }, LIMIT_MS);
+
+/** What there is once that is enough, or at last; an API server that a test has stopped has time to come back. */
+async function look(isEnough: (names: readonly string[]) => boolean): Promise<readonly string[]> {
+  let seen: readonly string[] | undefined;
+  let fault: unknown;
+  for (let at = 0; at < LOOKS; at++) {
+    try {
+      seen = await everything();
+      if (isEnough(seen)) return seen;
+    } catch (error) {
+      fault = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+  if (!seen) throw fault;
+  return seen;
+}
 
 interface Node extends KubeObject {
   readonly spec?: { readonly unschedulable?: boolean };
