@@ -645,8 +645,9 @@ describe('a claim beside the servers', () => {
 
   it('that others have made is neither changed nor removed by the controller', () => {
     const change = { metadata: { labels: { 'berth.dev/usable': 'true' } } };
+    // Each of these policies refuses it, and the API server tells of one of them.
     expect(patch(release.controller, 'pvc/private-data', change).err).toMatch(
-      /that others have made|labels of a server/,
+      /that others have made|labels of a server|a claim must have the name of its server/,
     );
     expect(remove(release.controller, 'pvc/private-data').err).toMatch(/that others have made/);
     expect(patch(release.gateway, 'pvc/private-data', change).err).toMatch(/cannot (get|patch) resource/);

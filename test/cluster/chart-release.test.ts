@@ -129,7 +129,7 @@ describe('a second release', () => {
     try {
       const policies = read('validatingadmissionpolicies').items.map(({ metadata }) => metadata.name);
       for (const { name, namespace } of [first, second])
-        expect(policies.filter((policy) => policy.startsWith(`${namespace}-${name}-`))).toHaveLength(8);
+        expect(policies.filter((policy) => policy.startsWith(`${namespace}-${name}-`))).toHaveLength(11);
       const args = ['auth', 'can-i', 'list', 'mcps', '-n', second.servers];
       expect(attempt('kubectl', [...args, `--as=${second.gateway}`]).out.trim()).toBe('yes');
       expect(attempt('kubectl', [...args, `--as=${first.gateway}`]).out.trim()).toBe('no');
