@@ -1,6 +1,9 @@
 /** JSON lines, as they come. */
 
-/** The values of the lines; blank ones are signs of life. Throws for what is no JSON. */
+/** Characters of one line. */
+const MAX_LINE = 4 * 1024 * 1024;
+
+/** The values of the lines; blank ones are signs of life. Throws for what is no JSON, and for a line that is too long. */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): AsyncGenerator<unknown, void> {
@@ -9,6 +12,7 @@ export async function* readLines(
   for await (const chunk of chunks) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
+    if (rest.length > MAX_LINE) throw new Error('line too long');
     for (const line of lines) if (line.trim() !== '') yield JSON.parse(line);
   }
   if (rest.trim() !== '') yield JSON.parse(rest);
