@@ -10,6 +10,7 @@ import type { Finding } from '../../src/cluster/doctor/finding.ts';
 import { loadClusterAccess } from '../../src/cluster/kube-config.ts';
 import { CONFIG_MAPS, type KubeObject, NAMESPACES, resource } from '../../src/cluster/resources.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
+import { enforcing, enforcingLack } from './support/enforced-policies.ts';
 import { IMAGES } from './support/images.ts';
 import { applyDefinition, removeNamespaces, run, uniqueName } from './support/tools.ts';
 
@@ -77,6 +78,17 @@ describe('the doctor', () => {
     expect(['ok', 'problem']).toContain(states['network policies']);
     for (const { state, fix } of findings) expect(fix !== undefined).toBe(state !== 'ok');
     expect(run('kubectl', ['-n', cluster.namespace, 'get', 'netpol', '-o', 'name']).trim()).toBe('');
+  });
+
+  it('tells a network that enforces policies', async ({ skip }) => {
+    const lack = await enforcingLack(cluster.client);
+    if (lack !== undefined) return skip(lack);
+    const findings = await enforcing(cluster, () => look(cluster.namespace, { probe: true }));
+    expect(of(findings, 'network policies')).toEqual({
+      check: 'network policies',
+      state: 'ok',
+      message: expect.stringContaining('policies are enforced'),
+    });
   });
 
   it('names an image that cannot be pulled', async () => {

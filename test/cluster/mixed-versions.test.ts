@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestText } from '../support/mcp-client.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
+import { ASKING, KEEPING, KEPT_STATE, REFUSED_STATE } from './support/asking-servers.ts';
 import { eventually } from './support/cluster.ts';
 import { figure, since } from './support/figures.ts';
 import { IMAGES } from './support/images.ts';
@@ -20,29 +21,18 @@ import { CHART, runBeside } from './support/tools.ts';
 
 const LOAD = 6;
 const LONGEST = 600_000;
-/** A server of the legacy era that asks its client for a name. */
-const ASKING = `
-import { createInterface } from 'node:readline';
-const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n');
-const waiting = new Map();
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const { id, method, params, result } = JSON.parse(line);
-  const serverInfo = { name: 'asking', version: '1' };
-  if (method === undefined) say({ id: waiting.get(id), result: { content: [{ type: 'text', text: result.content.name }] } });
-  else if (method === 'initialize') say({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo } });
-  else if (method === 'tools/list') say({ id, result: { tools: [{ name: 'ask', inputSchema: { type: 'object' } }] } });
-  else if (method === 'tools/call') {
-    const question = 'q' + waiting.size;
-    waiting.set(question, id);
-    const requestedSchema = { type: 'object', properties: { name: { type: 'string' } } };
-    say({ id: question, method: 'elicitation/create', params: { message: 'Who?', requestedSchema } });
-  } else if (id !== undefined) say({ id, error: { code: -32601, message: 'Method not found' } });
-});
-`;
 
 interface Gateway {
   readonly pod: ReleasePod;
+  readonly image: string;
   readonly url: string;
+}
+
+interface Asked {
+  /** As the client got it. */
+  readonly state: string;
+  readonly content: unknown;
+  readonly error: unknown;
 }
 
 // An older version takes a while to build: whoever wants it names it (previous-images.sh).
@@ -54,7 +44,8 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
     previous = openPrevious();
     release = await startRelease({}, previous);
     await release.run(recorderSpec('each'));
-    await release.run({ name: 'asking', source: { script: { runtime: 'node', code: ASKING } } });
+    for (const [name, code] of Object.entries({ asking: ASKING, keeping: KEEPING }))
+      await release.run({ name, source: { script: { runtime: 'node', code } } });
   }, LONGEST);
   afterAll(async () => {
     await release?.close();
@@ -70,7 +61,7 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
     const of = (image: string): Gateway[] =>
       all
         .filter(({ spec }) => spec.containers.some((container) => container.image.endsWith(image)))
-        .map((pod) => ({ pod, url: release.gatewayUrl(pod) }));
+        .map((pod) => ({ pod, image, url: release.gatewayUrl(pod) }));
     return { older: of(previous.images.gateway), newer: of(IMAGES.gateway) };
   }
 
@@ -139,20 +130,39 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
     await Promise.all(clients.map((one) => one.close()));
   }
 
-  /** Parks a call at one gateway and goes on with it at another one. */
-  async function askAcross(from: Gateway, to: Gateway): Promise<unknown> {
+  /** A call that asks its client, made through one gateway and gone on with through another one. */
+  async function askAcross(server: string, from: Gateway, to: Gateway): Promise<Asked> {
     const at = ({ url }: Gateway): ModernHttpClient =>
-      new ModernHttpClient(`${release.serverUrl('asking', url)}/mcp`, {
+      new ModernHttpClient(`${release.serverUrl(server, url)}/mcp`, {
         key: release.key,
         capabilities: { elicitation: {} },
       });
     const asked = (await at(from).tool('ask')).result ?? {};
     expect(asked).toMatchObject({ resultType: 'input_required', requestState: expect.any(String) });
+    const state = String(asked.requestState);
     const names = Object.keys(asked.inputRequests as object);
     const response = { action: 'accept', content: { name: 'Ada' } };
     const inputResponses = Object.fromEntries(names.map((name) => [name, response]));
-    const { result } = await at(to).tool('ask', { inputResponses, requestState: asked.requestState });
-    return result?.content;
+    const { result, error } = await at(to).tool('ask', { inputResponses, requestState: state });
+    return { state, content: result?.content, error };
+  }
+
+  /** A modern server's own state. A version that passes it on as it is has one that another version sealed refused by the server. */
+  async function stateAcross(from: Gateway, to: Gateway): Promise<void> {
+    const ada = [{ type: 'text', text: 'Ada' }];
+    const seals = async (gateway: Gateway): Promise<boolean> => {
+      const { state, content } = await askAcross('keeping', gateway, gateway);
+      expect(content).toEqual(ada);
+      return state !== KEPT_STATE;
+    };
+    const opens = (await seals(to)) || !(await seals(from));
+    const { content, error } = await askAcross('keeping', from, to);
+    figure(
+      `a server’s own state from ${from.image} to ${to.image}`,
+      error ? `refused: ${JSON.stringify(error)}` : 'taken',
+    );
+    if (opens) expect(content).toEqual(ada);
+    else expect(error).toMatchObject({ code: -32602, message: REFUSED_STATE });
   }
 
   async function acrossVersions(from: Gateway, to: Gateway): Promise<void> {
@@ -177,7 +187,8 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
     expect((await Promise.any(answers)).text).toContain(`twice-${key}`);
     const { executions } = await recorded(other);
     expect(timesOf(executions, [key, `twice-${key}`])).toEqual({ [key]: 1, [`twice-${key}`]: 1 });
-    expect(await askAcross(from, to)).toEqual([{ type: 'text', text: 'Ada' }]);
+    expect((await askAcross('asking', from, to)).content).toEqual([{ type: 'text', text: 'Ada' }]);
+    await stateAcross(from, to);
     await other.close();
   }
 
