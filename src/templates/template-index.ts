@@ -1,9 +1,9 @@
 /** Full-text search over templates, ranked. Made when it is first asked for, and anew after a change. */
-import MiniSearch, { type SearchResult } from 'minisearch';
-import { tokenize, toTerm, toTerms } from './search-words.ts';
+import { toTerms } from './search-words.ts';
 import type { Template } from './template.ts';
 import { verificationOf } from './template-check.ts';
 import { toolsOf } from './template-tools.ts';
+import { TextIndex } from './text-index.ts';
 
 export interface FoundTemplate {
   readonly template: Template;
@@ -11,36 +11,24 @@ export interface FoundTemplate {
   readonly score: number;
 }
 
-interface Entry {
-  readonly id: number;
-  readonly slug: string;
-  readonly title: string;
-  readonly tags: string;
-  readonly packages: string;
-  readonly description: string;
-  readonly category: string;
-  readonly tools: string;
-}
-
 const BOOST = { slug: 6, title: 5, tags: 4, packages: 3, description: 2, category: 2, tools: 0.5 };
+type Field = keyof typeof BOOST;
 /** Of what a word means, beside the word itself. */
 const MEANT_WEIGHT = 0.6;
 /** Of what is out of use. */
 const OUT_OF_USE = 0.4;
 const VERIFIED = 1.15;
 const EXACT = 1_000;
-/** Characters from which on a term is completed, and from which on one wrong letter is forgiven. */
-const PREFIX_FROM = 3;
-const FUZZY_FROM = 5;
-const FUZZY = 0.2;
 const MAX_QUERY = 300;
-const ENOUGH = 50;
 
 interface Made {
+  /** By slug. */
   readonly templates: readonly Template[];
   /** By place in {@link templates}. */
   readonly weights: readonly number[];
-  readonly text: MiniSearch<Entry>;
+  readonly text: TextIndex<Field>;
+  /** Places of those with this slug or a package of this name, in lower case. */
+  readonly named: ReadonlyMap<string, readonly number[]>;
 }
 
 export class TemplateIndex {
@@ -59,24 +47,22 @@ export class TemplateIndex {
   }
 
   search(query: string): FoundTemplate[] {
-    const { templates, weights, text } = this.#make();
+    const { templates, weights, text, named } = this.#make();
     const { said, meant } = toTerms(query.slice(0, MAX_QUERY));
     if (said.length + meant.length === 0) return [];
-    const scores = new Map<number, number>();
-    const add = (terms: readonly string[], weight: number) => {
-      if (terms.length === 0) return;
-      for (const { id, score } of hits(text, terms)) {
-        scores.set(id, (scores.get(id) ?? 0) + score * weight);
-      }
-    };
-    add(said, 1);
-    add(meant, MEANT_WEIGHT);
-    const exact = query.trim().toLowerCase();
-    const found = [...scores].flatMap(([id, score]) => {
-      const template = templates[id];
-      return template ? [{ template, score: score * (weights[id] ?? 1) + bonus(template, exact) }] : [];
-    });
-    return found.sort((a, b) => b.score - a.score || (a.template.slug < b.template.slug ? -1 : 1));
+    const scores = text.search(said);
+    const byMeaning = text.search(meant);
+    const found: number[] = [];
+    for (let place = 0; place < templates.length; place += 1) {
+      const fit = (scores[place] ?? 0) + MEANT_WEIGHT * (byMeaning[place] ?? 0);
+      if (fit > 0) found.push(place);
+      scores[place] = fit * (weights[place] ?? 1);
+    }
+    for (const place of named.get(query.trim().toLowerCase()) ?? [])
+      if (scores[place]) scores[place] += EXACT;
+    // Stable: of equal ones the slug decides.
+    found.sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
+    return found.map((place) => ({ template: templates[place] as Template, score: scores[place] ?? 0 }));
   }
 
   /** The template that runs this package. */
@@ -93,36 +79,17 @@ export class TemplateIndex {
 
   #make(): Made {
     if (this.#made) return this.#made;
-    const templates = [...this.#source()];
-    const text = new MiniSearch<Entry>({
-      fields: Object.keys(BOOST),
-      tokenize,
-      processTerm: toTerm,
-      searchOptions: {
-        boost: BOOST,
-        prefix: (term) => term.length >= PREFIX_FROM,
-        fuzzy: (term) => (term.length >= FUZZY_FROM ? FUZZY : false),
-        weights: { prefix: 0.3, fuzzy: 0.2 },
-      },
-    });
-    text.addAll(templates.map(toEntry));
-    this.#made = { templates, weights: templates.map(weightOf), text };
+    const templates = [...this.#source()].sort((a, b) => (a.slug < b.slug ? -1 : 1));
+    const text = new TextIndex(templates.map(fieldsOf), BOOST);
+    this.#made = { templates, weights: templates.map(weightOf), text, named: placesByName(templates) };
     return this.#made;
   }
 }
 
-/** Those with every term when there are enough of them; what has only some of the terms is not worth ranking then. */
-function hits(text: MiniSearch<Entry>, terms: readonly string[]): SearchResult[] {
-  const query = terms.join(' ');
-  const all = terms.length > 1 ? text.search(query, { combineWith: 'AND' }) : [];
-  return all.length >= ENOUGH ? all : text.search(query);
-}
-
-function toEntry(template: Template, id: number): Entry {
+function fieldsOf(template: Template): Record<Field, string> {
   const { slug, document, extras } = template;
   const tools = toolsOf(template);
   return {
-    id,
     slug,
     title: document.title ?? '',
     tags: extras.tags.join(' '),
@@ -140,8 +107,11 @@ function weightOf(template: Template): number {
   return inUse * (verificationOf(template).verified ? VERIFIED : 1);
 }
 
-function bonus({ slug, document }: Template, exact: string): number {
-  const isNamed =
-    slug === exact || document.packages?.some(({ identifier }) => identifier.toLowerCase() === exact);
-  return isNamed ? EXACT : 0;
+function placesByName(templates: readonly Template[]): Map<string, number[]> {
+  const places = new Map<string, number[]>();
+  for (const [place, { slug, document }] of templates.entries()) {
+    const packages = (document.packages ?? []).map(({ identifier }) => identifier.toLowerCase());
+    for (const name of new Set([slug, ...packages])) places.set(name, [...(places.get(name) ?? []), place]);
+  }
+  return places;
 }
