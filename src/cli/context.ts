@@ -7,6 +7,8 @@ import { contextOf, isGatewayUrl, readContexts } from './contexts.ts';
 import type { Format } from './output.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8053';
+/** By which the applications of an earlier system find the gateway; anything that is said for this command alone counts more. */
+const OLDER_URL = 'MCP_SIDECAR_URL';
 
 export interface CliContext {
   readonly client: ApiClient;
@@ -41,23 +43,31 @@ export function formatOf(command: Command): Format {
   return command.optsWithGlobals<SharedOptions>().output ?? 'table';
 }
 
-/** Where the gateway is, and the file of its key: of a flag, else a named context, else the environment, else the current context. */
+/**
+ * Where the gateway is, and the file of its key: of a flag, else a named context, else the environment, else the current context, else an
+ * older variable. */
 async function gatewayOf(command: Command, system: CliSystem): Promise<Gateway> {
   const options: SharedOptions = command.optsWithGlobals();
   const outer = options.keyFile ?? system.env.BERTH_KEY_FILE;
   const given = options.url ?? (options.context === undefined ? system.env.BERTH_URL : undefined);
-  if (given !== undefined) {
-    if (isGatewayUrl(given)) return { url: given, keyFile: outer };
-    throw new BerthError('bad-input', `${JSON.stringify(given)} is no http or https URL`, {
-      hint: 'Correct --url or BERTH_URL.',
-    });
-  }
+  if (given !== undefined) return { url: checked(given, '--url or BERTH_URL'), keyFile: outer };
   const file = await readContexts(system);
   const name = options.context ?? file.current;
-  if (name === undefined) return { url: DEFAULT_URL, keyFile: outer };
+  if (name === undefined) {
+    // An empty variable is one that is not set: charts write such.
+    const older = system.env[OLDER_URL] || undefined;
+    return { url: older === undefined ? DEFAULT_URL : checked(older, OLDER_URL), keyFile: outer };
+  }
   const { url, keyFile } = contextOf(file, name);
   // The key of a context is for its gateway; one of the environment may be for another one.
   return { url, keyFile: options.keyFile ?? keyFile ?? system.env.BERTH_KEY_FILE };
+}
+
+function checked(url: string, where: string): string {
+  if (isGatewayUrl(url)) return url;
+  throw new BerthError('bad-input', `${JSON.stringify(url)} is no http or https URL`, {
+    hint: `Correct ${where}.`,
+  });
 }
 
 interface Gateway {

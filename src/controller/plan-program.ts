@@ -98,7 +98,7 @@ function archonProgram(
   );
   return {
     program: {
-      ...sidecar({ image, ...(pullPolicy && { pullPolicy }) }, archonTransport(spec.transport), port),
+      ...sidecar({ image, ...(pullPolicy && { pullPolicy }) }, archonTransport(spec), port),
       healthPath: '/health',
     },
     env: own.map(([name, value]) => ({ name, value })),
@@ -132,9 +132,17 @@ function sidecar(image: Sidecar['image'], transport: keyof typeof SPOKEN, port: 
   return { kind: 'sidecar', image, port, ...SPOKEN[transport] };
 }
 
-/** Its own is SSE. */
-function archonTransport(wanted: ServerSpec['transport']): keyof typeof SPOKEN {
-  return wanted === undefined || wanted === 'stdio' ? 'sse' : wanted;
+/** As its own variable has them. */
+const ARCHON_TRANSPORTS: Readonly<Record<string, keyof typeof SPOKEN>> = {
+  sse: 'sse',
+  http: 'http',
+  'streamable-http': 'http',
+};
+
+/** Its own is SSE, unless its variable says otherwise. */
+function archonTransport({ transport, env }: ServerSpec): keyof typeof SPOKEN {
+  if (transport !== undefined && transport !== 'stdio') return transport;
+  return ARCHON_TRANSPORTS[env.TRANSPORT ?? ''] ?? 'sse';
 }
 
 function remoteProgram({ source }: McpServerSpec, settings: ControllerSettings): RemoteProgram {

@@ -9,6 +9,7 @@ export const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
   ['MCP_ALLOW_CUSTOM_IMAGES', 'allow.images'],
   ['MCP_SIDECAR_HOST', 'host'],
   ['MCP_SIDECAR_PORT', 'port'],
+  ['MCP_SIDECAR_URL', 'publicUrl'],
   ['MCP_MESH_HTTP_HOST', 'host'],
   ['MCP_MESH_HTTP_PORT', 'port'],
   ['MCP_MESH_LOG_LEVEL', 'logLevel'],
@@ -19,22 +20,25 @@ export const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
   ['MCP_SERVER_CPU_LIMIT', 'resources.cpu'],
 ]);
 
-/** Older variables that are accepted and do nothing where servers run as processes of one machine. */
-export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  'ARCHON_MCP_IMAGE',
-  'ARCHON_MCP_HOST',
-  'ARCHON_MCP_PORT',
-  'KUBERNETES_NAMESPACE',
-  'DEPLOYMENT_MODE',
-  'SERVICE_DISCOVERY_MODE',
-  'MCP_SIDECAR_URL',
-  'MCP_MESH_HTTP_ENABLED',
-  'K8S_NAMESPACE',
-  'K8S_CONTEXT',
-  'MAX_MCP_REPLICAS',
-  'MCP_HEALTH_ENDPOINT',
-  'ENABLE_RBAC_VALIDATION',
-  'ENABLE_API_SERVER',
+/** Older variables that are accepted and do nothing, and what says that here. Texts are Markdown. */
+export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map([
+  ['ARCHON_MCP_IMAGE', '`images.archon` of the chart, or `source.archon.image` of a server'],
+  ['ARCHON_MCP_HOST', 'nothing: an archon server listens in its own pod, on every address'],
+  ['ARCHON_MCP_PORT', '`port` of a server, or this variable in its `env`'],
+  [
+    'TRANSPORT',
+    '`transport` of an archon server, or this variable in its `env`; the gateway speaks all of them at once',
+  ],
+  ['KUBERNETES_NAMESPACE', '`servers.namespace` of the chart'],
+  ['DEPLOYMENT_MODE', '`runtime`: pods need rights, which the chart brings'],
+  ['SERVICE_DISCOVERY_MODE', '`runtime`: servers are found where they run'],
+  ['MCP_MESH_HTTP_ENABLED', 'nothing: the gateway always serves HTTP'],
+  ['K8S_NAMESPACE', '`servers.namespace` of the chart'],
+  ['K8S_CONTEXT', 'the current context of `KUBECONFIG`'],
+  ['MAX_MCP_REPLICAS', 'nothing: a server has ten replicas at most'],
+  ['MCP_HEALTH_ENDPOINT', '`/livez` and `/readyz`'],
+  ['ENABLE_RBAC_VALIDATION', '`berth doctor`'],
+  ['ENABLE_API_SERVER', 'nothing: the API is always there'],
 ]);
 
 const OLDER_LEVELS: ReadonlyMap<string, string> = new Map([

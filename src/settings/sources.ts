@@ -85,7 +85,11 @@ export function fromOlderNames(env: Environment): {
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === '' || isServiceUrl(name, value)) continue;
     const key = OLDER_NAMES.get(name);
-    if (WITHOUT_EFFECT.has(name)) notices.push(`environment variable ${name} has no effect on this runtime`);
+    const instead = WITHOUT_EFFECT.get(name);
+    if (instead !== undefined)
+      notices.push(
+        `environment variable ${name} has no effect; instead of it: ${instead.replaceAll('`', '')}`,
+      );
     if (key === undefined) continue;
     given.set(key, { value: fromOlderValue(name, value), source: `environment variable ${name}` });
     notices.push(`environment variable ${name} is an older name of ${variableOf(key)}`);

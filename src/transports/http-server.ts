@@ -11,7 +11,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
-import { requestIdOf } from '../log/ids.ts';
+import { requestIdOf, traceIdOf } from '../log/ids.ts';
 import { type DataPlaneServer, refuseUpgrade } from './data-plane.ts';
 import { createEndpointNames } from './endpoint-names.ts';
 import { REQUEST_ID } from './rpc-error.ts';
@@ -36,6 +36,8 @@ const CLIENT_GONE = 499;
 /** A request that is over, in words that may stand in a log. */
 export interface RequestReport {
   readonly requestId?: string;
+  /** Of the trace that the client says it belongs to. */
+  readonly traceId?: string;
   readonly method: string;
   /** The pattern of its path. */
   readonly endpoint: string;
@@ -109,7 +111,7 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
         const status = response.headersSent ? response.statusCode : CLIENT_GONE;
         const now = clock.now();
         visit.over(status, now);
-        onRequest?.(reportOf(visit, { status, now, requestId: response.getHeader(REQUEST_ID) }));
+        onRequest?.(reportOf(visit, { request, status, now, requestId: response.getHeader(REQUEST_ID) }));
       });
       const given = request.headers['x-request-id'];
       if (given !== undefined) response.setHeader(REQUEST_ID, requestIdOf(given));
@@ -127,7 +129,7 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
     socket.once('close', () => {
       const now = clock.now();
       visit.over(visit.status, now);
-      onRequest?.(reportOf(visit, { status: visit.status, now, requestId: undefined }));
+      onRequest?.(reportOf(visit, { request, status: visit.status, now, requestId: undefined }));
     });
     if (dataPlane.upgrade(request, socket, head, visit)) return;
     const error = new BerthError('not-found', 'no such path');
@@ -167,12 +169,19 @@ function createFor(
   return createTlsServer({ ...options, ...tls }, listener);
 }
 
-function reportOf(
-  { endpoint, method, server, startedAt }: Visit,
-  { status, now, requestId }: { readonly status: number; readonly now: number; readonly requestId: unknown },
-): RequestReport {
+interface Over {
+  readonly request: IncomingMessage;
+  readonly status: number;
+  readonly now: number;
+  readonly requestId: unknown;
+}
+
+function reportOf({ endpoint, method, server, startedAt }: Visit, over: Over): RequestReport {
+  const { request, status, now, requestId } = over;
+  const traceId = traceIdOf(request.headers.traceparent);
   return {
     ...(typeof requestId === 'string' && { requestId }),
+    ...(traceId !== undefined && { traceId }),
     method,
     endpoint,
     ...(server !== undefined && { server }),

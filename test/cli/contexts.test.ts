@@ -38,6 +38,29 @@ describe('contexts', () => {
     expect((await berth('context', 'ls')).out).not.toContain('*');
   });
 
+  it('count more than the variable of an earlier system, which counts more than this machine', async () => {
+    const { berth, sent, state } = await createMachine();
+    state.env = { MCP_SIDECAR_URL: 'http://127.0.0.2:8053', BERTH_KEY: 'canary-env' };
+    await berth('ls');
+    await berth('context', 'set', 'here', '--url', 'http://127.0.0.1:8054');
+    await berth('context', 'use', 'here');
+    await berth('ls');
+    await berth('context', 'rm', 'here');
+    state.env = { ...state.env, BERTH_URL: 'http://127.0.0.1:8056' };
+    await berth('ls');
+    state.env = { MCP_SIDECAR_URL: '' };
+    await berth('ls');
+    expect(sent.map(({ url }) => new URL(url).origin)).toEqual([
+      'http://127.0.0.2:8053',
+      'http://127.0.0.1:8054',
+      'http://127.0.0.1:8056',
+      'http://127.0.0.1:8053',
+    ]);
+    state.env = { MCP_SIDECAR_URL: 'archon-sidecar:8053' };
+    const { code, err } = await berth('ls');
+    expect([code, err]).toEqual([1, expect.stringContaining('Correct MCP_SIDECAR_URL.')]);
+  });
+
   it.each([
     [['--context', 'none', 'ls'], 'there is no context "none"'],
     [['context', 'use', 'none'], 'there is no context "none"'],

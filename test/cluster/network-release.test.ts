@@ -1,16 +1,24 @@
-/** A release whose links go over the network: without any right to exec, over a renewal of every certificate, and back to exec. */
+/**
+ * A release whose links go over the network: without any right to exec, over a renewal of every certificate, and back to exec. At its
+ * end its gateway serves HTTPS itself.
+ */
 import { X509Certificate } from 'node:crypto';
+import { Agent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SUPERVISOR } from '../../src/cluster/objects/places.ts';
 import { linkPortOf } from '../../src/cluster/pod-carrier.ts';
 import { type KubeObject, SECRETS } from '../../src/cluster/resources.ts';
+import { certificate } from '../support/certificates.ts';
 import type { McpClient } from '../support/mcp-client.ts';
 import { session } from '../support/transports.ts';
 import { eventually } from './support/cluster.ts';
+import { postHttps } from './support/https-call.ts';
 import { HAS_PARTS, without } from './support/parts.ts';
-import { type ReleasePod, type RunningRelease, startRelease } from './support/release.ts';
-import { attempt, run } from './support/tools.ts';
+import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
+import { attempt, CHART, read, run } from './support/tools.ts';
+
+type Authority = ReturnType<typeof certificate>;
 
 const OUTAGE = 30_000;
 const LONGEST = 420_000;
@@ -185,13 +193,7 @@ describe('a release without the right to exec', () => {
     async () => {
       const client = await open();
       const [before, pod] = [await pid(client), await onlyPod()];
-      await release.helm(
-        'upgrade',
-        `${import.meta.dirname}/../../helm/berth`,
-        '--reuse-values',
-        '--set',
-        'link.carrier=exec',
-      );
+      await release.helm('upgrade', CHART, '--reuse-values', '--set', 'link.carrier=exec');
       for (const part of ['gateway', 'controller'])
         run('kubectl', [
           ...['-n', release.namespace, 'rollout', 'status'],
@@ -204,6 +206,97 @@ describe('a release without the right to exec', () => {
       });
       expect((await onlyPod()).metadata.uid).toBe(pod.metadata.uid);
       await leave(client);
+    },
+    LONGEST,
+  );
+});
+
+describe('a release with a certificate', () => {
+  const NAMES = ['an authority', 'the next authority'] as const;
+  const [authority, next] = NAMES.map((name) => certificate({ name })) as [Authority, Authority];
+
+  /** The Secret as a person or another controller makes and renews it. */
+  function present(issuer: Authority): void {
+    const { cert, key } = certificate({ name: serviceName(), issuer, usage: 'server' });
+    const metadata = { namespace: release.namespace, name: 'shown' };
+    const stringData = { 'tls.crt': cert, 'tls.key': key };
+    const secret = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, stringData };
+    run('kubectl', ['apply', '--server-side', '-f', '-'], JSON.stringify(secret));
+  }
+  // It is ours, not the release's.
+  afterAll(() => {
+    run('kubectl', ['-n', release.namespace, 'delete', 'secret', 'shown', '--ignore-not-found']);
+  });
+
+  const serviceName = (): string => `${release.name}-gateway.${release.namespace}.svc`;
+  const onlyGateway = async (): Promise<ReleasePod> => {
+    const pods = (await release.pods('gateway')).filter(
+      ({ metadata }) => metadata.deletionTimestamp === undefined,
+    );
+    expect(pods).toHaveLength(1);
+    return pods[0] as ReleasePod;
+  };
+
+  it(
+    'serves its servers over HTTPS, and shows a renewed certificate without a restart',
+    async () => {
+      present(authority);
+      const values = ['gateway.tls.secretName=shown', 'gateway.service.port=443'];
+      const set = values.flatMap((value) => ['--set', value]);
+      await release.helm('upgrade', CHART, '--reuse-values', ...set, '--wait', '--timeout=150s');
+      // The probes go on without TLS.
+      const before = await onlyGateway();
+      expect(before.status.containerStatuses).toMatchObject([{ ready: true, restartCount: 0 }]);
+      const { spec } = read<{ spec: { clusterIP: string } }>(
+        ...['service', `${release.name}-gateway`, '-n', release.namespace],
+      );
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const target = { host: spec.clusterIP, port: 443, name: serviceName(), key: release.key };
+      const kept = { ...target, ca: authority.cert, agent };
+      const path = '/servers/slow/mcp';
+      const clientInfo = { name: 'test', version: '1' };
+      const hello = {
+        id: 0,
+        method: 'initialize',
+        params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
+      };
+      // A node knows a Service's new port a moment later.
+      const { status, session } = await steady('an answer through the Service', () =>
+        postHttps(kept, path, { message: hello }).catch((error: unknown) => {
+          expect(String(error)).toMatch(/ECONNRE/);
+          return undefined;
+        }),
+      );
+      expect([status, typeof session]).toEqual([200, 'string']);
+      const test = attempt('helm', ['test', release.name, '-n', release.namespace, '--logs']);
+      expect(`${test.out}${test.err}`).toContain(`https://${serviceName()}/readyz: 200, 200 wanted`);
+      expect(test.ok).toBe(true);
+      const process = async (id: number): Promise<string | undefined> => {
+        const message = { id, method: 'tools/call', params: { name: 'pid', arguments: {} } };
+        const { text } = await postHttps(kept, path, { message, session });
+        return /"text":"(\d+)"/.exec(text)?.[1];
+      };
+      const pidOf = await process(1);
+      expect(pidOf).toMatch(/^\d+$/);
+      await expect(postHttps({ ...target, ca: next.cert }, path, { message: hello })).rejects.toThrow();
+
+      present(next);
+      // Kubelet looks at a pod that has changed at once, and at any other within a minute or two.
+      const annotate = ['annotate', 'pod', before.metadata.name ?? '', 'berth.dev/test=renewed'];
+      run('kubectl', ['-n', release.namespace, ...annotate]);
+      await eventually('the renewed certificate', () =>
+        postHttps({ ...target, ca: next.cert }, path, { message: hello }).then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      );
+      await expect(postHttps({ ...target, ca: authority.cert }, path, { message: hello })).rejects.toThrow();
+      // What was open goes on with the one that it was shown.
+      expect(await process(2)).toBe(pidOf);
+      agent.destroy();
+      const after = await onlyGateway();
+      expect(after.metadata.uid).toBe(before.metadata.uid);
+      expect(after.status.containerStatuses).toMatchObject([{ ready: true, restartCount: 0 }]);
     },
     LONGEST,
   );

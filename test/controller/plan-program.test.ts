@@ -87,6 +87,28 @@ it.each([
   expect(plan(spec).program).toMatchObject({ kind: 'sidecar', transport: spoken, path, port: 9000 });
 });
 
+describe("Archon's server", () => {
+  it.each([
+    [{}, { transport: 'sse', path: '/sse', port: 8_051 }],
+    [
+      { ARCHON_MCP_PORT: '9051', TRANSPORT: 'streamable-http' },
+      { transport: 'streamable-http', path: '/mcp', port: 9_051 },
+    ],
+    [{ TRANSPORT: 'sse' }, { transport: 'sse' }],
+    [{ TRANSPORT: 'pigeon' }, { transport: 'sse' }],
+  ])('is spoken to as its own variables %j say', (env, spoken) => {
+    const given = Object.entries(env).map(([name, value]) => ({ name, value }));
+    expect(plan({ source: { archon: {} }, env: given }).program).toMatchObject(spoken);
+  });
+
+  it('is spoken to as its specification says, whatever its variables do', () => {
+    const env = [{ name: 'TRANSPORT', value: 'sse' }];
+    expect(plan({ source: { archon: {} }, transport: 'http', env }).program).toMatchObject({
+      transport: 'streamable-http',
+    });
+  });
+});
+
 describe('the template archon-core', () => {
   const FOLDER = new URL('../../registry-templates/', import.meta.url).pathname;
   const blueprintOf = async (spec: McpServerSpec) => {

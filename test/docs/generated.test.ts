@@ -43,8 +43,12 @@ function settingsTable(): string {
 
 function olderNames(): string {
   const rows = [...OLDER_NAMES].map(([name, key]) => [code(name), code(key)]);
-  const others = [...WITHOUT_EFFECT].map(code).join(', ');
-  return `${table(['older variable', 'setting'], rows)}\n\nAccepted, and reported as without effect: ${others}.`;
+  const others = [...WITHOUT_EFFECT].map(([name, instead]) => [code(name), instead]);
+  return [
+    table(['older variable', 'setting'], rows),
+    'Accepted, and reported as without effect:',
+    table(['older variable', 'instead of it'], others),
+  ].join('\n\n');
 }
 
 function metricsTable(): string {

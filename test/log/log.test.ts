@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BerthError } from '../../src/errors.ts';
-import { hashId, requestIdOf } from '../../src/log/ids.ts';
+import { hashId, requestIdOf, traceIdOf } from '../../src/log/ids.ts';
 import { createLog, type LogOptions, silentLog } from '../../src/log/log.ts';
 import { createScrubber } from '../../src/log/scrub.ts';
 
@@ -113,5 +113,27 @@ describe('ids', () => {
     for (const bad of ['', 'a b', 'a\nb', 'x'.repeat(129), undefined, ['a', 'b']]) {
       expect(requestIdOf(bad)).toMatch(/^[0-9a-f-]{36}$/);
     }
+  });
+
+  it('of traces are read where they are well-formed, also of a version to come', () => {
+    const [trace, parent] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+    expect(traceIdOf(`00-${trace}-${parent}-01`)).toBe(trace);
+    expect(traceIdOf(`cc-${trace}-${parent}-01`)).toBe(trace);
+    expect(traceIdOf(`cc-${trace}-${parent}-01-what.comes`)).toBe(trace);
+    for (const bad of [
+      undefined,
+      '',
+      ['a', 'b'],
+      trace,
+      `00-${trace}-${parent}-01-more`,
+      `00-${trace}-${parent}-01 `,
+      `cc-${trace}-${parent}-01more`,
+      `ff-${trace}-${parent}-01`,
+      `00-${trace.toUpperCase()}-${parent}-01`,
+      `00-${'0'.repeat(32)}-${parent}-01`,
+      `00-${trace}-${'0'.repeat(16)}-01`,
+      `00-${trace}-${parent}-01, 00-${trace}-${parent}-00`,
+    ])
+      expect([bad, traceIdOf(bad)]).toEqual([bad, undefined]);
   });
 });

@@ -104,6 +104,7 @@ async function scrape(): Promise<ReadExposition> {
 interface LogLine {
   readonly level: number;
   readonly requestId?: string;
+  readonly traceId?: string;
   readonly method?: string;
   readonly endpoint?: string;
   readonly server?: string;
@@ -293,6 +294,12 @@ describe('a request', () => {
       server: SERVER,
       status: 400,
     });
+    const trace = '0af7651916cd43dd8448eb211c80319c';
+    const traceparent = `00-${trace}-b7ad6b7169203331-01`;
+    await (await callInit({ 'X-Request-ID': 'traced', Traceparent: traceparent })).text();
+    expect(await lineOf('traced')).toMatchObject({ traceId: trace });
+    await (await callInit({ 'X-Request-ID': 'untraced', Traceparent: `${traceparent}x` })).text();
+    expect(await lineOf('untraced')).not.toHaveProperty('traceId');
     const nameless = await callInit({});
     await nameless.text();
     await lineOf(nameless.headers.get('X-Request-ID') ?? '');

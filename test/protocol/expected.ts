@@ -18,6 +18,8 @@ export const EXPECTED: Readonly<Record<string, Readonly<Record<ClientKind, Row>>
     { legacy: 'works', stateless: 'works', modern: 'works' },
   'tools: list and call':
     { legacy: 'works', stateless: 'works', modern: 'works' },
+  'trace context (`traceparent`, `tracestate`, `baggage`)':
+    { legacy: 'works', stateless: 'works', modern: 'works' },
   'prompts and resources':
     { legacy: 'works', stateless: 'works', modern: 'works' },
   completion:

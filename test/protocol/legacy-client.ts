@@ -133,9 +133,9 @@ export class LegacyMatrixClient implements MatrixClient {
     return undefined;
   }
 
-  #send(method: string, params: Record<string, unknown>, { progress }: CallOptions): string {
+  #send(method: string, params: Record<string, unknown>, { progress, meta }: CallOptions): string {
     const id = `m${++this.#lastId}`;
-    const _meta = progress ? { progressToken: id } : {};
+    const _meta = { ...meta, ...(progress && { progressToken: id }) };
     void this.inner.send(requestText(JSON.stringify(id), method, { ...params, _meta }));
     return id;
   }

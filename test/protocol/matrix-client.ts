@@ -21,6 +21,8 @@ export interface Call {
 export interface CallOptions {
   /** The call is to report its progress. */
   readonly progress?: boolean;
+  /** Members of `_meta` of the caller's own. */
+  readonly meta?: Readonly<Record<string, unknown>>;
   /** The call may log from this level on; legacy clients have set it before. */
   readonly level?: string;
   /** Modern clients over HTTP: more headers. */

@@ -133,6 +133,7 @@ export class ModernMatrixClient implements MatrixClient {
   #start(method: string, params: Record<string, unknown>, options: CallOptions): ModernCall {
     const { progress = false, level, headers, revision } = options;
     const meta = {
+      ...options.meta,
       ...(revision !== undefined && { 'io.modelcontextprotocol/protocolVersion': revision }),
       ...(progress && { progressToken: `t${++this.#lastToken}` }),
       ...(level !== undefined && { 'io.modelcontextprotocol/logLevel': level }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BerthError } from '../../src/errors.ts';
 import { loadSettings, type SettingsInput } from '../../src/settings/load.ts';
+import { WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
 import { DEFAULT_LIMITS } from '../../src/supervisor/server-definition.ts';
 
 function failure(input: SettingsInput): BerthError {
@@ -265,10 +266,14 @@ describe('older names', () => {
         MCP_ALLOW_CUSTOM_IMAGES: 'true',
         MCP_SIDECAR_HOST: '127.0.0.2',
         MCP_SIDECAR_PORT: '9000',
+        MCP_SIDECAR_URL: 'http://sidecar.example.com:9000',
       },
       onNotice: (text) => notices.push(text),
     });
-    expect(settings).toMatchObject({ logLevel: 'warn', host: '127.0.0.2', port: 9000 });
+    expect(settings).toMatchObject({
+      ...{ logLevel: 'warn', host: '127.0.0.2', port: 9000 },
+      publicUrl: 'http://sidecar.example.com:9000',
+    });
     expect(settings.allow).toEqual({ npm: false, pypi: false, images: true, remote: true });
     const mesh = loadSettings({
       env: { MCP_MESH_HTTP_HOST: '127.0.0.3', MCP_MESH_HTTP_PORT: '0', MCP_MESH_LOG_LEVEL: 'DEBUG' },
@@ -314,15 +319,16 @@ describe('older names', () => {
     );
   });
 
-  it('that have no meaning here are accepted and told about', () => {
+  it('that have no meaning here are accepted, and what has it is told', () => {
     const notices: string[] = [];
-    loadSettings({
-      env: { KUBERNETES_NAMESPACE: 'archon', DEPLOYMENT_MODE: 'kubernetes' },
-      onNotice: (text) => notices.push(text),
-    });
-    expect(notices).toEqual([
-      'environment variable KUBERNETES_NAMESPACE has no effect on this runtime',
-      'environment variable DEPLOYMENT_MODE has no effect on this runtime',
-    ]);
+    const env = Object.fromEntries([...WITHOUT_EFFECT.keys()].map((name) => [name, 'x']));
+    expect(loadSettings({ env, onNotice: (text) => notices.push(text) })).toEqual(loadSettings());
+    expect(notices).toHaveLength(WITHOUT_EFFECT.size);
+    expect(notices).toContain(
+      'environment variable KUBERNETES_NAMESPACE has no effect; instead of it: servers.namespace of the chart',
+    );
+    expect(notices).toContain(
+      'environment variable DEPLOYMENT_MODE has no effect; instead of it: runtime: pods need rights, which the chart brings',
+    );
   });
 });

@@ -13,6 +13,12 @@ const OFFERED = {
   completions: {},
 };
 const WITHOUT_SESSION = { tools: {}, prompts: {}, resources: {}, completions: {} };
+/** As W3C has them, and MCP in `_meta`. */
+const TRACE = {
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  tracestate: 'vendor=a:b;c,other@x=1',
+  baggage: 'user=ada%20l,tier=1;ttl=3',
+};
 const OLDER_REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18'];
 
 /** What it is, its lists, and plain calls. */
@@ -57,6 +63,13 @@ export const callFeatures: Probes = {
     expect(textOf((await callTool(client, 'test_simple_text')).answer)).toBe('Plain text from the fixture');
     observed((await callTool(client, 'test_error_handling')).answer.result, { isError: true });
     observed((await callTool(client, 'no_such_tool')).answer.error, { code: -32602 });
+    return 'works';
+  },
+
+  'trace context (`traceparent`, `tracestate`, `baggage`)': async (scene) => {
+    const client = await scene.client();
+    const { answer } = await callTool(client, 'test_trace_context', { meta: TRACE, progress: true });
+    expect(JSON.parse(textOf(answer))).toEqual(TRACE);
     return 'works';
   },
 
