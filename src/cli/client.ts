@@ -1,7 +1,8 @@
 /** The API as functions; every command goes through here. */
+import { readLines } from '../client/lines.ts';
 import type { ErrorCode, StartPhase } from '../errors.ts';
 import { BerthError, ERROR_TABLE } from '../errors.ts';
-import { jsonLines } from './json-lines.ts';
+import { parseExact } from '../exact-json.ts';
 
 export interface ClientOptions {
   /** Base of the gateway, for example `http://127.0.0.1:8053`. */
@@ -272,7 +273,7 @@ export class ApiClient {
   async *lines<T>(path: string, call: Call = {}): AsyncGenerator<T, void> {
     const response = await this.#send(path, { ...call, accept: 'application/x-ndjson' });
     try {
-      for await (const value of jsonLines(response.body ?? [])) yield value as T;
+      for await (const value of readLines(response.body ?? [], parseExact)) yield value as T;
     } catch (cause) {
       if (call.signal?.aborted) return;
       throw new BerthError('unreachable', `the connection to ${this.url} broke`, { cause });

@@ -106,6 +106,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'settings',
     'log',
     'clients',
+    'client/lines.ts',
     'inspection/report.ts',
     'cluster/doctor/doctor.ts',
     'cluster/doctor/finding.ts',
