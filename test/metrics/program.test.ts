@@ -383,6 +383,14 @@ it('what it runs with is told over the API, without a secret', async () => {
   });
   expect(text).not.toMatch(/canary|[0-9a-f]{64}/);
   expect((await fetch(`${url}/api/v1/settings`, { headers: STRANGER })).status).toBe(401);
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    const refused = await fetch(`${url}/api/v1/settings`, {
+      method,
+      headers: { ...HEADERS, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ 'usage.keepDays': 1 }),
+    });
+    expect(refused.status).toBe(405);
+  }
 });
 
 it('nothing that is exposed, answered or logged holds a secret, a session or an address of a client', async () => {
