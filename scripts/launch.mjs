@@ -15,6 +15,7 @@ const PROGRAMS = {
   coverage: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
   bench: ['bench/main.ts'],
   'catalogue:check': ['scripts/catalogue-check/main.ts'],
+  'clients:check': ['scripts/clients-check/main.ts'],
   'test:cluster': ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.cluster.config.ts'],
 };
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expect, it } from 'vitest';
+import { readResults } from '../../scripts/clients-check/results.ts';
 import { LOCAL_PRINCIPAL } from '../../src/auth/principal.ts';
 import { bridgeCommand } from '../../src/cli/bridge-command.ts';
 import { buildProgram } from '../../src/cli/program.ts';
@@ -177,6 +178,16 @@ interface ControlTool {
   readonly description: string;
   readonly inputSchema: { readonly properties?: object; readonly required?: readonly string[] };
 }
+
+it('the clients that were checked stand in docs/cli.md as they answered', async () => {
+  const rows = (await readResults()).map((one) => [
+    ...[code(one.client), one.version, one.checkedAt],
+    ...[one.url, one.withKey, one.wrongKey, one.asProgram],
+  ]);
+  const head = ['client', 'version', 'checked', 'URL', 'key by reference', 'wrong key', 'program'];
+  const page = withSection(readPage('docs/cli.md'), 'checked clients', table(head, rows));
+  await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/cli.md'));
+});
 
 it('the tools of docs/control.md are current', async () => {
   const page = withSection(readPage('docs/control.md'), 'tools', await controlTools());
