@@ -1,5 +1,6 @@
 /** Search of a Python index: in the kept list of its names, with what its JSON API says about those that are shown. */
 
+import { BerthError } from '../errors.ts';
 import { normalisePypiName } from '../packages/package-source.ts';
 import type { AskOptions, Found, Provider, ProviderAnswer, Query } from './found.ts';
 import { mcpVerdict } from './mcp-verdict.ts';
@@ -15,6 +16,8 @@ const PARALLEL = 4;
 const OTHERS = 5;
 /** Part of the deadline in which a first list must have come. */
 const WAIT_PART = 0.6;
+/** Part of the deadline for a question about persons or classifiers. */
+const CALL_PART = 0.6;
 /** Part of the deadline for what is told beside the names. */
 const DESCRIBE_PART = 0.3;
 
@@ -32,8 +35,7 @@ export function createPypiProvider(input: PypiProviderInput): Provider {
     deadline,
     capabilities: () => ({ ...reader.capabilities }),
     async ask(query, options): Promise<ProviderAnswer> {
-      if (query.qualifiers.size > 0)
-        return { found: [], state: 'unsupported', message: 'a Python index can be searched by name only' };
+      if (query.qualifiers.size > 0) return await askByQualifiers(query, reader, { ...options, deadline });
       if (names === undefined) return { found: [], state: 'off', message: OFF };
       const wait = AbortSignal.any([options.signal, AbortSignal.timeout(deadline * WAIT_PART)]);
       const answer = await names.find({ ...toNameQuery(query), limit: options.limit }, wait);
@@ -58,6 +60,50 @@ export function createPypiProvider(input: PypiProviderInput): Provider {
       };
     },
   };
+}
+
+/** By maintainer and by classifier, where the index answers that. Both together are what stands in both. */
+async function askByQualifiers(
+  { qualifiers, words }: Query,
+  reader: PypiRegistryReader,
+  options: AskOptions & { readonly deadline: number },
+): Promise<ProviderAnswer> {
+  const how = { ...options, timeout: options.deadline * CALL_PART };
+  const [maintainer, classifier] = [qualifiers.get('maintainer'), qualifiers.get('classifier')];
+  const asked = [
+    ...(maintainer === undefined ? [] : [reader.calls.ofPerson(maintainer, how)]),
+    ...(classifier === undefined ? [] : [reader.calls.ofClassifier(classifier, how)]),
+  ];
+  if (asked.length < qualifiers.size)
+    return {
+      found: [],
+      state: 'unsupported',
+      message: 'a Python index knows maintainer: and classifier: only',
+    };
+  const answers = await Promise.all(asked);
+  const listings = answers.flatMap(({ value }) => value ?? []);
+  if (listings.length < answers.length)
+    return { found: [], state: 'unsupported', message: 'this Python index says nothing of that' };
+  const names = listings
+    .map(({ names }) => names)
+    .reduce((all, some) => all.filter((name) => some.includes(name)))
+    .filter((name) => words.every((word) => name.includes(word)));
+  const stale = answers.find((answer) => answer.stale !== undefined)?.stale;
+  return {
+    found: await describe(names.slice(0, options.limit), reader, {
+      ...options,
+      timeout: options.deadline * DESCRIBE_PART,
+    }),
+    ageMs: Math.max(...answers.map(({ ageMs }) => ageMs)),
+    ...(stale !== undefined && { stale }),
+    ...(listings.some(({ cut }) => cut !== undefined) && { partial: tooMany(reader.label) }),
+  };
+}
+
+function tooMany(label: string): BerthError {
+  return new BerthError('registry-failed', `${label} has more packages of that kind than are read`, {
+    hint: 'Add another qualifier, or search by name.',
+  });
 }
 
 const OFF =

@@ -5,13 +5,14 @@ import type { PypiSettings } from '../packages/pypi-config.ts';
 import { readSimplePage, SIMPLE_PAGE_TYPES } from '../packages/simple-page.ts';
 import type { AnswerCache, Kept } from './answer-cache.ts';
 import type { Capability } from './found.ts';
+import { PypiCalls } from './pypi-calls.ts';
 import { type PypiMetadata, type PypiProject, readPypiMetadata, toProject } from './pypi-document.ts';
 import { type AskHow, below, RegistryReader } from './registry-reader.ts';
 
 const MAX_BYTES = 32 * 1024 * 1024;
 
 export type PypiCapabilities = Record<
-  'names' | 'jsonPages' | 'metadata' | 'attestations' | 'etag',
+  'names' | 'jsonPages' | 'metadata' | 'attestations' | 'etag' | 'maintainers' | 'classifiers',
   Capability
 >;
 
@@ -22,6 +23,8 @@ export function unknownPypiCapabilities(): PypiCapabilities {
     metadata: 'unknown',
     attestations: 'unknown',
     etag: 'unknown',
+    maintainers: 'unknown',
+    classifiers: 'unknown',
   };
 }
 
@@ -38,6 +41,8 @@ export class PypiRegistryReader {
   readonly capabilities: PypiCapabilities;
   readonly #index: URL;
   readonly #reader: RegistryReader;
+  /** Where the index speaks XML-RPC. */
+  readonly calls: PypiCalls;
 
   constructor({ index, ca, cache, capabilities }: PypiRegistryInput) {
     this.capabilities = capabilities;
@@ -50,6 +55,7 @@ export class PypiRegistryReader {
         capabilities.etag = etag !== undefined || capabilities.etag === true;
       },
     });
+    this.calls = new PypiCalls({ url: below(index, '../pypi'), reader: this.#reader, capabilities });
   }
 
   /** Versions and what the files say; undefined when there is no such project. */

@@ -5,7 +5,9 @@ import { checkPackageSource } from '../packages/package-source.ts';
 import type { Query } from './found.ts';
 
 const MAX_CHARS = 200;
-const QUALIFIER = /^(author|maintainer|keywords|scope|classifier|is|not):(\S+)$/;
+const QUALIFIER = /^(author|maintainer|keywords|scope|classifier|is|not):(?:"([^"]+)"|(\S+))$/;
+/** What stands between spaces; a value in quotes may have some. */
+const PART = /[a-z]+:"[^"]*"|\S+/g;
 const REFERENCE = /^(?:(npm|pypi):)?(@?[A-Za-z0-9][A-Za-z0-9._~-]*(?:\/[A-Za-z0-9][A-Za-z0-9._~-]*)?)$/;
 /** Words that stand in every sentence and in no name. */
 const FILLERS: ReadonlySet<string> = new Set(
@@ -23,10 +25,11 @@ export function parseQuery(input: string): Query {
   if (/[\p{Cc}\p{Cs}]/u.test(text)) throw fault('has control characters');
   const qualifiers = new Map<string, string>();
   const plain: string[] = [];
-  for (const part of text.split(/\s+/)) {
-    const [, name, value] = QUALIFIER.exec(part) ?? [];
+  for (const part of text.match(PART) ?? []) {
+    const [, name, quoted, bare] = QUALIFIER.exec(part) ?? [];
+    const value = quoted ?? bare;
     if (name !== undefined && value !== undefined) qualifiers.set(name, value);
-    else if (part !== '') plain.push(part);
+    else plain.push(part);
   }
   const exact = qualifiers.size === 0 && plain.length === 1 ? exactName(plain[0] ?? '') : undefined;
   return { text, words: wordsOf(plain.join(' ')), qualifiers, ...(exact && { exact }) };

@@ -1,7 +1,12 @@
 /** Documents of one registry: fetched with its settings, kept for a while, read with care. */
 import type { BerthError } from '../errors.ts';
 import type { NpmOptions } from '../packages/npm-config.ts';
-import { type RegistryAnswer, registryFailure, registryGet } from '../packages/registry-get.ts';
+import {
+  type RegistryAnswer,
+  type RegistryGet,
+  registryFailure,
+  registryGet,
+} from '../packages/registry-get.ts';
 import { ABSENT_TTL_MS, type AnswerCache, type Kept, type Loaded } from './answer-cache.ts';
 
 export type RegistryDocument = RegistryAnswer & { readonly kind: 'document' };
@@ -19,6 +24,10 @@ export interface AskFor<T> {
   /** Of the document. */
   readonly maxBytes: number;
   readonly accept?: string;
+  /** As {@link RegistryGet.send}. */
+  readonly send?: RegistryGet['send'];
+  /** As {@link RegistryGet.take}. */
+  readonly take?: RegistryGet['take'];
   /** Whatever it throws is told as `malformed`. */
   readonly read: (document: RegistryDocument) => T | Promise<T>;
 }
@@ -44,7 +53,7 @@ export class RegistryReader {
   /** Undefined when the registry has no such thing. Rejects with `registry-failed`, or with the reason of the signal. */
   async ask<T>(
     url: URL,
-    { how, maxBytes, accept = 'application/json', read }: AskFor<T>,
+    { how, maxBytes, accept = 'application/json', send, take, read }: AskFor<T>,
   ): Promise<Kept<T | undefined>> {
     const { cache, options } = this.#input;
     const load = async (etag: string | undefined): Promise<Loaded<T | undefined> | 'unchanged'> => {
@@ -55,13 +64,16 @@ export class RegistryReader {
         timeout: how.timeout,
         etag,
         options,
+        send,
+        take,
       });
       if (answer.kind === 'unchanged') return 'unchanged';
       if (answer.kind === 'absent') return { value: undefined, bytes: 1, ttl: ABSENT_TTL_MS };
       this.#input.onDocument?.(answer);
       return { value: await this.#read(answer, read), etag: answer.etag, bytes: answer.body.length };
     };
-    const asked = cache.get(url.href, load, { host: url.host, refresh: how.refresh === true });
+    const key = send === undefined ? url.href : `${url.href} ${send.body}`;
+    const asked = cache.get(key, load, { host: url.host, refresh: how.refresh === true });
     return await untilAborted(asked, how.signal);
   }
 

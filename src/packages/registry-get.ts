@@ -1,5 +1,5 @@
 /**
- * One bounded GET of a registry's document: the proxies, certificates and credentials of the user's npm or Python settings, one
+ * One bounded request to a registry, as a rule the GET of a document: the proxies, certificates and credentials of the user's npm or Python settings, one
  * attempt, a limit of bytes, no redirect to another host. Every failure says in `data.reason` of what kind it is.
  */
 
@@ -31,6 +31,10 @@ export interface RegistryGet {
   readonly timeout: number;
   /** Answered with `unchanged` when the registry has nothing newer. */
   readonly etag?: string | undefined;
+  /** Sent by POST, where a registry wants to be asked so. */
+  readonly send?: { readonly type: string; readonly body: string } | undefined;
+  /** Given the document piece by piece, which is not kept then. False: enough. Whatever it throws is told as `malformed`. */
+  readonly take?: ((piece: Uint8Array) => boolean) | undefined;
   /** Options as npm has them; for a Python index only `ca`. */
   readonly options: NpmOptions;
   readonly signal?: AbortSignal | undefined;
@@ -148,6 +152,7 @@ async function ask(url: URL, get: RegistryGet & { readonly signal: AbortSignal }
   const auth = getAuth(bare.href, options);
   const authorization = authorizationOf(url, auth);
   return await fetchOnce(bare.href, {
+    ...(get.send && { method: 'POST', body: get.send.body }),
     redirect: 'manual',
     retry: { retries: 0 },
     ca: options.ca,
@@ -163,6 +168,7 @@ async function ask(url: URL, get: RegistryGet & { readonly signal: AbortSignal }
     headers: {
       accept: get.accept,
       'user-agent': 'mcp-berth',
+      ...(get.send && { 'content-type': get.send.type }),
       ...(get.etag !== undefined && { 'if-none-match': get.etag }),
       ...(authorization !== undefined && { authorization }),
     },
@@ -192,7 +198,8 @@ async function toAnswer(url: URL, response: Response, get: RegistryGet): Promise
   throw statusFailure(status, headers, get.label);
 }
 
-async function readBody(response: Response, { label, maxBytes, signal }: RegistryGet): Promise<Buffer> {
+async function readBody(response: Response, get: RegistryGet): Promise<Buffer> {
+  const { label, maxBytes, signal, take } = get;
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
@@ -201,7 +208,8 @@ async function readBody(response: Response, { label, maxBytes, signal }: Registr
       if (bytes > maxBytes) {
         throw registryFailure(label, 'too-large', `answered with more than ${maxBytes} bytes`);
       }
-      chunks.push(chunk);
+      if (take === undefined) chunks.push(chunk);
+      else if (!takes(take, chunk, label)) return Buffer.alloc(0);
     }
   } catch (cause) {
     if (cause instanceof BerthError || signal?.aborted) throw cause;
@@ -212,6 +220,16 @@ async function readBody(response: Response, { label, maxBytes, signal }: Registr
   if (length !== null && Number(length) !== bytes)
     throw registryFailure(label, 'truncated', `announced ${length} bytes and sent ${bytes}`);
   return Buffer.concat(chunks);
+}
+
+function takes(take: NonNullable<RegistryGet['take']>, piece: Uint8Array, label: string): boolean {
+  try {
+    return take(piece);
+  } catch (cause) {
+    throw registryFailure(label, 'malformed', 'answered with something that is not what was asked for', {
+      cause,
+    });
+  }
 }
 
 function statusFailure(status: number, headers: Headers, label: string): BerthError {

@@ -141,7 +141,7 @@ const LIBRARY_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^node:child_process$/, ['supervisor', 'packages', 'cli', 'installer', 'background']],
   [/^(npm|npm-.*|make-fetch-happen|@socketregistry\/.*)(\/|$)/, ['packages']],
   [/^(semver|@renovatebot\/.*)(\/|$)/, ['packages', 'discovery']],
-  [/^@leeoniya\/ufuzzy$/, ['discovery']],
+  [/^(@leeoniya\/ufuzzy|sax)$/, ['discovery']],
   [/^oauth4webapi$/, ['logins']],
 ];
 const DATA_PLANE: ReadonlySet<string> = new Set(['jsonrpc', 'channels', 'sessions', 'link', 'transports']);

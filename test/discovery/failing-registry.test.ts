@@ -284,7 +284,7 @@ describe('what only some registries say', () => {
     expect(npm.asked.filter(({ path }) => SEARCH.test(path)).map(({ path }) => path)).toEqual([
       '/-/v1/search?text=maintainer:ann&size=20',
     ]);
-    expect(reportOf(answer, 'pypi')).toMatchObject({ state: 'unsupported' });
+    expect(reportOf(answer, 'pypi')).toMatchObject({ state: 'failed', failure: { reason: 'down' } });
     const classified = await rig.search('classifier:Framework::MCP');
     expect(reportOf(classified, 'npm')).toMatchObject({
       state: 'unsupported',

@@ -34,6 +34,14 @@ describe('a query', () => {
     ]);
   });
 
+  it('may have spaces in a qualifier, in quotes', () => {
+    const { words, qualifiers } = parseQuery('pdf classifier:"Framework :: A & B" "two words"');
+    expect([words, Object.fromEntries(qualifiers)]).toEqual([
+      ['pdf', 'two', 'words'],
+      { classifier: 'Framework :: A & B' },
+    ]);
+  });
+
   it.each(['x'.repeat(201), 'a\u0000b', 'a\nb'])('is refused when it is no line of text: %j', (text) => {
     expect(() => parseQuery(text)).toThrow(expect.objectContaining({ code: 'bad-input' }));
   });
