@@ -41,9 +41,22 @@ function open(path: string): DatabaseSync {
   }
 }
 
-function migrate(database: DatabaseSync, migrations: Migrations): void {
+/** All of the work is on disk when it returns, or none of it when the work throws. */
+export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec('BEGIN IMMEDIATE');
   try {
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    // Of some failures (a full disk) SQLite itself has rolled back.
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync, migrations: Migrations): void {
+  inTransaction(database, () => {
     const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
     if (version > migrations.length) {
       throw new BerthError(
@@ -56,11 +69,7 @@ function migrate(database: DatabaseSync, migrations: Migrations): void {
     }
     for (const step of migrations.slice(version)) database.exec(step);
     database.exec(`PRAGMA user_version = ${migrations.length}`);
-    database.exec('COMMIT');
-  } catch (error) {
-    database.exec('ROLLBACK');
-    throw error;
-  }
+  });
 }
 
 function unusable(path: string, cause: unknown): BerthError {

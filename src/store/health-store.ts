@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type HealthStore, KEPT_CHECKS } from '../servers/health-history.ts';
 import type { HealthCheck } from '../servers/server-health.ts';
 import type { FailureRecord } from '../servers/server-record.ts';
+import { inTransaction } from './database.ts';
 
 /** The step of the schema that makes its table; the servers' is there before. */
 export const HEALTH_TABLE = `CREATE TABLE health_checks (
@@ -43,17 +44,12 @@ export class SqliteHealthStore implements HealthStore {
 
   add(server: string, { at, ms, failures, failure }: HealthCheck): void {
     const { add, trim } = this.#statements;
-    this.#guarded(undefined, () => {
-      this.#database.exec('BEGIN IMMEDIATE');
-      try {
+    this.#guarded(undefined, () =>
+      inTransaction(this.#database, () => {
         add.run(at, ms, failures, failure ? JSON.stringify(shortened(failure)) : null, server);
         trim.run({ server });
-        this.#database.exec('COMMIT');
-      } catch (error) {
-        this.#database.exec('ROLLBACK');
-        throw error;
-      }
-    });
+      }),
+    );
   }
 
   list(server: string, limit: number): HealthCheck[] {

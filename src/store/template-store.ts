@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { StoredTemplate, TemplateRevision, TemplateStore } from '../templates/custom-templates.ts';
 import type { Migrations } from './database.ts';
-import { openDatabase } from './database.ts';
+import { inTransaction, openDatabase } from './database.ts';
 
 const MIGRATIONS: Migrations = [
   `CREATE TABLE templates (
@@ -70,7 +70,7 @@ export class SqliteTemplateStore implements TemplateStore {
     change: 'registered' | 'replaced',
   ): StoredTemplate {
     const text = JSON.stringify(document);
-    return this.#transaction(() => {
+    return inTransaction(this.#database, () => {
       const { revision, at } = this.#next(slug);
       this.#statements.save.run(slug, revision, at, text, readme);
       this.#statements.change.run(slug, revision, at, change, text, readme);
@@ -80,7 +80,7 @@ export class SqliteTemplateStore implements TemplateStore {
   }
 
   remove(slug: string): void {
-    this.#transaction(() => {
+    inTransaction(this.#database, () => {
       const { revision, at } = this.#next(slug);
       if (this.#statements.remove.run(slug).changes === 0) return;
       this.#statements.change.run(slug, revision, at, 'removed', null, null);
@@ -105,17 +105,5 @@ export class SqliteTemplateStore implements TemplateStore {
 
   #next(slug: string): { revision: number; at: number } {
     return { revision: Number(this.#statements.newest.get(slug)?.revision ?? 0) + 1, at: this.#now() };
-  }
-
-  #transaction<T>(work: () => T): T {
-    this.#database.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.#database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      this.#database.exec('ROLLBACK');
-      throw error;
-    }
   }
 }

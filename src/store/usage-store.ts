@@ -1,6 +1,7 @@
 /** Usage of servers by the day, in SQLite. It goes with its server. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Usage, UsageDay, UsageStore } from '../servers/usage.ts';
+import { inTransaction } from './database.ts';
 
 /** The step of the schema that makes its table; the servers' is there before. */
 export const USAGE_TABLE = `CREATE TABLE usage (
@@ -35,17 +36,12 @@ export class SqliteUsageStore implements UsageStore {
   }
 
   add(day: string, usage: ReadonlyMap<string, Usage>): void {
-    this.#database.exec('BEGIN IMMEDIATE');
-    try {
+    inTransaction(this.#database, () => {
       for (const [server, one] of usage) {
         const { sessions, calls, failedCalls, bytesToServer, bytesFromServer } = one;
         this.#add.run(day, sessions, calls, failedCalls, bytesToServer, bytesFromServer, server);
       }
-      this.#database.exec('COMMIT');
-    } catch (error) {
-      this.#database.exec('ROLLBACK');
-      throw error;
-    }
+    });
   }
 
   days(server: string, since: string): UsageDay[] {
