@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Cancel, type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
+import { whileLocked } from './file-lock.ts';
 import { createPrincipal, type Principal, SCOPES, type Scope } from './principal.ts';
 import { readPrivateJson, writePrivateJson } from './private-file.ts';
 
@@ -92,6 +93,10 @@ export class KeyStore {
         'bad-input',
         'a key name has 1 to 64 letters, digits, dots, dashes or underscores',
       );
+    return whileLocked(this.#path, () => this.#add(name, scope));
+  }
+
+  #add(name: string, scope: Scope): string {
     this.refresh();
     if (this.#keys.some(({ info }) => info.name === name))
       throw new BerthError('conflict', `a key named ${name} exists`);
@@ -105,6 +110,10 @@ export class KeyStore {
 
   /** Removes a key of the data folder; false when there is none. Throws `conflict` for a key of the settings. */
   remove(name: string): boolean {
+    return whileLocked(this.#path, () => this.#remove(name));
+  }
+
+  #remove(name: string): boolean {
     this.refresh();
     const known = this.#keys.find(({ info }) => info.name === name);
     if (known?.info.source === 'settings') {
