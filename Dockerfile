@@ -47,8 +47,8 @@ COPY LICENSE /app/
 COPY registry-templates /app/registry-templates
 COPY --from=build /out/gateway /app
 USER 10001:10001
-# The flags of bin/node-flags.mjs.
-ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=4", "--initial-old-space-size=32"]
+# Flags of bin/node-flags.mjs.
+ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=32", "--initial-old-space-size=32"]
 CMD ["/app/dist/main.js"]
 
 FROM lean AS supervisor

@@ -2,6 +2,8 @@
 import { type Cell, cellId } from '../plan.ts';
 
 export interface ClusterPlan {
+  /** Of each place, under its heaviest load, before anything counts. */
+  readonly compileMs: number;
   readonly rounds: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
@@ -18,9 +20,10 @@ export interface ClusterPlan {
 }
 
 export const FULL_CLUSTER: ClusterPlan = {
+  compileMs: 10_000,
   rounds: 3,
-  warmUpMs: 500,
-  measureMs: 2000,
+  warmUpMs: 1_500,
+  measureMs: 4_000,
   opens: 20,
   coldStarts: 5,
   coldRestMs: 75_000,
@@ -29,6 +32,7 @@ export const FULL_CLUSTER: ClusterPlan = {
 };
 
 export const QUICK_CLUSTER: ClusterPlan = {
+  compileMs: 2_000,
   rounds: 1,
   warmUpMs: 300,
   measureMs: 700,

@@ -70,7 +70,7 @@ class SocketLink implements Link, ConversationLink {
   #running: Promise<void> = Promise.resolve();
   #stopSweep: () => void = () => {};
   /** Ends the wait of a lazy link for its next use. */
-  #wake: () => void = () => {};
+  #wake: () => void = asleepNoMore;
   #lastUse: number;
 
   constructor(options: SocketLinkOptions) {
@@ -184,6 +184,8 @@ class SocketLink implements Link, ConversationLink {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
+    // To resolve a promise again costs much more than a call: every use of the link would pay for it.
+    this.#wake = asleepNoMore;
   }
 
   async #connect(): Promise<LinkConnection> {
@@ -262,6 +264,8 @@ class SocketLink implements Link, ConversationLink {
       void this.#connection?.close();
   }
 }
+
+function asleepNoMore(): void {}
 
 function unreachable(): BerthError {
   return new BerthError('busy', 'the server cannot be reached just now');

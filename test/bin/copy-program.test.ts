@@ -15,8 +15,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import pinned from '../../src/packages/uv-wheels.json' with { type: 'json' };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const { NODE_FLAGS } = (await import(new URL('../../bin/node-flags.mjs', import.meta.url).href)) as {
+const { NODE_FLAGS, LINKED_GATEWAY_FLAGS } = (await import(
+  new URL('../../bin/node-flags.mjs', import.meta.url).href
+)) as {
   NODE_FLAGS: string[];
+  LINKED_GATEWAY_FLAGS: string[];
 };
 const SCRIPT = join(ROOT, 'scripts/copy-program.mjs');
 
@@ -96,10 +99,11 @@ describe('a program that is copied', () => {
 describe('the Dockerfile', () => {
   const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
 
-  it('runs Node with the flags of every other start', () => {
+  it('runs Node with the flags of every other start, and a gateway whose sessions are elsewhere with its own', () => {
     const entries = [...text.matchAll(/^ENTRYPOINT (.*"node".*)$/gm)].map(([, json]) => JSON.parse(json!));
-    expect(entries).toHaveLength(2);
-    for (const entry of entries) expect(entry).toEqual(['/usr/bin/tini', '--', 'node', ...NODE_FLAGS]);
+    expect(entries).toEqual(
+      [LINKED_GATEWAY_FLAGS, NODE_FLAGS].map((flags) => ['/usr/bin/tini', '--', 'node', ...flags]),
+    );
   });
 
   it('brings the uv that is pinned', () => {

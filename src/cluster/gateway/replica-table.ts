@@ -86,7 +86,9 @@ export class ReplicaTable {
 
   /** Whether anything new can begin. */
   isCallable(server: string): boolean {
-    return this.#usable(server).length > 0;
+    const now = this.#options.clock.now();
+    for (const entry of this.#servers.get(server)?.values() ?? []) if (isUsable(entry, now)) return true;
+    return false;
   }
 
   /** Somebody waits for this server: replicas that are about to run are asked, again and again, until they can answer. */
@@ -203,9 +205,7 @@ export class ReplicaTable {
   /** Those that pass their probes; where none does, those that run: the link knows first. */
   #usable(server: string): Entry[] {
     const now = this.#options.clock.now();
-    const running = [...(this.#servers.get(server)?.values() ?? [])].filter(
-      (entry) => canBeCalled(entry) && !entry.pod.leaving && entry.restsUntil <= now,
-    );
+    const running = [...(this.#servers.get(server)?.values() ?? [])].filter((entry) => isUsable(entry, now));
     const ready = running.filter(({ pod }) => pod.ready);
     return ready.length > 0 ? ready : running;
   }
@@ -257,6 +257,11 @@ function seenAgain(entry: Entry, pod: ReplicaPod): void {
 
 function canBeCalled({ pod, answers }: Entry): boolean {
   return pod.running || answers;
+}
+
+/** Whether something new can begin there at this reading of the clock. */
+function isUsable(entry: Entry, now: number): boolean {
+  return canBeCalled(entry) && !entry.pod.leaving && entry.restsUntil <= now;
 }
 
 function byHash(usable: readonly Entry[], server: string, key: string): Entry | undefined {

@@ -44,6 +44,8 @@ export class ServerDirectory {
   /** By uid: one request to the API server, however many clients wait. */
   readonly #waking = new Map<string, Waking>();
   readonly #unseen: UnseenServers;
+  /** Of those that can be called. */
+  readonly #entries = new WeakMap<McpServer, RunningEntry>();
 
   constructor(options: ServerDirectoryOptions) {
     this.#options = { ...options, clock: options.clock ?? systemClock };
@@ -55,11 +57,10 @@ export class ServerDirectory {
     const resource = this.#resource(name);
     const id = resource?.metadata.uid;
     if (!resource || id === undefined) return undefined;
-    const { isolation, sessions } = this.#behavior(resource);
-    const common = { id, name, isolation, sessions };
     // A replica that is there can be called, whatever the controller has made of it so far.
     if (desiredOf(resource) > 0 && this.#options.view.replicas.isCallable(id))
-      return { ...common, state: 'running' };
+      return this.#running(resource, id);
+    const common = { id, name, ...behaviorOf(resource, this.#usual(resource)) };
     const failure = failureOf(resource);
     if (failure) return { ...common, state: 'failed', failure };
     if (isStopped(resource)) return { ...common, state: this.#leftover(id) ? 'running' : 'stopped' };
@@ -75,6 +76,17 @@ export class ServerDirectory {
     };
   }
 
+  /** The same for as long as its object and its template are: every request asks. */
+  #running(resource: McpServer, id: string): DirectoryEntry {
+    const usual = this.#usual(resource);
+    const known = this.#entries.get(resource);
+    if (known && known.usual === usual) return known.entry;
+    const { name = '' } = resource.metadata;
+    const entry = { id, name, ...behaviorOf(resource, usual), state: 'running' };
+    this.#entries.set(resource, { usual, entry });
+    return entry;
+  }
+
   /** As the watch shows it; until then, as it was found. */
   #resource(name: string): McpServer | undefined {
     const seen = this.#options.view.server(name);
@@ -88,12 +100,8 @@ export class ServerDirectory {
     return this.#options.view.replicas.of(id).some(({ running }) => running);
   }
 
-  #behavior({ spec }: McpServer): Required<Behavior> {
-    const usual = spec.template === undefined ? undefined : this.#options.behavior(spec.template);
-    return {
-      isolation: spec.isolation ?? usual?.isolation ?? 'session',
-      sessions: spec.sessions ?? usual?.sessions ?? 'minted',
-    };
+  #usual({ spec }: McpServer): Behavior | undefined {
+    return spec.template === undefined ? undefined : this.#options.behavior(spec.template);
   }
 
   /** Resolves when something new can begin on a server whose replicas take nothing just now; wakes it if it sleeps. */
@@ -149,6 +157,11 @@ export class ServerDirectory {
   }
 }
 
+interface RunningEntry {
+  readonly usual: Behavior | undefined;
+  readonly entry: DirectoryEntry;
+}
+
 interface Waking {
   readonly sleep: string;
   readonly done: Promise<void>;
@@ -159,6 +172,13 @@ interface Waking {
 function sleepOf(resource: McpServer): string {
   const { generation, annotations } = resource.metadata;
   return isAsleep(resource) ? `${generation} ${annotations?.[WOKEN_AT] ?? ''}` : `${generation}`;
+}
+
+function behaviorOf({ spec }: McpServer, usual: Behavior | undefined): Required<Behavior> {
+  return {
+    isolation: spec.isolation ?? usual?.isolation ?? 'session',
+    sessions: spec.sessions ?? usual?.sessions ?? 'minted',
+  };
 }
 
 function isStopped({ metadata, spec }: McpServer): boolean {

@@ -341,6 +341,23 @@ it('a server is used as its template says where its specification does not', asy
   expect(fixture.directory.find('memory')?.sessions).toBe('none');
 });
 
+it('a server that runs is found as its template says now', async () => {
+  put({ template: 'memory' });
+  fixture.cluster.put('pods', serverPod(owner, 'memory-1'));
+  await until('it', () => fixture.directory.find('memory')?.state === 'running');
+  const behaviors = { before: { isolation: 'shared' }, after: { isolation: 'call' } } as const;
+  let now: keyof typeof behaviors = 'before';
+  const directory = new ServerDirectory({
+    view: fixture.view,
+    behavior: () => behaviors[now],
+    wake: async () => {},
+    read: async () => undefined,
+  });
+  expect(directory.find('memory')?.isolation).toBe('shared');
+  now = 'after';
+  expect(directory.find('memory')?.isolation).toBe('call');
+});
+
 it('a gateway that has not seen the cluster yet says so, and does not say that there is no such server', async () => {
   await fixture.close();
   const blind = new ClusterView({
