@@ -26,7 +26,7 @@ RUN npm run --silent build -- --sourceMap false
 COPY scripts/copy-program.mjs ./scripts/
 RUN node scripts/copy-program.mjs . /out/gateway dist/main.js dist/*/main.js --package npm \
   && node scripts/copy-program.mjs . /out/supervisor dist/supervisor/main.js \
-  && node scripts/copy-program.mjs . /out/runner dist/installer/main.js --package npm
+  && node scripts/copy-program.mjs . /out/runner dist/installer/main.js dist/runtimes/inspection/look.js --package npm
 
 # tini reaps what is left to process 1, and a program that is not process 1 can be killed.
 FROM node:24-bookworm-slim${NODE_DIGEST} AS base

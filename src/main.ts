@@ -123,7 +123,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const ending = new AbortController();
   const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
   const { directory, router } = runtime;
-  const inspector = runtime.inspections?.((resolved, signal) =>
+  const inspector = runtime.inspections((resolved, signal) =>
     discovery.package({ ...resolved, refresh: false, signal }),
   );
   const ask = createOwnCalls({ directory, router, sealer, limits: settings.limits });
@@ -133,7 +133,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     calls,
     discovery,
     confirmation: new Confirmation(settings.control.packages),
-    ...(inspector && { inspector }),
+    inspector,
   });
   undo(() => mcp.close());
   const { groups } = runtime;
@@ -150,7 +150,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     ...(runtime.custom && { custom: runtime.custom }),
     ...(runtime.secrets && { secretStore: runtime.secrets }),
     ...(runtime.logins && { logins: runtime.logins }),
-    ...(inspector && { inspector }),
+    inspector,
     groups: { groups, lists, stateOf, publicUrl: () => url },
     logBook,
     settings: () => viewSettings(given, sources),

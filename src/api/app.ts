@@ -9,7 +9,7 @@ import type { SecretStore } from '../auth/secret-store.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import type { BerthError } from '../errors.ts';
 import { BerthError as Failure, toBerthError } from '../errors.ts';
-import type { Inspector } from '../inspection/inspector.ts';
+import type { Inspections } from '../inspection/inspections.ts';
 import { LogBook } from '../log/log-book.ts';
 import type { Logins } from '../logins/logins.ts';
 import type { ServerCalls } from '../servers/server-calls.ts';
@@ -54,7 +54,7 @@ export interface ApiInput {
   /** Absent where nobody can log in to remote servers. */
   readonly logins?: Logins;
   /** Absent where packages cannot be tried. */
-  readonly inspector?: Inspector;
+  readonly inspector?: Inspections;
   /** Absent where there are no groups. */
   readonly groups?: GroupRoutesInput;
   /** Gets what the gateway logs; an empty one unless given. */
@@ -92,7 +92,7 @@ export function createApi({ manager, templates, calls, discovery, ...input }: Ap
   addTemplateRoutes(api, templates);
   addDiscoveryRoutes(api, discovery);
   addRegistrySyncRoutes(api, { discovery, signal });
-  addInspectionRoutes(api, { inspector: input.inspector, signal });
+  addInspectionRoutes(api, { inspector: input.inspector, signal, report });
   addGroupRoutes(api, input.groups);
   addClientRoutes(api, { manager, groups: input.groups });
   addSettingRoutes(api, input.settings ?? (() => []));

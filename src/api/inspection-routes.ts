@@ -1,7 +1,7 @@
 /** `/api/v1/inspect`: a package tried before it is trusted. */
 import { BerthError, toBerthError } from '../errors.ts';
 import { type InspectionRequest, parseInspection } from '../inspection/inspection-spec.ts';
-import type { Inspector } from '../inspection/inspector.ts';
+import type { Inspections } from '../inspection/inspections.ts';
 import { ndjsonResponse } from './ndjson.ts';
 import { toProblem } from './problem.ts';
 import { signalOf } from './request-checks.ts';
@@ -12,12 +12,14 @@ import { START_FAILURES } from './server-routes.ts';
 const LINES = 'application/x-ndjson';
 
 export interface InspectionRoutesInput {
-  readonly inspector: Inspector | undefined;
+  readonly inspector: Inspections | undefined;
   /** Ends inspections when the gateway stops. */
   readonly signal: AbortSignal | undefined;
+  /** Told of faults that stand in the last line of a stream. */
+  readonly report: ((error: BerthError, requestId: string) => void) | undefined;
 }
 
-export function addInspectionRoutes(api: Api, { inspector, signal }: InspectionRoutesInput): void {
+export function addInspectionRoutes(api: Api, { inspector, signal, report }: InspectionRoutesInput): void {
   const body: Body<InspectionRequest> = {
     schema: inspectionRequestSchema,
     read: (value) => {
@@ -58,8 +60,11 @@ export function addInspectionRoutes(api: Api, { inspector, signal }: InspectionR
           })
           .then(
             (inspection) => feed.end({ type: 'inspection', ...inspection }),
-            (error: unknown) =>
-              feed.end({ type: 'failed', problem: toProblem(toBerthError(error), requestId) }),
+            (thrown: unknown) => {
+              const error = toBerthError(thrown);
+              if (error.status >= 500) report?.(error, requestId);
+              feed.end({ type: 'failed', problem: toProblem(error, requestId) });
+            },
           );
         return () => leaving.abort();
       }, signal);
@@ -67,9 +72,8 @@ export function addInspectionRoutes(api: Api, { inspector, signal }: InspectionR
   );
 }
 
-/** In a cluster. */
 function noInspections(): BerthError {
-  return new BerthError('not-allowed', 'this gateway runs servers in a cluster and starts nothing itself', {
-    hint: 'Try packages with a gateway on a machine with bubblewrap: berth start there, and berth inspect with its --url.',
+  return new BerthError('not-allowed', 'packages cannot be tried here', {
+    hint: 'Try them with another gateway: berth inspect with its --url.',
   });
 }

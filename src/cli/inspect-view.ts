@@ -67,10 +67,7 @@ function factsOf(
       report.provenance === 'known' ? 'the registry has a statement of where it was built' : 'unknown',
     ],
     ['signatures', signaturesText(report.signatures)],
-    [
-      'sandbox',
-      `${sandbox.kind}, ${sandbox.network === 'none' ? 'no network' : 'the network of the machine'}`,
-    ],
+    ['sandbox', `${sandbox.kind}, ${NETWORK[sandbox.network]}${enforcedText(sandbox)}`],
     ['times', phases.map(({ phase, ms }) => `${phase} ${(ms / 1_000).toFixed(1)} s`).join(', ')],
     ['memory', peakMemoryBytes === 'unknown' ? memory : `${memory} at most`],
     ['files', filesText(report, wide)],
@@ -87,6 +84,19 @@ function factsOf(
   ];
 }
 
+const NETWORK = {
+  none: 'no network',
+  machine: 'the network of the machine',
+  public: 'public addresses only',
+} as const;
+
+/** In a sandbox of this machine the kernel has none for it, and there is nothing to say. */
+function enforcedText({ kind, enforced }: InspectionAnswer['report']['sandbox']): string {
+  if (kind !== 'pod' || enforced === undefined) return '';
+  if (enforced === 'yes') return ' (seen to be enforced)';
+  return enforced === 'no' ? ' (NOT ENFORCED by this cluster)' : ' (whether that is enforced is unknown)';
+}
+
 function signaturesText(found: InspectionAnswer['report']['signatures']): string {
   if (found === 'unknown') return 'unknown';
   const { total, verified, forged } = found;
@@ -97,11 +107,12 @@ function signaturesText(found: InspectionAnswer['report']['signatures']): string
 }
 
 function filesText({ filesWritten }: InspectionAnswer['report'], wide: boolean): string {
+  if (filesWritten === 'unknown') return 'what it left and read is unknown';
   const { files, total, elsewhere } = filesWritten;
   const listed = (wide ? files : files.slice(0, FEW)).map(({ path, bytes }) => `${path} (${bytes} bytes)`);
   const more = total > listed.length ? [`${total - listed.length} more`] : [];
   const left = total === 0 ? 'left none' : `left ${[...listed, ...more].join(', ')}`;
-  return `${left}${elsewhere === 'none' ? '' : ' in its home; elsewhere unknown'}; what it read is unknown`;
+  return `${left}${elsewhere === 'none' ? '' : '; elsewhere unknown'}; what it read is unknown`;
 }
 
 function listsOf(report: InspectionAnswer['report'], wide: boolean): string[] {

@@ -2,7 +2,7 @@
 import type { CallToolResult, InputRequiredResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Discovery } from '../discovery/discovery.ts';
 import { BerthError, errorData, toBerthError } from '../errors.ts';
-import type { Inspector } from '../inspection/inspector.ts';
+import type { Inspections } from '../inspection/inspections.ts';
 import type { CallPrincipal, ServerCalls } from '../servers/server-calls.ts';
 import type { ServerView } from '../servers/server-view.ts';
 import type { Servers } from '../servers/servers.ts';
@@ -15,7 +15,7 @@ export interface ControlParts {
   readonly discovery: Pick<Discovery, 'search'>;
   readonly confirmation: Confirmation;
   /** Absent where packages cannot be tried. */
-  readonly inspector?: Inspector;
+  readonly inspector?: Inspections;
 }
 
 /** Who calls, and the call itself. */

@@ -1,8 +1,9 @@
 /** The leader's work: watches servers and their children, and sees to each server whenever something about it has changed. */
 import type { Cancel, Clock } from '../clock.ts';
+import { inspectionOf } from '../cluster/inspection.ts';
 import type { McpServer } from '../cluster/mcp-server.ts';
 import { SERVER_LABEL, UID_LABEL } from '../cluster/objects/naming.ts';
-import type { KubeObject } from '../cluster/resources.ts';
+import { type KubeObject, MCP_SERVERS } from '../cluster/resources.ts';
 import { toBerthError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import { type ChildView, observe } from './cluster-api.ts';
@@ -115,6 +116,8 @@ export class Controller {
     const server = picture.server(name);
     // What is being deleted is removed with its children by the cluster itself.
     if (!server || server.metadata.deletionTimestamp !== undefined || !leads()) return undefined;
+    const left = timeLeft(server, tools.now());
+    if (left !== undefined && left <= 0) return await this.#removeTried(server);
     const known = { ...server, ...withStatus(this.#writer.last(server)) };
     const { status, again } = await reconcile(known, observe(picture, server.metadata.uid ?? ''), {
       tools,
@@ -124,7 +127,13 @@ export class Controller {
     const before = this.#writer.last(server) ?? server.status;
     const held = await this.#writer.write(server, status);
     if (held === undefined) await this.#tell(server, before, status);
-    return earliest(again, held);
+    return earliest(again, held, left);
+  }
+
+  /** Whoever had it tried is gone, or has given up. */
+  async #removeTried({ metadata: { namespace, name = '' } }: McpServer): Promise<undefined> {
+    this.#options.log.info({ server: name }, 'a package was tried for too long: it is removed');
+    await this.#options.tools.api.remove(MCP_SERVERS, { namespace, name }, { propagation: 'Background' });
   }
 
   /** An event that cannot be written is no reason to do anything again. */
@@ -133,6 +142,12 @@ export class Controller {
       this.#options.log.warn({ err: toBerthError(thrown) }, 'an event could not be written');
     });
   }
+}
+
+/** Milliseconds until a package that is only tried is removed; undefined for a server. */
+function timeLeft(server: McpServer, now: number): number | undefined {
+  const mark = inspectionOf(server);
+  return mark && Date.parse(mark.until) - now;
 }
 
 function withStatus(status: McpServer['status']): Pick<McpServer, 'status'> {

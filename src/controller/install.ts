@@ -73,7 +73,10 @@ export async function installTree(
   const seen = observed.jobs.find(({ metadata }) => metadata.name === name);
   // A Job's template cannot be changed: one that is there is the right one, as its name says.
   if (!seen) {
-    const job = installerJob({ owner, source, input, attempt }, tools.settings.pods);
+    const job = installerJob(
+      { owner, source, input, attempt, signatures: plan.isTried },
+      tools.settings.pods,
+    );
     await tools.applier.apply(JOBS, job, { seen });
   }
   return { state: 'running', job: name };

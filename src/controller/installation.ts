@@ -1,16 +1,13 @@
 /** Where the installation of a package stands, read from its Jobs, and what comes next. */
 import { z } from 'zod';
 import type { Tree } from '../cluster/objects/blueprint.ts';
-import type { Deployment } from '../cluster/objects/deployment.ts';
+import { type Deployment, TREE_ANNOTATION } from '../cluster/objects/deployment.ts';
 import type { Job } from '../cluster/objects/installer-job.ts';
 import { ATTEMPT_LABEL, INPUT_LABEL, shortHash } from '../cluster/objects/naming.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import type { PackageSource } from '../packages/package.ts';
 import type { Observed } from './cluster-api.ts';
 import type { Problem } from './problem.ts';
-
-/** On the Deployment: the tree that its pods run from, and what it was made of. */
-export const TREE_ANNOTATION = 'berth.dev/tree';
 
 /** A tree that servers run from. */
 export interface InstalledTree {
@@ -39,6 +36,7 @@ const treeSchema = z.object({
   digest: z.string().regex(/^[0-9a-f]{64}$/),
   package: z.object({ ecosystem: text, name: text, version: text }),
   launch: z.object({ file: text, args: z.array(text), env: z.record(text, text), cwd: text }),
+  signatures: z.object({ total: z.int(), verified: z.int(), forged: z.array(text) }).exactOptional(),
 });
 const installedSchema = z.object({ source: text, runner: text, tree: treeSchema });
 const errorSchema = z.object({

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { ApiClient } from '../cluster/api-client.ts';
 import { createExecCarrier } from '../cluster/exec-carrier.ts';
+import { isInspection, unlessInspection } from '../cluster/inspection.ts';
 import { loadClusterAccess } from '../cluster/kube-config.ts';
 import { createLeaderElection, type LeaderElection } from '../cluster/lease.ts';
 import { treesUrl } from '../cluster/objects/blueprint.ts';
@@ -162,13 +163,17 @@ async function beginTerm(
       treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
       authority: () => links.authority,
       ...(probe && { probe }),
-      find: (name: string) => picture.server(name),
+      find: (name: string) => unlessInspection(picture.server(name)),
     };
     if (leads())
       controller = new Controller({ picture, tools, clock: systemClock, log, instance, leads, count });
     return {
       close,
-      measure: () => ({ servers: picture.servers, jobs: picture.jobs, queue: controller?.queue }),
+      measure: () => ({
+        servers: picture.servers.filter((one) => !isInspection(one)),
+        jobs: picture.jobs,
+        queue: controller?.queue,
+      }),
     };
   } catch (error) {
     await close();

@@ -1,5 +1,6 @@
 /** From an MCPServer to what is to be there: gates checked, templates filled in, nothing asked of anybody. */
 import { isAsleep } from '../cluster/asleep.ts';
+import { type InspectionMark, inspectionOf } from '../cluster/inspection.ts';
 import type { McpServer, McpServerSpec, Persistence, Placement } from '../cluster/mcp-server.ts';
 import type { Behavior, Blueprint, Owner, Program, Tree } from '../cluster/objects/blueprint.ts';
 import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
@@ -28,6 +29,8 @@ export interface Plan {
   /** Replicas that are wanted now. */
   readonly replicas: number;
   readonly persistence: Persistence | undefined;
+  /** Its package is only tried. */
+  readonly isTried: boolean;
   /** To be installed; absent for what needs no tree. */
   readonly source?: PackageSource;
   /** Without a tree the children that do not depend on one can be made all the same. */
@@ -37,6 +40,7 @@ export interface Plan {
 /** Throws BerthError for what cannot or may not be run. */
 export function planMcpServer(server: McpServer, input: PlanInput): Plan {
   const owner = ownerOf(server);
+  const mark = inspectionOf(server);
   const spec = withClusterSource(toServerSpec(owner.name, server.spec), input.templates);
   checkSecrets(server.spec);
   checkFaults(spec);
@@ -44,12 +48,34 @@ export function planMcpServer(server: McpServer, input: PlanInput): Plan {
   const common = commonOf({ owner, asleep: isAsleep(server) }, spec, input.settings);
   const base = { ...common, ...(restartedAt !== undefined && { restartedAt }) };
   const { source = {} } = spec;
+  if (mark)
+    return tryPlan({ ...base, inspection: { secrets: Object.values(mark.secrets) } }, { spec, mark, input });
   const sleep = spec.limits.sleep ?? input.settings.sleep;
   if (source.image || source.archon || source.script || source.remote) {
     const { program, env } = planProgram(server.spec, spec, input.settings);
     return { ...planOf(base, { program, env: [...env, ...entriesOf(spec.env)] }), sleep };
   }
   return { ...packagePlan(base, planPackage(spec, input)), sleep };
+}
+
+/** Of a package that is only tried: its secrets are made up and stand with it, and of yours there are none. */
+function tryPlan(
+  base: Base,
+  {
+    spec,
+    mark,
+    input,
+  }: { readonly spec: ServerSpec; readonly mark: InspectionMark; readonly input: PlanInput },
+): Plan {
+  if (base.secrets.length > 0 || base.configMaps.length > 0 || base.persistence)
+    throw new BerthError('bad-input', 'a package that is only tried has no secrets, ConfigMaps or claims');
+  const madeUp = Object.keys(mark.secrets).map((name) => [
+    name,
+    { fromSecret: { name: 'made-up', key: name } },
+  ]);
+  const plan = planPackage({ ...spec, secrets: Object.fromEntries(madeUp) }, input);
+  const env = { ...plan.env, ...mark.secrets };
+  return { ...packagePlan({ ...base, replicas: 1 }, { ...plan, env }), sleep: 0 };
 }
 
 function planOf(
@@ -72,8 +98,13 @@ function packagePlan(base: Base, plan: PackagePlan): Omit<Plan, 'sleep'> {
   return { ...partOf(base), source: plan.source, blueprint };
 }
 
-function partOf({ owner, replicas, persistence }: Base): Pick<Plan, 'owner' | 'replicas' | 'persistence'> {
-  return { owner, replicas, persistence };
+function partOf({
+  owner,
+  replicas,
+  persistence,
+  inspection,
+}: Base): Pick<Plan, 'owner' | 'replicas' | 'persistence' | 'isTried'> {
+  return { owner, replicas, persistence, isTried: inspection !== undefined };
 }
 
 const NO_TREE: Tree = {

@@ -6,7 +6,7 @@ import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { disruptionBudget } from '../cluster/objects/account.ts';
 import type { Blueprint } from '../cluster/objects/blueprint.ts';
 import { type Generation, generationOf } from '../cluster/objects/config-secret.ts';
-import { type Deployment, deployment } from '../cluster/objects/deployment.ts';
+import { type Deployment, deployment, TREE_ANNOTATION } from '../cluster/objects/deployment.ts';
 import { GENERATION_LABEL, linkSecretName, secretName } from '../cluster/objects/naming.ts';
 import { networkPolicy } from '../cluster/objects/network-policy.ts';
 import { DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES } from '../cluster/resources.ts';
@@ -22,7 +22,7 @@ import {
   keepInstallerPolicy,
   removeInstallers,
 } from './install.ts';
-import { recordedTree, TREE_ANNOTATION } from './installation.ts';
+import { recordedTree } from './installation.ts';
 import { type FindServer, type Need, needsOf, needsProblem } from './needs.ts';
 import { type Plan, planMcpServer } from './plan.ts';
 import { type Problem, refusalProblem } from './problem.ts';

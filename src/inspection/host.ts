@@ -31,7 +31,8 @@ export interface Observation {
   readonly failure?: BerthError;
   readonly phases: readonly InspectionPhase[];
   readonly peakMemoryBytes?: number;
-  readonly written: {
+  /** Absent when nobody could look. */
+  readonly written?: {
     readonly files: readonly { readonly path: string; readonly bytes: number }[];
     readonly total: number;
   };

@@ -1,16 +1,18 @@
 /** Tries a package before anybody trusts it: resolved, pinned and installed as a server's is, started as restricted as can be, watched, and ended. */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PackageInfo } from '../discovery/package-info.ts';
-import { BerthError, errorData, toBerthError } from '../errors.ts';
-import type { InstalledTree, Packages, ResolvedPackage, TreeSignatures } from '../packages/package.ts';
+import { BerthError } from '../errors.ts';
+import type { InstalledTree, Packages, ResolvedPackage } from '../packages/package.ts';
 import type { PackagePlan, PlanRules } from '../servers/server-plan.ts';
-import { planServer } from '../servers/server-plan.ts';
 import { Turns } from '../servers/turns.ts';
-import type { InspectionHost, Observation } from './host.ts';
-import { type CompletedSpec, completeSpec, type InspectionRequest } from './inspection-spec.ts';
+import { pythonOf } from './engine.ts';
+import type { InspectionHost } from './host.ts';
+import { completeSpec, type InspectionRequest } from './inspection-spec.ts';
+import { type Inspections, type InspectOptions, planInspection } from './inspections.ts';
 import { pinTemplate, slugOf } from './pinned-template.ts';
 import type { Inspection, InspectionPhase, InspectionReport } from './report.ts';
+import { toReport } from './to-report.ts';
 
 export interface InspectorOptions {
   readonly packages: Packages;
@@ -22,16 +24,10 @@ export interface InspectorOptions {
   readonly folder: string;
 }
 
-export interface InspectOptions {
-  readonly signal?: AbortSignal;
-  /** Told how far it has come. */
-  readonly progress?: (phase: InspectionPhase['phase'], text: string) => void;
-}
-
 /** Inspections at one time; further ones wait. */
 const PARALLEL = 2;
 
-export class Inspector {
+export class Inspector implements Inspections {
   readonly #options: InspectorOptions;
   readonly #turns = new Turns(PARALLEL);
   readonly #life = new AbortController();
@@ -40,10 +36,6 @@ export class Inspector {
     this.#options = options;
   }
 
-  /**
-   * What a package does is the result, also when it does not start. Rejects with what keeps it from being tried at all: `bad-input`,
-   * `not-found`, `not-allowed` (a gate, or nothing here that can contain it), `resolve-failed`, `install-failed`.
-   */
   async inspect(request: InspectionRequest, options: InspectOptions = {}): Promise<Inspection> {
     const signal = options.signal ? AbortSignal.any([options.signal, this.#life.signal]) : this.#life.signal;
     const giveBack = await this.#turns.take(signal);
@@ -60,7 +52,6 @@ export class Inspector {
     }
   }
 
-  /** Gives up what is under way. Idempotent. */
   async close(): Promise<void> {
     this.#life.abort(new BerthError('stopped', 'the gateway is stopping'));
     await this.#options.host.close();
@@ -72,7 +63,7 @@ export class Inspector {
     const home = join(folder, 'home');
     await mkdir(home, { mode: 0o700 });
     const completed = completeSpec(request, rules.templates, home);
-    const plan = packagePlan(completed, rules);
+    const plan = planInspection(completed, rules);
     const { template } = completed.spec;
     const base = template === undefined ? undefined : rules.templates.get(template);
     const slug = slugOf(request, base, plan.source.name);
@@ -93,7 +84,13 @@ export class Inspector {
     const about = await known;
     const engine = await engineOf(tree);
     const signatures = await signed;
-    const report = toReport({ request, completed, resolved, engine, observed, about, signatures, phases });
+    const report = toReport({
+      ...{ completed, engine, observed, about, signatures, phases },
+      package: resolved,
+      platform: `${process.platform}-${process.arch}`,
+      sandbox: sandboxOf(request),
+      elsewhere: request.unsafe ? 'unknown' : 'none',
+    });
     if (report.result === 'failed') return { report };
     const { bin } = plan.source;
     const [tools, description] = [observed.offers.tools ?? [], about?.description ?? ''];
@@ -116,24 +113,12 @@ interface Run extends InspectOptions {
   readonly signal: AbortSignal;
 }
 
-interface Outcome {
-  readonly request: InspectionRequest;
-  readonly completed: CompletedSpec;
-  readonly resolved: ResolvedPackage;
-  /** What it ran on. */
-  readonly engine: string;
-  readonly observed: Observation;
-  readonly about: PackageInfo | undefined;
-  readonly signatures: TreeSignatures | undefined;
-  readonly phases: readonly InspectionPhase[];
-}
-
-function packagePlan({ spec }: CompletedSpec, rules: PlanRules): PackagePlan {
-  const plan = planServer(spec, rules);
-  if (!plan.remote) return plan;
-  throw new BerthError('bad-input', 'a remote server runs elsewhere: there is nothing to start here', {
-    hint: 'Only what it offers can be seen: berth run it, then berth tools.',
-  });
+function sandboxOf({ unsafe, network }: InspectionRequest): InspectionReport['sandbox'] {
+  if (unsafe) return { kind: 'none', network: 'machine' };
+  // The kernel itself: it has a network of its own, with nothing in it.
+  return network
+    ? { kind: 'bubblewrap', network: 'machine' }
+    : { kind: 'bubblewrap', network: 'none', enforced: 'yes' };
 }
 
 async function timed<T>(
@@ -154,63 +139,7 @@ function forward({ signal, progress }: Run) {
   };
 }
 
-function toReport({
-  request,
-  completed,
-  resolved,
-  engine,
-  observed,
-  about,
-  signatures,
-  phases,
-}: Outcome): InspectionReport {
-  const { ecosystem, name, version, integrity } = resolved;
-  const { report, offers, failure, written, stderr } = observed;
-  const { template } = completed.spec;
-  const listed = (list: keyof Observation['offers'], capability: string) =>
-    offers[list] ?? (report && !(capability in report.capabilities) ? [] : 'unknown');
-  return {
-    v: 1,
-    inspectedAt: new Date().toISOString(),
-    platform: `${process.platform}-${process.arch}`,
-    result: failure ? 'failed' : 'passed',
-    ...(template !== undefined && { template }),
-    package: { ecosystem, name, version, integrity: integrity ?? about?.integrity ?? 'unknown' },
-    engine: { needs: about?.engines ?? 'unknown', used: engine },
-    provenance: about?.provenance === 'yes' ? 'known' : 'unknown',
-    signatures:
-      signatures && (signatures.verified > 0 || signatures.forged.length > 0) ? signatures : 'unknown',
-    sandbox: {
-      kind: request.unsafe ? 'none' : 'bubblewrap',
-      network: request.network || request.unsafe ? 'machine' : 'none',
-    },
-    ...(report && {
-      server: {
-        ...report.serverInfo,
-        protocolVersion: report.protocolVersion,
-        eras: report.eras ?? [],
-        capabilities: report.capabilities,
-      },
-    }),
-    tools: listed('tools', 'tools'),
-    prompts: listed('prompts', 'prompts'),
-    resources: listed('resources', 'resources'),
-    resourceTemplates: listed('resourceTemplates', 'resources'),
-    phases: [...phases, ...observed.phases],
-    peakMemoryBytes: observed.peakMemoryBytes ?? 'unknown',
-    filesWritten: { ...written, elsewhere: request.unsafe ? 'unknown' : 'none' },
-    filesRead: 'unknown',
-    hosts: observed.hosts ?? 'unknown',
-    addresses: 'unknown',
-    inputs: completed.madeUp,
-    stderr,
-    ...(failure && { failure: { message: failure.message, ...errorData(toBerthError(failure)) } }),
-  };
-}
-
 async function engineOf({ path, resolved }: InstalledTree): Promise<string> {
   if (resolved.ecosystem === 'npm') return `Node ${process.versions.node}`;
-  const settings = await readFile(join(path, 'venv', 'pyvenv.cfg'), 'utf8').catch(() => '');
-  const version = /^version(?:_info)?\s*=\s*(\S+)/m.exec(settings)?.[1];
-  return version === undefined ? 'Python' : `Python ${version}`;
+  return (await pythonOf(path)) ?? 'Python';
 }

@@ -28,7 +28,13 @@ export interface InspectionReport {
   readonly provenance: 'known' | Unknown;
   /** Of the registries, over what was installed; `unknown` where they do not sign. */
   readonly signatures: TreeSignatures | Unknown;
-  readonly sandbox: { readonly kind: 'bubblewrap' | 'none'; readonly network: 'none' | 'machine' };
+  readonly sandbox: {
+    readonly kind: 'bubblewrap' | 'pod' | 'none';
+    /** What it was to have: none, that of the machine, or public addresses (a pod's). */
+    readonly network: 'none' | 'machine' | 'public';
+    /** Of `none`: whether something holds it to that, as far as that was seen. */
+    readonly enforced?: 'yes' | 'no' | Unknown;
+  };
   readonly server?: {
     readonly name: string;
     readonly version: string;
@@ -44,13 +50,15 @@ export interface InspectionReport {
   readonly phases: readonly InspectionPhase[];
   /** Of its processes together, as far as they were seen. */
   readonly peakMemoryBytes: number | Unknown;
-  readonly filesWritten: {
-    /** Left at the end in its home (`~`) and in `/tmp`. */
-    readonly files: readonly { readonly path: string; readonly bytes: number }[];
-    readonly total: number;
-    /** `none`: everything else could not be written. */
-    readonly elsewhere: 'none' | Unknown;
-  };
+  readonly filesWritten:
+    | {
+        /** Left at the end in its home (`~`) and in `/tmp`, and in a pod in `/dev/shm`. */
+        readonly files: readonly { readonly path: string; readonly bytes: number }[];
+        readonly total: number;
+        /** `none`: everything else could not be written. */
+        readonly elsewhere: 'none' | Unknown;
+      }
+    | Unknown;
   readonly filesRead: Unknown;
   /** Host names that it asked for; nothing answered. */
   readonly hosts: readonly string[] | Unknown;

@@ -23,16 +23,19 @@ export interface InstallJob {
   readonly rules?: PackageRules;
   /** Milliseconds that a registry may say nothing. */
   readonly silence?: number;
+  /** Whose signatures are on what was installed is told, too. */
+  readonly signatures?: boolean;
   readonly say: (text: string) => void;
 }
 
 /** Returns the termination message of a Job that came through. Rejects with BerthError. */
 export async function runInstall(job: InstallJob): Promise<string> {
-  const { source, folder, work, home, env, rules, silence, say } = job;
+  const { source, folder, work, home, env, rules, silence, signatures, say } = job;
   const installed = await installAt(source, {
     ...{ folder, work, home, env, say },
     ...(rules && { rules }),
     ...(silence !== undefined && { silence }),
+    ...(signatures && { signatures }),
   });
   const { ecosystem, name, version } = installed.resolved;
   const report = { ...installed.launch, package: { ecosystem, name, version } };
@@ -59,6 +62,7 @@ function jobOfEnv(env: NodeJS.ProcessEnv): InstallJob {
     env,
     ...(env.BERTH_INSTALL_RULES && { rules: JSON.parse(env.BERTH_INSTALL_RULES) as PackageRules }),
     ...(env.BERTH_INSTALL_SILENCE && { silence: Number(env.BERTH_INSTALL_SILENCE) }),
+    signatures: env.BERTH_INSTALL_SIGNATURES === 'true',
     say: (text) => process.stderr.write(`${text}\n`),
   };
 }

@@ -8,9 +8,12 @@ const MOST_LINE = 200;
 const MOST_TEXT = 600;
 
 /** One line of JSON. Throws when a package's command alone is too long for it. */
-export function successReport(digest: string, { resolved, launch }: InstalledPackage): string {
+export function successReport(digest: string, { resolved, launch, signatures }: InstalledPackage): string {
   const { ecosystem, name, version } = resolved;
-  const text = JSON.stringify({ digest, package: { ecosystem, name, version }, launch });
+  const report = { digest, package: { ecosystem, name, version }, launch };
+  // What there is no room for stays unknown.
+  const whole = JSON.stringify({ ...report, ...(signatures && { signatures }) });
+  const text = Buffer.byteLength(whole) <= MOST_BYTES ? whole : JSON.stringify(report);
   if (Buffer.byteLength(text) > MOST_BYTES)
     throw new RangeError('the command of the package is too long to report');
   return text;

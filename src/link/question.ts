@@ -2,13 +2,13 @@
 import type { Cancel, Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 
-const QUESTIONS = ['sessions', 'end', 'report', 'rest', 'holds'] as const;
+const QUESTIONS = ['sessions', 'end', 'report', 'rest', 'holds', 'inspection'] as const;
 
 export interface LinkQuestion {
   /**
    * `sessions`: the list of a server's conversations. `end`: ends one of them, or all. `report`: how it fares. `rest`: takes nothing
    * new for a while if nobody uses it, and whether that is so. `holds`: whether it has a process or a call of that principal's clients
-   * without a session.
+   * without a session. `inspection`: what came of a package that is only tried.
    */
   readonly what: (typeof QUESTIONS)[number];
   /** UUID of the server. */

@@ -7,7 +7,7 @@ import type { InstallerOptions } from './installer.ts';
 import { toLaunch } from './launch.ts';
 import { forgetInstaller } from './leftover.ts';
 import { createNpmInstaller } from './npm-installer.ts';
-import type { PackagePhase, PackageSource, ResolvedPackage } from './package.ts';
+import type { PackagePhase, PackageSource, ResolvedPackage, TreeSignatures } from './package.ts';
 import { checkLockAllowed, checkPackageAllowed, NO_RULES, type PackageRules } from './package-rules.ts';
 import { checkPackageSource } from './package-source.ts';
 import { createPypiInstaller } from './pypi-installer.ts';
@@ -25,12 +25,16 @@ export interface InstallAtOptions extends InstallerOptions {
   readonly rules?: PackageRules;
   /** Milliseconds that a registry may say nothing. */
   readonly silence?: number;
+  /** Looks up as well whose signatures are on what was installed. */
+  readonly signatures?: boolean;
 }
 
 export interface InstalledPackage {
   readonly resolved: ResolvedPackage;
   /** Of the package's program without arguments and variables of a user. */
   readonly launch: Launch;
+  /** Absent where nobody has looked, or none can be had. */
+  readonly signatures?: TreeSignatures;
 }
 
 /** Rejects with `bad-input`, `resolve-failed` or `install-failed`; the phase is always named. */
@@ -58,7 +62,15 @@ export async function installAt(source: PackageSource, options: InstallAtOptions
     await forgetInstaller(folder);
     const program = await installer.program(folder, resolved);
     const tree = { key, path: folder, resolved, program };
-    return { resolved, launch: toLaunch(tree, { args: [], env: {}, home }, env) };
+    const { signal = new AbortController().signal } = options;
+    // What cannot be found out is not known; the package is installed all the same.
+    const signatures =
+      options.signatures && (await installer.signatures?.(lock, signal).catch(() => undefined));
+    return {
+      resolved,
+      launch: toLaunch(tree, { args: [], env: {}, home }, env),
+      ...(signatures && { signatures }),
+    };
   });
 }
 

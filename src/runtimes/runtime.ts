@@ -2,7 +2,8 @@
 import type { SecretStore } from '../auth/secret-store.ts';
 import type { BerthError } from '../errors.ts';
 import type { GroupDirectory } from '../groups/groups.ts';
-import type { Inspector, InspectorOptions } from '../inspection/inspector.ts';
+import type { Inspections } from '../inspection/inspections.ts';
+import type { InspectorOptions } from '../inspection/inspector.ts';
 import type { Link } from '../link/link.ts';
 import type { Logins } from '../logins/logins.ts';
 import type { MetricSource } from '../metrics/metrics.ts';
@@ -40,8 +41,8 @@ export interface Runtime {
   /** Absent where nobody can log in to remote servers. */
   readonly logins?: Logins;
   readonly groups: GroupDirectory;
-  /** Makes what tries packages; absent where nothing can. `info`: what registries say of a package. */
-  readonly inspections?: (info: InspectorOptions['info']) => Inspector;
+  /** Makes what tries packages. `info`: what registries say of a package. */
+  readonly inspections: (info: InspectorOptions['info']) => Inspections;
   readonly directory: {
     find(name: string): RuntimeServer | undefined;
     /** For a name that nobody has as far as is known here: asks elsewhere. */

@@ -1,5 +1,6 @@
 /** What a supervisor answers to questions that come over a link. */
 import type { LinkQuestion } from '../link/question.ts';
+import type { PodInspection } from './inspection-report.ts';
 import type { ServerReport } from './server-report.ts';
 import type { SessionReport } from './session-report.ts';
 
@@ -9,6 +10,8 @@ export interface QuestionedHost {
   endSessions(id: string, session?: string): Promise<number>;
   /** Undefined for an id that is not one of its servers'. */
   report(id: string): ServerReport | undefined;
+  /** Undefined for a server that is not only tried. */
+  inspection(id: string): PodInspection | undefined;
   /** Closes a server that nobody uses, for a while; false when somebody does. */
   rest(id: string): boolean;
   /** Something of a principal's clients without a session lives here. */
@@ -27,6 +30,8 @@ export async function answerQuestion(
       return await host.endSessions(server, session);
     case 'report':
       return host.report(server) ?? null;
+    case 'inspection':
+      return host.inspection(server) ?? null;
     case 'rest':
       return host.rest(server);
     case 'holds':

@@ -13,6 +13,8 @@ export type SupervisedServer = ServerDefinition & {
   readonly health?: { readonly interval: number; readonly failures: number };
   /** Its package: where the archive is (the digest at the end), and the folder that it is brought to before the first process. */
   readonly tree?: { readonly url: string; readonly into: string };
+  /** It is only tried: started once, and looked at. `look` is the program that tells what it has left, in its container. */
+  readonly inspection?: { readonly look: { readonly file: string; readonly args: readonly string[] } };
 };
 
 export interface SupervisorConfig {
@@ -83,6 +85,9 @@ const definition = z
     secrets: z.array(z.string()).default([]),
     secretFiles: z.record(z.string(), absolute).optional(),
     valueFiles: z.record(z.string(), absolute).optional(),
+    inspection: z
+      .strictObject({ look: z.strictObject({ file: absolute, args: z.array(z.string()) }) })
+      .optional(),
     health: z.strictObject({ interval: whole, failures: z.int().min(1) }).optional(),
   })
   .refine((given) => (given.launch === undefined) !== (given.remote === undefined), {

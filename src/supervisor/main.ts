@@ -18,6 +18,7 @@ import { openProbePort, type ProbePort } from '../metrics/probe-port.ts';
 import { createProcessSource } from '../metrics/process-metrics.ts';
 import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
 import { createPodServers, type PodServers } from '../runtimes/pod/pod-servers.ts';
+import { createTrialHost } from '../runtimes/pod/trial-host.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { answerQuestion } from './answer-question.ts';
 import { lockDataFolder } from './data-folder.ts';
@@ -67,10 +68,12 @@ async function serve(
     spawn && ((...[launch, how]: Parameters<StartProcess>) => spawnRemote(launch, { ...how, ...spawn }));
   const remote = createRemotePolicy(config.remote?.allowedHosts ?? []);
   const host = createLocalHost({ owner: lock.owner, table, remote, ...(start && { start }) });
+  const trials = spawn && createTrialHost(spawn);
   let pod: PodServers | undefined;
   let links: LinkServer | undefined;
   const end = async (force: boolean): Promise<void> => {
     pod?.close();
+    await trials?.close();
     await host.close({ force });
     await links?.close();
     await lock.close();
@@ -79,7 +82,10 @@ async function serve(
     await sweepOrphans(lock.owner.folder, { table, clock: systemClock });
     const bring = (tree: { readonly url: string; readonly into: string }): Promise<void> =>
       fetchTree({ ...tree, state: dataDir });
-    const served = createPodServers({ host, servers, bring, changed: () => health.changed() });
+    const served = createPodServers({
+      ...{ host, servers, bring, changed: () => health.changed() },
+      ...(trials && { trials }),
+    });
     pod = served;
     const link = createLinkServer(served, { answer: (question) => answerQuestion(served, question) });
     links = link;

@@ -61,7 +61,7 @@ it('says what keeps a package from being tried, as a problem or as the last line
   expect((await send({ ...NPM, who: 1 })).status).toBe(400);
 });
 
-it('is for those who manage servers, and for gateways that start processes', async () => {
+it('is for those who manage servers, and for gateways that can try something', async () => {
   const { send } = await start();
   const user: Principal = { ...LOCAL_PRINCIPAL, scope: 'use' };
   expect((await send(NPM, {}, user)).status).toBe(403);

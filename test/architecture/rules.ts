@@ -4,6 +4,7 @@ import type { SourceFile } from './source-files.ts';
 /** Contracts of the supervisor, which those that use or implement them may import without importing the supervisor. */
 const SUPERVISOR_CONTRACTS = [
   'handshake-report',
+  'inspection-report',
   'launch',
   'remote-transport',
   'process-exit',
@@ -74,6 +75,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'runtimes',
     'servers',
     'groups',
+    'inspection',
     'link',
     'jsonrpc',
     'log',

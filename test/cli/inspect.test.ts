@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type InspectionAnswer, inspectionText } from '../../src/cli/inspect-view.ts';
 import { BerthError } from '../../src/errors.ts';
 import { createMachine } from './system-double.ts';
 
@@ -29,6 +30,24 @@ describe('berth inspect', () => {
       'Next: the same with --save makes a template of exactly this version',
       '',
     ]);
+  });
+
+  it.each([
+    [{ kind: 'pod', network: 'none', enforced: 'yes' }, 'pod, no network (seen to be enforced)'],
+    [{ kind: 'pod', network: 'none', enforced: 'no' }, 'pod, no network (NOT ENFORCED by this cluster)'],
+    [
+      { kind: 'pod', network: 'none', enforced: 'unknown' },
+      'pod, no network (whether that is enforced is unknown)',
+    ],
+    [{ kind: 'pod', network: 'public' }, 'pod, public addresses only'],
+  ] as const)('says what a pod in a cluster was held to: %j', async (sandbox, text) => {
+    const { berth } = await createMachine();
+    const { out } = await berth('inspect', 'npm:some-server', '-o', 'json');
+    const { report } = JSON.parse(out) as InspectionAnswer;
+    const view = { wide: false, saved: undefined, out: undefined };
+    const seen = inspectionText({ report: { ...report, sandbox, filesWritten: 'unknown' } }, view);
+    expect(seen).toContain(`  sandbox      ${text}\n`);
+    expect(seen).toContain('  files        what it left and read is unknown\n');
   });
 
   it('passes everything that was given', async () => {

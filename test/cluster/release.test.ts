@@ -1,8 +1,10 @@
 /** A release as people use it: installed by the chart, given the names of packages, called by the official SDKs' clients through its Service. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { InspectionAnswer } from '../../src/cli/inspect-view.ts';
+import { inspectionMeta } from '../../src/cluster/inspection.ts';
 import { connectSdk, eraOf, SDK_CLIENTS, type SdkFlavour } from '../support/sdk-clients.ts';
-import { type RunningRelease, startRelease } from './support/release.ts';
-import { run } from './support/tools.ts';
+import { type RunningRelease, startRelease, steady } from './support/release.ts';
+import { everything, run } from './support/tools.ts';
 
 /** Seven installations, and the machine may be a small one. */
 const INSTALL_MS = 480_000;
@@ -135,4 +137,106 @@ describe('a group of servers in a release', () => {
 it('gives no URL to who has no key', async () => {
   const response = await fetch(`${release.serverUrl('everything')}/mcp`, { method: 'POST', body: '{}' });
   expect(response.status).toBe(401);
+});
+
+describe('a package that is tried', () => {
+  const post = (url: string, body: object) =>
+    fetch(url, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${release.key}`,
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+      },
+      body: JSON.stringify(body),
+    });
+  const inspect = async (body: object): Promise<InspectionAnswer> =>
+    (await (await post(`${release.url}/api/v1/inspect`, body)).json()) as InspectionAnswer;
+  /** All at once, as each takes a while. */
+  let tried: Readonly<Record<'well' | 'ends' | 'nowhere', Promise<InspectionAnswer>>>;
+  beforeAll(() => {
+    tried = {
+      well: inspect({ template: 'everything', slug: 'tried' }),
+      ends: inspect({ source: { npm: { name: 'semver', version: '7.7.2' } } }),
+      nowhere: inspect({ source: { npm: { name: '@modelcontextprotocol/there-is-no-such-package' } } }),
+    };
+    for (const one of Object.values(tried)) one.catch(() => {});
+  });
+
+  it('is shown to nobody meanwhile, and has no URL', async () => {
+    const name = await steady('an object of one', async () => {
+      const names = run('kubectl', ['-n', release.servers, 'get', 'mcps', '-o', 'name']);
+      return /inspect-[0-9a-f]+/.exec(names)?.[0];
+    });
+    const listed = (await release.api.list()).map((one) => one.name);
+    expect(listed).toEqual(expect.arrayContaining(SERVERS));
+    expect(listed).not.toContain(name);
+    await expect(release.api.get(name)).rejects.toMatchObject({ code: 'not-found' });
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    expect((await post(`${release.serverUrl(name)}/mcp`, call)).status).toBe(404);
+  });
+
+  it(
+    'is told of with what was seen in its pod, and a template',
+    async () => {
+      const { report, pinned } = await tried.well;
+      expect(report).toMatchObject({
+        ...{ result: 'passed', template: 'everything', platform: expect.stringMatching(/^linux-/) },
+        package: { ecosystem: 'npm', name: '@modelcontextprotocol/server-everything' },
+        engine: { used: expect.stringMatching(/^Node \d+\./) },
+        sandbox: { kind: 'pod', network: 'none', enforced: expect.stringMatching(/^(yes|no)$/) },
+        server: { name: 'mcp-servers/everything', eras: ['legacy'] },
+        tools: expect.arrayContaining([expect.objectContaining({ name: 'echo' })]),
+        prompts: expect.arrayContaining([expect.objectContaining({ name: 'simple-prompt' })]),
+        filesWritten: { files: [], total: 0, elsewhere: 'unknown' },
+        ...{ filesRead: 'unknown', hosts: 'unknown', addresses: 'unknown' },
+        stderr: ['Starting default (STDIO) server...'],
+      });
+      expect(report.phases.map(({ phase }) => phase)).toEqual(['install', 'sandbox', 'start', 'list']);
+      // As far as the node shows a container its own control group.
+      if (report.peakMemoryBytes !== 'unknown')
+        expect(report.peakMemoryBytes).toBeGreaterThan(10 * 1024 ** 2);
+      expect(pinned).toMatchObject({
+        slug: 'tried',
+        server: { packages: [{ version: report.package.version }] },
+      });
+    },
+    INSTALL_MS,
+  );
+
+  it(
+    'is told of with the reason when it does not start, and when it cannot be installed',
+    async () => {
+      const ended = await tried.ends;
+      expect(ended.pinned).toBeUndefined();
+      expect(ended.report).toMatchObject({
+        ...{ result: 'failed', package: { name: 'semver', version: '7.7.2' }, tools: 'unknown' },
+        failure: { code: 'start-failed', phase: 'handshake', exitCode: 0 },
+      });
+      expect(await tried.nowhere).toMatchObject({
+        ...{ code: 'resolve-failed', phase: 'resolve' },
+        detail: expect.stringContaining('there-is-no-such-package'),
+      });
+    },
+    INSTALL_MS,
+  );
+
+  it(
+    'leaves nothing behind, not even where its gateway has died',
+    async () => {
+      const over = { until: '2001-01-01T00:00:00Z', secrets: {} };
+      const forgotten = {
+        apiVersion: 'berth.dev/v1alpha1',
+        kind: 'MCPServer',
+        metadata: { name: 'inspect-forgotten', ...inspectionMeta(over) },
+        spec: { template: 'time' },
+      };
+      run('kubectl', ['-n', release.servers, 'apply', '-f', '-'], JSON.stringify(forgotten));
+      await Promise.allSettled(Object.values(tried));
+      await steady('nothing is left', async () =>
+        everything([release.servers]).some((one) => one.includes('inspect-')) ? undefined : true,
+      );
+    },
+    INSTALL_MS,
+  );
 });

@@ -37,7 +37,7 @@ it('reports what was seen, and the word unknown for everything else', async () =
     engine: { needs: { node: '>=22' }, used: `Node ${process.versions.node}` },
     provenance: 'known',
     signatures: 'unknown',
-    sandbox: { kind: 'bubblewrap', network: 'none' },
+    sandbox: { kind: 'bubblewrap', network: 'none', enforced: 'yes' },
     server: {
       name: 'fixture',
       version: '1.0.0',

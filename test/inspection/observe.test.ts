@@ -53,7 +53,7 @@ describe.each(MODES)('a process that is watched (unsafe: %s)', (unsafe) => {
     expect(seen.offers.resources).toEqual([]);
     expect(seen.offers.resourceTemplates).toBeUndefined();
     expect(seen.stderr[0]).toBe('busy: hello');
-    expect(seen.written.files.map(({ path }) => path)).toEqual(
+    expect(seen.written?.files.map(({ path }) => path)).toEqual(
       unsafe ? ['~/state/notes.txt'] : ['/tmp/scratch', '~/state/notes.txt'],
     );
     // It holds 64 MiB, for a moment, before it answers.

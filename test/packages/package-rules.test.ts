@@ -1,5 +1,5 @@
 /** Lists of packages and signatures of a registry, with the real npm against a registry on this machine. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -166,6 +166,17 @@ describe('signatures of all that was installed', () => {
   it('are verified for each package', async () => {
     registry.signWith([createSigningKey()]);
     expect(await look()).toEqual({ total: 2, verified: 2, forged: [] });
+  });
+
+  it('are told by an installer in a cluster that is asked for them', async () => {
+    registry.signWith([createSigningKey()]);
+    const installed = async (place: string, signatures: boolean) => {
+      const options = { folder: join(folder, place), work: join(folder, `${place}-work`), home: folder };
+      await mkdir(options.folder);
+      return await installAt(source, { ...options, signatures, env: environment(), say: () => {} });
+    };
+    expect((await installed('asked', true)).signatures).toEqual({ total: 2, verified: 2, forged: [] });
+    expect((await installed('not', false)).signatures).toBeUndefined();
   });
 
   it('are unknown where the registry has no keys, and no document is fetched for it', async () => {

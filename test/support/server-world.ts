@@ -199,6 +199,10 @@ export class ServerWorld {
       .map((name) => name.replace(`${NAMESPACE}/`, ''));
   }
 
+  get tools(): ReconcileTools {
+    return this.#tools;
+  }
+
   #find(): McpServer | undefined {
     return this.cluster.list<McpServer>(MCP_SERVERS).find(({ metadata }) => metadata.name === NAME);
   }

@@ -29,7 +29,14 @@ const reportSchema = z
       }),
       unknown,
     ]),
-    sandbox: z.object({ kind: z.enum(['bubblewrap', 'none']), network: z.enum(['none', 'machine']) }),
+    sandbox: z.object({
+      kind: z.enum(['bubblewrap', 'pod', 'none']),
+      network: z.enum(['none', 'machine', 'public']),
+      enforced: z
+        .enum(['yes', 'no', 'unknown'])
+        .optional()
+        .openapi({ description: 'Of `none`: whether something was seen to hold it to that.' }),
+    }),
     server: z
       .object({
         name: z.string(),
@@ -50,11 +57,14 @@ const reportSchema = z
       }),
     ),
     peakMemoryBytes: z.union([wholeNumber, unknown]),
-    filesWritten: z.object({
-      files: z.array(z.object({ path: z.string(), bytes: wholeNumber })),
-      total: wholeNumber,
-      elsewhere: z.enum(['none', 'unknown']),
-    }),
+    filesWritten: z.union([
+      z.object({
+        files: z.array(z.object({ path: z.string(), bytes: wholeNumber })),
+        total: wholeNumber,
+        elsewhere: z.enum(['none', 'unknown']),
+      }),
+      unknown,
+    ]),
     filesRead: unknown,
     hosts: z.union([z.array(z.string()), unknown]),
     addresses: unknown,

@@ -51,7 +51,7 @@ export type InspectionReport = {
   engine: { needs: Record<string, string> | "unknown"; used: string };
   provenance: "known" | "unknown";
   signatures: { total: number; verified: number; forged: string[] } | "unknown";
-  sandbox: { kind: "bubblewrap" | "none"; network: "none" | "machine" };
+  sandbox: { kind: "bubblewrap" | "pod" | "none"; network: "none" | "machine" | "public"; enforced?: "yes" | "no" | "unknown" };
   server?: { name: string; version: string; protocolVersion: string; eras: ("legacy" | "modern")[]; capabilities: Record<string, unknown> };
   tools: Record<string, unknown>[] | "unknown";
   prompts: Record<string, unknown>[] | "unknown";
@@ -59,7 +59,7 @@ export type InspectionReport = {
   resourceTemplates: Record<string, unknown>[] | "unknown";
   phases: { phase: "resolve" | "install" | "sandbox" | "start" | "list"; ms: number }[];
   peakMemoryBytes: number | "unknown";
-  filesWritten: { files: { path: string; bytes: number }[]; total: number; elsewhere: "none" | "unknown" };
+  filesWritten: { files: { path: string; bytes: number }[]; total: number; elsewhere: "none" | "unknown" } | "unknown";
   filesRead: "unknown";
   hosts: string[] | "unknown";
   addresses: "unknown";

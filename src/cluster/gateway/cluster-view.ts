@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../../clock.ts';
 import { BerthError } from '../../errors.ts';
 import type { ApiClient } from '../api-client.ts';
+import { isInspection, unlessInspection } from '../inspection.ts';
 import type { McpServer } from '../mcp-server.ts';
 import { createReflector, type Reflector, type ReflectorOptions } from '../reflector.ts';
 import { DEPLOYMENTS, type KubeObject, MCP_SERVERS, PODS, type Resource } from '../resources.ts';
@@ -61,7 +62,14 @@ export class ClusterView {
         ...(onFault && { onFault }),
       });
     const tell = ({ metadata }: KubeObject): void => this.changes.tell(metadata.name ?? '');
-    this.#servers = watch<McpServer>(MCP_SERVERS, undefined, { added: tell, modified: tell, deleted: tell });
+    const tellServer = (server: KubeObject): void => {
+      if (!isInspection(server)) tell(server);
+    };
+    this.#servers = watch<McpServer>(MCP_SERVERS, undefined, {
+      added: tellServer,
+      modified: tellServer,
+      deleted: tellServer,
+    });
     this.#deployments = watch<DeploymentObject>(DEPLOYMENTS, DISCOVERY_LABEL, {
       added: tell,
       modified: tell,
@@ -84,11 +92,21 @@ export class ClusterView {
   }
 
   server(name: string): McpServer | undefined {
-    return this.#seen(this.#servers).get({ namespace: this.#namespace, name });
+    return unlessInspection(this.#any(name));
   }
 
   get servers(): McpServer[] {
-    return this.#seen(this.#servers).items;
+    return this.#seen(this.#servers).items.filter((one) => !isInspection(one));
+  }
+
+  /** One that is there only until its package has been tried. */
+  inspection(name: string): McpServer | undefined {
+    const found = this.#any(name);
+    return found && isInspection(found) ? found : undefined;
+  }
+
+  get inspections(): McpServer[] {
+    return this.#seen(this.#servers).items.filter(isInspection);
   }
 
   deployment(name: string): DeploymentObject | undefined {
@@ -108,6 +126,10 @@ export class ClusterView {
   async close(): Promise<void> {
     await Promise.all([this.#servers, this.#deployments, this.#pods].map((one) => one.close()));
     await this.#links.close();
+  }
+
+  #any(name: string): McpServer | undefined {
+    return this.#seen(this.#servers).get({ namespace: this.#namespace, name });
   }
 
   /** Nothing is missing only because it has not been listed yet. */

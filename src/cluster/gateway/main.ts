@@ -21,6 +21,7 @@ import type { McpServer } from '../mcp-server.ts';
 import { createPodCarrier, type PodCarrier } from '../pod-carrier.ts';
 import { MCP_SERVERS } from '../resources.ts';
 import { ClusterGroups } from './cluster-groups.ts';
+import { ClusterInspections } from './cluster-inspections.ts';
 import { ClusterServers } from './cluster-servers.ts';
 import { ClusterView, type ClusterViewOptions } from './cluster-view.ts';
 import { ServerDirectory } from './server-directory.ts';
@@ -71,6 +72,13 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
     packages: settings.packages,
     remote: createRemotePolicy(settings.remote.allowedHosts),
   };
+  const inspections: Runtime['inspections'] = (info) => {
+    const onLeft = (name: string, error: unknown): void =>
+      log.warn({ name, error }, 'what was made to try a package could not be removed');
+    const made = new ClusterInspections({ client, view, namespace, rules, info, onLeft });
+    undo(() => made.close());
+    return made;
+  };
   const servers = new ClusterServers({
     client,
     view,
@@ -91,6 +99,7 @@ export async function openClusterRuntime(input: RuntimeInput): Promise<Runtime> 
     namespace,
     groups,
     servers,
+    inspections,
     directory,
     router: view.replicas,
     ready: () => view.isSynced && ring.isThere,

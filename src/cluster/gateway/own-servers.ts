@@ -7,6 +7,7 @@ import { workloadFaults } from '../../servers/workload-rules.ts';
 import type { ApiClient } from '../api-client.ts';
 import { apiStatusOf } from '../api-status.ts';
 import { isAsleep } from '../asleep.ts';
+import { isInspection, unlessInspection } from '../inspection.ts';
 import type { McpServer } from '../mcp-server.ts';
 import { RESTARTED_AT } from '../objects/deployment.ts';
 import { childName } from '../objects/naming.ts';
@@ -47,7 +48,11 @@ export class OwnServers {
   }
 
   /** As it is now. */
-  read(name: string): Promise<McpServer | undefined> {
+  async read(name: string): Promise<McpServer | undefined> {
+    return unlessInspection(await this.#readAny(name));
+  }
+
+  #readAny(name: string): Promise<McpServer | undefined> {
     const { client, namespace } = this.#options;
     return client.get<McpServer>(MCP_SERVERS, { namespace, name });
   }
@@ -56,7 +61,8 @@ export class OwnServers {
   async run(spec: ServerSpec, options: WaitOptions): Promise<{ resource: McpServer; created: boolean }> {
     this.#options.check(spec);
     const wanted = this.#toResource(spec);
-    const existing = await this.read(spec.name);
+    const existing = await this.#readAny(spec.name);
+    if (existing && isInspection(existing)) throw taken(spec.name);
     if (!existing) this.#checkRoom();
     else if (await this.#isSame(existing, spec)) {
       return { resource: await this.start(existing, options), created: false };

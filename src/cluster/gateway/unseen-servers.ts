@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { BerthError } from '../../errors.ts';
 import { isServerName } from '../../servers/server-name.ts';
+import { unlessInspection } from '../inspection.ts';
 import type { McpServer } from '../mcp-server.ts';
 
 /** Milliseconds that a request waits for the answer. */
@@ -70,7 +71,7 @@ export class UnseenServers {
     const late = new AbortController();
     const cancel = clock.after(ASK_WITHIN, () => late.abort());
     try {
-      const resource = await read(name, late.signal);
+      const resource = unlessInspection(await read(name, late.signal));
       if (resource) this.#found.set(name, { resource, until: clock.now() + FOUND_FOR });
       else this.#remember(name, clock.now() + ABSENT_FOR);
     } catch (cause) {

@@ -2,6 +2,7 @@
  * What the children of one MCPServer are made from. Everything in this folder is a pure function of a blueprint and the
  * operator's settings: the same input gives the same object, byte by byte.
  */
+import type { TreeSignatures } from '../../packages/package.ts';
 import type { PinnedEra } from '../../supervisor/handshake-report.ts';
 import type { RemoteTransport, WantedTransport } from '../../supervisor/remote-transport.ts';
 import type { Isolation, ServerLimits } from '../../supervisor/server-definition.ts';
@@ -40,6 +41,8 @@ export interface Blueprint {
   readonly placement: Placement;
   /** Its folder that stays. */
   readonly persistence?: Persistence;
+  /** It is only tried, with these made-up values, which are to be in none of its words. */
+  readonly inspection?: { readonly secrets: readonly string[] };
   /** Changes when somebody asks for a restart. */
   readonly restartedAt?: string;
 }
@@ -97,6 +100,8 @@ export interface Tree {
     readonly env: Readonly<Record<string, string>>;
     readonly cwd: string;
   };
+  /** Whose signatures are on what it is made of; only of a package that is tried. */
+  readonly signatures?: TreeSignatures;
 }
 
 /** What the operator has set for all pods. */
@@ -144,11 +149,15 @@ export interface PodSettings {
 /** Port of a supervisor's metrics. */
 export const METRICS_PORT = 9_090;
 
-/** Whether the supervisor of such a replica has metrics: where the server itself wants their port, it has none. */
+/**
+ * Whether the supervisor of such a replica has metrics: where the server itself wants their port, it has none, and what is only tried
+ * would leave a name of its own in every store of metrics.
+ */
 export function hasMetrics(
-  { program }: Pick<Blueprint, 'program'>,
+  { program, inspection }: Pick<Blueprint, 'program' | 'inspection'>,
   { metrics }: Pick<PodSettings, 'metrics'>,
 ): boolean {
+  if (inspection) return false;
   return metrics !== undefined && !(program.kind === 'sidecar' && program.port === METRICS_PORT);
 }
 

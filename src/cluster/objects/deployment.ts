@@ -38,6 +38,9 @@ export interface DeploymentStatus {
 /** Asked for through the API or the command line; a change of it makes new pods. */
 export const RESTARTED_AT = 'berth.dev/restarted-at';
 
+/** On the Deployment: the tree that its pods run from, and what it was made of. */
+export const TREE_ANNOTATION = 'berth.dev/tree';
+
 const SPREAD_KEY = 'kubernetes.io/hostname';
 /** Seconds beyond the time that a start may take before a roll-out counts as stuck. */
 const SLACK_SECONDS = 60;

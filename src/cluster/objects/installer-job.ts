@@ -33,6 +33,8 @@ export interface InstallInput {
   readonly input: string;
   /** From 0 on. */
   readonly attempt: number;
+  /** It says as well whose signatures are on what it has installed. */
+  readonly signatures?: boolean;
 }
 
 const GROUP_READABLE = 0o440;
@@ -59,7 +61,11 @@ export function installerJob(install: InstallInput, settings: PodSettings): Job 
   });
 }
 
-function podSpec({ owner, source }: InstallInput, settings: PodSettings, name: string): PodTemplate['spec'] {
+function podSpec(
+  { owner, source, signatures }: InstallInput,
+  settings: PodSettings,
+  name: string,
+): PodTemplate['spec'] {
   const { treeSize, resources, installerEnv } = settings;
   return {
     ...basePod(childName(owner), settings),
@@ -78,6 +84,7 @@ function podSpec({ owner, source }: InstallInput, settings: PodSettings, name: s
           { name: 'BERTH_INSTALL_FOLDER', value: PLACE.tree },
           { name: 'BERTH_INSTALL_WORK', value: PLACE.work },
           { name: 'BERTH_INSTALL_HOME', value: PLACE.home },
+          ...(signatures ? [{ name: 'BERTH_INSTALL_SIGNATURES', value: 'true' }] : []),
           { name: 'BERTH_TREES_URL', value: treesUrl(settings) },
           { name: 'BERTH_TREES_TOKEN_FILE', value: `${TOKEN_FOLDER}/token` },
         ],

@@ -28,6 +28,9 @@ export const STATUS_FILE = `${PLACE.status}/status`;
 export const CONFIG_FILE = `${PLACE.config}/supervisor.json`;
 export const HELPER = `${PLACE.helper}/berth-spawn`;
 
+/** In the runner image. */
+export const LOOK_PROGRAM = '/app/dist/runtimes/inspection/look.js';
+
 /** Where a supervisor listens for links over the network, and what its port is called. */
 export const LINK_PORT = 8643;
 export const LINK_PORT_NAME = 'link';

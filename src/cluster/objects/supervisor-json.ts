@@ -11,7 +11,7 @@ import {
   treesUrl,
 } from './blueprint.ts';
 import { keptFolder } from './claim.ts';
-import { PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
+import { LOOK_PROGRAM, PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
 
 type Launch = Tree['launch'];
 
@@ -63,7 +63,7 @@ export function headerFileName(index: number): string {
 export const SCRIPT_KEY = 'script';
 
 function definition(blueprint: Blueprint, settings: FileSettings): object {
-  const { owner, behavior, program, secrets, configMaps } = blueprint;
+  const { owner, behavior, program, secrets, configMaps, inspection } = blueprint;
   const spawns = program.kind !== 'sidecar' && program.kind !== 'remote';
   return {
     id: owner.uid,
@@ -73,6 +73,7 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
     ...(behavior.era && { eras: pinnedEras(behavior.era) }),
     limits: behavior.limits,
     ...(behavior.health && { health: behavior.health }),
+    ...(inspection && { inspection: { look: LOOK }, secrets: inspection.secrets }),
     ...(spawns ? { launch: launchOf(blueprint, program) } : { remote: remoteOf(program) }),
     ...(program.kind === 'package' && {
       tree: { url: `${treesUrl(settings)}/trees/${program.tree.digest}`, into: PLACE.tree },
@@ -87,6 +88,12 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
       }),
   };
 }
+
+/** Says what a package that was tried has left where it could write: its home, and what every container has. */
+const LOOK = {
+  file: ENV_PROGRAM,
+  args: ['node', LOOK_PROGRAM, '~', PLACE.home, '/tmp', PLACE.tmp, '/dev/shm', '/dev/shm'],
+};
 
 type Spawned = Exclude<Program, { readonly kind: 'sidecar' | 'remote' }>;
 

@@ -3,19 +3,16 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { BerthError, toBerthError } from '../../errors.ts';
 import type { InspectionHost, Observation, TrialStart } from '../../inspection/host.ts';
 import type { InspectionPhase } from '../../inspection/report.ts';
-import { discoverOn, modernParams } from '../../supervisor/discover.ts';
-import { initialize } from '../../supervisor/handshake.ts';
-import type { Era, HandshakeReport } from '../../supervisor/handshake-report.ts';
+import type { Era } from '../../supervisor/handshake-report.ts';
 import type { Launch } from '../../supervisor/launch.ts';
-import { listOffers, type Offers } from '../../supervisor/offers.ts';
-import { ProbeConversation } from '../../supervisor/probe-conversation.ts';
-import { type LocalProcess, spawnProcess } from '../../supervisor/process.ts';
+import { spawnProcess } from '../../supervisor/process.ts';
 import type { ProcessOwner } from '../../supervisor/process-mark.ts';
 import { createProcessRegistry } from '../../supervisor/process-registry.ts';
 import { createProcessTable, type ProcessTable } from '../../supervisor/process-table.ts';
 import { findSandbox } from '../../supervisor/sandbox/bubblewrap.ts';
 import type { Place, Sandbox, SandboxSearch } from '../../supervisor/sandbox/containment.ts';
 import type { ServerLimits } from '../../supervisor/server-definition.ts';
+import { type Attempt, askWhole, FIRST_LINES, type Told, tryEras } from './eras.ts';
 import { watchMemory } from './memory-watch.ts';
 import { readableFolders } from './readable-folders.ts';
 import { writtenFiles } from './written-files.ts';
@@ -30,21 +27,8 @@ export interface InspectionHostOptions {
   readonly search?: () => Promise<SandboxSearch>;
 }
 
-/** Milliseconds, and multiples of the first era's own time, that the other era gets: more than at a start, as nobody waits for the server. */
-const LEAST_MORE = 3_000;
-const TIMES_MORE = 5;
-const STDERR_LINES = 20;
-
 export function createInspectionHost(options: InspectionHostOptions): InspectionHost {
   return new LocalInspections(options);
-}
-
-/** How one era was answered. */
-interface Told {
-  readonly report: HandshakeReport;
-  readonly offers: Offers;
-  readonly phases: readonly InspectionPhase[];
-  readonly stderr: readonly string[];
 }
 
 interface Trial extends TrialStart {
@@ -74,16 +58,10 @@ class LocalInspections implements InspectionHost {
 
   async observe(start: TrialStart): Promise<Observation> {
     const trial = await this.#prepare(start);
-    const legacy = await this.#try('legacy', trial, this.#options.limits.startTimeout);
-    const patience = legacy.told
-      ? Math.max(LEAST_MORE, TIMES_MORE * legacy.told.report.handshakeMs)
-      : this.#options.limits.startTimeout;
-    const modern = await this.#try('modern', trial, patience);
-    const main = legacy.told ? legacy : modern.told ? modern : legacy;
-    const eras: Era[] = [
-      ...(legacy.told ? (['legacy'] as const) : []),
-      ...(modern.told ? (['modern'] as const) : []),
-    ];
+    const { main, eras } = await tryEras(
+      (era, patience) => this.#try(era, trial, patience),
+      this.#options.limits.startTimeout,
+    );
     const { hosts } = (await trial.sandbox?.seen(trial.place)) ?? {};
     const folders = trial.sandbox ? { '~': start.home, '/tmp': start.temporary } : { '~': start.home };
     return {
@@ -147,47 +125,26 @@ class LocalInspections implements InspectionHost {
       ...{ owner, table, clock, registry, secrets, graces, maxLineBytes: lineBytes },
     });
     process.onStderr((line) => {
-      if (stderr.length < STDERR_LINES) stderr.push(line);
+      if (stderr.length < FIRST_LINES) stderr.push(line);
     });
     const memory = watchMemory(process.pid, { table, contained: trial.sandbox !== undefined, clock });
     try {
-      const { report, offers, answered } = await this.#ask(era, process, { patience, signal });
+      const { report, offers, answered } = await askWhole(era, process, {
+        ...{ timeoutMs: patience, signal, clock },
+      });
       const { startedAt = begun } = (await trial.sandbox?.seen(trial.place)) ?? {};
       const phases: InspectionPhase[] = [
         ...(trial.sandbox ? [{ phase: 'sandbox' as const, ms: startedAt - begun }] : []),
         { phase: 'start', ms: answered - startedAt },
         { phase: 'list', ms: Date.now() - answered },
       ];
-      return { report, offers, phases, stderr };
+      return { report, offers, phases };
     } finally {
       const peak = await memory.stop();
       if (peak !== undefined) trial.peaks.push(peak);
       await process.stop();
     }
   }
-
-  async #ask(
-    era: Era,
-    process: LocalProcess,
-    { patience, signal }: { readonly patience: number; readonly signal: AbortSignal },
-  ): Promise<{ report: HandshakeReport; offers: Offers; answered: number }> {
-    const conversation = new ProbeConversation(process, { timeoutMs: patience, signal, clock: this.#clock });
-    const params = era === 'modern' ? modernParams({}) : {};
-    try {
-      const report =
-        era === 'modern' ? await discoverOn(conversation, params) : await initialize(conversation, {});
-      const answered = Date.now();
-      return { report, offers: await listOffers(conversation, report.capabilities, params), answered };
-    } finally {
-      conversation.close();
-    }
-  }
-}
-
-interface Attempt {
-  readonly told?: Told;
-  readonly failure?: BerthError;
-  readonly stderr: readonly string[];
 }
 
 interface Talk {

@@ -1,17 +1,20 @@
 /** All servers of a supervisor that is its own program: what gateways reach of them, and what those who ask are told. */
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock.ts';
-import type { BerthError } from '../../errors.ts';
+import { BerthError } from '../../errors.ts';
 import type { ConversationHost } from '../../link/in-process.ts';
 import { addUsage, NO_USAGE, type Usage } from '../../servers/usage.ts';
 import type { QuestionedHost } from '../../supervisor/answer-question.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
 import type { HandshakeReport } from '../../supervisor/handshake-report.ts';
-import type { FailureReport, ServerReport } from '../../supervisor/server-report.ts';
+import type { ServerReport } from '../../supervisor/server-report.ts';
 import type { HealthSource } from '../../supervisor/supervisor-health.ts';
 import { isFailing } from '../../supervisor/supervisor-status.ts';
 import type { LocalHost } from '../local-host.ts';
+import { toFailureReport } from './failure-report.ts';
 import { PodServer } from './pod-server.ts';
+import { PodTrial, type PodTrialOptions } from './pod-trial.ts';
+import type { TrialHost } from './trial-host.ts';
 import { createWaitingHost } from './waiting-host.ts';
 
 export interface PodServersOptions {
@@ -20,6 +23,8 @@ export interface PodServersOptions {
   readonly clock?: Clock;
   /** Brings the tree of a server that has one, before its first process. */
   readonly bring?: (tree: NonNullable<SupervisedServer['tree']>) => Promise<void>;
+  /** Of packages that are tried; absent where there is no helper. */
+  readonly trials?: TrialHost;
   /** Told whenever a server may fare otherwise than before. */
   readonly changed: () => void;
 }
@@ -36,14 +41,17 @@ const RUN_BYTES = 9;
 /** Begins with a handshake of each server. */
 export function createPodServers(options: PodServersOptions): PodServers {
   const { host, clock = systemClock, bring, changed } = options;
-  const servers = new Map<string, PodServer>();
+  const servers = new Map<string, PodServer | PodTrial>();
   let isDraining = false;
   for (const definition of options.servers) {
     const { tree } = definition;
     const prepare = tree && bring && ((): Promise<void> => bring(tree));
+    const common = { clock, changed, ...(prepare && { prepare }) };
     servers.set(
       definition.id,
-      new PodServer({ definition, host, clock, changed, ...(prepare && { prepare }) }),
+      definition.inspection
+        ? openTrial(definition, { ...common, trials: options.trials })
+        : new PodServer({ definition, host, ...common }),
     );
   }
   const run = randomBytes(RUN_BYTES).toString('base64url');
@@ -58,7 +66,7 @@ export function createPodServers(options: PodServersOptions): PodServers {
     const pool = host.poolStatus(id);
     return pool && isFailing({ pool }) ? pool.reason : undefined;
   };
-  const stateOf = (server: PodServer, failure: BerthError | undefined): ServerReport['state'] => {
+  const stateOf = (server: PodServer | PodTrial, failure: BerthError | undefined): ServerReport['state'] => {
     if (isDraining) return 'draining';
     if (server.resting) return 'resting';
     if (failure) return 'failing';
@@ -76,6 +84,10 @@ export function createPodServers(options: PodServersOptions): PodServers {
       if (!server || host.activity(id)?.inUse !== false) return false;
       server.rest();
       return true;
+    },
+    inspection: (id) => {
+      const server = servers.get(id);
+      return server instanceof PodTrial ? server.inspection : undefined;
     },
     holds: (id, principal) => host.supervisor.holds(id, principal),
     report: (id) => {
@@ -119,12 +131,31 @@ export function createPodServers(options: PodServersOptions): PodServers {
   };
 }
 
+function openTrial(
+  { launch, ...definition }: SupervisedServer,
+  {
+    trials,
+    ...common
+  }: Pick<PodTrialOptions, 'clock' | 'changed'> & {
+    readonly prepare?: () => Promise<void>;
+    readonly trials: TrialHost | undefined;
+  },
+): PodTrial {
+  if (launch && trials)
+    return new PodTrial({
+      definition: { ...definition, launch } as PodTrialOptions['definition'],
+      host: trials,
+      ...common,
+    });
+  throw new BerthError('bad-setting', 'what is tried is a program that is started by the helper of its pod');
+}
+
 /** What a capability holds may be large, and nobody asks for it. */
 function toHandshake({ capabilities, ...report }: HandshakeReport): NonNullable<ServerReport['handshake']> {
   return { ...report, capabilities: Object.keys(capabilities).slice(0, MOST_CAPABILITIES) };
 }
 
-function checkOf({ check }: PodServer): Pick<ServerReport, 'check'> {
+function checkOf({ check }: Pick<PodServer, 'check'>): Pick<ServerReport, 'check'> {
   if (!check) return {};
   const { at, ms, failures } = check;
   return { check: { ageMs: Math.max(0, Date.now() - at), ms, failures } };
@@ -132,18 +163,3 @@ function checkOf({ check }: PodServer): Pick<ServerReport, 'check'> {
 
 /** The schema of the resource takes as many. */
 const MOST_CAPABILITIES = 64;
-/** Lines of standard error that a status has room for. */
-const STDERR_LINES = 20;
-
-function toFailureReport(error: BerthError): FailureReport {
-  const { phase, exitCode, signal, stderr } = error.details;
-  return {
-    code: error.code,
-    message: error.message,
-    hint: error.hint,
-    ...(phase && { phase }),
-    ...(typeof exitCode === 'number' && { exitCode }),
-    ...(typeof signal === 'string' && { signal }),
-    ...(stderr && stderr.length > 0 && { stderr: stderr.slice(-STDERR_LINES) }),
-  };
-}
