@@ -47,8 +47,8 @@ COPY LICENSE /app/
 COPY registry-templates /app/registry-templates
 COPY --from=build /out/gateway /app
 USER 10001:10001
-# Flags of bin/node-flags.mjs.
-ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=32", "--initial-old-space-size=32"]
+# The flags for images of bin/node-flags.mjs.
+ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=16", "--initial-old-space-size=32"]
 CMD ["/app/dist/main.js"]
 
 FROM lean AS supervisor
@@ -56,7 +56,7 @@ COPY LICENSE /app/
 COPY --from=spawn /out/berth /berth
 COPY --from=build /out/supervisor /app
 USER 10001:10001
-ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=4", "--initial-old-space-size=32"]
+ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=16", "--initial-old-space-size=32"]
 CMD ["/app/dist/supervisor/main.js", "--socket", "/run/berth/link/link.sock", "--config", "/etc/berth/supervisor.json"]
 
 FROM base AS runner

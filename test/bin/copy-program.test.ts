@@ -15,11 +15,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import pinned from '../../src/packages/uv-wheels.json' with { type: 'json' };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const { NODE_FLAGS, LINKED_GATEWAY_FLAGS } = (await import(
-  new URL('../../bin/node-flags.mjs', import.meta.url).href
-)) as {
-  NODE_FLAGS: string[];
-  LINKED_GATEWAY_FLAGS: string[];
+const { IMAGE_NODE_FLAGS } = (await import(new URL('../../bin/node-flags.mjs', import.meta.url).href)) as {
+  IMAGE_NODE_FLAGS: string[];
 };
 const SCRIPT = join(ROOT, 'scripts/copy-program.mjs');
 
@@ -99,11 +96,10 @@ describe('a program that is copied', () => {
 describe('the Dockerfile', () => {
   const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
 
-  it('runs Node with the flags of every other start, and a gateway whose sessions are elsewhere with its own', () => {
+  it('runs Node with the flags for images', () => {
     const entries = [...text.matchAll(/^ENTRYPOINT (.*"node".*)$/gm)].map(([, json]) => JSON.parse(json!));
-    expect(entries).toEqual(
-      [LINKED_GATEWAY_FLAGS, NODE_FLAGS].map((flags) => ['/usr/bin/tini', '--', 'node', ...flags]),
-    );
+    expect(entries).toHaveLength(2);
+    for (const entry of entries) expect(entry).toEqual(['/usr/bin/tini', '--', 'node', ...IMAGE_NODE_FLAGS]);
   });
 
   it('brings the uv that is pinned', () => {
