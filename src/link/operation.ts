@@ -120,6 +120,11 @@ export class ReaderOperation implements Operation, Attachment {
     this.#acknowledged = options.after;
   }
 
+  /** It was refused, ended or left. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   ask(): void {
     const again = this.#asked;
     this.#asked = true;

@@ -16,6 +16,7 @@ import {
   noteRecord,
 } from './record-bodies.ts';
 import type { RecordHandler, RecordStream } from './record-stream.ts';
+import { RefTable } from './ref-table.ts';
 
 /** What a conversation needs of its link. */
 export interface ConversationLink {
@@ -33,6 +34,7 @@ export interface ConversationLink {
 }
 
 interface InHand {
+  readonly ref: number;
   readonly operation: Operation;
   /** Clock reading since which it waits for a link; undefined while it was asked for. */
   waiting: number | undefined;
@@ -41,7 +43,7 @@ interface InHand {
 export class RemoteConversation implements Conversation, OperationHost {
   readonly #link: ConversationLink;
   readonly #target: ConversationTarget;
-  readonly #operations = new Map<number, InHand>();
+  readonly #operations = new RefTable<InHand>();
   #records: RecordStream | undefined;
   #lastRef = 0;
   #lastUse: number;
@@ -121,19 +123,19 @@ export class RemoteConversation implements Conversation, OperationHost {
    */
   connected(toAnotherRun: boolean): void {
     if (toAnotherRun && this.#target.kind !== 'session')
-      for (const { operation } of [...this.#operations.values()]) operation.orphaned(endedUnanswered());
+      for (const { operation } of this.#operations.values) operation.orphaned(endedUnanswered());
     if (this.#operations.size > 0) this.#open();
   }
 
   disconnected(): void {
     this.#records = undefined;
     const now = this.#link.now;
-    for (const inHand of this.#operations.values()) inHand.waiting ??= now;
+    for (const inHand of this.#operations.values) inHand.waiting ??= now;
   }
 
   /** Refuses what has waited for a link since `before` or longer. */
   expire(before: number, error: BerthError): void {
-    for (const { operation, waiting } of [...this.#operations.values()])
+    for (const { operation, waiting } of this.#operations.values)
       if (waiting !== undefined && waiting <= before) operation.expire(error);
   }
 
@@ -145,22 +147,21 @@ export class RemoteConversation implements Conversation, OperationHost {
 
   /** The link is closed for good. `gone`: so is its supervisor, with what was asked of it. */
   close(error: BerthError, gone: boolean): void {
-    if (gone)
-      for (const { operation } of [...this.#operations.values()]) operation.orphaned(endedUnanswered());
-    for (const { operation } of [...this.#operations.values()]) operation.expire(error);
+    if (gone) for (const { operation } of this.#operations.values) operation.orphaned(endedUnanswered());
+    for (const { operation } of this.#operations.values) operation.expire(error);
     this.release();
   }
 
   #read(ref: number, options: ConstructorParameters<typeof ReaderOperation>[2]): Attachment | undefined {
     const operation = new ReaderOperation(ref, this, options);
     this.#start(operation);
-    return this.#operations.has(ref) ? operation : undefined;
+    return operation.over ? undefined : operation;
   }
 
   #start(operation: Operation): void {
     const { refusal } = this.#link;
-    const inHand: InHand = { operation, waiting: this.#link.now };
-    this.#operations.set(operation.ref, inHand);
+    const inHand: InHand = { ref: operation.ref, operation, waiting: this.#link.now };
+    this.#operations.add(inHand);
     if (refusal) return operation.expire(refusal);
     this.#link.using(this);
     if (this.#records === undefined) this.#open();
@@ -182,7 +183,7 @@ export class RemoteConversation implements Conversation, OperationHost {
     if (records === undefined) return;
     this.#records = records;
     records.send(jsonRecord(RECORD.target, 0, this.#target));
-    for (const inHand of [...this.#operations.values()]) {
+    for (const inHand of this.#operations.values) {
       inHand.waiting = undefined;
       inHand.operation.ask();
     }

@@ -18,11 +18,12 @@ import {
   readTarget,
 } from './record-bodies.ts';
 import { RecordStream } from './record-stream.ts';
+import { RefTable } from './ref-table.ts';
 
 export class ServedConversation {
   readonly #host: ConversationHost;
   readonly #records: RecordStream;
-  readonly #attachments = new Map<number, Attachment>();
+  readonly #attached = new RefTable<Attached>();
   #conversation: Conversation | undefined;
 
   /** `closed` is called once, when the stream is gone and its readers are detached. */
@@ -31,8 +32,10 @@ export class ServedConversation {
     this.#records = new RecordStream(stream, {
       record: (record) => this.#record(record),
       closed: () => {
-        for (const attachment of this.#attachments.values()) attachment.detach(true);
-        this.#attachments.clear();
+        for (const { ref, attachment } of this.#attached.values) {
+          this.#attached.delete(ref);
+          attachment.detach(true);
+        }
         closed();
       },
     });
@@ -71,12 +74,12 @@ export class ServedConversation {
         return this.#attach(ref, body);
       case RECORD.credit: {
         const { bytes, seq } = readCredit(body);
-        this.#attachments.get(ref)?.credit(bytes, seq === 0 ? undefined : seq);
+        this.#attached.get(ref)?.attachment.credit(bytes, seq === 0 ? undefined : seq);
         return;
       }
       case RECORD.detach:
-        this.#attachments.get(ref)?.detach();
-        this.#attachments.delete(ref);
+        this.#attached.get(ref)?.attachment.detach();
+        this.#attached.delete(ref);
         return;
       case RECORD.end:
         return this.#target().end(this.#noted(ref));
@@ -101,18 +104,23 @@ export class ServedConversation {
   }
 
   #reader(ref: number, how: ReaderKind): ServedReader {
-    return new ServedReader(ref, how, this.#records, () => this.#attachments.delete(ref));
+    return new ServedReader(ref, how, this.#records, () => this.#attached.delete(ref));
   }
 
   #keep(reader: ServedReader, attachment: Attachment | undefined): void {
     if (!attachment || reader.over) return;
     if (this.#records.closed) attachment.detach();
-    else this.#attachments.set(reader.ref, attachment);
+    else this.#attached.add({ ref: reader.ref, attachment });
   }
 
   #noted(ref: number): (error?: BerthError) => void {
     return (error) => this.#records.send(error ? refusedRecord(ref, error) : bareRecord(RECORD.noted, ref));
   }
+}
+
+interface Attached {
+  readonly ref: number;
+  readonly attachment: Attachment;
 }
 
 interface ReaderKind {
