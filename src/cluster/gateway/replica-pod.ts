@@ -1,4 +1,5 @@
 /** A pod as a replica of a server: whether it can be called, how loaded it is, where it is. */
+import { INPUT_LABEL } from '../objects/naming.ts';
 import type { ContainerPort } from '../objects/pod-types.ts';
 import { linkPortOf } from '../pod-carrier.ts';
 import type { KubeObject, ObjectMeta } from '../resources.ts';
@@ -54,9 +55,10 @@ export const SUPERVISOR = 'supervisor';
 /** The controller keeps the number of sessions here, so that Kubernetes removes the emptiest replica first. */
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 
-/** Undefined for a pod that is no replica of ours. */
+/** Undefined for a pod that is no replica of ours: an installer's, for one, has no supervisor to be reached. */
 export function toReplicaPod(object: Pod): ReplicaPod | undefined {
   const { metadata, status = {} } = object;
+  if (metadata.labels?.[INPUT_LABEL] !== undefined) return undefined;
   const server = metadata.labels?.[SERVER_UID_LABEL];
   const { uid, name, namespace } = metadata;
   if (server === undefined || uid === undefined || name === undefined || namespace === undefined)

@@ -42,6 +42,10 @@ describe('a replica', () => {
       ready: false,
       sessions: 3,
     });
+    const installer = serverPod({ name: 's', uid: 'S' }, 'i', { running: false, node: 'n1' });
+    const labels = { ...installer.metadata.labels, 'berth.dev/install-input': '0a1b2c3d' };
+    const metadata = { ...installer.metadata, namespace: 'demo', labels };
+    expect(toReplicaPod({ ...installer, metadata })).toBeUndefined();
     const done = serverPod({ name: 's', uid: 'S' }, 'a');
     const ended = { ...done, metadata: { ...done.metadata, namespace: 'demo' }, status: { phase: 'Failed' } };
     expect(toReplicaPod(ended)?.running).toBe(false);
