@@ -66,6 +66,21 @@ function inputId({ keyVariable = '' }: ServerTarget): string {
   return keyVariable.toLowerCase().replaceAll('_', '-');
 }
 
+/** Visual Studio's ids may have no hyphen. */
+function wordId({ keyVariable = '' }: ServerTarget): string {
+  return keyVariable.toLowerCase();
+}
+
+/** What asks for the key, once for all servers that want it. */
+function keyQuestion(idOf: (target: ServerTarget) => string): NonNullable<ClientDefinition['extra']> {
+  return (target) => {
+    if (target.keyVariable === undefined) return [];
+    const description = `Key of ${new URL(target.url).origin}`;
+    const value = { type: 'promptString', id: idOf(target), description, password: true };
+    return [{ path: ['inputs'], value, listKey: 'id' }];
+  };
+}
+
 const vscode: ClientDefinition = {
   id: 'vscode',
   title: 'VS Code',
@@ -79,12 +94,23 @@ const vscode: ClientDefinition = {
   }),
   program: stdio,
   takesReference: true,
-  extra: (target) => {
-    if (target.keyVariable === undefined) return [];
-    const description = `Key of ${new URL(target.url).origin}`;
-    const value = { type: 'promptString', id: inputId(target), description, password: true };
-    return [{ path: ['inputs'], value, listKey: 'id' }];
-  },
+  extra: keyQuestion(inputId),
+};
+
+const visualStudio: ClientDefinition = {
+  id: 'visual-studio',
+  title: 'Visual Studio',
+  format: 'jsonc',
+  files: { user: inHome('.mcp.json'), project: inProject('.mcp.json') },
+  servers: ['servers'],
+  remote: (target) => ({
+    type: 'http',
+    url: target.url,
+    ...bearer(target, () => `\${input:${wordId(target)}}`),
+  }),
+  program: stdio,
+  takesReference: true,
+  extra: keyQuestion(wordId),
 };
 
 const windsurf: ClientDefinition = {
@@ -243,6 +269,20 @@ const antigravity: ClientDefinition = {
   takesReference: false,
 };
 
+const amp: ClientDefinition = {
+  id: 'amp',
+  title: 'Amp',
+  format: 'jsonc',
+  files: {
+    user: ({ home }) => [home, '.config', 'amp', 'settings.json'],
+    project: inProject('.amp', 'settings.json'),
+  },
+  servers: ['amp.mcpServers'],
+  remote: (target) => ({ url: target.url, ...bearer(target, braces) }),
+  program,
+  takesReference: true,
+};
+
 /** In the order in which they are listed: the most used first. */
 export const CLIENTS: readonly ClientDefinition[] = [
   claudeCode,
@@ -263,6 +303,8 @@ export const CLIENTS: readonly ClientDefinition[] = [
   antigravity,
   geminiLike('qwen-code', 'Qwen Code', '.qwen'),
   codexLike('grok-cli', 'Grok CLI', '.grok'),
+  visualStudio,
+  amp,
 ];
 
 /** The client of that id; undefined for another word. */

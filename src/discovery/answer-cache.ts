@@ -7,6 +7,9 @@ export const ANSWER_TTL_MS = 3_600_000;
 /** The same for "there is none": it may be published any minute. */
 export const ABSENT_TTL_MS = 60_000;
 
+const MOST_ANSWERS = 2_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+
 interface Entry {
   readonly value: unknown;
   readonly etag: string | undefined;
@@ -18,7 +21,7 @@ interface Entry {
 export interface Loaded<T> {
   readonly value: T;
   readonly etag?: string | undefined;
-  /** Bytes that it was made from. */
+  /** Bytes that it holds, or was made from. */
   readonly bytes: number;
   /** Milliseconds; {@link ANSWER_TTL_MS} unless given. */
   readonly ttl?: number;
@@ -35,13 +38,15 @@ export interface Kept<T> {
 export type Load<T> = (etag: string | undefined) => Promise<Loaded<T> | 'unchanged'>;
 
 export class AnswerCache {
-  readonly #entries = new LRUCache<string, Entry>({ max: 2_000, maxSize: 64 * 1024 * 1024 });
+  readonly #entries: LRUCache<string, Entry>;
   readonly #loading = new Map<string, Promise<Kept<unknown>>>();
   readonly #pauses = new Map<string, number>();
   readonly #now: () => number;
 
-  constructor(now: () => number = Date.now) {
+  /** `mostBytes`: what all answers together may hold. */
+  constructor(now: () => number = Date.now, mostBytes = MOST_BYTES) {
     this.#now = now;
+    this.#entries = new LRUCache({ max: MOST_ANSWERS, maxSize: mostBytes });
   }
 
   /**

@@ -13,6 +13,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 /** Names that are kept of one answer: those that say MCP, and some of the others. */
 const MOST_NAMES = 2_000;
 const MOST_OTHERS = 200;
+/** What a text costs beside its characters. */
+const STRING_BYTES = 24;
 /** Characters of what an index says of a call that it refuses. */
 const MOST_SAID = 200;
 const NO_SUCH_METHOD = -32_601;
@@ -82,6 +84,7 @@ export class PypiCalls {
           if (bytes <= mostBytes) answer.end();
           return names.listing(bytes > mostBytes);
         },
+        weigh: ({ names }) => names.reduce((sum, name) => sum + name.length + STRING_BYTES, 0),
       });
       capabilities[capability] = kept.value !== undefined;
       return kept;

@@ -30,6 +30,8 @@ export interface AskFor<T> {
   readonly take?: RegistryGet['take'];
   /** Whatever it throws is told as `malformed`. */
   readonly read: (document: RegistryDocument) => T | Promise<T>;
+  /** About how many bytes what was read holds, where that has nothing to do with the length of the document. */
+  readonly weigh?: (value: T) => number;
 }
 
 export interface RegistryReaderInput {
@@ -53,7 +55,7 @@ export class RegistryReader {
   /** Undefined when the registry has no such thing. Rejects with `registry-failed`, or with the reason of the signal. */
   async ask<T>(
     url: URL,
-    { how, maxBytes, accept = 'application/json', send, take, read }: AskFor<T>,
+    { how, maxBytes, accept = 'application/json', send, take, read, weigh }: AskFor<T>,
   ): Promise<Kept<T | undefined>> {
     const { cache, options } = this.#input;
     const load = async (etag: string | undefined): Promise<Loaded<T | undefined> | 'unchanged'> => {
@@ -70,7 +72,8 @@ export class RegistryReader {
       if (answer.kind === 'unchanged') return 'unchanged';
       if (answer.kind === 'absent') return { value: undefined, bytes: 1, ttl: ABSENT_TTL_MS };
       this.#input.onDocument?.(answer);
-      return { value: await this.#read(answer, read), etag: answer.etag, bytes: answer.body.length };
+      const value = await this.#read(answer, read);
+      return { value, etag: answer.etag, bytes: weigh?.(value) ?? answer.body.length };
     };
     const key = send === undefined ? url.href : `${url.href} ${send.body}`;
     const asked = cache.get(key, load, { host: url.host, refresh: how.refresh === true });

@@ -64,7 +64,7 @@ describe('the file of a client', () => {
         source: { npm: { name: 'pkg', version: '1' } },
       });
       if (!client.remote) continue;
-      const keyed = { ...target, keyVariable: client.id === 'vscode' ? undefined : 'TOKEN' };
+      const keyed = { ...target, keyVariable: client.extra ? undefined : 'TOKEN' };
       const { keyVariable, ...plain } = keyed;
       const given = client.takesReference && keyVariable !== undefined ? { ...plain, keyVariable } : plain;
       const text = snippet(clientEdits({ client, targets: [given], relay: () => undefined }), client);

@@ -87,6 +87,23 @@ describe('an index that speaks XML-RPC', () => {
     expect(value?.names.length).toBeLessThan(many.length);
   });
 
+  it('is kept as what its names hold, and asked again where there is no room for them', async () => {
+    let now = 0;
+    const ages = async (mostBytes: number): Promise<number[]> => {
+      const options = { label: 'the index', options: {}, cache: new AnswerCache(() => now, mostBytes) };
+      const calls = new PypiCalls({
+        url: new URL('../pypi', index.url),
+        reader: new RegistryReader(options),
+        capabilities: unknownPypiCapabilities(),
+      });
+      const first = await calls.ofClassifier(MANY, { timeout: 10_000 });
+      now += 1_000;
+      return [first.ageMs, (await calls.ofClassifier(MANY, { timeout: 10_000 })).ageMs];
+    };
+    expect(await ages(1_000_000)).toEqual([0, 1_000]);
+    expect(await ages(10_000)).toEqual([0, 0]);
+  });
+
   it('is asked for nothing else', async () => {
     const answer = await rig.search('keywords:mcp');
     expect(reportOf(answer, 'pypi')).toMatchObject({

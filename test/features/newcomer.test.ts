@@ -130,10 +130,14 @@ function leftOvers(): string[] {
 }
 
 it('from nothing to a used server in eight commands, and back to nothing', { timeout: 480_000 }, async () => {
+  const begun = performance.now();
+  const told = (what: string): void =>
+    console.info(`figure: newcomer, ${what}: ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
   const first = new Terminal('run', 'everything');
   await first.shows('Start one here, until Ctrl-C? [Y/n]');
   first.type('\r');
   await first.shows(/everything is running, \d+ tools, speaks legacy/);
+  told('a server at a URL');
   expect(first.shown).toMatch(/resolve ✓.*install ✓.*start ✓/);
   expect(first.shown).toContain(`http://127.0.0.1:${port}/servers/everything/mcp`);
   expect(first.shown).toContain('Next, in another terminal: berth connect claude-code everything');
@@ -145,6 +149,7 @@ it('from nothing to a used server in eight commands, and back to nothing', { tim
   const { url } = written.mcpServers.everything as { url: string };
   const answer = [{ type: 'text', text: 'Echo: from the client' }];
   expect(await echoed(new StreamableHTTPClientTransport(new URL(url)) as Transport)).toEqual(answer);
+  told('called by a client that was connected');
 
   await berth('connect', 'claude-desktop', 'everything', '--write');
   const desktop = JSON.parse(readFileSync(join(home, '.config/Claude/claude_desktop_config.json'), 'utf8'));
@@ -163,6 +168,7 @@ it('from nothing to a used server in eight commands, and back to nothing', { tim
   expect(await berth('logs', 'everything')).toMatch(/\S/);
   expect(await berth('stop', 'everything')).toContain('everything is stopped');
   expect(commands).toBe(8);
+  told(`all ${commands} commands`);
 
   first.type(CTRL_C);
   expect(await first.ends()).toBe(0);
