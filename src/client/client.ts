@@ -17,6 +17,11 @@ export type StreamId = {
   [Id in OperationId]: [Operations[Id]['item']] extends [never] ? never : Id;
 }[OperationId];
 
+/** Those of them that end with what there is, unless they are told to go on. */
+type FollowedId = {
+  [Id in StreamId]: 'follow' extends keyof Operations[Id]['query'] ? Id : never;
+}[StreamId];
+
 export type Answer<Id extends OperationId> = Operations[Id]['answer'];
 /** One thing of a stream; its failure is thrown. */
 export type Item<Id extends StreamId> = Exclude<Operations[Id]['item'], { problem: Problem }>;
@@ -67,6 +72,7 @@ interface Request {
 
 const DEFAULT_URL = 'http://127.0.0.1:8053';
 const LINES = 'application/x-ndjson';
+const FOLLOWED: Readonly<Record<FollowedId, true>> = { readLog: true, readGatewayLog: true };
 
 /** Every call rejects with {@link BerthApiError}, or with the reason of its signal. */
 export class BerthClient {
@@ -90,7 +96,7 @@ export class BerthClient {
   /** Reads a stream, thing by thing, until it ends or the signal aborts; logs are followed: `for await (const event of berth.stream('watchServers'))`. */
   async *stream<Id extends StreamId>(id: Id, ...[input]: Arguments<Id>): AsyncGenerator<Item<Id>, void> {
     const request = (input ?? {}) as Request;
-    const query = { follow: true, ...request.query };
+    const query = { ...(id in FOLLOWED && { follow: true }), ...request.query };
     const response = await this.#send(id, { ...request, query }, LINES);
     try {
       for await (const value of readLines(response.body ?? [])) {
