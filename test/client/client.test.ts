@@ -1,15 +1,16 @@
 /** The client library against the API, every answer of which is held against the document. */
 import { describe, expect, it } from 'vitest';
-import { LOCAL_PRINCIPAL } from '../../src/auth/principal.ts';
 import { BerthApiError, BerthClient } from '../../src/client/client.ts';
 import { createLog } from '../../src/log/log.ts';
 import { LogBook } from '../../src/log/log-book.ts';
 import { createApiClient } from '../api/client.ts';
+import { fetchOf } from './in-process.ts';
 
 async function open(more: { key?: string; retries?: number } = {}) {
   const logBook = new LogBook();
   const log = createLog({ level: 'info', destination: { write: () => {} }, book: logBook });
   const world = await createApiClient({ logBook });
+  const answer = fetchOf(world);
   const sent: Request[] = [];
   /** Takes the place of answers, one after the other. */
   const instead: (() => Response | Promise<Response>)[] = [];
@@ -17,16 +18,9 @@ async function open(more: { key?: string; retries?: number } = {}) {
     url: 'http://127.0.0.1:8053/',
     ...more,
     fetch: async (input, init) => {
-      const request = new Request(input, init);
-      sent.push(request);
+      sent.push(new Request(input, init));
       const other = instead.shift();
-      if (other) return await other();
-      // As the real one does: an abort is a failure, and breaks the body off.
-      init?.signal?.throwIfAborted();
-      const response = await world.api.fetch(request, { principal: LOCAL_PRINCIPAL });
-      if (!init?.signal || !response.body) return response;
-      const body = response.body.pipeThrough(new TransformStream(), { signal: init.signal });
-      return new Response(body, response);
+      return other ? await other() : await answer(input, init);
     },
   });
   return { ...world, berth, sent, instead, log };
