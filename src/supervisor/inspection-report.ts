@@ -26,6 +26,10 @@ export interface PodObservation {
     readonly resourceTemplates?: readonly Json[];
   };
   readonly failure?: FailureReport;
+  /** It was not started: the failure is none of the package's. */
+  readonly untried?: true;
+  /** Its container ended meanwhile, as it does when it takes more memory than it may. */
+  readonly containerLost?: true;
   readonly phases: readonly { readonly phase: 'sandbox' | 'start' | 'list'; readonly ms: number }[];
   /** Of its container. */
   readonly peakMemoryBytes?: number;

@@ -21,6 +21,8 @@ export interface LocalProcess extends ServerProcess {
   readonly stopping: boolean;
   /** Resolves when the process and all of its kill set have ended; never rejects. */
   readonly ended: Promise<void>;
+  /** Once {@link ended}: what should have ended it does not say that nothing of it is left. */
+  readonly mayRun?: boolean;
   /** Calls `line` for every further stderr line; returns the unsubscribe. */
   onStderr(line: (text: string) => void): () => void;
   /** Text of this process without its secrets and without control characters. */

@@ -23,7 +23,7 @@ export class SpawnControl {
   readonly #token = Promise.withResolvers<Buffer>();
   readonly #started = Promise.withResolvers<number>();
   readonly #exited = Promise.withResolvers<ProcessExit | undefined>();
-  readonly #over = Promise.withResolvers<void>();
+  readonly #over = Promise.withResolvers<boolean>();
   #isOver = false;
 
   constructor(socket: Socket) {
@@ -52,8 +52,11 @@ export class SpawnControl {
     return this.#exited.promise;
   }
 
-  /** Resolves when the process and all its descendants have ended, or can no longer be asked about. Never rejects. */
-  get over(): Promise<void> {
+  /**
+   * Resolves when the process and all its descendants have ended, or can no longer be asked about; true only when the helper has said
+   * that nothing of them is left. Never rejects.
+   */
+  get over(): Promise<boolean> {
     return this.#over.promise;
   }
 
@@ -71,7 +74,7 @@ export class SpawnControl {
     this.#token.reject(error);
     this.#started.reject(error);
     this.#exited.resolve(undefined);
-    this.#over.resolve();
+    this.#over.resolve(false);
     this.stderr.push(null);
   }
 
@@ -98,6 +101,7 @@ export class SpawnControl {
       case 'exited':
         return this.#exited.resolve(record.exit);
       case 'over':
+        this.#over.resolve(record.left === 0);
         return this.end({ kind: 'lost' });
     }
   }

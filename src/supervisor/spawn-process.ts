@@ -1,5 +1,5 @@
 /** Starts MCP servers in another container of the pod, through `berth-spawn`, which ends them by the same ladder. */
-import { DEFAULT_GRACES } from './kill-set-ladder.ts';
+import { DEFAULT_GRACES, pause } from './kill-set-ladder.ts';
 import type { Launch } from './launch.ts';
 import type { LocalProcess, SpawnOptions } from './process.ts';
 import type { ProcessExit } from './server-process.ts';
@@ -15,6 +15,8 @@ export interface RemoteSpawnOptions extends Omit<SpawnOptions, 'owner' | 'table'
 
 /** How much longer than its ladder, SIGKILL for ten seconds included, a helper may take to say that nothing is left. */
 const HELPER_MS = 15_000;
+/** How long what the helper has to say of a process that has ended is waited for: a command to a closed connection would lose it. */
+const OVER_MS = 250;
 
 /** Starts a process through the helper. Rejects with `start-failed` (phase `spawn`) or `busy`, and a hint. */
 export async function spawnRemote(launch: Launch, options: RemoteSpawnOptions): Promise<LocalProcess> {
@@ -33,6 +35,7 @@ class RemoteProcess extends StdioProcess implements LocalProcess {
   readonly #streams: SpawnedStreams;
   readonly #options: RemoteSpawnOptions;
   #stopping: Promise<void> | undefined;
+  #mayRun = false;
 
   constructor(streams: SpawnedStreams, startedAt: number, options: RemoteSpawnOptions) {
     const { control, input, output, pid } = streams;
@@ -40,11 +43,17 @@ class RemoteProcess extends StdioProcess implements LocalProcess {
     this.#streams = streams;
     this.#options = options;
     this.exited = this.#exitAfter();
-    this.ended = control.over;
+    this.ended = control.over.then((nothingLeft) => {
+      this.#mayRun = !nothingLeft;
+    });
   }
 
   get stopping(): boolean {
     return this.#stopping !== undefined;
+  }
+
+  get mayRun(): boolean {
+    return this.#mayRun;
   }
 
   async stop(options: { readonly force?: boolean } = {}): Promise<ProcessExit> {
@@ -64,6 +73,7 @@ class RemoteProcess extends StdioProcess implements LocalProcess {
     const { control, input, output } = this.#streams;
     const { clock, graces = DEFAULT_GRACES } = this.#options;
     void this.channel.close();
+    if (this.exit) await Promise.race([this.ended, pause(clock, OVER_MS)]);
     control.send('stop');
     const limit = clock.after(graces.eof + graces.term + HELPER_MS, () => control.end({ kind: 'lost' }));
     await this.ended;

@@ -24,19 +24,31 @@ export interface PodTrialOptions {
   readonly changed: () => void;
 }
 
-/** Bringing the tree, which is no fault of the package: tries, and milliseconds before the second. */
-const TRIES = 5;
+/** Bringing the tree, which is no fault of the package: milliseconds before the second try, at most between two, and in all. */
 const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 15_000;
+const BRING_LIMIT = 5 * 60_000;
+/** Milliseconds for which the helper is waited for, as long as a start would, and between looks. */
+const HELPER_MS = 15_000;
+const LOOK_AGAIN = 100;
+/** Milliseconds until the loss of a container is seen on all connections to it. */
+const LOSS_MS = 1_000;
 /** The most memory that this container has had, where there are control groups of version 2, and of version 1. */
 const PEAK_FILES = ['/sys/fs/cgroup/memory.peak', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'] as const;
 const OUR_ENV = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' };
 
 export class PodTrial {
   readonly #options: PodTrialOptions;
-  readonly #life = new AbortController();
+  readonly #stop = new AbortController();
   #state: PodInspection['state'] = 'fetching';
   #seen: PodObservation | undefined;
   #failure: BerthError | undefined;
+  /** Something of it may be alive after it was ended. */
+  #mayRun = false;
+  /** It was told to end, and nobody said that it has. */
+  #notEnded = false;
+  /** Of the helper, before the first start. */
+  #life: number | undefined;
   /** Nothing new comes here anyway. */
   readonly resting = false;
   readonly check: undefined;
@@ -72,7 +84,7 @@ export class PodTrial {
 
   /** Gives up what is under way. Idempotent. */
   close(): void {
-    this.#life.abort(new BerthError('stopped', 'the supervisor is ending'));
+    this.#stop.abort(new BerthError('stopped', 'the supervisor is ending'));
   }
 
   /** Never rejects. */
@@ -83,10 +95,14 @@ export class PodTrial {
       this.#enter('trying');
       this.#seen = await this.#observe(begun);
     } catch (thrown) {
-      if (this.#life.signal.aborted) return;
+      if (this.#stop.signal.aborted) return;
       this.#failure = toBerthError(thrown);
       const failure = toFailureReport(this.#failure);
-      this.#seen = { ...PLACE, isolation: 'unknown', offers: {}, phases: [], stderr: [], failure };
+      this.#seen = {
+        ...PLACE,
+        ...{ untried: true, failure },
+        ...{ isolation: 'unknown', offers: {}, phases: [], stderr: [] },
+      };
     }
     this.#enter('done');
   }
@@ -98,12 +114,13 @@ export class PodTrial {
 
   async #prepare(): Promise<void> {
     const { prepare, clock } = this.#options;
-    for (let tries = 1, wait = FIRST_RETRY; ; tries++, wait *= 2) {
-      this.#life.signal.throwIfAborted();
+    const end = clock.now() + BRING_LIMIT;
+    for (let wait = FIRST_RETRY; ; wait = Math.min(2 * wait, LONGEST_RETRY)) {
+      this.#stop.signal.throwIfAborted();
       try {
         return await prepare?.();
       } catch (thrown) {
-        if (tries === TRIES) throw thrown;
+        if (clock.now() + wait > end) throw thrown;
         await pause(clock, wait);
       }
     }
@@ -111,13 +128,15 @@ export class PodTrial {
 
   async #observe(begun: number): Promise<PodObservation> {
     const { definition, host } = this.#options;
-    const isolation = await host.isolation(this.#life.signal);
+    const isolation = await host.isolation(this.#stop.signal);
+    await this.#awaitHelper();
     const sandbox = { phase: 'sandbox', ms: Date.now() - begun } as const;
     const { main, eras } = await tryEras(
       (era, patience) => this.#try(era, patience),
       definition.limits.startTimeout,
     );
-    this.#failure = main.failure;
+    if (this.#mayRun) await pause(this.#options.clock, LOSS_MS);
+    this.#failure = main.failure ?? (this.#notEnded && !this.#containerLost ? notEnded() : undefined);
     // First: what is run to look needs memory as well.
     const peak = await this.#peak();
     const [written, engine] = [await this.#left(), await this.#engine()];
@@ -127,7 +146,8 @@ export class PodTrial {
       isolation,
       ...(main.told && { report: { ...main.told.report, eras } }),
       offers: main.told?.offers ?? {},
-      ...(main.failure && { failure: toFailureReport(main.failure) }),
+      ...(this.#failure && { failure: toFailureReport(this.#failure) }),
+      ...(this.#containerLost && { containerLost: true }),
       phases: [sandbox, ...(main.told?.phases ?? [])] as PodObservation['phases'],
       ...(peak !== undefined && { peakMemoryBytes: peak }),
       ...(written && { written }),
@@ -135,13 +155,29 @@ export class PodTrial {
     };
   }
 
+  /** One that does not come is told of by the start. */
+  async #awaitHelper(): Promise<void> {
+    const { clock, host } = this.#options;
+    const end = clock.now() + HELPER_MS;
+    while (host.life === undefined && clock.now() < end && !this.#stop.signal.aborted)
+      await pause(clock, LOOK_AGAIN);
+    this.#life = host.life;
+  }
+
+  /** What is there now, is not what it has run in. */
+  get #containerLost(): boolean {
+    const { life } = this.#options.host;
+    return life === undefined || life !== this.#life;
+  }
+
   /** Never rejects for what the package does. */
   async #try(era: Era, patience: number): Promise<Attempt> {
     const stderr: string[] = [];
+    if (this.#mayRun) return { failure: notEnded(), stderr };
     try {
       return { told: await this.#talk(era, patience, stderr), stderr };
     } catch (thrown) {
-      this.#life.signal.throwIfAborted();
+      this.#stop.signal.throwIfAborted();
       return { failure: toBerthError(thrown), stderr };
     }
   }
@@ -151,12 +187,14 @@ export class PodTrial {
     const { eofGrace: eof, termGrace: term, lineBytes: maxLineBytes } = definition.limits;
     const { secrets, launch } = definition;
     const begun = Date.now();
+    // Until the helper says otherwise: one that does not answer may have started it.
+    this.#mayRun = true;
     const process = await host.start(launch, { clock, secrets, maxLineBytes, graces: { eof, term } });
     process.onStderr((line) => {
       if (stderr.length < FIRST_LINES) stderr.push(line);
     });
     try {
-      const { signal } = this.#life;
+      const { signal } = this.#stop;
       const { report, offers, answered } = await askWhole(era, process, { timeoutMs, signal, clock });
       const list = Date.now() - answered;
       return {
@@ -168,6 +206,8 @@ export class PodTrial {
       };
     } finally {
       await process.stop();
+      this.#mayRun = process.mayRun === true;
+      this.#notEnded = this.#mayRun;
     }
   }
 
@@ -192,15 +232,24 @@ export class PodTrial {
     return version === undefined ? undefined : `Node ${version}`;
   }
 
-  /** Undefined when that cannot be done. */
+  /** Undefined when that cannot be done, where it may be looking on, and in another container than it has run in. */
   async #read(file: string, args: readonly string[]): Promise<string | undefined> {
+    if (this.#mayRun || this.#containerLost) return undefined;
     const launch = { file, args: [...args], env: OUR_ENV, cwd: '/' };
-    return await this.#options.host.read(launch).catch(() => undefined);
+    const said = await this.#options.host.read(launch).catch(() => undefined);
+    return this.#containerLost ? undefined : said;
   }
 }
 
 /** Both containers of the pod are on one node. */
 const PLACE = { platform: `${process.platform}-${process.arch}` };
+
+function notEnded(): BerthError {
+  return new BerthError('start-failed', 'it could not be ended: something of it may still run', {
+    phase: 'run',
+    hint: 'Its pod is removed, which ends it. Do not trust it: an honest server ends when it is told to.',
+  });
+}
 
 /** What says it is a program of ours, but in a container that nobody trusts. */
 function toLeftFiles(said: string): LeftFiles | undefined {

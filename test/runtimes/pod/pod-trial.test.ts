@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { systemClock } from '../../../src/clock.ts';
+import { type Clock, systemClock } from '../../../src/clock.ts';
 import { BerthError } from '../../../src/errors.ts';
 import type { LocalHost } from '../../../src/runtimes/local-host.ts';
 import { createPodServers, type PodServers } from '../../../src/runtimes/pod/pod-servers.ts';
@@ -17,6 +17,7 @@ import type { PodInspection } from '../../../src/supervisor/inspection-report.ts
 import type { Launch } from '../../../src/supervisor/launch.ts';
 import { spawnProcess } from '../../../src/supervisor/process.ts';
 import { DEFAULT_LIMITS } from '../../../src/supervisor/server-definition.ts';
+import { WatchedClock } from '../../cluster-unit/watched-clock.ts';
 import { eventually, fixture, spawnOptions } from '../../support/local-process.ts';
 
 const LOOK = fileURLToPath(new URL('../../../src/runtimes/inspection/look.ts', import.meta.url));
@@ -56,6 +57,7 @@ const trials = (more: Partial<TrialHost> = {}): TrialHost => ({
     ran.push(file);
     return (await promisify(execFile)(file, [...args])).stdout;
   },
+  life: 1,
   isolation: async () => 'yes',
   close: async () => {},
   ...more,
@@ -67,9 +69,10 @@ interface Setting {
   readonly more?: Partial<SupervisedServer>;
   readonly host?: Partial<TrialHost>;
   readonly bring?: () => Promise<void>;
+  readonly clock?: Clock;
 }
 
-function begin({ file, args = [], more = {}, host = {}, bring }: Setting): PodServers {
+function begin({ file, args = [], more = {}, host = {}, bring, clock = systemClock }: Setting): PodServers {
   const definition = {
     ...{ id: 's', name: 'inspect-1', isolation: 'session', sessions: 'minted', secrets: [] },
     launch: {
@@ -83,8 +86,8 @@ function begin({ file, args = [], more = {}, host = {}, bring }: Setting): PodSe
     ...more,
   } as SupervisedServer;
   pod = createPodServers({
-    ...{ host: HOST, servers: [definition], clock: systemClock, changed: () => {} },
-    ...{ trials: trials(host), ...(bring && { bring }) },
+    ...{ host: HOST, servers: [definition], clock, changed: () => {} },
+    ...{ trials: 'life' in host ? (host as TrialHost) : trials(host), ...(bring && { bring }) },
   });
   return pod;
 }
@@ -178,6 +181,100 @@ it('is not started before its tree is there, and not at all without', async () =
   bringing.reject(lost);
   await new Promise((resolve) => setImmediate(resolve));
   expect(started).toEqual([]);
+});
+
+/** One whose helper does not say that nothing of it is left. */
+const unended =
+  (before: () => void = () => {}): TrialHost['start'] =>
+  async (launch, options) => {
+    started.push(launch);
+    const process = await spawnProcess(launch, { ...spawnOptions(), ...options });
+    before();
+    return Object.defineProperty(process, 'mayRun', { value: true });
+  };
+
+it('is not looked at, and not started again, while something of it may run', async () => {
+  begin({ file: 'busy-server', host: { start: unended() } });
+  const seen = await done();
+  expect(seen.failure).toMatchObject({ code: 'start-failed', message: /may still run/ });
+  expect(seen.untried).toBeUndefined();
+  expect([seen.written, seen.peakMemoryBytes, seen.engine]).toEqual([undefined, undefined, undefined]);
+  expect([ran, started.length]).toEqual([[], 1]);
+  expect(seen.offers.tools).toHaveLength(3);
+});
+
+it('is told of with the reason that it gave, when it cannot be ended either', async () => {
+  begin({ file: 'exits', args: ['3', '0', 'no key'], host: { start: unended() } });
+  expect((await done()).failure).toMatchObject({ phase: 'handshake', exitCode: 3 });
+  expect(ran).toEqual([]);
+});
+
+it('is not looked at where the helper does not say whether it was started', async () => {
+  const late = new BerthError('start-failed', 'berth-spawn said nothing');
+  begin({ file: 'busy-server', host: { start: () => Promise.reject(late) } });
+  expect((await done()).failure).toMatchObject({ message: 'berth-spawn said nothing' });
+  expect(ran).toEqual([]);
+});
+
+it.each([undefined, 2])('is not measured in another container than it ran in (%j)', async (then) => {
+  let life: number | undefined = 1;
+  const lost = () => {
+    life = then;
+  };
+  const host = trials({ start: unended(lost) });
+  begin({ file: 'exits', args: ['0'], host: Object.defineProperty(host, 'life', { get: () => life }) });
+  const seen = await done();
+  expect(seen).toMatchObject({ containerLost: true, failure: { code: 'start-failed' } });
+  expect([seen.written, seen.peakMemoryBytes, ran]).toEqual([undefined, undefined, []]);
+});
+
+it('is not measured where its container ends under the look itself', async () => {
+  let life = 1;
+  const host = trials({
+    read: async ({ file }) => {
+      ran.push(file);
+      life = 2;
+      return '12345';
+    },
+  });
+  begin({ file: 'busy-server', host: Object.defineProperty(host, 'life', { get: () => life }) });
+  expect((await done()).peakMemoryBytes).toBeUndefined();
+  expect(ran).toEqual(['/bin/cat']);
+});
+
+it('is told of as not tried where its tree cannot be brought, after as many tries as five minutes have', async () => {
+  const clock = new WatchedClock();
+  let tries = 0;
+  const bring = (): Promise<void> => {
+    tries++;
+    return Promise.reject(new BerthError('install-failed', 'the store is away', { phase: 'install' }));
+  };
+  const more = { tree: { url: 'http://127.0.0.1:1/trees/x', into: folder } };
+  begin({ file: 'busy-server', bring, more, clock });
+  const seen = await eventually('its end', async () => {
+    for (const ms of clock.waits) clock.advance(ms);
+    return (await ask()).seen;
+  });
+  expect(seen).toMatchObject({ untried: true, failure: { code: 'install-failed', phase: 'install' } });
+  expect(clock.now()).toBeGreaterThan(4 * 60_000);
+  expect(clock.now()).toBeLessThanOrEqual(5 * 60_000);
+  expect(tries).toBeGreaterThan(10);
+  expect(started).toEqual([]);
+});
+
+it('is tried once its package store is back', async () => {
+  const clock = new WatchedClock();
+  let away = 8;
+  const bring = async (): Promise<void> => {
+    if (away-- > 0) throw new BerthError('install-failed', 'the store is away', { phase: 'install' });
+  };
+  const more = { tree: { url: 'http://127.0.0.1:1/trees/x', into: folder } };
+  begin({ file: 'busy-server', bring, more, clock });
+  await eventually('its start', () => {
+    if (away >= 0) for (const ms of clock.waits) clock.advance(ms);
+    return started.length > 0;
+  });
+  pod?.close();
 });
 
 it('asks for a helper', () => {
