@@ -1,5 +1,5 @@
 /** Whether the network of this pod is held to its policy: what no policy of a server allows is tried. */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Isolation } from './inspection-report.ts';
 import { pause } from './kill-set-ladder.ts';
@@ -11,44 +11,56 @@ export interface IsolationOptions {
   /** Milliseconds in which the API server would have answered. */
   readonly patience?: number;
   readonly signal?: AbortSignal;
+  readonly connect?: Connect;
 }
+
+type Connect = (to: { readonly host: string; readonly port: number }) => Socket;
 
 /** A policy reaches the node of a new pod a moment after the pod. */
 const TRIES = 4;
 const TRY_AGAIN = 1_000;
 const PATIENCE = 2_000;
+/** One packet may be lost without any policy. */
+const SILENT = 2;
+/** `silence`: what a policy makes of a call. */
+type Heard = 'answer' | 'silence' | 'error';
+const HEARD: Readonly<Record<string, Heard>> = {
+  ECONNREFUSED: 'answer',
+  ECONNRESET: 'answer',
+  ETIMEDOUT: 'silence',
+  // Where policies are kept by the kernel of the pod itself.
+  EACCES: 'silence',
+  EPERM: 'silence',
+};
 
 /**
- * `yes`: the API server cannot be reached, though it is there for every pod that nothing holds. `no`: it can. The tree of the package has
- * come through the same network a moment ago, so that silence is not the network's own.
+ * `yes`: the API server does not answer, time and again, though it is there for every pod that nothing holds. `no`: it does, were it to
+ * refuse. `unknown`: neither is seen. The tree of the package has come through the same network a moment ago, so that silence is not the
+ * network's own.
  */
 export async function checkIsolation(options: IsolationOptions): Promise<Isolation> {
-  const { env, clock = systemClock, patience = PATIENCE, signal } = options;
+  const { env, clock = systemClock, patience = PATIENCE, signal, connect: reach = connect } = options;
   const [host, port] = [env.KUBERNETES_SERVICE_HOST, Number(env.KUBERNETES_SERVICE_PORT)];
   if (host === undefined || !Number.isInteger(port) || port <= 0) return 'unknown';
-  for (let tries = 0; tries < TRIES; tries++) {
+  let heard: Heard = 'error';
+  for (let tries = 0, silent = 0; tries < TRIES || silent > 0; tries++) {
     signal?.throwIfAborted();
     if (tries > 0) await pause(clock, TRY_AGAIN);
-    if (!(await answers({ host, port, patience }))) return 'yes';
+    heard = await call(reach({ host, port }), patience);
+    silent = heard === 'silence' ? silent + 1 : 0;
+    if (silent === SILENT) return 'yes';
   }
-  return 'no';
+  return heard === 'answer' ? 'no' : 'unknown';
 }
 
-interface Call {
-  readonly host: string;
-  readonly port: number;
-  readonly patience: number;
-}
-
-function answers({ host, port, patience }: Call): Promise<boolean> {
+function call(socket: Socket, patience: number): Promise<Heard> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const end = (answered: boolean): void => {
+    const end = (heard: Heard): void => {
       socket.destroy();
-      resolve(answered);
+      resolve(heard);
     };
-    socket.setTimeout(patience, () => end(false));
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
+    socket.setTimeout(patience, () => end('silence'));
+    socket.once('connect', () => end('answer'));
+    socket.once('error', ({ code = '' }: NodeJS.ErrnoException) => end(HEARD[code] ?? 'error'));
   });
 }
