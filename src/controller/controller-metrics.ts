@@ -1,12 +1,14 @@
 /** What a controller exposes: whether it leads, its queue, its looks, and what it sees while it leads. */
+import { isInspection } from '../cluster/inspection.ts';
 import type { McpServer } from '../cluster/mcp-server.ts';
 import type { Job } from '../cluster/objects/installer-job.ts';
+import { UID_LABEL } from '../cluster/objects/naming.ts';
 import type { Emit, MetricSource } from '../metrics/metrics.ts';
 import { STATUS_STATES } from '../servers/server-view.ts';
 import type { ControllerCount } from './controller-count.ts';
 import type { QueueLengths } from './work-queue.ts';
 
-/** What is seen and done in a term. */
+/** What is seen and done in a term, servers that are only tried among it. */
 export interface TermMeasure {
   readonly servers: readonly McpServer[];
   readonly jobs: readonly Job[];
@@ -36,7 +38,17 @@ export function createControllerSource(
   };
 }
 
-function emitSeen(emit: Emit, { servers, jobs }: TermMeasure): void {
+/** In no metric is what is only tried. */
+function withoutInspections({ servers, jobs }: TermMeasure): Pick<TermMeasure, 'servers' | 'jobs'> {
+  const tried = new Set(servers.filter(isInspection).map(({ metadata }) => metadata.uid));
+  return {
+    servers: servers.filter((one) => !isInspection(one)),
+    jobs: jobs.filter(({ metadata }) => !tried.has(metadata.labels?.[UID_LABEL])),
+  };
+}
+
+function emitSeen(emit: Emit, measure: TermMeasure): void {
+  const { servers, jobs } = withoutInspections(measure);
   for (const state of STATUS_STATES) {
     const those = servers.filter(({ status }) => (status?.state ?? 'pending') === state);
     emit('berth_servers', { state }, those.length);

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { ApiClient } from '../cluster/api-client.ts';
 import { createExecCarrier } from '../cluster/exec-carrier.ts';
-import { isInspection, unlessInspection } from '../cluster/inspection.ts';
+import { unlessInspection } from '../cluster/inspection.ts';
 import { loadClusterAccess } from '../cluster/kube-config.ts';
 import { createLeaderElection, type LeaderElection } from '../cluster/lease.ts';
 import { treesUrl } from '../cluster/objects/blueprint.ts';
@@ -170,7 +170,7 @@ async function beginTerm(
     return {
       close,
       measure: () => ({
-        servers: picture.servers.filter((one) => !isInspection(one)),
+        servers: picture.servers,
         jobs: picture.jobs,
         queue: controller?.queue,
       }),

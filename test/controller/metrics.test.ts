@@ -1,6 +1,7 @@
 /** What a controller exposes: nothing of the cluster while another one leads, its queue and its looks while it does. */
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
+import { inspectionMeta } from '../../src/cluster/inspection.ts';
 import type { McpServer } from '../../src/cluster/mcp-server.ts';
 import type { Job } from '../../src/cluster/objects/installer-job.ts';
 import { ControllerCount } from '../../src/controller/controller-count.ts';
@@ -10,9 +11,13 @@ import { createMetrics } from '../../src/metrics/metrics.ts';
 import { checkDefinitions, type ReadExposition, readExposition, seriesValue } from '../support/exposition.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const job = (type?: string): Job =>
-  ({ status: { conditions: type === undefined ? [] : [{ type, status: 'True' }] } }) as unknown as Job;
-const server = (state: string): McpServer => ({ status: { state } }) as unknown as McpServer;
+const job = (type?: string, server = 'some'): Job =>
+  ({
+    metadata: { labels: { 'berth.dev/server-uid': server } },
+    status: { conditions: type === undefined ? [] : [{ type, status: 'True' }] },
+  }) as unknown as Job;
+const server = (state?: string, metadata: object = {}): McpServer =>
+  ({ metadata, ...(state !== undefined && { status: { state } }) }) as unknown as McpServer;
 
 function scrape(count: ControllerCount, term: TermMeasure | undefined, leads: boolean): ReadExposition {
   const source = createControllerSource(
@@ -38,7 +43,7 @@ it('one that leads tells servers, installers and its looks', () => {
   count.failed = 1;
   for (const seconds of [0.1, 0.2, 3, 4]) count.durations.observe(seconds);
   const term: TermMeasure = {
-    servers: [server('running'), server('running'), server('failed'), {} as McpServer],
+    servers: [server('running'), server('running'), server('failed'), server()],
     jobs: [job(), job('Complete'), job('Failed'), job('Failed')],
     queue: { waiting: 2, running: 1, delayed: 5 },
   };
@@ -52,6 +57,20 @@ it('one that leads tells servers, installers and its looks', () => {
   expect(of('berth_controller_queue_length', { state: 'delayed' })).toBe(5);
   expect(of('berth_controller_reconciles_total', { result: 'failed' })).toBe(1);
   expect(of('berth_controller_reconcile_duration_seconds_count', {})).toBe(4);
+});
+
+it('one that leads leaves out what is only tried, and its installers', () => {
+  const tried = server('failed', { uid: 'tried', ...inspectionMeta({ until: '', secrets: {} }) });
+  const term: TermMeasure = {
+    servers: [server('running', { uid: 'some' }), tried],
+    jobs: [job('Complete'), job('Complete', 'tried'), job('Failed', 'tried')],
+    queue: undefined,
+  };
+  const read = scrape(new ControllerCount(), term, true);
+  const of = (name: string, state: string) => seriesValue(read, name, { state });
+  expect([of('berth_servers', 'running'), of('berth_servers', 'failed')]).toEqual([1, 0]);
+  expect(of('berth_controller_installs', 'done')).toBe(1);
+  expect(of('berth_controller_installs', 'failed')).toBe(0);
 });
 
 it('the lengths of a queue are those of its parts', async () => {
