@@ -22,12 +22,18 @@ export interface LinkQuestion {
 /** Milliseconds for a question, from its asking to its answer. */
 export const ANSWER_LIMIT = 10_000;
 
+const UNKNOWN_QUESTION = 'a question that this supervisor does not know';
+
+/** Whether a supervisor of another version has refused a question as one that it does not know. */
+export function isUnknownQuestion({ code, message }: BerthError): boolean {
+  return code === 'internal' && message === UNKNOWN_QUESTION;
+}
+
 /** Throws BerthError `internal` for what is no question of this version. */
 export function readQuestion(body: Buffer): LinkQuestion {
   const { what, server, session, principal } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
   const known = QUESTIONS.find((one) => one === what);
-  if (!known || typeof server !== 'string')
-    throw new BerthError('internal', 'a question that this supervisor does not know');
+  if (!known || typeof server !== 'string') throw new BerthError('internal', UNKNOWN_QUESTION);
   return {
     ...{ what: known, server },
     ...(typeof session === 'string' && { session }),

@@ -1,5 +1,5 @@
 /** What a supervisor says of one of its servers, to who asks over a link. Times are ages: no clock is shared. */
-import type { ErrorCode, StartPhase } from '../errors.ts';
+import type { ErrorCode, ErrorDetails, StartPhase } from '../errors.ts';
 import type { HandshakeReport } from './handshake-report.ts';
 
 export interface ServerReport {
@@ -51,6 +51,7 @@ export interface FailureReport {
   readonly phase?: StartPhase;
   readonly exitCode?: number;
   readonly signal?: string;
+  readonly reason?: NonNullable<ErrorDetails['reason']>;
   /** Last lines. */
   readonly stderr?: readonly string[];
 }

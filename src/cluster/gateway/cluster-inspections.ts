@@ -26,7 +26,7 @@ import { observationOf } from './trial-report.ts';
 
 export interface ClusterInspectionsOptions {
   readonly client: Pick<ApiClient, 'apply' | 'remove'>;
-  readonly view: Pick<ClusterView, 'inspection' | 'inspections' | 'replicas' | 'deployment'>;
+  readonly view: Pick<ClusterView, 'inspection' | 'inspections' | 'replicas' | 'podsOf' | 'deployment'>;
   /** Of the servers. */
   readonly namespace: string;
   readonly rules: PlanRules;

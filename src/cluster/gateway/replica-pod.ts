@@ -20,7 +20,15 @@ export interface Pod extends KubeObject {
 
 interface ContainerStatus {
   readonly name: string;
-  readonly state?: { readonly running?: object; readonly waiting?: { readonly reason?: string } };
+  readonly state?: ContainerState;
+  /** Before its last restart. */
+  readonly lastState?: ContainerState;
+}
+
+interface ContainerState {
+  readonly running?: object;
+  readonly waiting?: { readonly reason?: string };
+  readonly terminated?: { readonly reason?: string };
 }
 
 export interface ReplicaPod {
@@ -82,6 +90,14 @@ export function toReplicaPod(object: Pod): ReplicaPod | undefined {
 function isRunning({ phase, containerStatuses = [] }: NonNullable<Pod['status']>): boolean {
   if (phase === 'Succeeded' || phase === 'Failed') return false;
   return containerStatuses.some(({ name, state }) => name === SUPERVISOR && state?.running !== undefined);
+}
+
+/** A container of the server itself was ended because it took more memory than it may. */
+export function ranOutOfMemory({ status: { containerStatuses = [] } = {} }: Pod): boolean {
+  return containerStatuses.some(
+    ({ name, state, lastState }) =>
+      name !== SUPERVISOR && [state, lastState].some((one) => one?.terminated?.reason === 'OOMKilled'),
+  );
 }
 
 /** What kubelet says of a container that has not run yet, and that nothing is wrong with. */

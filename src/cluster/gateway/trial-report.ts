@@ -17,6 +17,11 @@ export function observationOf(seen: PodObservation): Observation {
   };
 }
 
+/** What was seen is a failure, but none of the package's. */
+export function untriedFor({ untried, failure }: PodObservation): BerthError | undefined {
+  return untried && failure && toError(failure);
+}
+
 function toError({ code, message, ...details }: NonNullable<PodObservation['failure']>): BerthError {
   return new BerthError(code, message, details);
 }

@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../../src/cluster/api-client.ts';
 import { ClusterInspections } from '../../../src/cluster/gateway/cluster-inspections.ts';
 import type { ClusterView } from '../../../src/cluster/gateway/cluster-view.ts';
+import type { Pod } from '../../../src/cluster/gateway/replica-pod.ts';
 import { inspectionMeta } from '../../../src/cluster/inspection.ts';
 import type { PackageInfo } from '../../../src/discovery/package-info.ts';
+import { BerthError } from '../../../src/errors.ts';
 import { parseInspection } from '../../../src/inspection/inspection-spec.ts';
 import type { LinkQuestion } from '../../../src/link/question.ts';
 import { createRemotePolicy } from '../../../src/servers/remote-policy.ts';
@@ -36,6 +38,10 @@ let client: ApiClient;
 let inspections: ClusterInspections;
 /** What the supervisor of the pod tells; undefined while there is none. */
 let told: PodInspection | undefined;
+/** Of the pod, as the cluster has them. */
+let containers: object[];
+/** Thrown instead of what is told, by the number of the question. */
+let lose: (question: number) => BerthError | undefined;
 let asked: LinkQuestion[];
 let left: string[];
 /** Looks at an object that was there. */
@@ -45,6 +51,7 @@ let allow: { npm: boolean; pypi: boolean; remote: boolean };
 beforeEach(async () => {
   fixture = await createFixture();
   [told, asked, left, looks] = [undefined, [], [], 0];
+  [containers, lose] = [[], () => undefined];
   allow = { npm: true, pypi: true, remote: true };
   client = new ApiClient({ access: fixture.cluster.api.access() });
   inspections = new ClusterInspections({
@@ -70,6 +77,8 @@ function viewOf(view: ClusterView) {
   const link = {
     ask: async (question: LinkQuestion) => {
       asked.push(question);
+      const lost = lose(asked.length);
+      if (lost) throw lost;
       return told;
     },
   };
@@ -80,6 +89,8 @@ function viewOf(view: ClusterView) {
   } as unknown as ClusterView['replicas'];
   return new TrialView(view, replicas);
 }
+
+const killed = () => ({ terminated: { reason: 'OOMKilled' } });
 
 class TrialView {
   readonly #view: ClusterView;
@@ -98,6 +109,10 @@ class TrialView {
 
   get inspections() {
     return this.#view.inspections;
+  }
+
+  podsOf(): Pod[] {
+    return [{ metadata: {}, status: { containerStatuses: containers } } as Pod];
   }
 
   deployment(name: string) {
@@ -204,6 +219,36 @@ describe('a package tried in a cluster', () => {
     });
   });
 
+  it.each([
+    ['lastState', { name: 'workload', state: { running: {} }, lastState: killed() }],
+    ['state', { name: 'workload', state: killed() }],
+  ])(
+    'is told of with the reason that only the cluster knows: out of memory (%s)',
+    async (_where, container) => {
+      containers = [{ name: 'supervisor', state: { running: {} } }, container];
+      const failure = {
+        code: 'start-failed',
+        message: 'it ended',
+        hint: 'Look.',
+        phase: 'handshake',
+      } as const;
+      const { report: _r, written: _w, peakMemoryBytes: _p, ...rest } = SEEN;
+      const { report } = await finish(NPM, { ...rest, offers: {}, failure, containerLost: true });
+      expect(report).toMatchObject({
+        ...{ result: 'failed', peakMemoryBytes: 'unknown', filesWritten: 'unknown' },
+        failure: { message: 'it ended', reason: 'OutOfMemory', hint: expect.stringMatching(/more memory/) },
+      });
+    },
+  );
+
+  it('is given no reason by a container that it did not run in', async () => {
+    containers = [{ name: 'supervisor', lastState: killed() }];
+    const failure = { code: 'start-failed', message: 'it ended', hint: 'Look.', phase: 'handshake' } as const;
+    const { report } = await finish(NPM, { ...SEEN, failure });
+    expect(report.failure).toMatchObject({ hint: 'Look.' });
+    expect(report.failure).not.toHaveProperty('reason');
+  });
+
   it('is written as restricted as can be, with made-up secrets beside it', async () => {
     const { name } = await begin({ template: 'brave-search', secrets: ['OTHER'], args: ['-v'] });
     expect(name).toMatch(/^inspect-[0-9a-f]{12}$/);
@@ -258,8 +303,13 @@ describe('a package tried in a cluster', () => {
         return true;
       };
     if (how === 'unwritten') {
-      await expect(inspect(NPM)).rejects.toMatchObject({ message: expect.stringContaining('') });
-      expect(fixture.cluster.written.filter((one) => one.startsWith('DELETE'))).toHaveLength(1);
+      await expect(inspect(NPM)).rejects.toMatchObject({
+        code: 'internal',
+        message: expect.stringMatching(/cannot apply mcpservers demo\/inspect-/),
+      });
+      const [patched] = fixture.cluster.written.filter((one) => one.startsWith('PATCH'));
+      const deleted = fixture.cluster.written.filter((one) => one.startsWith('DELETE'));
+      expect(deleted).toEqual([patched?.replace('PATCH', 'DELETE')]);
       return;
     }
     const { outcome, name } = await begin(NPM, { signal: leaving.signal });
@@ -320,6 +370,67 @@ describe('what keeps a package from being tried', () => {
     await expect.poll(() => made()?.status?.state).toBe('failed');
     told = { state: 'done', seen: SEEN };
     expect((await outcome).report.result).toBe('passed');
+  });
+
+  it('counts for no more where a question is lost than where it was answered', async () => {
+    told = { state: 'trying' };
+    const { outcome, name } = await begin(NPM);
+    install(name);
+    await expect.poll(() => asked.length).toBeGreaterThan(0);
+    fixture.cluster.observe('mcpservers', name, {
+      state: 'failed',
+      reason: 'RolloutStuck',
+      message: 'stuck',
+    });
+    await expect.poll(() => made()?.status?.state).toBe('failed');
+    const [busy, before] = [new BerthError('busy', 'the supervisor does not answer just now'), asked.length];
+    // One that is lost in the middle.
+    lose = (question) => (question === before + 2 ? busy : undefined);
+    await expect.poll(() => asked.length).toBeGreaterThan(before + 8);
+    told = { state: 'done', seen: SEEN };
+    expect((await outcome).report.result).toBe('passed');
+  });
+
+  it.each(['silent', 'gone'])('is told when the supervisor that was heard is %s', async (how) => {
+    told = { state: 'trying' };
+    const { outcome, name } = await begin(NPM);
+    install(name);
+    await expect.poll(() => asked.length).toBeGreaterThan(0);
+    const busy = new BerthError('busy', 'the supervisor does not answer just now');
+    if (how === 'silent') lose = () => busy;
+    else told = undefined;
+    const before = asked.length;
+    const about = { state: 'failed', reason: 'QuotaExceeded', message: 'no room' };
+    fixture.cluster.observe('mcpservers', name, about);
+    await expect(outcome).rejects.toMatchObject({ code: 'start-failed', message: 'no room' });
+    if (how === 'silent') expect(asked.length - before).toBeGreaterThanOrEqual(4);
+  });
+
+  it('is that its tree cannot be brought into its pod', async () => {
+    const failure = {
+      code: 'install-failed',
+      message: 'the store is away',
+      hint: 'Look at it.',
+      phase: 'install',
+    } as const;
+    const { report: _r, ...rest } = SEEN;
+    const outcome = finish(NPM, { ...rest, offers: {}, failure, untried: true });
+    await expect(outcome).rejects.toMatchObject({
+      ...{ code: 'install-failed', message: 'the store is away', hint: 'Look at it.' },
+      details: { phase: 'install' },
+    });
+  });
+
+  it('is a supervisor of before, while the cluster is upgraded', async () => {
+    told = { state: 'trying' };
+    lose = () => new BerthError('internal', 'a question that this supervisor does not know');
+    const { outcome, name } = await begin(NPM);
+    install(name);
+    await expect(outcome).rejects.toMatchObject({
+      code: 'busy',
+      hint: expect.stringMatching(/being upgraded: try again/),
+    });
+    expect(fixture.cluster.get('mcpservers', name)).toBeUndefined();
   });
 
   it('is that somebody has removed it', async () => {
