@@ -1,8 +1,9 @@
 /** What an inspection needs of whatever starts the package; implemented by `runtimes/inspection`. */
 import type { BerthError } from '../errors.ts';
 import type { HandshakeReport } from '../supervisor/handshake-report.ts';
+import type { PodObservation } from '../supervisor/inspection-report.ts';
 import type { Launch } from '../supervisor/launch.ts';
-import type { InspectionPhase, Json } from './report.ts';
+import type { InspectionPhase } from './report.ts';
 
 export interface TrialStart {
   readonly launch: Launch;
@@ -22,12 +23,7 @@ export interface TrialStart {
 
 export interface Observation {
   readonly report?: HandshakeReport;
-  readonly offers: {
-    readonly tools?: readonly Json[];
-    readonly prompts?: readonly Json[];
-    readonly resources?: readonly Json[];
-    readonly resourceTemplates?: readonly Json[];
-  };
+  readonly offers: PodObservation['offers'];
   readonly failure?: BerthError;
   readonly phases: readonly InspectionPhase[];
   readonly peakMemoryBytes?: number;
