@@ -1,24 +1,23 @@
-/** The life of a release: installed, upgraded, rolled back, beside another one, inside another chart, and removed. */
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The life of a release without pods: installed, upgraded, rolled back, removed, and what helm makes of it inside another chart. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import {
   applyDefinition,
   attempt,
   CHART,
   everything,
-  install,
   read,
   removeNamespaces,
   run,
   uniqueName,
 } from './support/tools.ts';
+import { openUmbrella } from './support/umbrella.ts';
 
 interface DeploymentLike {
   readonly metadata: { readonly name: string };
-  readonly spec: {
-    readonly template: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly template?: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
   };
 }
 
@@ -123,22 +122,6 @@ describe('a release', () => {
 });
 
 describe('a second release', () => {
-  it('works in another namespace, and neither is bothered by the other', () => {
-    const first = install();
-    const second = install();
-    try {
-      const policies = read('validatingadmissionpolicies').items.map(({ metadata }) => metadata.name);
-      for (const { name, namespace } of [first, second])
-        expect(policies.filter((policy) => policy.startsWith(`${namespace}-${name}-`))).toHaveLength(11);
-      const args = ['auth', 'can-i', 'list', 'mcps', '-n', second.servers];
-      expect(attempt('kubectl', [...args, `--as=${second.gateway}`]).out.trim()).toBe('yes');
-      expect(attempt('kubectl', [...args, `--as=${first.gateway}`]).out.trim()).toBe('no');
-    } finally {
-      first.close();
-      second.close();
-    }
-  });
-
   it('is told when it would take the definition from the first', () => {
     const name = uniqueName();
     const args = ['install', name, CHART, '-n', name, '--create-namespace', '--dry-run=server'];
@@ -155,31 +138,23 @@ describe('a second release', () => {
 });
 
 describe('a chart that has this one in it', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-parent-'));
-  const name = uniqueName();
-
-  beforeAll(() => {
-    cpSync(CHART, join(folder, 'charts/berth'), { recursive: true });
-    writeFileSync(join(folder, 'Chart.yaml'), 'apiVersion: v2\nname: parent\nversion: 1.0.0\n');
-    writeFileSync(
-      join(folder, 'values.yaml'),
-      'global: {imageRegistry: registry.example.com, anything: else}\nberth:\n  crds: {install: false}\n  gateway: {replicas: 0}\n  controller: {replicas: 0}\n',
-    );
-  });
-
-  afterAll(() => {
-    attempt('helm', ['uninstall', name, '-n', name]);
-    removeNamespaces(name, `${name}-berth-servers`);
-    rmSync(folder, { recursive: true });
-  });
-
-  it('is installed, with names of its own and the registry of all', () => {
-    run('helm', ['install', name, folder, '-n', name, '--create-namespace']);
-    const { items } = read<{ items: DeploymentLike[] }>('-n', name, 'deployments');
-    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(
-      ['controller', 'gateway', 'trees'].map((part) => `${name}-berth-${part}`),
-    );
-    expect(items[0]?.spec.template.spec.containers[0]?.image).toMatch(/^registry\.example\.com\/berth:/);
-    expect(read('namespace', `${name}-berth-servers`)).toBeDefined();
+  it.each([
+    ['berth', 'under its own name', undefined],
+    ['tools', 'under another name', 'tools'],
+  ])('gives it values and names by %s: %s', (key, _how, alias) => {
+    const umbrella = openUmbrella(alias);
+    try {
+      const values = set('global.imageRegistry=registry.example.com', `${key}.gateway.replicas=7`);
+      const text = run('helm', ['template', 'one', umbrella.folder, '-n', 'here', ...values]);
+      const objects = parseAllDocuments(text).map((document) => document.toJS() as DeploymentLike | null);
+      const gateway = objects.find(
+        (one) => one?.metadata.name === `one-${key}-gateway` && one.spec?.replicas,
+      );
+      expect(gateway?.spec?.replicas).toBe(7);
+      expect(gateway?.spec?.template?.spec.containers[0]?.image).toMatch(/^registry\.example\.com\/berth:/);
+      expect(objects.some((one) => one?.metadata.name === `one-${key}-servers`)).toBe(true);
+    } finally {
+      umbrella.close();
+    }
   });
 });

@@ -1,11 +1,20 @@
-/** The life of a release whose pods run: upgraded and rolled back under its clients, and removed, with what stays on purpose. */
+/**
+ * The life of a release whose pods run: beside other ones, one of them inside another chart, upgraded and rolled back under its clients,
+ * and removed, with what stays on purpose.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectSdk, type SdkClient } from '../support/sdk-clients.ts';
+import { IMAGES, imagesOf as imagesByName } from './support/images.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { attempt, CHART, everything, read, run } from './support/tools.ts';
+import { openUmbrella, type Umbrella } from './support/umbrella.ts';
 
 const START_MS = 300_000;
+const LESS = { gateway: { replicas: 1 }, controller: { replicas: 1 } };
+/** Of the images under test, in full: names without a registry are there too. */
+const SLASH = IMAGES.gateway.lastIndexOf('/');
+const REGISTRY = SLASH < 0 ? 'docker.io/library' : IMAGES.gateway.slice(0, SLASH);
 const CODE = readFileSync(new URL('fixtures/script-server.mjs', import.meta.url), 'utf8');
 
 let release: RunningRelease;
@@ -13,11 +22,7 @@ let client: SdkClient;
 
 beforeAll(async () => {
   release = await startRelease({ gateway: { preStopSeconds: 5 } });
-  await release.run({
-    name: 'steady',
-    source: { script: { runtime: 'node', code: CODE } },
-    env: { GREETING: 'steady' },
-  });
+  await release.run(serverOf('steady', 'steady'));
   client = await connectSdk('v1 streamable-http', release.serverUrl('steady'), { key: release.key });
 }, START_MS);
 afterAll(async () => {
@@ -26,6 +31,9 @@ afterAll(async () => {
   await release.close();
 });
 
+function serverOf(name: string, greeting: string) {
+  return { name, source: { script: { runtime: 'node', code: CODE } }, env: { GREETING: greeting } };
+}
 const uidsOf = (pods: readonly ReleasePod[]): (string | undefined)[] =>
   pods.map(({ metadata }) => metadata.uid).sort();
 const imagesOf = (pods: readonly ReleasePod[]): string[] => [
@@ -74,6 +82,123 @@ describe('an installed release', () => {
       await one.close();
     }
   });
+});
+
+describe('further releases of the cluster', () => {
+  let beside: RunningRelease;
+  let inside: RunningRelease;
+  let umbrella: Umbrella;
+  let before: object;
+
+  beforeAll(async () => {
+    before = await pods();
+    umbrella = openUmbrella();
+    const parent = {
+      ...{
+        chart: umbrella.folder,
+        dependency: umbrella.key,
+        images: imagesByName(IMAGES.gateway.slice(SLASH + 1)),
+      },
+      parentValues: { global: { imageRegistry: REGISTRY, anything: 'else' } },
+    };
+    [beside, inside] = await Promise.all([startRelease(LESS), startRelease(LESS, parent)]);
+    await Promise.all([
+      beside.run(serverOf('steady', 'beside')),
+      beside.run(serverOf('other', 'other')),
+      inside.run(serverOf('steady', 'inside')),
+    ]);
+  }, START_MS);
+  afterAll(async () => {
+    await Promise.all([beside?.close(), inside?.close()]);
+    umbrella?.close();
+  });
+
+  it('serve what their own API made, at URLs of their own', async () => {
+    expect(await ask(beside, 'steady')).toBe('node beside');
+    expect(await ask(beside, 'other')).toBe('node other');
+    expect(await ask(inside, 'steady')).toBe('node inside');
+    expect(await ask(release, 'steady')).toBe('node steady');
+  });
+
+  it("are there under the names of the other chart's release, with images of the registry of all its charts", async () => {
+    const { items } = read('deployments', '-n', inside.namespace);
+    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(
+      ['controller', 'gateway', 'trees'].map((part) => `${inside.name}-${part}`),
+    );
+    expect(inside.name).toMatch(/^bt-[0-9a-f]{8}-berth$/);
+    const all = [...(await inside.pods('gateway')), ...(await inside.serverPods('steady'))];
+    expect(all).toHaveLength(2);
+    for (const image of imagesOf(all)) expect(image.startsWith(`${REGISTRY}/`)).toBe(true);
+  });
+
+  it('see no server of each other', async () => {
+    const names = async (one: RunningRelease) => (await one.api.list()).map(({ name }) => name).sort();
+    expect(await names(release)).toEqual(['steady']);
+    expect(await names(beside)).toEqual(['other', 'steady']);
+    expect(await names(inside)).toEqual(['steady']);
+    for (const one of [release, inside]) {
+      await expect(one.api.get('other')).rejects.toMatchObject({ code: 'not-found' });
+      expect(await statusOf(one, 'other', one.key)).toBe(404);
+    }
+    expect(await statusOf(beside, 'other', release.key)).toBe(401);
+    expect(await statusOf(release, 'steady', beside.key)).toBe(401);
+  });
+
+  it('have accounts and policies of their own', () => {
+    const may = ({ name, namespace }: RunningRelease, { servers }: RunningRelease): string => {
+      const account = `system:serviceaccount:${namespace}:${name}-gateway`;
+      const asked = ['auth', 'can-i', 'list', 'mcps', '-n', servers, `--as=${account}`];
+      return attempt('kubectl', asked).out.trim();
+    };
+    const policies = read('validatingadmissionpolicies').items.map(({ metadata }) => metadata.name);
+    const all = [release, beside, inside];
+    for (const one of all) {
+      const own = policies.filter((policy) => policy.startsWith(`${one.namespace}-${one.name}-`));
+      expect(own).toHaveLength(11);
+      expect(all.map((another) => may(one, another))).toEqual(
+        all.map((another) => (another === one ? 'yes' : 'no')),
+      );
+    }
+  });
+
+  it('leave the first one as it was, while they are there and when they go', async () => {
+    expect(await call()).toBe('node steady');
+    expect(await pods()).toEqual(before);
+    await Promise.all([beside.helm('uninstall', '--wait'), inside.helm('uninstall', '--wait')]);
+    expect(attempt('kubectl', ['get', 'crd', 'mcpservers.berth.dev']).ok).toBe(true);
+    expect(await call()).toBe('node steady');
+    expect(await pods()).toEqual(before);
+    await release.run(serverOf('later', 'later'));
+    expect(await ask(release, 'later')).toBe('node later');
+    await release.remove('later');
+  });
+
+  /** Of the first release: which they are, and how often each has been started. */
+  async function pods(): Promise<object> {
+    const all = [...(await release.pods('gateway')), ...(await release.pods('controller'))];
+    all.push(...(await release.pods('trees')), ...(await release.serverPods('steady')));
+    const starts = ({ status }: ReleasePod) => status.containerStatuses?.map((one) => one.restartCount);
+    return Object.fromEntries(all.map((pod) => [pod.metadata.uid, starts(pod)]));
+  }
+
+  async function ask(of: RunningRelease, server: string): Promise<string> {
+    const one = await connectSdk('v1 streamable-http', of.serverUrl(server), { key: of.key });
+    try {
+      return await one.callTool('where', {});
+    } finally {
+      await one.close();
+    }
+  }
+
+  async function statusOf(of: RunningRelease, server: string, key: string): Promise<number> {
+    const headers = {
+      Authorization: `Bearer ${key}`,
+      'Content-Type': 'application/json',
+      Accept: 'application/json, text/event-stream',
+    };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
+    return (await fetch(`${of.serverUrl(server)}/mcp`, { method: 'POST', headers, body })).status;
+  }
 });
 
 describe('an upgrade and a roll-back', () => {

@@ -31,6 +31,7 @@ export interface ReleasePod extends KubeObject {
 }
 
 export interface RunningRelease {
+  /** With which the names of its objects begin. */
   readonly name: string;
   readonly namespace: string;
   /** Namespace of the MCPServers and their pods. */
@@ -70,16 +71,21 @@ export type ReleaseNames = Pick<RunningRelease, 'name' | 'namespace' | 'servers'
 export interface ReleaseVersion {
   readonly chart: string;
   readonly images: ImageNames;
+  /** The dependency that is ours, where the chart is another one that has it; values are still given as ours. */
+  readonly dependency?: string;
+  /** Values of that other chart itself. */
+  readonly parentValues?: Values;
 }
 
 /** Resolves when its pods are ready. */
 export async function startRelease(
   values: Values | ((names: ReleaseNames) => Values) = {},
-  { chart, images }: ReleaseVersion = { chart: CHART, images: IMAGES },
+  { chart, images, dependency, parentValues }: ReleaseVersion = { chart: CHART, images: IMAGES },
 ): Promise<RunningRelease> {
   applyDefinition();
-  const name = uniqueName();
-  const [namespace, servers] = [`${name}-mcp`, `${name}-servers`];
+  const release = uniqueName();
+  const name = dependency === undefined ? release : `${release}-${dependency}`;
+  const [namespace, servers] = [`${release}-mcp`, `${name}-servers`];
   const given = typeof values === 'function' ? values({ name, namespace, servers }) : values;
   const access = await loadClusterAccess();
   const client = new ApiClient({ access });
@@ -87,12 +93,13 @@ export async function startRelease(
   const cleanUp = async (): Promise<readonly string[]> => {
     await addresses.close();
     client.close();
-    return removeRelease(name, namespace, servers);
+    return removeRelease(release, namespace, servers);
   };
   try {
     await addresses.open();
-    const all = merge(baseValues(addresses.hosts, images), given);
-    const args = ['install', name, chart, '-n', namespace, '--create-namespace', '-f', '-'];
+    const ours = merge(baseValues(addresses.hosts, images), given);
+    const all = dependency === undefined ? ours : { ...parentValues, [dependency]: ours };
+    const args = ['install', release, chart, '-n', namespace, '--create-namespace', '-f', '-'];
     await runBeside('helm', args, JSON.stringify(all));
     await Promise.all(['controller', 'trees', 'gateway'].map((part) => rolledOut(name, namespace, part)));
     addresses.service = serviceAddress(`${name}-gateway`, namespace);
@@ -155,7 +162,7 @@ export async function startRelease(
         (await serverPods(server)).length === 0 ? true : undefined,
       );
     },
-    helm: (command, ...args) => runBeside('helm', [command, name, ...args, '-n', namespace]),
+    helm: (command, ...args) => runBeside('helm', [command, release, ...args, '-n', namespace]),
     close: async () => {
       const left = await cleanUp();
       if (left.length > 0) throw new Error(`${name} left behind: ${left.join(', ')}`);
