@@ -27,6 +27,7 @@ import { keepKeyRing, keepTreesKey } from './key-ring.ts';
 import { createLinkProbe, type LinkProbe, openLinks } from './link-probe.ts';
 import { ownedBy } from './owned-by.ts';
 import { type WatchedPicture, watchPicture } from './picture.ts';
+import { createPodWarnings } from './pod-warnings.ts';
 import { createReleaseLinks, type ReleaseLinks } from './release-links.ts';
 import { type ControllerSettings, readControllerSettings } from './settings.ts';
 import { createTreesProbe } from './trees-probe.ts';
@@ -162,6 +163,9 @@ async function beginTerm(
       trees: createTreesProbe(input.treesUrl ?? treesUrl(settings.pods)),
       treesKey: () => keepTreesKey(client, treesKeyOf(settings)),
       authority: () => links.authority,
+      warnings: createPodWarnings(client, (error) =>
+        log.warn({ err: error }, 'what the cluster says of a pod could not be read'),
+      ),
       ...(probe && { probe }),
       find: (name: string) => unlessInspection(picture.server(name)),
     };

@@ -1,8 +1,11 @@
 /** What stands in the way of a server, with what a person can do about it. */
-import type { StatusFailure } from '../cluster/mcp-server.ts';
+import type { McpServer, StatusFailure } from '../cluster/mcp-server.ts';
 import type { Deployment } from '../cluster/objects/deployment.ts';
+import { SERVER_LABEL } from '../cluster/objects/naming.ts';
 import type { ContainerStatus, Pod } from '../cluster/objects/pod-types.ts';
 import type { BerthError } from '../errors.ts';
+import type { PodWarning } from './pod-warnings.ts';
+import { referenceProblem } from './references.ts';
 import type { ReplicaReport } from './replica-probe.ts';
 
 export interface Problem {
@@ -105,9 +108,22 @@ export function reportProblem({ failure, protocolVersion, check }: ReplicaReport
   };
 }
 
-/** The first thing that is wrong with a pod; undefined when nothing is, or nothing yet. */
-export function podProblem(pod: Pod): Problem | undefined {
-  return schedulingProblem(pod) ?? evictionProblem(pod) ?? containerProblem(pod);
+/** The first thing that is wrong with a pod of this server; undefined when nothing is, or nothing yet. */
+export function podProblem(pod: Pod, server: McpServer): Problem | undefined {
+  return schedulingProblem(pod) ?? evictionProblem(pod) ?? containerProblem(pod, server);
+}
+
+/** What holds a pod of this server up before its first container. */
+export function warningProblem({ reason, note }: PodWarning, server: McpServer): Problem {
+  return (
+    referenceProblem(server, note) ?? {
+      reason,
+      message: note,
+      hint: `The cluster tries again by itself. Look at the pod: kubectl describe pod -l ${SERVER_LABEL}=${server.metadata.name}`,
+      phase: 'schedule',
+      waits: true,
+    }
+  );
 }
 
 function schedulingProblem({ status }: Pod): Problem | undefined {
@@ -136,10 +152,10 @@ function evictionProblem({ status }: Pod): Problem | undefined {
   };
 }
 
-function containerProblem({ status }: Pod): Problem | undefined {
+function containerProblem({ status }: Pod, server: McpServer): Problem | undefined {
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   for (const one of all) {
-    const problem = pullProblem(one) ?? configProblem(one) ?? crashProblem(one);
+    const problem = pullProblem(one) ?? configProblem(one, server) ?? crashProblem(one);
     if (problem) return problem;
   }
   return undefined;
@@ -166,7 +182,7 @@ function pullProblem({ name, state }: ContainerStatus): Problem | undefined {
   };
 }
 
-function configProblem({ state }: ContainerStatus): Problem | undefined {
+function configProblem({ state }: ContainerStatus, server: McpServer): Problem | undefined {
   const { reason = '', message = '' } = state?.waiting ?? {};
   if (
     reason !== 'CreateContainerConfigError' &&
@@ -174,15 +190,15 @@ function configProblem({ state }: ContainerStatus): Problem | undefined {
     reason !== 'RunContainerError'
   )
     return undefined;
-  return {
-    reason,
-    message: message || 'the container cannot be made',
-    hint: /secret|configmap/i.test(message)
-      ? 'Make the Secret or ConfigMap that the message names, with that key, in the namespace of the servers.'
-      : 'Look at the pod: kubectl describe pod -l berth.dev/server=…',
-    phase: 'spawn',
-    waits: /not found/i.test(message),
-  };
+  return (
+    referenceProblem(server, message) ?? {
+      reason,
+      message: message || 'the container cannot be made',
+      hint: `Look at the pod: kubectl describe pod -l ${SERVER_LABEL}=${server.metadata.name}`,
+      phase: 'spawn',
+      waits: false,
+    }
+  );
 }
 
 function crashProblem({ name, state, lastState, restartCount }: ContainerStatus): Problem | undefined {

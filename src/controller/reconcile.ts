@@ -25,6 +25,7 @@ import {
 import { recordedTree } from './installation.ts';
 import { type FindServer, type Need, needsOf, needsProblem } from './needs.ts';
 import { type Plan, planMcpServer } from './plan.ts';
+import { type HeldUp, lookAtHeldUp, type PodWarnings } from './pod-warnings.ts';
 import { type Problem, refusalProblem } from './problem.ts';
 import { askReplicas, type Replica, type ReplicaProbe, sessionsOf } from './replica-probe.ts';
 import { keepsPods, SETTINGS_ANNOTATION, SPEC_ANNOTATION, settingsHash, specHash } from './rollout.ts';
@@ -42,6 +43,7 @@ export interface ReconcileTools extends InstallTools, CertificateTools {
   readonly api: ClusterApi;
   readonly applier: Applier;
   readonly probe?: ReplicaProbe;
+  readonly warnings?: PodWarnings;
   /** Another server, as it was last seen. */
   readonly find: FindServer;
 }
@@ -59,7 +61,8 @@ export async function reconcile(
   { tools, signal }: { readonly tools: ReconcileTools; readonly signal: AbortSignal },
 ): Promise<Outcome> {
   const replicas = await askReplicas(observed.pods, tools.probe, signal);
-  const look = { server, observed, replicas, needs: needsOf(server, tools.find) };
+  const heldUp = await lookAtHeldUp(observed, tools, signal);
+  const look = { server, observed, replicas, needs: needsOf(server, tools.find), heldUp };
   await tellDeletionCost(replicas, tools.api);
   let plan: Plan;
   try {
@@ -90,6 +93,7 @@ interface Look {
   readonly observed: Observed;
   readonly replicas: readonly Replica[];
   readonly needs: readonly Need[];
+  readonly heldUp: HeldUp | undefined;
 }
 
 async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<Outcome> {
@@ -209,10 +213,17 @@ function outcome(
 ): Outcome {
   const { settings, now } = tools;
   const { publicUrl } = settings;
-  const status = statusOf({ ...look, ...found, now: now(), ...(publicUrl !== undefined && { publicUrl }) });
+  const { heldUp, ...seen } = look;
+  const { warning } = heldUp ?? {};
+  const status = statusOf({
+    ...{ ...seen, ...found, now: now() },
+    ...(warning && { warning }),
+    ...(publicUrl !== undefined && { publicUrl }),
+  });
   const { install } = found;
   if (install?.state === 'failed') return { status, again: Math.max(1_000, install.retryAt - now()) };
   // What becomes of a first handshake shows nowhere but in the supervisor.
   const isHandshaking = status.state === 'starting' && look.replicas.some(({ report }) => report);
-  return isHandshaking ? { status, again: LOOK_AGAIN } : { status };
+  if (isHandshaking) return { status, again: LOOK_AGAIN };
+  return heldUp ? { status, again: heldUp.again } : { status };
 }

@@ -8,7 +8,15 @@ import { type Facts, rfc3339, toConditions } from './conditions.ts';
 import type { Install } from './install.ts';
 import { recordedTree } from './installation.ts';
 import { type Need, unmet } from './needs.ts';
-import { deploymentProblem, type Problem, podProblem, reportProblem, rolloutProblem } from './problem.ts';
+import type { PodWarning } from './pod-warnings.ts';
+import {
+  deploymentProblem,
+  type Problem,
+  podProblem,
+  reportProblem,
+  rolloutProblem,
+  warningProblem,
+} from './problem.ts';
 import type { Replica } from './replica-probe.ts';
 import { reportedStatus } from './reported-status.ts';
 import { usageOf } from './usage.ts';
@@ -25,6 +33,8 @@ export interface StatusInput {
   readonly problem?: Problem;
   readonly volume?: Volume;
   readonly needs: readonly Need[];
+  /** Of a pod that is held up before its first container. */
+  readonly warning?: PodWarning;
   readonly publicUrl?: string;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -98,24 +108,33 @@ function countsOf({ observed: { deployment }, wanted }: StatusInput): Counts {
 }
 
 /** The first thing that stands in the way; what concerns all replicas comes before what concerns one. */
-function problemIn({ problem, volume, install, observed, replicas }: StatusInput): Problem | undefined {
+function problemIn(input: StatusInput): Problem | undefined {
+  const { problem, volume, install, observed } = input;
   if (problem) return problem;
   if (volume?.problem) return volume.problem;
   if (install?.state === 'failed') return install.problem;
-  const { deployment, installers, pods } = observed;
-  const stuck = install?.state === 'running' ? installers.map(podProblem).find(Boolean) : undefined;
+  const { deployment } = observed;
   return (
-    stuck ?? deploymentProblem(deployment) ?? replicaProblem(pods, replicas) ?? rolloutProblem(deployment)
+    installerProblem(input) ??
+    deploymentProblem(deployment) ??
+    replicaProblem(input) ??
+    rolloutProblem(deployment)
   );
 }
 
-function replicaProblem(pods: Observed['pods'], replicas: readonly Replica[]): Problem | undefined {
-  const seen = pods
+function installerProblem({ server, install, observed }: StatusInput): Problem | undefined {
+  if (install?.state !== 'running') return undefined;
+  return observed.installers.map((pod) => podProblem(pod, server)).find(Boolean);
+}
+
+function replicaProblem({ server, observed, replicas, warning }: StatusInput): Problem | undefined {
+  const seen = observed.pods
     // A pod that is being ended may look as it likes.
     .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase !== 'Failed')
-    .map(podProblem)
+    .map((pod) => podProblem(pod, server))
     .find(Boolean);
   if (seen) return seen;
+  if (warning) return warningProblem(warning, server);
   // One that is being ended may fail as it likes.
   const staying = replicas.filter(({ pod }) => pod.metadata.deletionTimestamp === undefined);
   return staying.map(({ report }) => report && reportProblem(report)).find(Boolean);

@@ -1,6 +1,6 @@
 /** What is told of a server in a cluster: what one on a single machine tells, and why one does not start. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { MCP_SERVERS } from '../../src/cluster/resources.ts';
+import { CONFIG_MAPS, MCP_SERVERS, SECRETS } from '../../src/cluster/resources.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
 import { eventually } from './support/cluster.ts';
 import {
@@ -12,6 +12,7 @@ import {
   untilState,
   type WorldGateway,
 } from './support/cluster-world.ts';
+import { SMALL_SERVER } from './support/small-server.ts';
 import { attempt, run } from './support/tools.ts';
 
 // Pods come and go slowly on a busy node.
@@ -97,4 +98,90 @@ it('a handshake that fails keeps a replica from being ready, and everybody is to
   const { status: corrected } = await world.server('failing');
   expect([corrected?.failure, corrected?.hint]).toEqual([undefined, undefined]);
   await world.client.remove(MCP_SERVERS, { namespace, name: 'failing' });
+});
+
+/** Makes or changes a Secret or a ConfigMap of one value, as a person would. */
+async function keep(kind: typeof SECRETS | typeof CONFIG_MAPS, name: string, data: object): Promise<void> {
+  const { namespace, client } = world;
+  const text = kind === SECRETS ? { stringData: data } : { data };
+  await client.apply(kind, { metadata: { namespace, name }, ...text }, { manager: 'a-person', force: true });
+}
+
+it('a server whose Secret or ConfigMap is not there waits for it, says for which, and starts by itself once it is made', async () => {
+  const { namespace } = world;
+  const secret = (name: string) => ({
+    secrets: [{ name: 'TOKEN', secretKeyRef: { name, key: 'token' } }],
+  });
+  await keep(SECRETS, 'half', { other: 'x' });
+  await Promise.all([
+    world.apply('no-secret', smallServer('1', secret('nowhere'))),
+    world.apply('no-key', smallServer('1', secret('half'))),
+    world.apply('no-program', {
+      source: { script: { runtime: 'node', configMapRef: { name: 'programs', key: 'small.mjs' } } },
+    }),
+  ]);
+  const WAITS = {
+    'no-secret': 'Secret nowhere',
+    'no-key': 'key token of Secret half',
+    'no-program': 'ConfigMap programs',
+  };
+  for (const [name, missing] of Object.entries(WAITS)) {
+    const message = `${name} waits for ${missing}`;
+    await eventually(message, async () => (await world.server(name)).status?.message === message);
+    const { status } = await world.server(name);
+    expect(status).toMatchObject({
+      ...{ state: 'pending', reason: 'ReferenceMissing', phase: 'spawn', ready: '0/1' },
+      hint: expect.stringContaining(`namespace ${namespace}`),
+    });
+    expect(status?.conditions.find(({ type }) => type === 'Degraded')).toMatchObject({
+      ...{ status: 'True', message: expect.stringContaining(missing) },
+    });
+    // The API, and so `berth get`; and what kubectl shows.
+    await eventually('the API', async () => (await gateway.servers.get(name)).status.message === message);
+    expect((await gateway.servers.get(name)).status).toMatchObject({
+      ...{ state: 'pending', hint: expect.stringContaining('Create what is missing') },
+    });
+    await eventually('an event of it', () => {
+      const { out } = attempt('kubectl', ['-n', namespace, 'describe', 'mcps', name]);
+      return new RegExp(`ReferenceMissing.*waits for ${missing}`).test(out);
+    });
+  }
+  await Promise.all([
+    keep(SECRETS, 'nowhere', { token: 'late' }),
+    keep(SECRETS, 'half', { token: 'later' }),
+    keep(CONFIG_MAPS, 'programs', { 'small.mjs': SMALL_SERVER }),
+  ]);
+  for (const name of Object.keys(WAITS)) {
+    const { status } = await untilState(world, name, 'running');
+    expect([status?.hint, status?.conditions.find(({ type }) => type === 'Degraded')?.status]).toEqual([
+      ...[undefined, 'False'],
+    ]);
+  }
+  const client = await openSmall(gateway, 'no-secret');
+  expect(await callSmall(client, 'whoami')).toMatchObject({ token: 'late' });
+  await client.close();
+});
+
+it("a Secret's value is in the server's process; changed, it is in the next session's, and no pod is made anew", async () => {
+  const { namespace } = world;
+  const [pod] = await world.pods('no-key');
+  const old = await openSmall(gateway, 'no-key');
+  expect(await callSmall(old, 'whoami')).toMatchObject({ token: 'later' });
+  await keep(SECRETS, 'half', { token: 'second' });
+  // Kubelet looks after each pod once a minute or so, and at once when something of the pod itself changes.
+  run('kubectl', ['-n', namespace, 'annotate', 'pod', pod?.metadata.name ?? '', 'looked-at=now']);
+  await eventually('the new value', async () => {
+    const client = await openSmall(gateway, 'no-key');
+    const { token } = await callSmall(client, 'whoami');
+    await client.delete();
+    return token === 'second';
+  });
+  // The process that runs has what it was given.
+  expect(await callSmall(old, 'whoami')).toMatchObject({ token: 'later' });
+  await old.close();
+  const same = (await world.pods('no-key')).map(({ metadata, status }) => [
+    metadata.uid,
+    status?.containerStatuses?.map(({ restartCount }) => restartCount),
+  ]);
+  expect(same).toEqual([[pod?.metadata.uid, [0, 0]]]);
 });

@@ -471,7 +471,7 @@ describe('what stands in the way', () => {
           },
           false,
         ),
-      { state: 'pending', reason: 'CreateContainerConfigError', hint: expect.stringContaining('Secret') },
+      { state: 'pending', reason: 'ReferenceMissing', message: 'demo waits for Secret vendor' },
     ],
     [
       'a crash',

@@ -162,7 +162,8 @@ export class FakeCluster implements ClusterApi {
         uid,
         generation: generation + (isNewSpec || before === undefined ? 1 : 0),
         resourceVersion: same ? resourceVersion : `${++this.#version}`,
-        creationTimestamp: before?.metadata.creationTimestamp ?? '2026-11-25T00:00:00Z',
+        creationTimestamp:
+          before?.metadata.creationTimestamp ?? object.metadata.creationTimestamp ?? '2026-11-25T00:00:00Z',
       },
     };
     this.#objects.set(key, stored);

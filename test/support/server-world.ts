@@ -10,6 +10,7 @@ import { CLAIMS, DEPLOYMENTS, JOBS, MCP_SERVERS, PODS } from '../../src/cluster/
 import { Applier } from '../../src/controller/applier.ts';
 import { type ChildView, observe } from '../../src/controller/cluster-api.ts';
 import { LinkAuthority, renewAuthorities } from '../../src/controller/link-authority.ts';
+import type { PodWarning } from '../../src/controller/pod-warnings.ts';
 import { type Outcome, type ReconcileTools, reconcile } from '../../src/controller/reconcile.ts';
 import type { ReplicaReport } from '../../src/controller/replica-probe.ts';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
@@ -45,6 +46,10 @@ export class ServerWorld {
   readonly reports = new Map<string, ReplicaReport>();
   /** Pods that were closed, in order. */
   readonly rested: string[] = [];
+  /** What the cluster says of any pod. */
+  warning: PodWarning | undefined;
+  /** Pods whose warnings were asked for. */
+  readonly asked: string[] = [];
   /** Whether a pod lets itself be closed. */
   rests: () => boolean = () => true;
   #tools = this.#freshTools();
@@ -187,7 +192,12 @@ export class ServerWorld {
     const { uid = '', name: ownerName = '' } = owner.metadata;
     const reference = { apiVersion: 'v1', kind: 'Owner', name: ownerName, uid, controller: true };
     const { labels } = owner.spec.template.metadata;
-    const metadata = { namespace: NAMESPACE, name, ...(labels && { labels }), ownerReferences: [reference] };
+    const creationTimestamp = new Date(this.time).toISOString();
+    const metadata = {
+      ...{ namespace: NAMESPACE, name, creationTimestamp },
+      ...(labels && { labels }),
+      ownerReferences: [reference],
+    };
     const spec = { nodeName: 'node-1', containers: owner.spec.template.spec.containers };
     this.cluster.put(PODS, { metadata, spec, status } as Pod);
   }
@@ -222,6 +232,12 @@ export class ServerWorld {
       find: (name) =>
         this.cluster.list<McpServer>(MCP_SERVERS).find(({ metadata }) => metadata.name === name),
       authority: () => this.authority,
+      warnings: {
+        newest: async ({ metadata }) => {
+          this.asked.push(metadata.name ?? '');
+          return this.warning;
+        },
+      },
       probe: {
         report: async ({ metadata }) => this.reports.get(metadata.name ?? '') ?? this.reports.get('*'),
         rest: async ({ metadata }) => {

@@ -59,6 +59,7 @@ export const RIGHTS: Readonly<Record<Account, readonly Right[]>> = {
     { ...servers('', 'configmaps', ['get', 'list', 'watch']), name: '<release>-servers' },
     servers('events.k8s.io', 'events', ['create', 'patch']),
     servers('', 'events', ['create', 'patch']),
+    servers('events.k8s.io', 'events', ['list']),
     release('coordination.k8s.io', 'leases', ['create']),
     release('coordination.k8s.io', 'leases', ['get', 'update', 'patch'], '<release>-controller'),
     release('', 'secrets', ['create']),

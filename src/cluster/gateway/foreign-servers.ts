@@ -5,6 +5,7 @@ import type { ServerView } from '../../servers/server-view.ts';
 import type { WaitOptions } from '../../servers/servers.ts';
 import type { ApiClient } from '../api-client.ts';
 import { listAll } from '../list-all.ts';
+import type { McpServerStatus } from '../mcp-server.ts';
 import { DEPLOYMENTS, SERVICES } from '../resources.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { killPods, podsOfDeployment } from './forced-stop.ts';
@@ -155,9 +156,20 @@ function failed(deployment: DeploymentObject): BerthError {
   return new BerthError('start-failed', message, { hint });
 }
 
-/** Somebody waited for replicas that did not come in time. */
-export function late(name: string, ms: number): BerthError {
-  return new BerthError('request-timeout', `${name} did not become ready within ${ms / 1_000} seconds`, {
-    hint: 'It goes on starting: look at its status, or raise limits.startTimeout.',
-  });
+/** Somebody waited for replicas that did not come in time; `told`: what is known of it then. */
+export function late(
+  name: string,
+  ms: number,
+  told: Pick<Partial<McpServerStatus>, 'message' | 'hint'> = {},
+): BerthError {
+  const { message, hint } = told;
+  // What stands in its way has a hint; a message alone says that it starts.
+  const why = hint === undefined ? '' : `: ${message}`;
+  return new BerthError(
+    'request-timeout',
+    `${name} did not become ready within ${ms / 1_000} seconds${why}`,
+    {
+      hint: hint ?? 'It goes on starting: look at its status, or raise limits.startTimeout.',
+    },
+  );
 }

@@ -199,7 +199,10 @@ export class OwnServers {
       if (desiredOf(now) === 0) throw new BerthError('stopped', `${name} was stopped meanwhile`);
       return stateOf(now) === 'running' ? now : undefined;
     };
-    return view.changes.until(name, look, { signal, ms, late: () => late(name, ms) });
+    return view.changes.until(name, look, {
+      ...{ signal, ms },
+      late: () => late(name, ms, view.server(name)?.status),
+    });
   }
 
   /** What the watch shows, unless that is older than what was just written. */

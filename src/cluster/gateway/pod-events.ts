@@ -2,20 +2,9 @@
 import type { LogLine } from '../../servers/host.ts';
 import type { ApiClient } from '../api-client.ts';
 import { listAll } from '../list-all.ts';
+import { type EventObject, eventTimeOf } from '../objects/event.ts';
 import { createReflector } from '../reflector.ts';
-import { EVENTS, type KubeObject } from '../resources.ts';
-
-/** Of `events.k8s.io/v1`; those of older reporters have the times with `deprecated` in front. */
-export interface EventObject extends KubeObject {
-  readonly regarding?: { readonly kind?: string; readonly name?: string };
-  readonly reason?: string;
-  readonly note?: string;
-  readonly type?: string;
-  readonly eventTime?: string | null;
-  readonly series?: { readonly count?: number; readonly lastObservedTime?: string };
-  readonly deprecatedCount?: number;
-  readonly deprecatedLastTimestamp?: string | null;
-}
+import { EVENTS } from '../resources.ts';
 
 export interface EventSubject {
   /** Of the server. */
@@ -95,15 +84,10 @@ function toLine(event: EventObject): LogLine {
   const times = event.series?.count ?? event.deprecatedCount ?? 1;
   const said = `${regarding.kind} ${regarding.name}: ${type === 'Warning' ? 'warning: ' : ''}${reason}: ${note.trim()}`;
   return {
-    at: timeOf(event),
+    at: eventTimeOf(event),
     pid: 0,
     text: times > 1 ? `${said} (${times} times)` : said,
     source: 'event',
     ...(regarding.kind === 'Pod' && regarding.name !== undefined && { replica: regarding.name }),
   };
-}
-
-function timeOf({ series, deprecatedLastTimestamp, eventTime, metadata }: EventObject): number {
-  const text = series?.lastObservedTime ?? deprecatedLastTimestamp ?? eventTime ?? metadata.creationTimestamp;
-  return Date.parse(text ?? '') || 0;
 }

@@ -237,6 +237,21 @@ describe('waiting until it is ready', () => {
     await expect(second).rejects.toMatchObject({ code: 'request-timeout' });
   });
 
+  it('after its time says what stands in its way', async () => {
+    await there(undefined);
+    const { servers, cluster, clock } = fixture;
+    const running = servers.start('everything', { wait: true });
+    const waits = { state: 'pending', message: 'everything waits for Secret nowhere', hint: 'Create it.' };
+    cluster.observe('mcpservers', 'everything', { ...RUNNING, ...waits });
+    await seen();
+    await until('the wait', () => clock.waits.includes(READY_WITHIN));
+    clock.advance(READY_WITHIN);
+    await expect(running).rejects.toMatchObject({
+      ...{ code: 'request-timeout', hint: 'Create it.' },
+      message: expect.stringContaining('everything waits for Secret nowhere'),
+    });
+  });
+
   it('ends when another one has taken its place', async () => {
     await there(undefined);
     const { servers, cluster } = fixture;

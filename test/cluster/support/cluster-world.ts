@@ -175,6 +175,8 @@ export interface Whoami {
   readonly version: string;
   readonly pid: number;
   readonly remembered: string;
+  /** Its variable TOKEN. */
+  readonly token?: string;
 }
 
 let ids = 0;

@@ -1,8 +1,8 @@
 /** A server in one text, for MCPServers whose program is a script. It speaks the legacy era and remembers what it is told. */
 
 /**
- * Tools: `whoami` (version, process, what was remembered), `remember` (a text), `wait` (until the file `release` of its home is
- * there). The first argument is its version; `--fail` makes it end at once with code 7.
+ * Tools: `whoami` (version, process, what was remembered, the variable TOKEN), `remember` (a text), `wait` (until the file `release` of
+ * its home is there). The first argument is its version; `--fail` makes it end at once with code 7.
  */
 export const SMALL_SERVER = `
 import { createInterface } from 'node:readline';
@@ -20,7 +20,7 @@ const call = (id, { name, arguments: given = {} }) => {
   if (name === 'wait') return void waiting.push(id);
   if (name === 'release') for (const one of waiting.splice(0)) say({ id: one, result: text({ version, pid: process.pid }) });
   if (name === 'remember') remembered = String(given.text);
-  say({ id, result: text({ version, pid: process.pid, remembered }) });
+  say({ id, result: text({ version, pid: process.pid, remembered, token: process.env.TOKEN }) });
 };
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, method, params } = JSON.parse(line);
