@@ -1,8 +1,9 @@
 /** The chart by helm: lint, every variant of values against a real API server, and what its schema refuses. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
+import { type Manifest, objectOf, render, set } from './support/rendered.ts';
 import { applyDefinition, attempt, CHART, ROOT, removeNamespaces, run, uniqueName } from './support/tools.ts';
 
 const VARIANTS = [
@@ -10,33 +11,12 @@ const VARIANTS = [
   ...readdirSync(`${CHART}/examples`).map((name) => `${CHART}/examples/${name}`),
 ].map((path) => [path.slice(CHART.length + 1), path] as const);
 const VENDORED = `${ROOT}test/cluster/crds`;
+/** The name of the definition that a file holds. */
+const crdOf = (file: string): string => parse(readFileSync(`${VENDORED}/${file}`, 'utf8')).metadata.name;
 const namespace = uniqueName();
 const servers = `${namespace}-servers`;
 
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
-  readonly [member: string]: any;
-}
-
-function template(...args: readonly string[]): Manifest[] {
-  const text = run('helm', ['template', 'berth', CHART, '-n', namespace, ...args]);
-  return parseAllDocuments(text)
-    .map((document) => document.toJS() as Manifest | null)
-    .filter((object) => object !== null);
-}
-
-const set = (...values: readonly string[]): string[] => values.flatMap((value) => ['--set', value]);
-const objectOf = (objects: readonly Manifest[], kind: string, name: string): Manifest => {
-  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
-  if (!found) throw new Error(`there is no ${kind} ${name}`);
-  return found;
-};
+const template = (...args: readonly string[]): Manifest[] => render(namespace, args);
 
 describe('helm lint', () => {
   it.each([['no values', []], ...VARIANTS.map(([name, path]) => [name, ['-f', path]] as const)] as const)(
@@ -50,22 +30,22 @@ describe('helm lint', () => {
 });
 
 describe('every variant of values', () => {
+  /** Files of the definitions that this cluster does not have. */
+  let absent: readonly string[] = [];
+
   beforeAll(() => {
     applyDefinition();
-    for (const name of readdirSync(VENDORED))
-      run('kubectl', ['apply', '--server-side', '--force-conflicts', '-f', `${VENDORED}/${name}`]);
-    for (const crd of [
-      'httproutes.gateway.networking.k8s.io',
-      'podmonitors.monitoring.coreos.com',
-      'servicemonitors.monitoring.coreos.com',
-    ])
-      run('kubectl', ['wait', '--for=condition=Established', `crd/${crd}`, '--timeout=60s']);
+    // Those that the cluster has are its own, with objects of other people: they are used as they are, and stay.
+    absent = readdirSync(VENDORED).filter((file) => !attempt('kubectl', ['get', 'crd', crdOf(file)]).ok);
+    for (const file of absent) run('kubectl', ['create', '-f', `${VENDORED}/${file}`]);
+    for (const file of absent)
+      run('kubectl', ['wait', '--for=condition=Established', `crd/${crdOf(file)}`, '--timeout=60s']);
     for (const name of [namespace, servers]) run('kubectl', ['create', 'namespace', name]);
   });
 
   afterAll(() => {
     removeNamespaces(namespace, servers);
-    run('kubectl', ['delete', '--ignore-not-found', '-f', VENDORED]);
+    for (const file of absent) run('kubectl', ['delete', '--ignore-not-found', `crd/${crdOf(file)}`]);
   });
 
   it.each(VARIANTS)('%s is taken by the API server', (_name, path) => {

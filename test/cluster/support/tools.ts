@@ -2,7 +2,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { ownName } from './own-names.ts';
+import { isOfOthers, ownName } from './own-names.ts';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const CHART = `${ROOT}helm/berth`;
@@ -63,12 +63,12 @@ const NAMESPACED =
 /** What Kubernetes puts into every namespace. */
 const EVERYWHERE = /^(configmap\/kube-root-ca\.crt|serviceaccount\/default)$/;
 
-/** Names of everything there is that the chart, or a program of it, could have made. */
+/** Names of everything there is that the chart, or a program of it, could have made; what other runs make beside is left out. */
 export function everything(namespaces: readonly string[]): string[] {
   const names = (...args: string[]): string[] =>
     run('kubectl', ['get', ...args, '-o', 'name'])
       .split('\n')
-      .filter((name) => name !== '' && !EVERYWHERE.test(name));
+      .filter((name) => name !== '' && !EVERYWHERE.test(name) && !isOfOthers(name));
   return [
     ...names(KINDS),
     ...namespaces.flatMap((namespace) =>

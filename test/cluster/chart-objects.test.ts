@@ -1,0 +1,103 @@
+/** What values make of the objects that stand between agents and a release: routes, budgets, scaling, places. */
+import { describe, expect, it } from 'vitest';
+import { type Manifest, objectOf, render, set } from './support/rendered.ts';
+import { CHART } from './support/tools.ts';
+
+const template = (...args: readonly string[]): Manifest[] => render('mcp', args);
+const production = (): Manifest[] => template('-f', `${CHART}/ci/production-values.yaml`);
+const podOf = (objects: readonly Manifest[], component: string) =>
+  objectOf(objects, 'Deployment', `berth-${component}`).spec.template.spec;
+
+describe('streams', () => {
+  it('are neither held back nor ended by an Ingress of nginx', () => {
+    const { metadata, spec } = objectOf(production(), 'Ingress', 'berth');
+    expect(metadata.annotations).toMatchObject({
+      'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600',
+      'nginx.ingress.kubernetes.io/proxy-send-timeout': '3600',
+      'nginx.ingress.kubernetes.io/proxy-buffering': 'off',
+      'nginx.ingress.kubernetes.io/proxy-request-buffering': 'off',
+    });
+    const [rule] = spec.rules;
+    expect(rule).toMatchObject({ host: 'berth.example.com' });
+    expect(rule.http.paths).toMatchObject([
+      { path: '/', backend: { service: { name: 'berth-gateway', port: { name: 'http' } } } },
+    ]);
+  });
+
+  it('have no time limit in an HTTPRoute unless one is given', () => {
+    const args = ['-f', `${CHART}/ci/gateway-api-values.yaml`];
+    const timeoutsOf = (...more: readonly string[]) =>
+      objectOf(template(...args, ...more), 'HTTPRoute', 'berth').spec.rules.map(
+        ({ timeouts }: Manifest) => timeouts,
+      );
+    expect(timeoutsOf()).toEqual([{ request: '0s', backendRequest: '0s' }]);
+    expect(timeoutsOf(...set('httpRoute.timeouts.request=90s'))).toEqual([
+      { request: '90s', backendRequest: '0s' },
+    ]);
+  });
+});
+
+describe('a drain of a node', () => {
+  it.each(['gateway', 'controller'])(
+    'takes one pod of the %s at a time, and those that are not ready',
+    (component) => {
+      const { spec } = objectOf(template(), 'PodDisruptionBudget', `berth-${component}`);
+      expect(spec).toMatchObject({
+        maxUnavailable: 1,
+        unhealthyPodEvictionPolicy: 'AlwaysAllow',
+        selector: { matchLabels: { 'app.kubernetes.io/component': component } },
+      });
+      expect(spec.minAvailable).toBeUndefined();
+    },
+  );
+
+  it('needs no budget where none is wanted', () => {
+    const objects = template(...set('gateway.podDisruptionBudget.enabled=false'));
+    expect(() => objectOf(objects, 'PodDisruptionBudget', 'berth-gateway')).toThrow(/there is no/);
+  });
+});
+
+describe('an autoscaler', () => {
+  it('scales the gateway by its figures, and the Deployment then has no count of its own', () => {
+    const objects = production();
+    const { spec } = objectOf(objects, 'HorizontalPodAutoscaler', 'berth-gateway');
+    expect(spec).toMatchObject({
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'berth-gateway' },
+      minReplicas: 3,
+      behavior: { scaleDown: { stabilizationWindowSeconds: 600 } },
+    });
+    expect(spec.maxReplicas).toBeGreaterThan(3);
+    const cpu = spec.metrics.find(({ resource }: Manifest) => resource.name === 'cpu');
+    expect(cpu.resource.target).toMatchObject({ type: 'Utilization' });
+    expect(objectOf(objects, 'Deployment', 'berth-gateway').spec.replicas).toBeUndefined();
+    expect(objectOf(template(), 'Deployment', 'berth-gateway').spec.replicas).toBe(2);
+  });
+});
+
+describe('pods of the release', () => {
+  it.each(['gateway', 'controller'])('of the %s prefer a node without one of their kind', (component) => {
+    const { affinity } = podOf(template(), component);
+    const [term] = affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution;
+    expect(term.podAffinityTerm).toMatchObject({
+      topologyKey: 'kubernetes.io/hostname',
+      labelSelector: { matchLabels: { 'app.kubernetes.io/component': component } },
+    });
+  });
+
+  it('have users of their own, of the node, or what the cluster thinks right', () => {
+    expect(podOf(template(), 'gateway')).not.toHaveProperty('hostUsers');
+    for (const hostUsers of [true, false])
+      expect(podOf(template(...set(`gateway.hostUsers=${hostUsers}`)), 'gateway').hostUsers).toBe(hostUsers);
+  });
+
+  it('know the certificates and the proxy of a closed network', () => {
+    const objects = production();
+    for (const component of ['gateway', 'controller']) {
+      const [{ env }] = podOf(objects, component).containers;
+      const variable = (name: string) => env.find((one: Manifest) => one.name === name)?.value;
+      expect(variable('NODE_EXTRA_CA_CERTS')).toMatch(/^\//);
+      expect(variable('HTTPS_PROXY')).toBe('http://proxy.example.com:3128');
+      expect(variable('NO_PROXY')).toContain('.example.com');
+    }
+  });
+});
