@@ -22,7 +22,10 @@ export const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
 
 /** Older variables that are accepted and do nothing, and what says that here. Texts are Markdown. */
 export const WITHOUT_EFFECT: ReadonlyMap<string, string> = new Map([
-  ['ARCHON_MCP_IMAGE', '`images.archon` of the chart, or `source.archon.image` of a server'],
+  [
+    'ARCHON_MCP_IMAGE',
+    '`images.archon` of the chart, which also takes this variable in `controller.extraEnv`; or `source.archon.image` of a server',
+  ],
   ['ARCHON_MCP_HOST', 'nothing: an archon server listens in its own pod, on every address'],
   ['ARCHON_MCP_PORT', '`port` of a server, or this variable in its `env`'],
   [

@@ -101,3 +101,33 @@ describe('pods of the release', () => {
     }
   });
 });
+
+describe('the image of archon servers', () => {
+  const settingsOf = (...values: readonly string[]) =>
+    JSON.parse(
+      objectOf(template(...set(...values)), 'ConfigMap', 'berth-controller').data['controller.json'],
+    );
+
+  it('is that of the values', () => {
+    const { archonImage, allowedImages } = settingsOf(
+      'images.archon.repository=team/archon',
+      'images.archon.tag=v2',
+    );
+    expect(archonImage).toBe('team/archon:v2');
+    expect(allowedImages).toContain('team/archon:');
+  });
+
+  it('is that of the older variable where the controller is given one, and the policy allows it', () => {
+    const values = [
+      'controller.extraEnv[0].name=ARCHON_MCP_IMAGE',
+      'controller.extraEnv[0].value=old/archon:1',
+    ];
+    const { archonImage, allowedImages } = settingsOf(...values);
+    expect(archonImage).toBe('old/archon:1');
+    expect(allowedImages).toContain('old/archon:1');
+    const objects = template(...set(...values));
+    expect(JSON.stringify(objects.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy'))).toContain(
+      'old/archon:1',
+    );
+  });
+});

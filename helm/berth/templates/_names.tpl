@@ -82,6 +82,15 @@ annotations:
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default $root.Chart.AppVersion $image.tag }}{{ end -}}
 {{- end -}}
 
+{{/* Of archon servers: ARCHON_MCP_IMAGE among the controller's variables, which old deployments have, else `images.archon`. */}}
+{{- define "berth.archonImage" -}}
+{{- $image := include "berth.image" (list . "archon") -}}
+{{- range .Values.controller.extraEnv -}}
+{{- if and (eq .name "ARCHON_MCP_IMAGE") .value }}{{ $image = .value }}{{ end -}}
+{{- end -}}
+{{- $image -}}
+{{- end -}}
+
 {{- define "berth.repository" -}}
 {{- $root := index . 0 -}}
 {{- $registry := default $root.Values.images.registry $root.Values.global.imageRegistry -}}

@@ -108,5 +108,7 @@ the Service
 {{- $repository := include "berth.repository" (list $ .) -}}
 {{- $images = concat $images (list (printf "%s:" $repository) (printf "%s@" $repository)) -}}
 {{- end -}}
+{{- $archon := include "berth.archonImage" . -}}
+{{- if ne $archon (include "berth.image" (list . "archon")) }}{{ $images = append $images $archon }}{{ end -}}
 {{- toYaml (concat $images .Values.servers.allowedImages | uniq) -}}
 {{- end -}}

@@ -7,7 +7,7 @@
   "releaseNamespace" .Release.Namespace
   "serversNamespace" (include "berth.serversNamespace" .)
   "images" (dict "runner" (include "berth.image" (list . "runner")) "supervisor" (include "berth.image" (list . "supervisor")))
-  "archonImage" (include "berth.image" (list . "archon"))
+  "archonImage" (include "berth.archonImage" .)
   "allowedImages" (include "berth.allowedImages" . | fromYamlArray)
   "pullPolicy" .Values.images.pullPolicy
   "pullSecrets" (include "berth.pullSecrets" . | fromYamlArray)
