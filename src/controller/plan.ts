@@ -90,7 +90,12 @@ function packagePlan(base: Base, plan: PackagePlan): Omit<Plan, 'sleep'> {
   const blueprint = (tree: Tree = NO_TREE): Blueprint => ({
     ...base,
     program: { kind: 'package', tree },
-    behavior: { ...base.behavior, isolation: plan.isolation, sessions: plan.sessions },
+    behavior: {
+      ...base.behavior,
+      isolation: plan.isolation,
+      sessions: plan.sessions,
+      limits: { ...base.behavior.limits, ...plan.limits },
+    },
     args: plan.args,
     env: entriesOf(plan.env),
     homeFiles: plan.homeFiles,

@@ -157,14 +157,15 @@ function planPackage(spec: ServerSpec, rules: PlanRules): PackagePlan {
     secrets: spec.secrets,
     isolation: spec.isolation ?? behavior?.isolation ?? 'session',
     sessions: spec.sessions ?? behavior?.sessions ?? 'minted',
-    ...common(spec),
+    ...common(spec, behavior?.spares === undefined ? {} : { spares: behavior.spares }),
   };
 }
 
-function common(spec: ServerSpec): Pick<CommonPlan, 'era' | 'limits'> {
+/** `usual`: limits that the template wants where the server says nothing. */
+function common(spec: ServerSpec, usual: Partial<ServerLimits> = {}): Pick<CommonPlan, 'era' | 'limits'> {
   return {
     ...(spec.era !== undefined && spec.era !== 'auto' && { era: spec.era }),
-    limits: dropUndefined(spec.limits),
+    limits: { ...usual, ...dropUndefined(spec.limits) },
     ...(spec.health && { health: dropUndefined(spec.health) }),
   };
 }

@@ -36,6 +36,8 @@ const behavior = z.strictObject({
   stateful: z.boolean().default(false),
   isolation: z.enum(['session', 'principal', 'shared', 'call']).default('session'),
   sessions: z.enum(['minted', 'none']).default('minted'),
+  /** Processes that are started before anybody asks, for servers whose own start takes long. */
+  spares: z.int().min(0).max(10).optional(),
 });
 
 export const templateExtrasSchema = z.strictObject({
