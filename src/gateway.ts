@@ -7,6 +7,7 @@ import type { KeyStore } from './auth/keys.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { BerthError } from './errors.ts';
 import { BodyBudget } from './transports/body-budget.ts';
+import type { CallTracer } from './transports/call-tracer.ts';
 import type { BridgePaths, Directory, Router, Sealer, TransportLimits } from './transports/context.ts';
 import { createDataPlane } from './transports/data-plane.ts';
 import { createHttpFront, type HttpFront, type HttpServerOptions } from './transports/http-server.ts';
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   /** Counts clients' traffic. */
   readonly traffic?: Traffic;
   readonly bodies?: BodyBudget;
+  /** Makes spans of clients' calls. */
+  readonly tracer?: CallTracer;
   /** See {@link HttpServerOptions}. */
   readonly endpoints?: readonly string[];
   readonly onRequest?: HttpServerOptions['onRequest'];
@@ -55,6 +58,7 @@ export function createGateway(options: GatewayOptions): HttpFront {
     limits: settings.limits,
     bodies: options.bodies ?? new BodyBudget(settings.limits.openBodyBytes),
     traffic,
+    ...(options.tracer && { tracer: options.tracer }),
     clock,
     pathPrefix:
       settings.publicUrl === undefined ? '' : new URL(settings.publicUrl).pathname.replace(/\/$/, ''),

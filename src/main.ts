@@ -27,6 +27,7 @@ import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { openProbePort, type Probes } from './metrics/probe-port.ts';
 import { createProcessSource } from './metrics/process-metrics.ts';
 import { createSearchSource } from './metrics/search-metrics.ts';
+import { createTraceSource } from './metrics/trace-metrics.ts';
 import { createTrafficSource } from './metrics/traffic-metrics.ts';
 import type { RuntimeInput } from './runtimes/local/main.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -37,6 +38,7 @@ import { type OwnAddress, ownAddress } from './settings/own-address.ts';
 import type { Settings } from './settings/schema.ts';
 import { viewSettings } from './settings/view.ts';
 import { loadCatalogue, type TemplateCatalogue } from './templates/catalogue.ts';
+import type { Traces } from './traces/traces.ts';
 import { BodyBudget } from './transports/body-budget.ts';
 import type { HttpFront } from './transports/http-server.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
@@ -123,10 +125,12 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const ending = new AbortController();
   const ready = (): boolean => url !== '' && !ending.signal.aborted && runtime.ready();
   const { directory, router } = runtime;
+  const traces = await openTraces(settings, { log, undo });
+  const traced = traces && { tracer: traces.tracer };
   const inspector = runtime.inspections((resolved, signal) =>
     discovery.package({ ...resolved, refresh: false, signal }),
   );
-  const ask = createOwnCalls({ directory, router, sealer, limits: settings.limits });
+  const ask = createOwnCalls({ directory, router, sealer, limits: settings.limits, ...traced });
   const calls = new ServerCalls(ask);
   const mcp = createControlEndpoint({
     servers: runtime.servers,
@@ -168,7 +172,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   });
   addHomePage(app, runtime.servers);
   const counted = { traffic: new Traffic(), bodies: new BodyBudget(settings.limits.openBodyBytes) };
-  const metrics = openMetrics({ runtime, log, undo, discovery, ...counted });
+  const metrics = openMetrics({ runtime, log, undo, discovery, traces, ...counted });
   let front: HttpFront | undefined;
   const certificate = await openCertificate({ settings, log, undo }, (next) => front?.renew(next));
   front = createGateway({
@@ -184,6 +188,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
       guard: createGuard(settings, keys),
     }),
     ...counted,
+    ...traced,
     endpoints: endpointsOf(app),
     onRequest: createRequestLog(log),
     onError: (error, requestId) => {
@@ -264,6 +269,19 @@ function keepRegistryMirrors(
   undo(keepMirrors({ registries: discovery.registries, clock: systemClock, every, onFault }));
 }
 
+/** Undefined, and nothing of it loaded, where nobody wants traces. */
+async function openTraces(
+  { traces: { endpoint, sampleRate } }: Settings,
+  { log, undo }: Pick<Measured, 'log' | 'undo'>,
+): Promise<Traces | undefined> {
+  if (endpoint === undefined) return undefined;
+  const { openTraces: open } = await import('./traces/traces.ts');
+  const onFault = (error: unknown): void => log.warn({ error }, 'spans of traces could not be exported');
+  const traces = open({ endpoint, sampleRate, onFault });
+  undo(() => traces.close());
+  return traces;
+}
+
 /** What only one of them needs is loaded only for it. */
 async function openRuntime(input: RuntimeInput): Promise<Runtime> {
   if (isInCluster(input.settings)) {
@@ -286,15 +304,17 @@ interface Measured {
   readonly traffic: Traffic;
   readonly bodies: BodyBudget;
   readonly discovery: Discovery;
+  readonly traces: Traces | undefined;
 }
 
-function openMetrics({ runtime, log, undo, traffic, bodies, discovery }: Measured): Metrics {
+function openMetrics({ runtime, log, undo, traffic, bodies, discovery, traces }: Measured): Metrics {
   const program = createProcessSource();
   undo(() => program.close());
   return createMetrics({
     sources: [
       createTrafficSource(traffic, bodies),
       createSearchSource(discovery),
+      ...(traces ? [createTraceSource(traces.count)] : []),
       ...runtime.metrics,
       program,
     ],

@@ -179,6 +179,12 @@ export const METRICS = {
   berth_search_results_total: counter(['gateway'], ['place'], 'What a place found.'),
   berth_search_seconds_total: counter(['gateway'], ['place'], 'Time that a place took for its searches.'),
 
+  berth_trace_spans_total: counter(
+    ['gateway'],
+    ['result'],
+    'Spans of calls, where they are traced: exported, failed (the receiver did not take them), or dropped as too many waited.',
+  ),
+
   berth_build_info: gauge(ALL, ['version', 'node'], '1, with the versions of this program and its Node.'),
   berth_scrape_failures_total: counter(
     ALL,

@@ -86,6 +86,16 @@ export function integer(fallback: number, min: number, max: number) {
     .default(fallback);
 }
 
+/** A number from 0 to 1, also as per cent. */
+export function share(fallback: number) {
+  const expected = 'a share from 0 to 1, such as 0.1 or 10%';
+  const number = (value: unknown): unknown => {
+    const match = typeof value === 'string' ? /^(\d{1,3}(?:\.\d{1,9})?)( ?%)?$/.exec(value.trim()) : null;
+    return match ? Number(match[1]) / (match[2] ? 100 : 1) : value;
+  };
+  return z.preprocess(number, z.number(expected).min(0, expected).max(1, expected)).default(fallback);
+}
+
 /** True or false, also as `yes`/`no`, `on`/`off` or `1`/`0`. */
 export function flag(fallback: boolean) {
   return z.preprocess(toBoolean, z.boolean('true or false')).default(fallback);

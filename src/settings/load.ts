@@ -12,6 +12,7 @@ import {
   fromOlderNames,
   type GivenSettings,
 } from './sources.ts';
+import { fromStandardNames } from './standard-names.ts';
 
 export interface SettingsInput {
   /** Flags by camel-case or dotted name; `config` names the file. */
@@ -31,6 +32,7 @@ export function loadSettings(input: SettingsInput = {}): Settings {
   const older = fromOlderNames(env);
   const given: GivenSettings = new Map([
     ...readConfig(input),
+    ...fromStandardNames(env),
     ...older.given,
     ...fromEnvironment(env),
     ...fromFlags(flags),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { isPackagePattern } from '../packages/package-pattern.ts';
 import { readCpu, readMemory } from '../supervisor/resource-limits.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
-import { bytes, duration, flag, integer, interval, list, oneOf, quantity } from './fields.ts';
+import { bytes, duration, flag, integer, interval, list, oneOf, quantity, share } from './fields.ts';
 import { isHostEntry } from './host-entry.ts';
 
 const HOST_EXPECTED = 'an IP address or a host name, without port';
@@ -220,6 +220,17 @@ const serversSchema = z.strictObject({
   ),
 });
 
+const tracesSchema = z.strictObject({
+  endpoint: publicUrlSchema
+    .optional()
+    .describe(
+      'Address of a receiver of OTLP over HTTP, to which a span of each call goes; /v1/traces is added. Without, none is made.',
+    ),
+  sampleRate: share(1).describe(
+    'Share of the traces that are recorded, of those that begin here; of others their beginning says.',
+  ),
+});
+
 const usageSchema = z.strictObject({
   keepDays: integer(90, 1, 3_650).describe('Days for which the use of each server is kept, today included.'),
 });
@@ -286,6 +297,7 @@ export const settingsSchema = z.strictObject({
   trees: treesSchema.prefault({}),
   health: healthSchema.prefault({}),
   search: searchSchema.prefault({}),
+  traces: tracesSchema.prefault({}),
   usage: usageSchema.prefault({}),
 });
 

@@ -5,6 +5,7 @@ import type { BerthError } from '../errors.ts';
 import type { ScanLimits } from '../jsonrpc/scan-limits.ts';
 import type { Link } from '../link/link.ts';
 import type { BodyBudget } from './body-budget.ts';
+import type { CallTracer } from './call-tracer.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A server as the data plane sees it. */
@@ -155,4 +156,6 @@ export interface DataPlane {
   /** Told of requests that were refused. */
   readonly onError: (error: BerthError, requestId?: string) => void;
   readonly traffic: Traffic;
+  /** Set where calls are traced. */
+  readonly tracer?: CallTracer;
 }

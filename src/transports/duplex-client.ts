@@ -15,7 +15,10 @@ import { newSession } from './session-route.ts';
 import { type WebSocketHost, WebSocketSession } from './websocket-session.ts';
 
 /** What of the data plane such a client needs. */
-export type DuplexPlane = Pick<DataPlane, 'router' | 'sealer' | 'limits' | 'nextKey' | 'nextNonce'>;
+export type DuplexPlane = Pick<
+  DataPlane,
+  'router' | 'sealer' | 'limits' | 'nextKey' | 'nextNonce' | 'tracer'
+>;
 
 export class DuplexClient {
   readonly #plane: DuplexPlane;

@@ -38,7 +38,7 @@ interface OwnError {
 /** Rejects with BerthError when the call was not taken or its answer cannot come, and with the signal's reason. */
 export type OwnCalls = (call: OwnCall) => Promise<OwnAnswer>;
 
-export type OwnCallsPlane = Pick<DataPlane, 'directory' | 'router' | 'sealer' | 'limits'>;
+export type OwnCallsPlane = Pick<DataPlane, 'directory' | 'router' | 'sealer' | 'limits' | 'tracer'>;
 
 const META = 'io.modelcontextprotocol';
 /** Questions are handed on to whoever asked for the call. */

@@ -1,6 +1,7 @@
 /** From a legacy request to its conversation: a session that it opens or names, or the pool of a server without sessions. */
 import { BerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
+import { traced } from './call-tracer.ts';
 import type { Caller, DataPlane, ServedServer, SessionClaims } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
 import { openOn } from './opening.ts';
@@ -26,10 +27,11 @@ export function openConversation(plane: DataPlane, http: HttpRequest): SessionRo
 
 /** A session under a fresh nonce, on the replica that has most room; throws `busy` without one. */
 export function newSession(
-  plane: Pick<DataPlane, 'nextNonce' | 'router' | 'sealer'>,
-  { server, principal }: Pick<HttpRequest, 'server' | 'principal'>,
+  plane: Pick<DataPlane, 'nextNonce' | 'router' | 'sealer' | 'tracer'>,
+  who: Pick<HttpRequest, 'server' | 'principal'> & Partial<Pick<HttpRequest, 'request'>>,
   delivery?: SessionClaims['delivery'],
 ): Required<SessionRoute> {
+  const { server, principal } = who;
   const nonce = plane.nextNonce();
   const route = plane.router.route(server.id, nonce, 'session');
   if (!route) throw new BerthError('busy', 'no replica of this server is ready');
@@ -37,7 +39,7 @@ export function newSession(
   const opening = openOn(route, target);
   const claims = { nonce, principal: principal.digest, issuedAt: Date.now(), ...(delivery && { delivery }) };
   return {
-    conversation: opening.conversation,
+    conversation: traced(plane, opening.conversation, who, nonce),
     sealed: () => plane.sealer.seal(server.id, { ...claims, replica: opening.replica }),
   };
 }
@@ -49,7 +51,7 @@ export function findConversation(plane: DataPlane, http: HttpRequest): SessionRo
   const sealed = request.headers['mcp-session-id'];
   if (typeof sealed !== 'string')
     throw new BerthError('missing-session', 'an Mcp-Session-Id header is required');
-  return { conversation: openSealed(plane, { server, principal, sealed }) };
+  return { conversation: openSealed(plane, { server, principal, request, sealed }) };
 }
 
 /** The conversation of a sealed session id; throws `unknown-session` for anything that is not this caller's session of this transport here. */
@@ -58,6 +60,7 @@ export function openSealed(
   who: {
     readonly server: ServedServer;
     readonly principal: Caller;
+    readonly request: HttpRequest['request'];
     readonly sealed: string;
     readonly delivery?: SessionClaims['delivery'];
   },
@@ -67,17 +70,14 @@ export function openSealed(
   const isOurs = claims?.principal === principal.digest && claims.delivery === delivery;
   const link = isOurs ? plane.router.replica(server.id, claims.replica) : undefined;
   if (!claims || !link) throw new BerthError('unknown-session', 'unknown session');
-  return link.conversation({
-    server: server.id,
-    kind: 'session',
-    key: claims.nonce,
-    principal: principal.id,
-  });
+  const target = { server: server.id, kind: 'session', key: claims.nonce, principal: principal.id } as const;
+  return traced(plane, link.conversation(target), who, claims.nonce);
 }
 
-function pooledConversation(plane: DataPlane, { server, principal }: HttpRequest): Conversation {
+function pooledConversation(plane: DataPlane, http: HttpRequest): Conversation {
+  const { server, principal } = http;
   const route = plane.router.route(server.id, principal.id);
   if (!route) throw new BerthError('busy', 'no replica of this server is ready');
   const target = { server: server.id, kind: 'affinity', key: '', principal: principal.id } as const;
-  return openOn(route, target).conversation;
+  return traced(plane, openOn(route, target).conversation, http);
 }

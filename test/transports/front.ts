@@ -9,6 +9,7 @@ import { createGateway } from '../../src/gateway.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
 import type { Link } from '../../src/link/link.ts';
 import { createReplicaRouter, type ReplicaRouter } from '../../src/link/router.ts';
+import type { CallTracer } from '../../src/transports/call-tracer.ts';
 import type { Router, ServedServer } from '../../src/transports/context.ts';
 import { Harness, type HarnessOptions, type ServerSide } from '../sessions/harness.ts';
 import { TEST_LIMITS } from '../support/gateway.ts';
@@ -24,6 +25,7 @@ export interface FrontOptions extends HarnessOptions {
   readonly link?: (link: Link) => Link;
   /** Its sealing keys outlive it, as those of most gateways do. */
   readonly lasting?: boolean;
+  readonly tracer?: CallTracer;
   /** Takes the place of the router. */
   readonly route?: (link: Link) => Router['route'];
 }
@@ -78,6 +80,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
     directory: { find: (name) => (name === 'memory' ? { ...definition, ...served } : undefined) },
     router: options.route ? { route: options.route(link), replica: () => link } : router,
     clock,
+    ...(options.tracer && { tracer: options.tracer }),
     control: (_request, response) => response.writeHead(404).end(),
   });
   const { port } = await front.listen(0, '127.0.0.1');

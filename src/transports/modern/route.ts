@@ -8,17 +8,21 @@ import type { ModernCall } from '../../sessions/call-request.ts';
 import type { Conversation } from '../../sessions/conversation.ts';
 import type { ClientMessage } from '../../sessions/message.ts';
 import type { ParkRecord, StreamEvent } from '../../sessions/reader.ts';
+import { traced } from '../call-tracer.ts';
 import type { Caller, DataPlane, Route, ServedServer, ServerStateClaims, StateClaims } from '../context.ts';
+import type { HttpRequest } from '../http-request.ts';
 import { openOn } from '../opening.ts';
 import { withSealedState, withServerState } from './server-state.ts';
 
 export interface ModernCaller {
   readonly server: ServedServer;
   readonly principal: Caller;
+  /** Absent where calls come on a stream of messages. */
+  readonly request?: HttpRequest['request'];
 }
 
 /** What of the data plane is needed to find the way. */
-export type RoutePlane = Pick<DataPlane, 'router' | 'sealer' | 'limits'>;
+export type RoutePlane = Pick<DataPlane, 'router' | 'sealer' | 'limits' | 'tracer'>;
 
 export interface ModernRoute {
   readonly conversation: Conversation;
@@ -43,7 +47,7 @@ export function routeModern(plane: RoutePlane, caller: ModernCaller, message: Cl
   const target = { server: server.id, kind: 'modern', key: '', principal: principal.id } as const;
   const opening = openOn(route, target);
   return {
-    conversation: opening.conversation,
+    conversation: traced(plane, opening.conversation, caller),
     message: own ? withServerState(message, own.state) : message,
     ...(parked && { resume: { call: parked.call, round: parked.round } }),
     sealed: sealing(plane, caller, opening),
