@@ -129,16 +129,17 @@ class GroupHandlers {
   /** Answers as the server does, its errors and questions included. */
   async #forward(
     method: string,
-    { _meta, ...params }: Json,
+    { _meta: _, ...params }: Json,
     { server, context }: { readonly server: string; readonly context: ServerContext },
   ): Promise<Json> {
-    const { inputResponses, signal } = context.mcpReq;
+    const { inputResponses, signal, _meta } = context.mcpReq;
     const requestState = context.mcpReq.requestState<string>();
     const answer = await this.#parts.ask({
       server,
       method,
       params: {
         ...params,
+        ...(_meta && { _meta }),
         ...(inputResponses !== undefined && { inputResponses }),
         ...(requestState !== undefined && { requestState }),
       },

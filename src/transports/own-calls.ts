@@ -19,6 +19,7 @@ export interface OwnCall {
   /** For whom the call is made: what it may do and whose processes it uses. */
   readonly caller: Caller;
   readonly method: string;
+  /** Of `_meta` only the trace context goes on: the rest is the business of whoever asked. */
   readonly params: Readonly<Record<string, unknown>>;
   /** What the client behind it can be asked; input by form and by URL unless given. */
   readonly capabilities?: Readonly<Record<string, unknown>>;
@@ -43,6 +44,8 @@ export type OwnCallsPlane = Pick<DataPlane, 'directory' | 'router' | 'sealer' | 
 const META = 'io.modelcontextprotocol';
 /** Questions are handed on to whoever asked for the call. */
 const CAPABILITIES = { elicitation: { form: {}, url: {} } };
+/** Named without a prefix by the protocol itself. */
+const TRACE_FIELDS = ['traceparent', 'tracestate', 'baggage'] as const;
 const CLIENT = { name: 'berth', version: '0' };
 const RAW_ID = '1';
 const INSTANCE_BYTES = 9;
@@ -92,10 +95,11 @@ function routed(...[plane, caller, message]: Parameters<typeof routeModern>): Mo
 
 function toMessage(
   { limits }: OwnCallsPlane,
-  { method, params, capabilities = CAPABILITIES }: OwnCall,
+  { method, params: { _meta: given, ...params }, capabilities = CAPABILITIES }: OwnCall,
   key: string,
 ): ReturnType<typeof parseMessage> {
   const _meta = {
+    ...traceOf(given),
     progressToken: key,
     [`${META}/protocolVersion`]: MODERN_REVISION,
     [`${META}/clientCapabilities`]: capabilities,
@@ -108,6 +112,12 @@ function toMessage(
     if (error instanceof BodyError) throw error.error;
     throw error;
   }
+}
+
+function traceOf(meta: unknown): Record<string, unknown> {
+  if (typeof meta !== 'object' || meta === null) return {};
+  const given = meta as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(TRACE_FIELDS.flatMap((name) => (name in given ? [[name, given[name]]] : [])));
 }
 
 interface ReaderOptions {

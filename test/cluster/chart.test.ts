@@ -110,6 +110,8 @@ describe('the schema refuses', () => {
     ['a number for text', 'images.registry=1', /got number, want string/],
     ['a hash that is none', 'auth.keys[0].name=a,auth.keys[0].hash=b', /does not match pattern/],
     ['a second key named admin', `auth.keys[0].name=admin,auth.keys[0].hash=${'0'.repeat(64)}`, /auth/],
+    ['a share beyond all', 'traces.sampleRate=2', /maximum/],
+    ['a receiver with a password', 'traces.endpoint=http://a:b@c', /does not match pattern/],
     ['a port out of range', 'gateway.service.port=70000', /maximum/],
     ['an unknown field of a server', 'servers.items.a.command=sh', /'command' not allowed/],
     ['a server name that is none', 'servers.items.A_b.template=time', /propertyNames|does not match pattern/],
@@ -264,6 +266,33 @@ describe('the objects', () => {
     expect(port).toMatchObject({ appProtocol: 'kubernetes.io/wss' });
     const plain = template();
     expect(JSON.stringify(objectOf(plain, 'Deployment', 'berth-gateway'))).not.toContain('TLS_CERTIFICATE');
+  });
+
+  it.each([
+    ['http://collector.observability:4318', 4318],
+    ['https://collector.example.com', 443],
+    ['http://collector.example.com/otlp', 80],
+  ])('let the gateway, and nobody else, export traces to %s', (endpoint, port) => {
+    const to = '[{"podSelector":{"matchLabels":{"app":"collector"}}}]';
+    const values = set(
+      `traces.endpoint=${endpoint}`,
+      'traces.sampleRate=0.25',
+      'traces.headersSecret=collector',
+    );
+    const objects = template(...values, '--set-json', `traces.to=${to}`);
+    const { data } = objectOf(objects, 'ConfigMap', 'berth-gateway');
+    expect(parse(data['berth.yaml']).traces).toEqual({ endpoint, sampleRate: 0.25 });
+    const [container] = objectOf(objects, 'Deployment', 'berth-gateway').spec.template.spec.containers;
+    expect(container.env).toContainEqual({
+      name: 'OTEL_EXPORTER_OTLP_HEADERS',
+      valueFrom: { secretKeyRef: { name: 'collector', key: 'headers' } },
+    });
+    const egress = (component: string) =>
+      objectOf(objects, 'NetworkPolicy', `berth-${component}`).spec.egress as readonly object[];
+    const rule = { ports: [{ port }], to: JSON.parse(to) as unknown };
+    expect(egress('gateway')).toContainEqual(rule);
+    expect(egress('controller')).not.toContainEqual(rule);
+    expect(JSON.stringify(template())).not.toMatch(/traces|OTLP/);
   });
 
   it('say in the notes where it is served, and by which value', () => {

@@ -137,6 +137,15 @@ it('tells what it is', async () => {
   await client.close();
 });
 
+it.each(['legacy__', 'm-'])('hands the trace of a call on to %s servers', async (prefix) => {
+  const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=b' };
+  const client = await connectLegacy();
+  const call = { name: `${prefix}test_trace_context`, arguments: {}, _meta: { ...trace, 'vendor/x': 1 } };
+  const { content } = (await client.callTool(call)) as Json;
+  expect(JSON.parse(content[0].text)).toEqual({ ...trace, baggage: null });
+  await client.close();
+});
+
 it('shows only the tools that it allows, and calls no other', async () => {
   groups.put(
     parseGroup({

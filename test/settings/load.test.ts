@@ -109,6 +109,16 @@ describe('values', () => {
     expect(loadSettings(file(`resources: {${resource}: ${text}}`)).resources[resource]).toBe(expected);
   });
 
+  it.each([
+    ['0.25', 0.25],
+    ['10%', 0.1],
+    ['1', 1],
+    ['0', 0],
+  ])('read the share %s', (text, expected) => {
+    expect(loadSettings({ env: { BERTH_TRACES_SAMPLE_RATE: text } }).traces.sampleRate).toBe(expected);
+    expect(loadSettings(file(`traces: {sampleRate: ${text}}`)).traces.sampleRate).toBe(expected);
+  });
+
   it('read numbers, lists and keys of a file as YAML gives them', () => {
     const hash = 'a'.repeat(64);
     const settings = loadSettings(
@@ -252,6 +262,33 @@ describe('variables of others', () => {
 
   it('of the command are no settings', () => {
     expect(loadSettings({ env: { BERTH_URL: 'http://x', BERTH_KEY: 'k' } }).port).toBe(8053);
+  });
+});
+
+describe('variables of OpenTelemetry', () => {
+  const ALL = 'http://127.0.0.1:4318';
+  const TRACES = 'http://127.0.0.1:4319/v1/traces';
+  const endpointOf = (env: Record<string, string>): string | undefined =>
+    loadSettings({ env }).traces.endpoint;
+
+  it('name the receiver of traces, the one of traces before that of everything, and ours before both', () => {
+    expect(endpointOf({})).toBeUndefined();
+    expect(endpointOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ALL })).toBe(ALL);
+    const both = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: TRACES, OTEL_EXPORTER_OTLP_ENDPOINT: ALL };
+    expect(endpointOf(both)).toBe(TRACES);
+    expect(endpointOf({ ...both, BERTH_TRACES_ENDPOINT: 'http://127.0.0.1:1' })).toBe('http://127.0.0.1:1');
+  });
+
+  it.each([{ OTEL_SDK_DISABLED: 'true' }, { OTEL_TRACES_EXPORTER: 'none' }])('may say %o', (off) => {
+    expect(endpointOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ALL, ...off })).toBeUndefined();
+    expect(endpointOf({ BERTH_TRACES_ENDPOINT: ALL, ...off })).toBe(ALL);
+  });
+
+  it('are named where their value is bad', () => {
+    const load = () => endpointOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317' });
+    expect(load).toThrow(
+      /traces.endpoint \(environment variable OTEL_EXPORTER_OTLP_ENDPOINT\): expected an http or https URL/,
+    );
   });
 });
 

@@ -22,6 +22,21 @@
 {{- end -}}
 {{- end -}}
 
+{{/* To the receiver of traces, at the port of its URL: of the gateway. */}}
+{{- define "berth.tracesEgress" -}}
+{{- with .Values.traces -}}
+{{- if .endpoint -}}
+{{- $url := urlParse .endpoint -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
+- ports: [{port: {{ default (ternary "443" "80" (eq $url.scheme "https")) $port }}}]
+  {{- with .to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Names, the API server, and what the values add: of gateway and controller. */}}
 {{- define "berth.egress" -}}
 {{- with .Values.networkPolicies -}}

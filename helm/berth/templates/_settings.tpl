@@ -98,6 +98,7 @@ the Service
 {{- $_ := set $settings "allow" (omit $allow "archon" "scripts") -}}
 {{- $_ := set $settings "allowedHosts" (include "berth.hosts" . | fromYamlArray) -}}
 {{- $_ := set $settings "publicUrl" (include "berth.baseUrl" .) -}}
+{{- if .Values.traces.endpoint }}{{ $_ := set $settings "traces" (pick .Values.traces "endpoint" "sampleRate") }}{{ end -}}
 {{- toYaml $settings -}}
 {{- end -}}
 

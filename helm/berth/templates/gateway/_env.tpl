@@ -14,6 +14,11 @@
 {{- if include "berth.network" . }}
 - {name: BERTH_LINK_CERTIFICATES, value: /etc/berth/link}
 {{- end }}
+{{- with .Values.traces.headersSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {name: {{ . }}, key: headers}
+{{- end }}
 - name: BERTH_KEYS
   valueFrom:
     secretKeyRef:
