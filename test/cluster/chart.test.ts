@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
+import { loadSettings } from '../../src/settings/load.ts';
 import { type Manifest, objectOf, render, set } from './support/rendered.ts';
 import { applyDefinition, attempt, CHART, ROOT, removeNamespaces, run, uniqueName } from './support/tools.ts';
 
@@ -111,6 +112,7 @@ describe('the schema refuses', () => {
     ['a hash that is none', 'auth.keys[0].name=a,auth.keys[0].hash=b', /does not match pattern/],
     ['a second key named admin', `auth.keys[0].name=admin,auth.keys[0].hash=${'0'.repeat(64)}`, /auth/],
     ['a share beyond all', 'traces.sampleRate=2', /maximum/],
+    ['a share that is none', 'traces.sampleRate=1.5', /does not match pattern/],
     ['a receiver with a password', 'traces.endpoint=http://a:b@c', /does not match pattern/],
     ['a port out of range', 'gateway.service.port=70000', /maximum/],
     ['an unknown field of a server', 'servers.items.a.command=sh', /'command' not allowed/],
@@ -281,7 +283,11 @@ describe('the objects', () => {
     );
     const objects = template(...values, '--set-json', `traces.to=${to}`);
     const { data } = objectOf(objects, 'ConfigMap', 'berth-gateway');
-    expect(parse(data['berth.yaml']).traces).toEqual({ endpoint, sampleRate: 0.25 });
+    const file = data['berth.yaml'] as string;
+    expect(loadSettings({ env: { BERTH_CONFIG: 'x' }, readFile: () => file }).traces).toEqual({
+      endpoint,
+      sampleRate: 0.25,
+    });
     const [container] = objectOf(objects, 'Deployment', 'berth-gateway').spec.template.spec.containers;
     expect(container.env).toContainEqual({
       name: 'OTEL_EXPORTER_OTLP_HEADERS',
