@@ -1,13 +1,31 @@
-/** A pod of each kind answers a scrape at the port that its monitor names, with what it is to tell. */
+/** A pod of each kind answers a scrape at the port that its monitor names, with what it is to tell; gateways export traces. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { checkDefinitions, type ReadExposition, readExposition, seriesValue } from '../support/exposition.ts';
 import { connectSdk } from '../support/sdk-clients.ts';
+import { NODE_IMAGE } from './support/images.ts';
 import type { ReleasePod } from './support/release.ts';
 import { type RunningRelease, startRelease, steady } from './support/release.ts';
 import { attempt, CHART, read, run } from './support/tools.ts';
 
 const SERVER = 'measured';
+const COLLECTOR = 'collector';
+const OTLP_PORT = 4318;
+const COLLECTOR_KEY = 'canary-of-the-collector';
+/** Says every export on a line of its log, with the header that it came with. */
+const RECEIVE = `require('http').createServer((request, response) => {
+  let body = '';
+  request.on('data', (chunk) => { body += chunk; });
+  request.on('end', () => {
+    console.log(request.headers['x-key'] + ' ' + request.url + ' ' + body);
+    response.end('{}');
+  });
+}).listen(${OTLP_PORT});`;
+
+const ENVELOPE = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
 
 interface Monitor {
   readonly spec: {
@@ -28,7 +46,13 @@ let release: RunningRelease;
 let monitors: Monitor[];
 
 beforeAll(async () => {
-  release = await startRelease({ servers: { metrics: { enabled: true } } });
+  release = await startRelease(({ namespace }) => {
+    // Gateways do not start without the Secret.
+    run('kubectl', ['create', 'namespace', namespace]);
+    run('kubectl', ['apply', '-n', namespace, '-f', '-'], collector());
+    const endpoint = `http://${COLLECTOR}.${namespace}.svc:${OTLP_PORT}`;
+    return { servers: { metrics: { enabled: true } }, traces: { endpoint, headersSecret: COLLECTOR } };
+  });
   await release.run({ name: SERVER, template: 'everything' });
   // As the chart makes them: the cluster of the tests has no definition of monitors.
   const flags = ['--set', 'metrics.podMonitor.enabled=true', '--set', 'servers.metrics.enabled=true'];
@@ -38,7 +62,36 @@ beforeAll(async () => {
     .filter((text) => /^kind: PodMonitor$/m.test(text))
     .map((text) => parse(text) as Monitor);
 }, 600_000);
-afterAll(() => release?.close());
+afterAll(async () => {
+  if (!release) return;
+  run('kubectl', ['delete', '-n', release.namespace, '--wait=false', '-f', '-'], collector());
+  await release.close();
+});
+
+/** Beside the gateways: whoever receives their traces, and the Secret with its key. */
+function collector(): string {
+  const metadata = { name: COLLECTOR, labels: { app: COLLECTOR } };
+  const container = {
+    ...{ name: 'main', image: NODE_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['node', '-e', RECEIVE] },
+    readinessProbe: { tcpSocket: { port: OTLP_PORT }, periodSeconds: 1 },
+  };
+  const items = [
+    { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { headers: `x-key=${COLLECTOR_KEY}` } },
+    {
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata },
+      spec: {
+        containers: [container],
+        terminationGracePeriodSeconds: 0,
+        automountServiceAccountToken: false,
+      },
+    },
+    {
+      ...{ apiVersion: 'v1', kind: 'Service', metadata },
+      spec: { selector: metadata.labels, ports: [{ port: OTLP_PORT }] },
+    },
+  ];
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+}
 
 /** Pods that one of the monitors chooses, with the address at which it scrapes them. */
 async function targets(
@@ -112,6 +165,34 @@ describe('a scrape', () => {
     expect(sum(gateways, 'berth_links', { state: 'up' })).toBeGreaterThan(0);
     expect(sum(gateways, 'berth_link_connects_total')).toBeGreaterThan(0);
     await client.close();
+  });
+
+  it('of gateways counts the spans that they have exported', async () => {
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const response = await fetch(`${release.serverUrl(SERVER)}/mcp`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${release.key}`,
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+        'MCP-Protocol-Version': '2026-07-28',
+        'Mcp-Method': 'tools/list',
+        traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: ENVELOPE } }),
+    });
+    expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('echo')]);
+    const logs = ['-n', release.namespace, 'logs', `pod/${COLLECTOR}`];
+    const line = await steady('the span at the collector', async () =>
+      attempt('kubectl', logs)
+        .out.split('\n')
+        .find((one) => one.includes(traceId)),
+    );
+    expect(line.startsWith(`${COLLECTOR_KEY} /v1/traces `)).toBe(true);
+    expect(line).toContain('"parentSpanId":"b7ad6b7169203331"');
+    await steady('their count', async () =>
+      sum(await scrape('gateway'), 'berth_trace_spans_total', { result: 'exported' }) > 0 ? true : undefined,
+    );
   });
 
   it('of gateways tells what the replicas of a server say of it', async () => {
