@@ -187,7 +187,7 @@ export interface ErrorDetails {
   readonly exitCode?: number | null;
   readonly signal?: string | null;
   /** One word for what happened, as the status of a server has it, where a program may want to tell it from others. */
-  readonly reason?: 'OutOfMemory';
+  readonly reason?: 'OutOfMemory' | 'TreeMissing';
   /** Last stderr lines of the process, already scrubbed of secrets. */
   readonly stderr?: readonly string[];
   /** Replaces the catalogue's hint. */

@@ -44,7 +44,12 @@ export function checkInstalled({ source }: Plan, observed: Observed, rules: Pack
 /** How an installation stands; while it is not done, its Job is there, and a Secret of the same name. */
 export type Install =
   | { readonly state: 'done'; readonly installed: InstalledTree }
-  | { readonly state: 'running'; readonly job: string }
+  | {
+      readonly state: 'running';
+      readonly job: string;
+      /** What its replicas run from: the package store has lost it. */
+      readonly again: boolean;
+    }
   | { readonly state: 'failed'; readonly job: string; readonly problem: Problem; readonly retryAt: number };
 
 /** What goes on is told by the Job; this makes the one that is to be there. */
@@ -79,7 +84,21 @@ export async function installTree(
     );
     await tools.applier.apply(JOBS, job, { seen });
   }
-  return { state: 'running', job: name };
+  return { state: 'running', job: name, again: known?.runner === runner };
+}
+
+/** Sees to it that what is left as it is can start again: its tree is there, for the image that it runs in. */
+export async function keepTree(
+  plan: Plan,
+  observed: Observed,
+  { ledger, tools }: { readonly ledger: SecretLedger; readonly tools: InstallTools },
+): Promise<Install | undefined> {
+  const recorded = recordedTree(observed.deployment);
+  if (!plan.source || recorded?.source !== sourceHash(plan.source)) return undefined;
+  const { settings } = tools;
+  const images = { ...settings.pods.images, runner: recorded.runner };
+  const before = { ...settings, pods: { ...settings.pods, images } };
+  return await installTree(plan, observed, { ledger, tools: { ...tools, settings: before } });
 }
 
 /** Removes installer Jobs but those to keep. */

@@ -20,6 +20,7 @@ import {
   type InstallTools,
   installTree,
   keepInstallerPolicy,
+  keepTree,
   removeInstallers,
 } from './install.ts';
 import { recordedTree } from './installation.ts';
@@ -119,8 +120,9 @@ async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<
   };
   if (keepsPods(question)) {
     await scale(observed.deployment, plan.replicas, tools.api);
-    await tidy(look, plan, { ledger, tools });
-    return outcome(look, tools, found);
+    const install = await keepTree(plan, observed, { ledger, tools });
+    await tidy(look, plan, { ledger, tools, install });
+    return outcome(look, tools, { ...found, ...(install && { install }) });
   }
   const waits = waitsFor(look, plan, tools);
   const install = plan.source && (await installTree(plan, observed, { ledger, tools }));

@@ -4,10 +4,11 @@ import type { McpServer, McpServerState, McpServerStatus } from '../cluster/mcp-
 import { replicaSelector } from '../cluster/objects/naming.ts';
 import { endpointsOf } from '../servers/server-view.ts';
 import type { Observed } from './cluster-api.ts';
-import { type Facts, rfc3339, toConditions } from './conditions.ts';
+import { rfc3339, toConditions } from './conditions.ts';
+import { factsOf, installReason, type Summary } from './facts.ts';
 import type { Install } from './install.ts';
 import { recordedTree } from './installation.ts';
-import { type Need, unmet } from './needs.ts';
+import type { Need } from './needs.ts';
 import type { PodWarning } from './pod-warnings.ts';
 import {
   deploymentProblem,
@@ -17,7 +18,7 @@ import {
   rolloutProblem,
   warningProblem,
 } from './problem.ts';
-import type { Replica } from './replica-probe.ts';
+import type { Replica, ReplicaReport } from './replica-probe.ts';
 import { reportedStatus } from './reported-status.ts';
 import { usageOf } from './usage.ts';
 import type { Volume } from './volume.ts';
@@ -38,21 +39,6 @@ export interface StatusInput {
   readonly publicUrl?: string;
   /** Milliseconds since 1970. */
   readonly now: number;
-}
-
-interface Summary {
-  readonly state: McpServerState;
-  readonly reason: string;
-  readonly message: string;
-  readonly problem?: Problem;
-}
-
-interface Counts {
-  readonly wanted: number;
-  readonly existing: number;
-  readonly ready: number;
-  readonly available: number;
-  readonly updated: number;
 }
 
 export function statusOf(input: StatusInput): McpServerStatus {
@@ -85,7 +71,7 @@ export function statusOf(input: StatusInput): McpServerStatus {
     ...(volume && { volume }),
     ...(input.needs.length > 0 && { dependencies: input.needs.map(toDependency) }),
     ...(publicUrl !== undefined && { endpoints: endpointsOf(name, publicUrl) }),
-    conditions: toConditions(factsOf(input, summary, counts), { before, generation, now }),
+    conditions: toConditions(factsOf({ ...input, ...counts, summary }), { before, generation, now }),
     ...(creationTimestamp !== undefined && { createdAt: creationTimestamp }),
     ...startedAt(server, counts, now),
   };
@@ -127,7 +113,7 @@ function installerProblem({ server, install, observed }: StatusInput): Problem |
   return observed.installers.map((pod) => podProblem(pod, server)).find(Boolean);
 }
 
-function replicaProblem({ server, observed, replicas, warning }: StatusInput): Problem | undefined {
+function replicaProblem({ server, observed, replicas, warning, install }: StatusInput): Problem | undefined {
   const seen = observed.pods
     // A pod that is being ended may look as it likes.
     .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase !== 'Failed')
@@ -137,7 +123,15 @@ function replicaProblem({ server, observed, replicas, warning }: StatusInput): P
   if (warning) return warningProblem(warning, server);
   // One that is being ended may fail as it likes.
   const staying = replicas.filter(({ pod }) => pod.metadata.deletionTimestamp === undefined);
-  return staying.map(({ report }) => report && reportProblem(report)).find(Boolean);
+  return staying
+    .flatMap(({ report }) => (report && !(install && waitsForTree(report)) ? [report] : []))
+    .map(reportProblem)
+    .find(Boolean);
+}
+
+/** The package is being installed again, or has been a moment ago: what the supervisor misses comes by itself. */
+function waitsForTree({ failure }: ReplicaReport): boolean {
+  return failure?.reason === 'TreeMissing';
 }
 
 function summarise(input: StatusInput, counts: Counts): Summary {
@@ -147,14 +141,7 @@ function summarise(input: StatusInput, counts: Counts): Summary {
   const problem = problemIn(input);
   if (wanted === 0 && !input.problem) return stopped(server, existing);
   if (problem) return troubled(problem, ready > 0);
-  if (install?.state === 'running')
-    return ready > 0
-      ? {
-          state: 'running',
-          reason: 'Installing',
-          message: `${name} is running; its new version is being installed`,
-        }
-      : { state: 'starting', reason: 'Installing', message: `the package of ${name} is being installed` };
+  if (install?.state === 'running') return installing(name, install, ready > 0);
   const isCurrent =
     (observed.deployment?.status?.observedGeneration ?? 0) >= (observed.deployment?.metadata.generation ?? 0);
   if (ready === 0) return starting(name, observed);
@@ -172,6 +159,16 @@ function summarise(input: StatusInput, counts: Counts): Summary {
     };
   return { state: 'running', reason: 'Ready', message: `${name} is running` };
 }
+
+function installing(name: string, { again }: RunningInstall, serves: boolean): Summary {
+  const doing = again ? 'installed again, as the package store has lost it' : 'being installed';
+  const message = serves
+    ? `${name} is running; its ${again ? 'package' : 'new version'} is ${doing}`
+    : `the package of ${name} is ${doing}`;
+  return { state: serves ? 'running' : 'starting', reason: installReason(again), message };
+}
+
+type RunningInstall = Extract<Install, { readonly state: 'running' }>;
 
 function stopped(server: McpServer, existing: number): Summary {
   const { name = '' } = server.metadata;
@@ -211,80 +208,6 @@ function starting(name: string, { pods }: Observed): Summary {
 
 function toDependency({ name, met, why }: Need): NonNullable<McpServerStatus['dependencies']>[number] {
   return { name, met, ...(why !== undefined && { message: why }) };
-}
-
-function factsOf(
-  { install, observed, needs }: StatusInput,
-  summary: Summary,
-  { wanted, ready }: Counts,
-): Facts {
-  const { state, reason, message, problem } = summary;
-  const text = problem ? `${message}${lastWords(problem)} — ${problem.hint}` : message;
-  const isReady = wanted > 0 && ready >= wanted;
-  const moves =
-    state === 'starting' ||
-    state === 'scaling' ||
-    state === 'pending' ||
-    reason === 'Installing' ||
-    reason === 'RollingOut';
-  return {
-    Ready: {
-      status: isReady ? 'True' : 'False',
-      reason: isReady ? 'Ready' : reason,
-      message: isReady ? `${ready} replicas are ready` : text,
-    },
-    Progressing: { status: moves ? 'True' : 'False', reason, message: text },
-    ...installedFact(install, observed),
-    ...dependenciesFact(needs),
-    Degraded: problem
-      ? { status: 'True', reason, message: text }
-      : { status: 'False', reason: 'AsExpected', message: 'nothing stands in the way' },
-  };
-}
-
-function lastWords({ failure }: Problem): string {
-  const last = failure?.stderr?.at(-1);
-  return last === undefined ? '' : `: ${last}`;
-}
-
-function installedFact(install: Install | undefined, { deployment }: Observed): Facts {
-  if (install?.state === 'failed') {
-    const { reason, message, hint } = install.problem;
-    return { Installed: { status: 'False', reason, message: `${message} — ${hint}` } };
-  }
-  if (install?.state === 'running')
-    return {
-      Installed: {
-        status: 'False',
-        reason: 'Installing',
-        message: `the Job ${install.job} installs the package`,
-      },
-    };
-  const tree = install?.installed.tree ?? recordedTree(deployment)?.tree;
-  if (!tree) return {};
-  return {
-    Installed: {
-      status: 'True',
-      reason: 'Installed',
-      message: `${tree.package.name} ${tree.package.version} is installed`,
-    },
-  };
-}
-
-/** Also of a server that runs already and has lost what it needs: it goes on. */
-function dependenciesFact(needs: readonly Need[]): Facts {
-  if (needs.length === 0) return {};
-  const missing = needs.filter(({ met }) => !met);
-  const message =
-    missing.length === 0
-      ? `${needs.map(({ name }) => name).join(', ')}: there`
-      : missing.map(({ why, optional }) => `${optional ? 'without ' : 'needs '}${why}`).join('; ');
-  const met = unmet(needs).length === 0;
-  return {
-    Dependencies: met
-      ? { status: 'True', reason: missing.length === 0 ? 'Met' : 'OptionalMissing', message }
-      : { status: 'False', reason: 'Missing', message },
-  };
 }
 
 /** Since when it has been ready without a break. */

@@ -6,7 +6,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { BerthError, toBerthError } from '../errors.ts';
+import { BerthError, type ErrorDetails, toBerthError } from '../errors.ts';
 import type { Archive } from './pack.ts';
 
 const ATTEMPTS = 8;
@@ -14,6 +14,9 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8_000;
 const TIMEOUT = 120_000;
 const MAX_TEXT = 1_000;
+const LOOK = 'Look at the package store of the release: the pod of berth-trees, its log and its disk.';
+const MISSING =
+  'The package store has lost the package: it is installed again, and then fetched without a restart.';
 
 export interface PutOptions extends Archive {
   /** Of the service. */
@@ -83,7 +86,8 @@ async function repeat(attempt: () => Promise<void>): Promise<void> {
       return await attempt();
     } catch (thrown) {
       if (thrown instanceof BerthError && thrown.code !== 'busy') throw thrown;
-      if (count === ATTEMPTS) throw failure(`berth-trees cannot be used: ${textOf(thrown)}`, thrown);
+      if (count === ATTEMPTS)
+        throw failure(`berth-trees cannot be used: ${textOf(thrown)}`, { cause: thrown });
       await pause(wait);
     }
   }
@@ -95,6 +99,7 @@ async function check(response: IncomingMessage): Promise<void> {
   let text = '';
   for await (const chunk of response) if (text.length < MAX_TEXT) text += String(chunk);
   const message = `berth-trees answers ${statusCode}: ${detailOf(text)}`;
+  if (statusCode === 404) throw failure(message, { reason: 'TreeMissing', hint: MISSING });
   throw statusCode >= 500 || statusCode === 401 ? new BerthError('busy', message) : failure(message);
 }
 
@@ -107,11 +112,8 @@ function detailOf(text: string): string {
   }
 }
 
-function failure(message: string, cause?: unknown): BerthError {
-  return new BerthError('install-failed', message, {
-    phase: 'install',
-    ...(cause === undefined ? {} : { cause }),
-  });
+function failure(message: string, details: ErrorDetails & { readonly cause?: unknown } = {}): BerthError {
+  return new BerthError('install-failed', message, { phase: 'install', hint: LOOK, ...details });
 }
 
 function textOf(thrown: unknown): string {

@@ -1,24 +1,31 @@
 /** Real packages in pods: installed by a Job, kept by berth-trees, fetched and run without any other network. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SUPERVISOR, UID, WORKLOAD } from '../../src/cluster/objects/places.ts';
+import { PODS } from '../../src/cluster/resources.ts';
 import { packageOf } from '../support/real-servers.ts';
 import { connectSdk, SDK_CLIENTS } from '../support/sdk-clients.ts';
-import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
+import { eventually } from './support/cluster.ts';
+import { type ClusterWorld, openWorld, untilState } from './support/cluster-world.ts';
 import { type ExecGateway, startExecGateway } from './support/exec-gateway.ts';
+import { figure, since } from './support/figures.ts';
 import { killIn, pidsOf } from './support/processes.ts';
 import { type RunningPod, startServer } from './support/server-pod.ts';
 import { startTrees, type TreesPod } from './support/trees-pod.ts';
 
 const SERVERS = ['everything', 'time'] as const;
 
-let cluster: TestCluster;
+let cluster: ClusterWorld;
 let trees: TreesPod;
 let pods: RunningPod[];
 let gateway: ExecGateway;
 
 beforeAll(async () => {
-  cluster = await openCluster();
-  trees = await startTrees(cluster);
+  cluster = await openWorld({}, async (own) => {
+    trees = await startTrees(own);
+    return trees;
+  });
+  const { ecosystem: _npm, ...npm } = await packageOf('everything');
+  await cluster.apply('kept', { source: { npm } });
   pods = await Promise.all(SERVERS.map(start));
   gateway = await startExecGateway(cluster, pods);
 });
@@ -79,4 +86,29 @@ it('brings nothing along that is blocked', async () => {
 it('says what is wrong with a package that is not there', async () => {
   const source = { ecosystem: 'npm', name: '@modelcontextprotocol/server-that-is-not-there' } as const;
   await expect(trees.install(source)).rejects.toThrow(/"phase":"resolve"/);
+});
+
+it('that the store has lost is installed again, and its server comes back without a failure', async () => {
+  await untilState(cluster, 'kept', 'running');
+  const { url } = await cluster.gateway();
+  await trees.lose();
+  const [gone] = await cluster.pods('kept');
+  const { namespace } = cluster;
+  await cluster.client.remove(PODS, { namespace, name: gone?.metadata.name ?? '' });
+  const begun = performance.now();
+  const told = new Set<string>();
+  await eventually('another pod that serves', async () => {
+    const { status } = await cluster.server('kept');
+    told.add(`${status?.state} ${status?.reason}`);
+    const [pod] = await cluster.pods('kept');
+    return (
+      pod?.metadata.uid !== gone?.metadata.uid && status?.state === 'running' && status.reason === 'Ready'
+    );
+  });
+  figure('a package lost, and the pod of its server: until it runs again', since(begun));
+  expect([...told]).toContain('starting Reinstalling');
+  expect([...told].filter((one) => /^(failed|degraded)/.test(one))).toEqual([]);
+  const client = await connectSdk('v1 streamable-http', url('kept').replace(/\/mcp$/, ''));
+  expect(await client.callTool('echo', { message: 'again' })).toMatch(/again/);
+  await client.close();
 });

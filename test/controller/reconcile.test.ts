@@ -254,7 +254,56 @@ describe('a package', () => {
     const [job] = world.jobs;
     expect(JSON.stringify(job)).toContain(tree.package.version);
     expect(world.deployment.spec.replicas).toBe(1);
-    expect(await world.look()).toMatchObject({ state: 'running', reason: 'Installing' });
+    const status = await world.look();
+    expect(status).toMatchObject({
+      ...{ state: 'running', reason: 'Reinstalling', phase: 'install' },
+      message: 'demo is running; its package is installed again, as the package store has lost it',
+    });
+    expect(status.conditions.find(({ type }) => type === 'Installed')).toMatchObject({
+      ...{
+        status: 'False',
+        reason: 'Reinstalling',
+        message: expect.stringContaining(job?.metadata.name ?? ''),
+      },
+    });
+  });
+
+  it('a pod that comes meanwhile waits for it, which is no failure', async () => {
+    world.apply(PACKAGE);
+    await world.settle();
+    world.trees.clear();
+    await world.look();
+    world.runPods({ phase: 'Running' }, false);
+    const failure = { code: 'install-failed', message: 'no such tree', hint: 'h', phase: 'install' } as const;
+    world.reports.set('*', { sessions: 0, failure: { ...failure, reason: 'TreeMissing' } });
+    const waiting = await world.look();
+    expect(waiting).toMatchObject({
+      ...{ state: 'starting', reason: 'Reinstalling', phase: 'install' },
+      message: 'the package of demo is installed again, as the package store has lost it',
+    });
+    expect(waiting.conditions.find(({ type }) => type === 'Degraded')?.status).toBe('False');
+    // Installed, and the pod has not looked since.
+    world.trees.add(tree.digest);
+    world.endJob(world.jobs[0]!, { tree });
+    const { status, again } = await world.outcome();
+    expect(status).toMatchObject({ state: 'starting', reason: 'Starting' });
+    expect(again).toBeGreaterThan(0);
+    world.reports.clear();
+    expect(await world.settle()).toMatchObject({ state: 'running', reason: 'Ready' });
+    expect(world.jobs).toEqual([]);
+  });
+
+  it('that fails to be installed again is told as that', async () => {
+    world.apply(PACKAGE);
+    await world.settle();
+    world.trees.clear();
+    await world.look();
+    world.endJob(world.jobs[0]!, { error: { phase: 'install', message: 'no room', hint: 'h', stderr: [] } });
+    expect(await world.look()).toMatchObject({
+      state: 'degraded',
+      reason: 'InstallFailed',
+      message: 'no room',
+    });
   });
 });
 
@@ -362,6 +411,20 @@ describe('an upgrade of Berth', () => {
     expect(await world.settle()).toMatchObject({ state: 'running' });
     expect(world.deployment.spec).toEqual(before.spec);
     expect(secretNames()).toHaveLength(1);
+  });
+
+  it('lets it keep its tree, and has that installed again for the image that it runs in', async () => {
+    const before = world.deployment;
+    world.reports.set('*', { sessions: 1 });
+    upgrade();
+    world.trees.clear();
+    await world.look();
+    expect(world.jobs.map((job) => JSON.stringify(job))).toEqual([expect.stringContaining('berth-runner:1')]);
+    expect(await world.look()).toMatchObject({ state: 'running', reason: 'Reinstalling' });
+    world.endJob(world.jobs[0]!, { tree });
+    world.trees.add(tree.digest);
+    expect(await world.look()).toMatchObject({ state: 'running', reason: 'Ready' });
+    expect([world.jobs, world.deployment.spec]).toEqual([[], before.spec]);
   });
 
   it('scales such a server all the same', async () => {

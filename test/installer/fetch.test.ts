@@ -90,6 +90,15 @@ it.each([
   expect(await main()).toBe('run()');
 });
 
+it('says of a tree that the store does not have that it is missing, and what becomes of it', async () => {
+  served = undefined;
+  await expect(fetch()).rejects.toMatchObject({
+    code: 'install-failed',
+    details: { phase: 'install', reason: 'TreeMissing' },
+    hint: expect.stringMatching(/installed again/),
+  });
+});
+
 it('does not believe a tree that says itself that it is there', async () => {
   await writeFile(join(into, 'tree'), digest);
   await fetch();

@@ -6,7 +6,7 @@ import type { FailureReport } from '../../supervisor/server-report.ts';
 const STDERR_LINES = 20;
 
 export function toFailureReport(error: BerthError): FailureReport {
-  const { phase, exitCode, signal, stderr } = error.details;
+  const { phase, exitCode, signal, reason, stderr } = error.details;
   return {
     code: error.code,
     message: error.message,
@@ -14,6 +14,7 @@ export function toFailureReport(error: BerthError): FailureReport {
     ...(phase && { phase }),
     ...(typeof exitCode === 'number' && { exitCode }),
     ...(typeof signal === 'string' && { signal }),
+    ...(reason && { reason }),
     ...(stderr && stderr.length > 0 && { stderr: stderr.slice(-STDERR_LINES) }),
   };
 }

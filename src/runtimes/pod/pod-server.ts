@@ -24,6 +24,8 @@ export interface PodServerOptions {
 
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 60_000;
+/** Milliseconds between looks for a package that is being installed again. */
+const MISSING_LOOK = 2_000;
 /** Milliseconds for which a server that was told to rest takes nothing, if it is not ended meanwhile. */
 export const REST_LIMIT = 30_000;
 const ON_DEMAND: HealthLimits = { interval: 0, failures: 3 };
@@ -32,7 +34,8 @@ export class PodServer {
   readonly #options: PodServerOptions;
   readonly #health: ServerHealth;
   readonly #life = new AbortController();
-  #first: Promise<void>;
+  /** Ends when it is open, or has failed. */
+  #attempt: Promise<void>;
   #report: HandshakeReport | undefined;
   #failure: BerthError | undefined;
   #prepared: boolean;
@@ -50,7 +53,7 @@ export class PodServer {
       turn: () => Promise.resolve(() => {}),
       onCheck: changed,
     });
-    this.#first = this.#try();
+    this.#attempt = this.#try();
   }
 
   /** Of the newest handshake that came through; undefined before the first. */
@@ -82,7 +85,8 @@ export class PodServer {
   get closed(): Promise<void> | BerthError | undefined {
     if (this.resting) return resting(this.#options.definition.name);
     if (this.#report) return undefined;
-    return this.#failure ?? this.#first;
+    const failure = this.#failure;
+    return failure && !isAwaited(failure) ? failure : this.#attempt;
   }
 
   /** Takes nothing new for a while: whoever asked is about to end this replica. */
@@ -120,7 +124,9 @@ export class PodServer {
     } catch (thrown) {
       this.#failure = toBerthError(thrown);
       if (signal.aborted) return;
-      this.#retry = clock.after(this.#wait, () => void this.#try());
+      this.#retry = clock.after(this.#wait, () => {
+        this.#attempt = this.#try();
+      });
       this.#wait = Math.min(LONGEST_RETRY, this.#wait * 2);
     }
     changed();
@@ -128,10 +134,43 @@ export class PodServer {
 
   async #prepare(): Promise<void> {
     const { prepare, changed } = this.#options;
-    await prepare?.();
+    for (;;) {
+      try {
+        await prepare?.();
+        break;
+      } catch (thrown) {
+        const error = toBerthError(thrown);
+        if (!isAwaited(error)) throw error;
+        this.#failure = error;
+        changed();
+        await this.#pause(MISSING_LOOK);
+      }
+    }
     this.#prepared = true;
+    this.#failure = undefined;
     changed();
   }
+
+  /** Rejects when the supervisor ends. */
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#life;
+    signal.throwIfAborted();
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(ms, done);
+      signal.addEventListener('abort', done);
+    });
+    signal.throwIfAborted();
+  }
+}
+
+/** It comes by itself, and clients wait for it as for a start. */
+function isAwaited({ details }: BerthError): boolean {
+  return details.reason === 'TreeMissing';
 }
 
 function reached(remote: NonNullable<ServerDefinition['remote']>, { transport }: HandshakeReport) {

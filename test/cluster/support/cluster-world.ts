@@ -13,7 +13,7 @@ import { wakeServer } from '../../../src/cluster/gateway/wake.ts';
 import type { McpServer, McpServerSpec } from '../../../src/cluster/mcp-server.ts';
 import { LINK_SOCKET, SUPERVISOR } from '../../../src/cluster/objects/places.ts';
 import { createPodCarrier } from '../../../src/cluster/pod-carrier.ts';
-import { MCP_SERVERS, PODS } from '../../../src/cluster/resources.ts';
+import { MCP_SERVERS, PODS, SECRETS } from '../../../src/cluster/resources.ts';
 import { createLinkProbe, openLinks } from '../../../src/controller/link-probe.ts';
 import { type RunningController, runController } from '../../../src/controller/main.ts';
 import { parseControllerSettings } from '../../../src/controller/settings.ts';
@@ -27,6 +27,7 @@ import { podSettings } from './images.ts';
 import type { PodObject } from './server-pod.ts';
 import { SMALL_SERVER } from './small-server.ts';
 import { applyDefinition } from './tools.ts';
+import type { TreesPod } from './trees-pod.ts';
 
 export interface WorldGateway {
   readonly servers: ClusterServers;
@@ -51,10 +52,18 @@ export function smallServer(version: string, more: Partial<McpServerSpec> = {}):
   return { source: { script: { runtime: 'node', code: SMALL_SERVER } }, args: [version], ...more };
 }
 
-/** `settings`: of the controller, beside those that every test needs. */
-export async function openWorld(settings: object = {}): Promise<ClusterWorld> {
+/**
+ * `settings`: of the controller, beside those that every test needs. `startStore`: makes the package store in the namespace, before
+ * there is a controller.
+ */
+export async function openWorld(
+  settings: object = {},
+  startStore?: (cluster: TestCluster) => Promise<TreesPod>,
+): Promise<ClusterWorld> {
   applyDefinition();
   const cluster = await openCluster();
+  const store = await startStore?.(cluster);
+  if (store) await keepStoreKey(cluster, store);
   const { access, client, namespace } = cluster;
   const carrier = createExecCarrier({ access });
   const instance = randomUUID();
@@ -70,6 +79,7 @@ export async function openWorld(settings: object = {}): Promise<ClusterWorld> {
     templates: new TemplateCatalogue([]),
     log: silentLog(),
     instance,
+    ...(store && { treesUrl: store.url }),
     probe: (links) => {
       const byPod = createPodCarrier({ exec: carrier, identity: () => links.identity });
       return createLinkProbe({ open: openLinks(byPod, instance), now: Date.now });
@@ -110,6 +120,12 @@ export async function openWorld(settings: object = {}): Promise<ClusterWorld> {
       await cluster.close();
     },
   };
+}
+
+/** The controller signs the tokens of installers with what the store checks them by. */
+async function keepStoreKey({ client, namespace }: TestCluster, { key }: TreesPod): Promise<void> {
+  const metadata = { name: 'berth-trees-key', namespace };
+  await client.create(SECRETS, { metadata, data: { key: key.toString('base64') } } as never);
 }
 
 interface GatewayParts {

@@ -20,6 +20,10 @@ export interface TreesPod {
   readonly key: Buffer;
   /** Runs a Job to its end. Rejects with its report when it failed. */
   install(source: PackageSource, rules?: Partial<PackageRules>): Promise<Tree>;
+  /** Where it is reached from here. */
+  readonly url: string;
+  /** Its pod is another one, with nothing of what the last one kept; resolves when that answers. */
+  lose(): Promise<void>;
 }
 
 const NAME = 'berth-trees';
@@ -31,16 +35,30 @@ export async function startTrees(cluster: TestCluster): Promise<TreesPod> {
   const key = randomBytes(KEY_BYTES);
   const metadata = { name: NAME, namespace };
   await client.create(SECRETS, { metadata, data: { key: key.toString('base64') } } as never);
-  await client.create(SERVICES, {
+  const service = await client.create(SERVICES, {
     metadata,
     spec: { selector: { app: NAME }, ports: [{ port: TREES_PORT }] },
   } as never);
-  await client.create(PODS, { metadata: { ...metadata, labels: { app: NAME } }, spec: treesSpec() } as never);
-  await eventually('berth-trees', async () => {
-    const pod = await client.get<PodObject>(PODS, metadata);
-    return pod?.status?.containerStatuses?.[0]?.ready === true;
-  });
-  return { key, install: (source, rules) => install(cluster, key, { source, rules }) };
+  const { clusterIP } = (service as unknown as { readonly spec: { readonly clusterIP: string } }).spec;
+  const begin = async (): Promise<void> => {
+    const labels = { app: NAME };
+    await client.create(PODS, { metadata: { ...metadata, labels }, spec: treesSpec() } as never);
+    await eventually('berth-trees', async () => {
+      const pod = await client.get<PodObject>(PODS, metadata);
+      return pod?.status?.containerStatuses?.[0]?.ready === true;
+    });
+  };
+  await begin();
+  return {
+    key,
+    url: `http://${clusterIP}:${TREES_PORT}`,
+    install: (source, rules) => install(cluster, key, { source, rules }),
+    lose: async () => {
+      await client.remove(PODS, metadata, { gracePeriodSeconds: 0 });
+      await eventually('its end', async () => (await client.get(PODS, metadata)) === undefined);
+      await begin();
+    },
+  };
 }
 
 function treesSpec(): object {

@@ -60,6 +60,8 @@ class Host {
   }
 }
 
+const passed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 let clock: ManualClock;
 let host: Host;
 let changes: number;
@@ -126,6 +128,44 @@ describe('a server in a pod', () => {
     await host.answer(report);
     expect([server.closed, server.failure]).toEqual([undefined, undefined]);
     server.close();
+  });
+
+  it('waits for a package that is being installed again, and looks for it often', async () => {
+    const missing = new BerthError('install-failed', 'no such tree', { reason: 'TreeMissing' });
+    let there = false;
+    let brought = 0;
+    const server = begin({}, async () => {
+      brought++;
+      if (!there) throw missing;
+    });
+    await passed();
+    // Told, and not what clients are refused with: they wait.
+    expect([server.failure, server.preparing]).toEqual([missing, true]);
+    expect(server.closed).toBeInstanceOf(Promise);
+    const open = server.closed as Promise<void>;
+    for (let look = 0; look < 20; look++) {
+      clock.advance(2_000);
+      await passed();
+    }
+    expect(brought).toBe(21);
+    there = true;
+    clock.advance(2_000);
+    await passed();
+    expect([server.failure, server.preparing]).toEqual([undefined, false]);
+    await host.answer(report);
+    await open;
+    expect(server.closed).toBeUndefined();
+    server.close();
+  });
+
+  it('ends such a wait with its supervisor', async () => {
+    const missing = new BerthError('install-failed', 'no such tree', { reason: 'TreeMissing' });
+    const server = begin({}, () => Promise.reject(missing));
+    await passed();
+    const { closed } = server;
+    server.close();
+    await closed;
+    expect([host.tries, (server.closed as BerthError).code]).toEqual([0, 'stopped']);
   });
 
   it('starts nothing when its supervisor ends before its package is there', async () => {
