@@ -15,14 +15,6 @@ export interface Summary {
   readonly problem?: Problem;
 }
 
-interface Counts {
-  readonly wanted: number;
-  readonly existing: number;
-  readonly ready: number;
-  readonly available: number;
-  readonly updated: number;
-}
-
 export interface FactsInput {
   readonly install?: Install;
   readonly observed: Observed;

@@ -1,6 +1,6 @@
 /** The status of a server, derived from what was seen and from nothing else. */
 import { isAsleep } from '../cluster/asleep.ts';
-import type { McpServer, McpServerState, McpServerStatus } from '../cluster/mcp-server.ts';
+import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { replicaSelector } from '../cluster/objects/naming.ts';
 import { endpointsOf } from '../servers/server-view.ts';
 import type { Observed } from './cluster-api.ts';
@@ -39,6 +39,14 @@ export interface StatusInput {
   readonly publicUrl?: string;
   /** Milliseconds since 1970. */
   readonly now: number;
+}
+
+interface Counts {
+  readonly wanted: number;
+  readonly existing: number;
+  readonly ready: number;
+  readonly available: number;
+  readonly updated: number;
 }
 
 export function statusOf(input: StatusInput): McpServerStatus {
