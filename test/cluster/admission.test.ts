@@ -383,6 +383,74 @@ describe('pods', () => {
     make(made('theirs', {}));
   });
 
+  /** Of one Deployment, as Kubernetes names and marks it. */
+  const madeBy = async (name: string, labels: Record<string, string>): Promise<string> => {
+    const pod = made(name, { ...labels, made: name }) as { metadata: object; spec: object };
+    make({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name },
+      spec: {
+        selector: { matchLabels: { made: name } },
+        template: { metadata: pod.metadata, spec: pod.spec },
+      },
+    });
+    const list = ['-n', release.servers, 'get', 'pods', '-l', `made=${name}`, '-o', 'name'];
+    await eventually(`a pod of ${name}`, () => run('kubectl', list) !== '');
+    return run('kubectl', list).trim();
+  };
+
+  it('are ended by the gateway when a Deployment has made them, of a server or of others', async () => {
+    const { labels } = deployment({ blueprint: given(), settings, generation: 'a1b2c3d4', annotations: {} })
+      .spec.template.metadata as { labels: Record<string, string> };
+    const [server, foreign, gateway] = await Promise.all([
+      madeBy('server', labels),
+      madeBy('foreign-pods', { app: 'my-mcp' }),
+      madeBy('another-gateway', {
+        'app.kubernetes.io/part-of': 'berth',
+        'app.kubernetes.io/component': 'gateway',
+      }),
+    ]);
+    for (const pod of [server, foreign]) {
+      expect(remove(release.gateway, pod).err).toBe('');
+      expect(remove(release.controller, pod).err).toMatch(/cannot delete resource "pods"/);
+    }
+    for (const pod of [gateway, 'pod/ours', 'pod/theirs'])
+      expect(remove(release.gateway, pod).err).toMatch(/only the gateway may end pods, and only those/);
+    const beside = ['-n', release.namespace, 'delete', 'pods', '--all', '--dry-run=server'];
+    expect(attempt('kubectl', [...beside, `--as=${release.gateway}`]).err).toMatch(/cannot list resource/);
+    const may = [
+      'auth',
+      'can-i',
+      'deletecollection',
+      'pods',
+      '-n',
+      release.servers,
+      `--as=${release.gateway}`,
+    ];
+    expect(attempt('kubectl', may).out.trim()).toBe('no');
+  });
+
+  it('are not ended by the controller, even if it had the right', () => {
+    const name = 'may-end';
+    const account = { kind: 'User', name: release.controller, apiGroup: 'rbac.authorization.k8s.io' };
+    make({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name },
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['delete'] }],
+    });
+    make({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+      subjects: [account],
+    });
+    const pods = run('kubectl', ['-n', release.servers, 'get', 'pods', '-l', 'made=server', '-o', 'name']);
+    expect(remove(release.controller, pods.trim()).err).toMatch(/only the gateway may end pods/);
+  });
+
   it('get annotations from the controller, and nothing else', () => {
     const cost = { metadata: { annotations: { 'controller.kubernetes.io/pod-deletion-cost': '5' } } };
     expect(patch(release.controller, 'pod/ours', cost).err).toBe('');
