@@ -5,11 +5,11 @@
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { ERROR_TABLE, type ErrorCode } from '../errors.ts';
+import { BerthError, ERROR_TABLE, type ErrorCode } from '../errors.ts';
 import { toInputError } from '../servers/server-spec.ts';
 import { IDEMPOTENCY_KEY } from './idempotency.ts';
 import { readQuery } from './query.ts';
-import { type ApiVariables, readJson } from './request-checks.ts';
+import { type ApiVariables, bodyText, readJson } from './request-checks.ts';
 
 export type Api = OpenAPIHono<ApiVariables>;
 
@@ -98,6 +98,7 @@ export function addRoute<Q extends z.ZodRawShape = Record<never, never>, T = und
   api.on(route.method.toUpperCase(), toPattern(route), async (context) => {
     const query = readQuery(context.req, querySchema);
     const { body } = route;
+    if (!body && route.method !== 'get') await checkNoBody(context, route.query);
     const given = body ? body.read(await readJson(context, body)) : (undefined as T);
     return await answer({
       context,
@@ -105,6 +106,15 @@ export function addRoute<Q extends z.ZodRawShape = Record<never, never>, T = und
       body: given,
       param: (name) => context.req.param(name) ?? '',
     });
+  });
+}
+
+/** What is said in a body that nobody reads would be lost without a word. An empty object says nothing. Throws `bad-input`. */
+async function checkNoBody(context: Context<ApiVariables>, query: z.ZodRawShape = {}): Promise<void> {
+  if (/^\s*(\{\s*\}\s*)?$/.test(await bodyText(context))) return;
+  const names = Object.keys(query).map((name) => `?${name}=…`);
+  throw new BerthError('bad-input', 'this request takes no body', {
+    hint: names.length > 0 ? `Say it in the query: ${names.join(', ')}.` : 'Send it without a body.',
   });
 }
 
@@ -117,7 +127,6 @@ function toPattern({ path, params }: AnyRoute): string {
 
 /** What any request may be refused with. */
 const ALWAYS = ['bad-input', 'unauthorized', 'forbidden', 'wrong-host', 'internal'] as const;
-const WITH_BODY = ['parse-error', 'too-large'] as const;
 
 function describeRoute<Q extends z.ZodRawShape, T>(route: Route<Q, T>): RouteConfig {
   const { method, path, tag, summary, description, query, body } = route;
@@ -197,15 +206,12 @@ function answersOf({ answers }: AnyRoute): RouteConfig['responses'] {
 }
 
 /** The statuses of what can go wrong, each with the codes that a program can tell apart. */
-function problemsOf({ method, path, body, problems = [] }: AnyRoute): RouteConfig['responses'] {
+function problemsOf({ method, path, problems = [] }: AnyRoute): RouteConfig['responses'] {
   if (problems === 'own') return {};
   const codes = new Set<ErrorCode>([
     ...ALWAYS,
-    ...(body ? WITH_BODY : []),
-    ...(method === 'get' ? [] : (['unsupported-media-type'] as const)),
-    ...(method === 'post'
-      ? (['conflict', 'in-progress', 'key-reused', 'parse-error', 'too-large'] as const)
-      : []),
+    ...(method === 'get' ? [] : (['unsupported-media-type', 'parse-error', 'too-large'] as const)),
+    ...(method === 'post' ? (['conflict', 'in-progress', 'key-reused'] as const) : []),
     ...(path.includes('{') ? ['not-found' as const] : []),
     ...problems,
   ]);
