@@ -110,6 +110,11 @@ export const ERROR_TABLE = {
     hint: 'Use a new Idempotency-Key for another request; the same one only to send the same again.',
   },
   internal: { status: 500, rpc: -32603, hint: 'Look at the gateway log with this request id.' },
+  'cluster-refused': {
+    status: 502,
+    rpc: -32603,
+    hint: 'Ask who runs the cluster: a right, a policy or a quota there forbids it, and the message says which.',
+  },
   'resolve-failed': {
     status: 502,
     rpc: -32603,

@@ -18,7 +18,7 @@ import { createControlEndpoint } from './control/endpoint.ts';
 import { createGroupEndpoint } from './control/group-endpoint.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { keepMirrors } from './discovery/mirror/renewal.ts';
-import { toBerthError } from './errors.ts';
+import { type ErrorCode, toBerthError } from './errors.ts';
 import { createGateway } from './gateway.ts';
 import { GroupLists } from './groups/group-lists.ts';
 import { createLog, type Log } from './log/log.ts';
@@ -45,6 +45,8 @@ import { createOwnCalls } from './transports/own-calls.ts';
 import { Traffic } from './transports/traffic.ts';
 import { programVersion } from './version.ts';
 
+/** Failures that nobody but the operator can mend. */
+const TO_LOG: ReadonlySet<ErrorCode> = new Set(['internal', 'cluster-refused']);
 const TEMPLATES = fileURLToPath(new URL('../registry-templates', import.meta.url));
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
@@ -192,7 +194,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     endpoints: endpointsOf(app),
     onRequest: createRequestLog(log),
     onError: (error, requestId) => {
-      if (error.code === 'internal') log.error({ requestId, error, cause: error.cause }, 'a request failed');
+      if (TO_LOG.has(error.code)) log.error({ requestId, error, cause: error.cause }, 'a request failed');
     },
   });
   await openProbes(settings, { ready, metrics }, undo);

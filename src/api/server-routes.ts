@@ -27,7 +27,7 @@ const tag = 'servers';
 const ID_LENGTH = 8;
 
 /** What may keep the place where servers are from being asked. */
-export const AWAY = ['busy', 'unreachable', 'conflict'] as const;
+export const AWAY = ['busy', 'unreachable', 'conflict', 'cluster-refused'] as const;
 /** How a start may fail that somebody waits for. */
 export const START_FAILURES = [
   ...AWAY,

@@ -23,6 +23,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   'start-failed': EXIT.serverFailed,
   'process-exited': EXIT.serverFailed,
   'remote-failed': EXIT.serverFailed,
+  'cluster-refused': EXIT.serverFailed,
   'call-refused': EXIT.serverFailed,
   'call-failed': EXIT.serverFailed,
   'message-too-large': EXIT.serverFailed,

@@ -51,19 +51,21 @@ export function refusalError(doing: string, status: ApiStatus): BerthError {
 
 interface Meaning {
   readonly code: ErrorCode;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 /** Never a code that blames the caller: what the cluster refuses us is no fault of who asked us. */
 function meaningOf(status: ApiStatus): Meaning {
+  const policy = POLICY.exec(status.message)?.[0];
+  if (policy !== undefined) return { code: 'cluster-refused', hint: policyHint(policy) };
   switch (status.code) {
     case 401:
       return {
-        code: 'internal',
+        code: 'cluster-refused',
         hint: 'The cluster does not accept the credentials: look at the kubeconfig or the service account.',
       };
     case 403:
-      return { code: 'internal', hint: missingRight(status.message) };
+      return { code: 'cluster-refused', hint: missingRight(status.message) };
     case 404:
       return { code: 'not-found', hint: 'It has been removed from the cluster, or was never there.' };
     case 409:
@@ -80,10 +82,18 @@ function meaningOf(status: ApiStatus): Meaning {
 const DENIED =
   /User "([^"]*)" cannot (\S+) resource "([^"]+)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]+)")?/;
 
-/** RBAC says in prose what is missing; anything else (an admission policy, a quota) speaks for itself. */
-function missingRight(message: string): string {
+/** What refuses on admission says who it is, under whatever status it likes. */
+const POLICY =
+  /(?:ValidatingAdmissionPolicy '[^']*'|admission webhook "[^"]*")(?=.* denied (?:the )?request)/s;
+
+function policyHint(policy: string): string {
+  return `The ${policy} of the cluster forbids it: do what its message says, or ask who runs the cluster to change it.`;
+}
+
+/** RBAC says in prose what is missing; anything else (Pod Security, a quota) speaks for itself. */
+function missingRight(message: string): string | undefined {
   const found = DENIED.exec(message);
-  if (!found) return 'A policy or a quota of the cluster forbids it: its message says which.';
+  if (!found) return undefined;
   const [, user, verb, resource, group = '', namespace] = found;
   const where = namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`;
   return `Grant ${user} ${where}: apiGroups ["${group}"], resources ["${resource}"], verbs ["${verb}"].`;

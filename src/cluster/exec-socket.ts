@@ -127,10 +127,14 @@ function refused(target: ExecTarget, status: ApiStatus): BerthError {
 
 /** From 1.35 on `create` is asked for beside `get`, and its lack is all but silent. */
 function halfAllowed(target: ExecTarget, status: ApiStatus): BerthError {
-  return new BerthError('internal', `cannot run a command in ${nameOf(target)}: ${status.message} no right`, {
-    cause: status,
-    hint: `Grant our account in namespace ${target.namespace}: apiGroups [""], resources ["pods/exec"], verbs ["get", "create"].`,
-  });
+  return new BerthError(
+    'cluster-refused',
+    `cannot run a command in ${nameOf(target)}: ${status.message} no right`,
+    {
+      cause: status,
+      hint: `Grant our account in namespace ${target.namespace}: apiGroups [""], resources ["pods/exec"], verbs ["get", "create"].`,
+    },
+  );
 }
 
 function unreachable(target: ExecTarget, why: string, cause?: unknown): BerthError {

@@ -48,10 +48,10 @@ const ok =
   (response) =>
     json(response, code, body);
 const refuse =
-  (code: number, reason: string, headers: Record<string, string> = {}): Reply =>
+  (code: number, reason: string, headers: Record<string, string> = {}, message = `it is ${reason}`): Reply =>
   (response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    status(response, code, reason, `it is ${reason}`);
+    status(response, code, reason, message);
   };
 const cut: Reply = (_response, request) => request.socket.destroy();
 const last = () => {
@@ -184,7 +184,8 @@ describe('the API client', () => {
 describe('what the API server refuses', () => {
   it.each([
     [400, 'BadRequest', 'internal'],
-    [403, 'Forbidden', 'internal'],
+    [401, 'Unauthorized', 'cluster-refused'],
+    [403, 'Forbidden', 'cluster-refused'],
     [409, 'AlreadyExists', 'conflict'],
     [410, 'Expired', 'internal'],
     [422, 'Invalid', 'internal'],
@@ -198,6 +199,33 @@ describe('what the API server refuses', () => {
       message: `cannot create pods demo/web-1: it is ${reason}`,
     });
     expect(apiStatusOf(await error)).toMatchObject({ code, reason });
+  });
+});
+
+describe('a policy that refuses', () => {
+  it.each([
+    [
+      422,
+      "pods is invalid: : ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+      "ValidatingAdmissionPolicy 'p'",
+    ],
+    [
+      403,
+      "pods is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+      "ValidatingAdmissionPolicy 'p'",
+    ],
+    [
+      400,
+      'admission webhook "images.example.com" denied the request: no',
+      'admission webhook "images.example.com"',
+    ],
+  ])('with %d is named: %s', async (code, message, policy) => {
+    reply(refuse(code, 'Whatever', {}, message));
+    expect(await failure(settled(client.create(PODS, { metadata: TARGET })))).toMatchObject({
+      code: 'cluster-refused',
+      message: expect.stringContaining(message),
+      hint: `The ${policy} of the cluster forbids it: do what its message says, or ask who runs the cluster to change it.`,
+    });
   });
 });
 
@@ -264,7 +292,7 @@ describe('a request that fails', () => {
     reply(refuse(401, 'Unauthorized'));
     api.requests.length = 0;
     expect(await failure(settled(client.get(PODS, TARGET)))).toMatchObject({
-      code: 'internal',
+      code: 'cluster-refused',
       hint: expect.stringContaining('credentials'),
     });
     expect(api.requests).toHaveLength(2);

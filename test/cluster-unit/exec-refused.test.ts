@@ -50,7 +50,7 @@ describe('an exec that the cluster refuses', () => {
       'in API group "" in the namespace "demo"';
     refuseWith(403, statusOf(403, 'Forbidden', message));
     expect(await failure()).toMatchObject({
-      code: 'internal',
+      code: 'cluster-refused',
       message: `cannot run a command in container supervisor of pod demo/web-1: ${message}`,
       hint: 'Grant system:serviceaccount:berth:gateway in namespace demo: apiGroups [""], resources ["pods/exec"], verbs ["create"].',
     });
@@ -59,18 +59,19 @@ describe('an exec that the cluster refuses', () => {
   it('says which rights an exec needs where the server does not', async () => {
     refuseWith(403, statusOf(403, 'Forbidden', 'pods "web-1" is forbidden: '));
     expect(await failure()).toMatchObject({
-      code: 'internal',
+      code: 'cluster-refused',
       message: expect.stringContaining('is forbidden'),
       hint: 'Grant our account in namespace demo: apiGroups [""], resources ["pods/exec"], verbs ["get", "create"].',
     });
   });
 
   it('lets a policy speak for itself', async () => {
-    const message = 'ValidatingAdmissionPolicy "berth-exec" denied request: not our command';
+    const message =
+      "ValidatingAdmissionPolicy 'berth-exec' with binding 'berth-exec' denied request: not our command";
     refuseWith(403, statusOf(403, 'Forbidden', message));
     const error = await failure();
-    expect(error).toMatchObject({ code: 'internal', message: expect.stringContaining(message) });
-    expect(error).toMatchObject({ hint: expect.stringContaining('policy') });
+    expect(error).toMatchObject({ code: 'cluster-refused', message: expect.stringContaining(message) });
+    expect(error).toMatchObject({ hint: expect.stringContaining("'berth-exec'") });
   });
 
   it('says that the pod is gone', async () => {
@@ -133,7 +134,10 @@ describe('an exec that the cluster refuses', () => {
     channel.destroy();
 
     refuseWith(401, statusOf(401, 'Unauthorized', 'Unauthorized'));
-    expect(await failure()).toMatchObject({ code: 'internal', hint: expect.stringContaining('credentials') });
+    expect(await failure()).toMatchObject({
+      code: 'cluster-refused',
+      hint: expect.stringContaining('credentials'),
+    });
     expect(access.refreshes).toBe(2);
     expect(api.requests).toHaveLength(4);
   });

@@ -260,7 +260,7 @@ describe('a reflector', () => {
     allowed = true;
     await passWait();
     await reflector.synced;
-    expect(faults).toMatchObject([{ code: 'internal', message: 'cannot list pods: not you' }]);
+    expect(faults).toMatchObject([{ code: 'cluster-refused', message: 'cannot list pods: not you' }]);
     expect(told).toEqual(['+a']);
   });
 

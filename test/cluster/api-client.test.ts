@@ -132,7 +132,7 @@ describe('an account with few rights', () => {
   it('is told which right it lacks', async () => {
     const client = new ApiClient({ access: limited });
     await expect(client.list(CONFIG_MAPS, { namespace: cluster.namespace })).rejects.toMatchObject({
-      code: 'internal',
+      code: 'cluster-refused',
       hint: `Grant ${account} in namespace ${cluster.namespace}: apiGroups [""], resources ["configmaps"], verbs ["list"].`,
     });
     client.close();
@@ -149,7 +149,7 @@ describe('an account with few rights', () => {
   it('needs both rights for an exec: this server asks for create, too', async () => {
     const target = { namespace: cluster.namespace, pod: 'idle', container: 'main', command: ['cat'] };
     await expect(openExec({ access: limited, target })).rejects.toMatchObject({
-      code: 'internal',
+      code: 'cluster-refused',
       hint: expect.stringContaining('verbs ["get", "create"]'),
     });
   });

@@ -70,7 +70,8 @@ export class ForeignServers {
     if (!force) return this.view(stopped);
     // Before its controller has seen the number it would replace what is killed.
     await this.#until(stopped, isSeenAs(stopped), undefined);
-    await killPods(this.#options.client, await this.pods(deployment));
+    const { name } = deployment.metadata;
+    await killPods(this.#options.client, await this.pods(deployment), `${name} is stopped`);
     return this.view(this.#newest(stopped));
   }
 

@@ -17,6 +17,7 @@ import type { ClusterView } from './cluster-view.ts';
 import { killPods } from './forced-stop.ts';
 import { isSettled } from './foreign-deployment.ts';
 import { late } from './foreign-servers.ts';
+import { type Pod, toReplicaPod } from './replica-pod.ts';
 import { desiredOf, failureOf, isObserved, stateOf } from './resource-state.ts';
 import { annotate, scaleServer, targetOf, wakeServer } from './wake.ts';
 
@@ -110,10 +111,10 @@ export class OwnServers {
   }
 
   async remove(resource: McpServer, { force = false }: { force?: boolean }): Promise<void> {
-    const { client, view } = this.#options;
-    const { uid = '' } = resource.metadata;
+    const { client } = this.#options;
+    const { name, uid = '' } = resource.metadata;
     await client.remove(MCP_SERVERS, targetOf(resource), { propagation: 'Background', uid });
-    if (force) await killPods(client, view.podsOf(uid));
+    if (force) await killPods(client, this.#replicasOf(uid), `${name} is removed`);
   }
 
   #toResource(spec: ServerSpec): McpServer {
@@ -171,7 +172,12 @@ export class OwnServers {
     await view.changes
       .until(name, look, { signal: undefined, ms: SEEN_WITHIN, late: () => late(name, SEEN_WITHIN) })
       .catch(() => {});
-    await killPods(client, view.podsOf(uid));
+    await killPods(client, this.#replicasOf(uid), `${name} is stopped`);
+  }
+
+  /** An installer is no replica: it goes with its Job, and one that is killed would count as a failed attempt. */
+  #replicasOf(uid: string): Pod[] {
+    return this.#options.view.podsOf(uid).filter((pod) => toReplicaPod(pod) !== undefined);
   }
 
   /** The status cannot tell: an annotation makes no new generation of the server, but one of its Deployment. */

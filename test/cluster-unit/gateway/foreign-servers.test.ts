@@ -20,6 +20,12 @@ async function there(name: string, replicas: number, state?: object): Promise<vo
   await until(name, () => view.deployment(name)?.metadata.resourceVersion === version);
 }
 
+const owned = (by: string, hash: string) => ({
+  labels: { app: 'web', 'pod-template-hash': hash },
+  ownerReferences: [
+    { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${by}-${hash}`, uid: 'r', controller: true },
+  ],
+});
 const spec = (name: string) => fixture.cluster.get('deployments', name)?.spec;
 
 describe('what is listed', () => {
@@ -178,7 +184,7 @@ describe('where it can be called', () => {
       return true;
     };
     await expect(fixture.servers.get('web')).rejects.toMatchObject({
-      code: 'internal',
+      code: 'cluster-refused',
       details: { hint: expect.stringContaining('verbs ["list"]') },
     });
   });
@@ -220,12 +226,6 @@ describe('start and stop', () => {
   it('force kills its own pods and no others, once nothing replaces them, and leaves the template alone', async () => {
     await there('web', 1, settled(1));
     const { servers, cluster } = fixture;
-    const owned = (by: string, hash: string) => ({
-      labels: { app: 'web', 'pod-template-hash': hash },
-      ownerReferences: [
-        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${by}-${hash}`, uid: 'r', controller: true },
-      ],
-    });
     cluster.put('pods', { metadata: { name: 'web-1', ...owned('web', '5d') } });
     cluster.put('pods', { metadata: { name: 'web-other-1', ...owned('web-other', '5d') } });
     cluster.put('pods', { metadata: { name: 'bare', labels: { app: 'web' } } });
@@ -243,6 +243,30 @@ describe('start and stop', () => {
     expect(JSON.stringify(spec('web')?.template)).toBe(template);
   });
 
+  it('force that is refused says that it is stopped, and what forbids the rest', async () => {
+    await there('web', 2, settled(2));
+    const { servers, cluster } = fixture;
+    for (const name of ['web-1', 'web-2']) cluster.put('pods', { metadata: { name, ...owned('web', '5d') } });
+    cluster.intercept = ({ method, path }, response) => {
+      if (method !== 'DELETE' || !path.endsWith('/web-2')) return false;
+      const denied = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: not these";
+      status(response, 422, 'Invalid', `pods "web-2" is invalid: : ${denied}`);
+      return true;
+    };
+    const stopping = servers.stop('web', { force: true });
+    stopping.catch(() => {});
+    await until('the patch', () => spec('web')?.replicas === 0);
+    cluster.observe('deployments', 'web', settled(0));
+    await expect(stopping).rejects.toMatchObject({
+      code: 'cluster-refused',
+      message: expect.stringMatching(
+        /^web is stopped, but 1 of 2 pods could not be ended at once, and end in their own time: .*not these$/,
+      ),
+      hint: expect.stringContaining("The ValidatingAdmissionPolicy 'p' of the cluster forbids it"),
+    });
+    expect(cluster.get('pods', 'web-1')).toBeUndefined();
+  });
+
   it('tells what the account may not do', async () => {
     await there('web', 1, settled(1));
     fixture.cluster.intercept = ({ method }, response) => {
@@ -252,7 +276,7 @@ describe('start and stop', () => {
       return true;
     };
     await expect(fixture.servers.stop('web')).rejects.toMatchObject({
-      code: 'internal',
+      code: 'cluster-refused',
       details: { hint: expect.stringContaining('["deployments"], verbs ["patch"]') },
     });
   });

@@ -304,7 +304,7 @@ describe('a package tried in a cluster', () => {
       };
     if (how === 'unwritten') {
       await expect(inspect(NPM)).rejects.toMatchObject({
-        code: 'internal',
+        code: 'cluster-refused',
         message: expect.stringMatching(/cannot apply mcpservers demo\/inspect-/),
       });
       const [patched] = fixture.cluster.written.filter((one) => one.startsWith('PATCH'));

@@ -1,5 +1,6 @@
 /** MCPServers behind the API: what each verb writes, and what it waits for. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { INPUT_LABEL } from '../../../src/cluster/objects/naming.ts';
 import { BerthError } from '../../../src/errors.ts';
 import { parseServerSpec } from '../../../src/servers/server-spec.ts';
 import { NO_USAGE } from '../../../src/servers/usage.ts';
@@ -368,17 +369,40 @@ describe('restart', () => {
 });
 
 describe('everything else', () => {
-  it('removes this very server, with its pods when that is to be forced', async () => {
+  it('removes this very server, with its replicas when that is to be forced', async () => {
     await there(RUNNING);
     const { servers, cluster, view } = fixture;
     const owner = { name: 'everything', uid: resource()?.metadata.uid ?? '' };
     cluster.put('pods', serverPod(owner, 'mcp-everything-1'));
-    await until('it', () => view.podsOf(owner.uid).length === 1);
+    const installer = serverPod(owner, 'mcp-everything-install-1');
+    const labels = { ...installer.metadata.labels, [INPUT_LABEL]: 'abcd' };
+    cluster.put('pods', { ...installer, metadata: { ...installer.metadata, labels } });
+    await until('both', () => view.podsOf(owner.uid).length === 2);
     await servers.remove('everything', { force: true });
     expect(cluster.writes[0]?.body).toMatchObject({ preconditions: { uid: owner.uid } });
     expect(cluster.written).toEqual(['DELETE mcpservers/everything', 'DELETE pods/mcp-everything-1']);
     await until('the end', () => view.server('everything') === undefined);
     await expect(servers.get('everything')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('says that it is removed when its pods may not be ended at once', async () => {
+    await there(RUNNING);
+    const { servers, cluster, view } = fixture;
+    const owner = { name: 'everything', uid: resource()?.metadata.uid ?? '' };
+    cluster.put('pods', serverPod(owner, 'mcp-everything-1'));
+    await until('it', () => view.podsOf(owner.uid).length === 1);
+    cluster.intercept = ({ method, path }, response) => {
+      if (method !== 'DELETE' || !path.includes('/pods/')) return false;
+      const what = 'cannot delete resource "pods" in API group "" in the namespace "demo"';
+      status(response, 403, 'Forbidden', `pods "x" is forbidden: User "gw" ${what}`);
+      return true;
+    };
+    await expect(servers.remove('everything', { force: true })).rejects.toMatchObject({
+      code: 'cluster-refused',
+      message: expect.stringMatching(/^everything is removed, but 1 of 1 pods could not be ended at once/),
+      hint: 'Grant gw in namespace demo: apiGroups [""], resources ["pods"], verbs ["delete"].',
+    });
+    expect(resource()).toBeUndefined();
   });
 
   it('tells a start by the phases of its status', async () => {
