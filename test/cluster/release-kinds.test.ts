@@ -12,7 +12,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { McpServer } from '../../src/cluster/mcp-server.ts';
 import { connectSdk, eraOf, type SdkFlavour } from '../support/sdk-clients.ts';
 import { FIXTURES } from './support/images.ts';
+import {
+  ABSENT,
+  drowsyServer,
+  foreignDeployment,
+  leftProcesses,
+  liveServer,
+  placelessServers,
+} from './support/lives.ts';
 import { imageValues, type RunningRelease, startRelease, steady } from './support/release.ts';
+import { CASES, fixture } from './support/release-cases.ts';
 import { read, run } from './support/tools.ts';
 import { openVolumes, type TestVolumes } from './support/volumes.ts';
 
@@ -23,114 +32,17 @@ const CLIENTS: readonly SdkFlavour[] = [
   'v2 legacy websocket',
   'v2 modern streamable-http',
 ];
-const fixture = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 
 let release: RunningRelease;
 const inServers = (...args: string[]): string => run('kubectl', ['-n', release.servers, ...args]);
 
-interface Case {
-  /** Of the server's specification. */
-  readonly spec: (release: RunningRelease) => object;
-  readonly tool: string;
-  readonly input: Record<string, unknown>;
-  readonly answer: string;
-}
-
-const CASES: Readonly<Record<string, Case>> = {
-  archon: {
-    spec: () => ({ source: { archon: {} }, env: { LOG_LEVEL: 'DEBUG' } }),
-    tool: 'environment',
-    input: { name: 'SERVICE_DISCOVERY_MODE' },
-    answer: 'kubernetes',
-  },
-  'archon-core': {
-    spec: () => ({ template: 'archon-core', env: { LOG_LEVEL: 'DEBUG' } }),
-    tool: 'environment',
-    input: { name: 'DEPLOYMENT_MODE' },
-    answer: 'kubernetes',
-  },
-  'http-image': {
-    spec: () => ({
-      source: { image: { image: FIXTURES.http } },
-      transport: 'http',
-      port: 9_000,
-      configMaps: { GREETING: { name: 'scripts', key: 'good' } },
-    }),
-    tool: 'environment',
-    input: { name: 'GREETING' },
-    answer: 'good day',
-  },
-  'socket-image': {
-    spec: () => ({
-      source: { image: { image: FIXTURES.http } },
-      transport: 'websocket',
-      port: 9_000,
-      env: { GREETING: 'good evening' },
-    }),
-    tool: 'environment',
-    input: { name: 'GREETING' },
-    answer: 'good evening',
-  },
-  'static-image': {
-    spec: () => ({ source: { image: { image: FIXTURES.static, entrypoint: ['/server'] } } }),
-    tool: 'hello',
-    input: {},
-    answer: 'hello from a static program',
-  },
-  'inline-script': {
-    spec: () => ({
-      source: { script: { runtime: 'node', code: fixture('script-server.mjs') } },
-      configMaps: { GREETING: { name: 'scripts', key: 'short' } },
-    }),
-    tool: 'where',
-    input: {},
-    answer: 'node inline',
-  },
-  'mounted-script': {
-    spec: () => ({
-      source: { script: { runtime: 'python', configMapRef: { name: 'scripts', key: 'server.py' } } },
-      env: { GREETING: 'mounted' },
-    }),
-    tool: 'where',
-    input: {},
-    answer: 'python mounted',
-  },
-  remote: {
-    spec: ({ name, namespace }) => ({
-      source: {
-        remote: {
-          url: `http://${name}-gateway.${namespace}.svc/servers/inline-script/mcp`,
-          headers: { Authorization: { fromSecret: { name: 'elsewhere', key: 'key' }, scheme: 'Bearer' } },
-        },
-      },
-      network: { egress: 'allow', allow: [{ cidr: '0.0.0.0/0' }] },
-    }),
-    tool: 'where',
-    input: {},
-    answer: 'node inline',
-  },
-  'remote-socket': {
-    spec: ({ name, namespace }) => ({
-      source: {
-        remote: {
-          url: `ws://${name}-gateway.${namespace}.svc/servers/inline-script/ws`,
-          headers: { Authorization: { fromSecret: { name: 'elsewhere', key: 'key' }, scheme: 'Bearer' } },
-        },
-      },
-      network: { egress: 'allow', allow: [{ cidr: '0.0.0.0/0' }] },
-    }),
-    tool: 'where',
-    input: {},
-    answer: 'node inline',
-  },
-};
 const NAMES = Object.keys(CASES);
 
 beforeAll(async () => {
   release = await startRelease(({ name, namespace }) => ({
     images: { archon: imageValues(FIXTURES.archon) },
     allow: { images: true },
-    servers: { allowedImages: Object.values(FIXTURES) },
+    servers: { allowedImages: [...Object.values(FIXTURES), ABSENT] },
     settings: { remote: { allowedHosts: [`${name}-gateway.${namespace}.svc`] } },
   }));
   const texts = { 'server.py': fixture('script-server.py'), good: 'good day', short: 'inline' };
@@ -147,7 +59,7 @@ afterAll(async () => {
 });
 
 describe.each(NAMES)('%s', (name) => {
-  const { tool, input, answer } = CASES[name] as Case;
+  const { tool, input, answer } = CASES[name] ?? expect.fail(name);
 
   it.each(CLIENTS)('is listed and called by the SDK client %s', async (flavour) => {
     const client = await connectSdk(flavour, release.serverUrl(name), { key: release.key });
@@ -392,13 +304,10 @@ describe('a folder that stays', () => {
 });
 
 describe('the samples', () => {
-  const sample = (name: string): string =>
-    readFileSync(new URL(`../../examples/servers/${name}`, import.meta.url), 'utf8');
-  const apply = (text: string): string =>
-    run('kubectl', ['apply', '-n', release.servers, '--server-side', '--validate=strict', '-f', '-'], text);
-
   it('have a server in one file, made by kubectl', async () => {
-    apply(sample('script.yaml'));
+    const file = new URL('../../examples/servers/script.yaml', import.meta.url);
+    const args = ['apply', '-n', release.servers, '--server-side', '--validate=strict', '-f', '-'];
+    run('kubectl', args, readFileSync(file, 'utf8'));
     await steady('dice runs', async () =>
       (await release.api.get('dice')).status.state === 'running' ? true : undefined,
     );
@@ -407,28 +316,14 @@ describe('the samples', () => {
     await client.close();
     await release.remove('dice');
   });
-
-  it('have a Deployment of your own, which is found, stopped and started', async () => {
-    const image = 'registry.example.com/my-mcp:1.0.0';
-    expect(sample('deployment.yaml')).toContain(image);
-    apply(sample('deployment.yaml').replace(image, FIXTURES.archon));
-    try {
-      const until = (state: string) =>
-        steady(`my-mcp is ${state}`, async () => {
-          const found = (await release.api.list()).find(({ name }) => name === 'my-mcp');
-          return found?.status.state === state ? found : undefined;
-        });
-      const found = await until('running');
-      expect(found).toMatchObject({ managed: false });
-      expect(found.status.endpoints).toEqual([
-        { transport: 'unknown', url: expect.stringMatching(/^http:\/\/[0-9.]+:8080$/) },
-      ]);
-      await release.api.stop('my-mcp', false);
-      await until('stopped');
-      await release.api.start('my-mcp');
-      await until('running');
-    } finally {
-      inServers('delete', 'deployment/my-mcp', 'service/my-mcp');
-    }
-  });
 });
+
+/** Beside each other, as pods take their time. */
+describe('by its own accounts and under its policies the release', () => {
+  it.concurrent('scales and restarts a server, stops and removes it by force', () => liveServer(release));
+  it.concurrent('lets a server sleep that nobody uses, and wakes it', () => drowsyServer(release));
+  it.concurrent('says why the cluster has no place for a server', () => placelessServers(release));
+  it.concurrent('does the same with a Deployment of your own', () => foreignDeployment(release));
+});
+
+it('leaves no process where neither client nor gateway is left', () => leftProcesses(release));

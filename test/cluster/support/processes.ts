@@ -10,7 +10,7 @@ done`;
 
 /** Ids of the processes of a container, in its own numbers. */
 export async function pidsOf(
-  pod: RunningPod,
+  pod: Pick<RunningPod, 'run'>,
   container: string,
   { program, argument = '' }: { readonly program: string; readonly argument?: string },
 ): Promise<number[]> {
