@@ -320,10 +320,14 @@ describe('the samples', () => {
 
 /** Beside each other, as pods take their time. */
 describe('by its own accounts and under its policies the release', () => {
-  it.concurrent('scales and restarts a server, stops and removes it by force', () => liveServer(release));
-  it.concurrent('lets a server sleep that nobody uses, and wakes it', () => drowsyServer(release));
-  it.concurrent('says why the cluster has no place for a server', () => placelessServers(release));
-  it.concurrent('does the same with a Deployment of your own', () => foreignDeployment(release));
+  it.concurrent(
+    'scales and restarts a server, stops and removes it by force',
+    () => liveServer(release),
+    START_MS,
+  );
+  it.concurrent('lets a server sleep that nobody uses, and wakes it', () => drowsyServer(release), START_MS);
+  it.concurrent('says why the cluster has no place for a server', () => placelessServers(release), START_MS);
+  it.concurrent('does the same with a Deployment of your own', () => foreignDeployment(release), START_MS);
 });
 
-it('leaves no process where neither client nor gateway is left', () => leftProcesses(release));
+it('leaves no process where neither client nor gateway is left', () => leftProcesses(release), START_MS);
