@@ -1,4 +1,7 @@
-/** One of two gateways of a release killed with -9 under live sessions and calls in flight; then both replaced under load. */
+/**
+ * The sole gateway of a release, then one of two, killed with -9 under live sessions and calls in flight; then both replaced
+ * under load.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { requestText } from '../support/mcp-client.ts';
@@ -15,9 +18,13 @@ import { killNode, nodesIn, restartsOf } from './support/release-kill.ts';
 import { runBeside } from './support/tools.ts';
 
 const SESSIONS = 1_000;
+/** Sessions of the gateway that is the only one, each with a call in flight. */
+const ALONE = 300;
 /** Handshakes at one time. */
 const AT_ONCE = 20;
 const LOAD = 8;
+/** Of a client whose gateway is away, 50 ms apart at least. */
+const TRIES = 3_600;
 /** Milliseconds; a thousand calls at one time on a busy machine. */
 const PATIENCE = 180_000;
 const LONGEST = 600_000;
@@ -25,7 +32,7 @@ const LONGEST = 600_000;
 let release: RunningRelease;
 
 beforeAll(async () => {
-  release = await startRelease();
+  release = await startRelease({ gateway: { replicas: 1 } });
   await release.run(recorderSpec('each'));
   await release.run(
     recorderSpec('all', {
@@ -36,14 +43,34 @@ beforeAll(async () => {
 }, LONGEST);
 afterAll(() => release?.close(), LONGEST);
 
-/** Both gateways, ready, with the address of each. */
-async function gateways(): Promise<{ pod: ReleasePod; url: string }[]> {
-  const pods = await steady('two gateways', async () => {
+/** The gateways, once there are as many and all are ready, with the address of each. */
+async function gateways(count = 2): Promise<{ pod: ReleasePod; url: string }[]> {
+  const pods = await steady(`${count} gateways`, async () => {
     const all = (await release.pods('gateway')).filter(({ metadata }) => !metadata.deletionTimestamp);
     const ready = all.filter(({ status }) => status.containerStatuses?.every((one) => one.ready));
-    return all.length === 2 && ready.length === 2 ? ready : undefined;
+    return all.length === count && ready.length === count ? ready : undefined;
   });
   return pods.map((pod) => ({ pod, url: release.gatewayUrl(pod) }));
+}
+
+/** Sends a request until the gateway, which is away for a while, takes it; no other refusal than that is let pass. */
+async function resent(client: StreamableClient, text: string): Promise<void> {
+  for (let tries = 1; tries < TRIES; tries++) {
+    const status = await client.send(text).catch(() => 0);
+    if (status === 200) return;
+    expect([0, 503]).toContain(status);
+    await sleep(50);
+  }
+  throw new Error('the gateway did not come back');
+}
+
+/** Resolves once the killed container of a gateway has been started anew, and is ready. */
+async function gatewayAgain({ metadata: { uid } }: ReleasePod): Promise<void> {
+  await steady('the gateway again', async () => {
+    const found = (await release.pods('gateway')).find(({ metadata }) => metadata.uid === uid);
+    const [{ ready = false } = {}] = found?.status.containerStatuses ?? [];
+    return found !== undefined && restartsOf(found, 'gateway') > 0 && ready ? true : undefined;
+  });
 }
 
 function streamable(server: string, base: string): StreamableClient {
@@ -60,6 +87,87 @@ function moved(client: StreamableClient, server: string, base: string): Streamab
 function call(rawId: string, name: string, args: object, more: object = {}): string {
   return requestText(rawId, 'tools/call', { name, arguments: args, ...more });
 }
+
+it('the only gateway comes back, and its sessions go on where they were', { timeout: LONGEST }, async () => {
+  const [sole] = await gateways(1);
+  if (!sole) throw new Error('a gateway is needed');
+  const at = release.serverUrl('each', sole.url);
+  const options = { key: release.key };
+  const [watcher, client] = [streamable('each', sole.url), streamable('each', sole.url)];
+  for (const one of [watcher, client]) await one.initialize();
+  const before = await recorded(client);
+  void client.send(
+    call('"alone-streamed"', 'hold', { key: 'alone-streamed' }, { _meta: { progressToken: 'p' } }),
+  );
+  const { eventId } = await client.inbox.method('notifications/progress');
+  const ended = await Promise.all(
+    TRANSPORTS.slice(1).map(async (transport) => {
+      const one = await session(transport, at, options);
+      void one.send(call(`"alone-${transport}"`, 'hold', { key: `alone-${transport}` }));
+      return one;
+    }),
+  );
+  const keys = ['alone-streamed', ...TRANSPORTS.slice(1).map((transport) => `alone-${transport}`)];
+  await eventually('three calls', async () => {
+    const { executions } = await recorded(watcher);
+    return keys.every((key) => executions.includes(key));
+  });
+  const crowd = Array.from({ length: ALONE }, (_, index) => ({
+    key: `alone-${index}`,
+    one: streamable('all', sole.url),
+  }));
+  for (let from = 0; from < ALONE; from += AT_ONCE)
+    await Promise.all(crowd.slice(from, from + AT_ONCE).map(({ one }) => one.initialize()));
+  const crowdWatcher = streamable('all', sole.url);
+  await crowdWatcher.initialize();
+  const { pid } = await recorded(crowdWatcher);
+  for (const { one, key } of crowd)
+    one.send(call(`"${key}"`, 'hold', { key })).catch(() => 'the gateway is killed');
+  await eventually('all calls', async () => (await recorded(crowdWatcher)).executions.length >= ALONE);
+
+  await killNode(sole.pod, 'gateway');
+  const killed = performance.now();
+  const ready = gatewayAgain(sole.pod).then(() =>
+    figure('the only gateway is ready again after', since(killed)),
+  );
+  const [sse, ws] = ended as [SseClient, WsClient];
+  await Promise.all([sse.ended, ws.closed]);
+  const released = resent(
+    crowdWatcher,
+    call('"free"', 'release', { keys: crowd.map(({ key }) => key) }),
+  ).then(() => figure('the first call after the kill is answered after', since(killed)));
+  const times = await Promise.all(
+    crowd.map(async ({ one, key }) => {
+      const back = moved(one, 'all', sole.url);
+      const answer = back.inbox.answer(`"${key}"`, PATIENCE);
+      await resent(back, call(`"${key}"`, 'hold', { key }));
+      expect((await answer).message.result).toEqual({ content: [{ type: 'text', text: key }] });
+      return performance.now() - killed;
+    }),
+  );
+  figure('sessions of the only gateway have their answers', spread(times));
+  await Promise.all([ready, released]);
+
+  const back = moved(client, 'each', sole.url);
+  await watcher.toolText('release', { keys: ['alone-streamed'] });
+  expect((await back.get(eventId)).status).toBe(200);
+  expect((await back.inbox.answer('"alone-streamed"')).text).toContain('alone-streamed');
+  for (const transport of TRANSPORTS.slice(1)) {
+    const fresh = await session(transport, at, options);
+    expect((await fresh.tool('record', { key: `fresh-${transport}` })).text).toContain(`fresh-${transport}`);
+    await fresh.close();
+  }
+  const after = await recorded(back);
+  expect(after.pid).toBe(before.pid);
+  expect(timesOf(after.executions, keys)).toEqual(Object.fromEntries(keys.map((key) => [key, 1])));
+  const crowded = await recorded(crowdWatcher);
+  expect(crowded.pid).toBe(pid);
+  expect([...crowded.executions].sort()).toEqual(crowd.map(({ key }) => key).sort());
+  // That the processes of the SSE and WebSocket sessions end, too, is counted in the next test, together with those of its own.
+  await Promise.all([watcher, back, crowdWatcher, ...crowd.map(({ one }) => one)].map((one) => one.close()));
+  const deployment = `deployment/${release.name}-gateway`;
+  await runBeside('kubectl', ['-n', release.namespace, 'scale', deployment, '--replicas=2']);
+});
 
 it('clients come back through the other gateway, nothing is lost and nothing runs twice', {
   timeout: LONGEST,
@@ -135,16 +243,7 @@ it('clients come back through the other gateway, nothing is lost and nothing run
     return (await nodesIn(pod, 'workload', 'server.mjs')).length === 5;
   });
   figure('processes of the sessions that ended with the gateway are gone after', since(killed));
-  await eventually('the gateway again', async () => {
-    const found = (await release.pods('gateway')).find(
-      ({ metadata }) => metadata.uid === first.pod.metadata.uid,
-    );
-    return (
-      found !== undefined &&
-      restartsOf(found, 'gateway') === 1 &&
-      found.status.containerStatuses?.[0]?.ready === true
-    );
-  });
+  await gatewayAgain(first.pod);
   await Promise.all([watcher, back, ...again].map((one) => one.close()));
 });
 
