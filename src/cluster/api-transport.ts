@@ -11,7 +11,10 @@ import { pause } from './pause.ts';
 export const REQUEST_LIMIT = 30_000;
 /** Attempts in all. */
 export const MOST_ATTEMPTS = 5;
+/** Requests that somebody waits for: what they wait for may be a connection, or the time of the next attempt. */
+export const MOST_IN_HAND = 1_000;
 const FIRST_WAIT = 250;
+/** Of one request, over all its attempts. */
 const LONGEST_WAIT = 30_000;
 /** Requests that are under way at once; streams do not count. */
 const MOST_SOCKETS = 16;
@@ -41,6 +44,7 @@ export class ApiTransport {
   readonly #pool = new HttpPool(MOST_SOCKETS);
   readonly #streams = new HttpPool();
   readonly #closing = new AbortController();
+  #inHand = 0;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -48,14 +52,25 @@ export class ApiTransport {
 
   /** The JSON of the answer. Rejects with BerthError, or with the signal's reason. */
   async send(call: ApiCall, signal: AbortSignal): Promise<unknown> {
-    for (let attempt = 1; ; attempt++) {
+    if (this.#inHand >= MOST_IN_HAND) throw tooMany(call);
+    this.#inHand++;
+    try {
+      return await this.#repeated(call, signal);
+    } finally {
+      this.#inHand--;
+    }
+  }
+
+  async #repeated(call: ApiCall, signal: AbortSignal): Promise<unknown> {
+    for (let attempt = 1, waited = 0; ; attempt++) {
       try {
         return await this.#limited(call, signal, async (stop) =>
           parse(await readBody(await this.#open(this.#pool, call, stop), MOST_BODY)),
         );
       } catch (error) {
         const wait = signal.aborted ? undefined : this.#waitBefore(call, error, attempt);
-        if (wait === undefined) throw error;
+        if (wait === undefined || waited + wait > LONGEST_WAIT) throw error;
+        waited += wait;
         await pause(wait, this.#options.clock, signal);
       }
     }
@@ -155,6 +170,14 @@ function parse(text: string): unknown {
   } catch (error) {
     throw new ConnectionFault(new Error('the answer is no JSON', { cause: error }));
   }
+}
+
+function tooMany({ doing }: ApiCall): BerthError {
+  return new BerthError(
+    'busy',
+    `cannot ${doing}: ${MOST_IN_HAND} requests to the API server are in hand already`,
+    { hint: 'The API server is slow just now, or is asked too much: try again shortly.' },
+  );
 }
 
 function unreachable(doing: string, why: string, cause?: unknown): BerthError {

@@ -1,5 +1,6 @@
 /** Keys that need work: each is worked on by one at a time, soon after it was added, and again with backoff when that failed. */
 import type { Cancel, Clock } from '../clock.ts';
+import { apiStatusOf } from '../cluster/api-status.ts';
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -88,7 +89,8 @@ class Queue implements WorkQueue {
     } catch (thrown) {
       if (signal.aborted) return;
       onFault(key, thrown);
-      this.#addAfter(key, this.#backoff(key));
+      const asked = apiStatusOf(thrown)?.retryAfter ?? 0;
+      this.#addAfter(key, Math.max(this.#backoff(key), Math.min(asked, LONGEST_WAIT)));
     }
   }
 

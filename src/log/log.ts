@@ -66,7 +66,7 @@ export function createLog(options: LogOptions): Log {
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       redact: { paths: CREDENTIAL_PATHS, censor: '[redacted]' },
-      serializers: { err: serializeError, error: serializeError },
+      serializers: { err: serializeError, error: serializeError, cause: serializeError },
     },
     stream,
   );
@@ -79,6 +79,8 @@ export function silentLog(): Log {
 
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
+  // Its members are getters that throw once redaction has copied it: then the entry, and what it was written for, would fail.
+  if (error instanceof DOMException) return { type: error.name, message: error.message, stack: error.stack };
   if (!(error instanceof BerthError)) return stdSerializers.err(error);
   const { phase, exitCode, signal } = error.details;
   return {

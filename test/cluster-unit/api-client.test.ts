@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../src/cluster/api-client.ts';
 import { apiStatusOf } from '../../src/cluster/api-status.ts';
-import { REQUEST_LIMIT } from '../../src/cluster/api-transport.ts';
+import { MOST_IN_HAND, REQUEST_LIMIT } from '../../src/cluster/api-transport.ts';
 import { DEPLOYMENTS, LEASES, MCP_SERVERS, NAMESPACES, PODS, SECRETS } from '../../src/cluster/resources.ts';
 import { until } from '../link/waiting.ts';
 import { bodyOf, json, StandInApi, status, type TestAccess } from './stand-in-api.ts';
@@ -263,6 +263,26 @@ describe('a request that fails', () => {
     expect(clock.waits).toEqual([3_250]);
     clock.advance(1);
     expect(await asked).toEqual(POD);
+  });
+
+  it('is not waited for longer in all than one request may take, however long the server asks to wait', async () => {
+    reply(refuse(429, 'TooManyRequests', { 'retry-after': '16' }));
+    const error = failure(client.get(PODS, TARGET));
+    await until('the wait', () => clock.waits.includes(16_250));
+    clock.advance(16_250);
+    expect(await error).toMatchObject({ code: 'busy' });
+    expect(api.requests).toHaveLength(2);
+  });
+
+  it('is refused at once when too many are in hand, and taken again when they are not', async () => {
+    reply(ok(POD));
+    const asked = Array.from({ length: MOST_IN_HAND }, () => client.get(PODS, TARGET));
+    expect(await failure(client.get(PODS, TARGET))).toMatchObject({
+      code: 'busy',
+      message: `cannot get pods demo/web-1: ${MOST_IN_HAND} requests to the API server are in hand already`,
+    });
+    await Promise.all(asked);
+    expect(await client.get(PODS, TARGET)).toEqual(POD);
   });
 
   it('is not repeated when it might be done twice', async () => {

@@ -17,6 +17,11 @@ const SERVERS = 2_000;
 const LOOK_EVERY = 20;
 const LOOKS = 3_000;
 
+interface Page {
+  readonly servers: readonly { readonly status: { readonly state: string } }[];
+  readonly next?: string;
+}
+
 let api: StandInApi;
 let gateway: ClusterGateway;
 let folder: string;
@@ -135,9 +140,8 @@ it(`knows ${SERVERS} servers and their pods when it says that it is ready`, {
   );
   const states: string[] = [];
   for (let cursor: string | undefined = ''; cursor !== undefined; ) {
-    const page: { servers: { status: { state: string } }[]; next?: string } = await (
-      await fetch(`${gateway.url}/api/v1/servers?limit=500${cursor && `&cursor=${cursor}`}`)
-    ).json();
+    const answer = await fetch(`${gateway.url}/api/v1/servers?limit=500${cursor && `&cursor=${cursor}`}`);
+    const page = (await answer.json()) as Page;
     states.push(...page.servers.map(({ status }) => status.state));
     cursor = page.next;
   }

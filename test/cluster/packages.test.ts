@@ -4,7 +4,7 @@ import { SUPERVISOR, UID, WORKLOAD } from '../../src/cluster/objects/places.ts';
 import { PODS } from '../../src/cluster/resources.ts';
 import { packageOf } from '../support/real-servers.ts';
 import { connectSdk, SDK_CLIENTS } from '../support/sdk-clients.ts';
-import { eventually } from './support/cluster.ts';
+import { eventually, type TestCluster } from './support/cluster.ts';
 import { type ClusterWorld, openWorld, untilState } from './support/cluster-world.ts';
 import { type ExecGateway, startExecGateway } from './support/exec-gateway.ts';
 import { figure, since } from './support/figures.ts';
@@ -20,10 +20,11 @@ let pods: RunningPod[];
 let gateway: ExecGateway;
 
 beforeAll(async () => {
-  cluster = await openWorld({}, async (own) => {
+  const startStore = async (own: TestCluster): Promise<TreesPod> => {
     trees = await startTrees(own);
     return trees;
-  });
+  };
+  cluster = await openWorld({}, { startStore });
   const { ecosystem: _npm, ...npm } = await packageOf('everything');
   await cluster.apply('kept', { source: { npm } });
   pods = await Promise.all(SERVERS.map(start));

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
+import { ApiStatus, refusalError } from '../../src/cluster/api-status.ts';
 import type { McpServer, McpServerStatus } from '../../src/cluster/mcp-server.ts';
 import { EVENTS, type KubeObject, MCP_SERVERS, SECRETS } from '../../src/cluster/resources.ts';
 import { EventRecorder } from '../../src/controller/event-recorder.ts';
@@ -63,6 +64,29 @@ describe('the work queue', () => {
     expect(begun).toEqual(['a', 'b']);
     await queue.close();
     expect(begun).toEqual(['a', 'b']);
+  });
+
+  it('does not try again before the API server wants it to', async () => {
+    const clock = new ManualClock();
+    let tries = 0;
+    const asked = new ApiStatus(429, { message: 'later', reason: 'TooManyRequests' }, 9_000);
+    const queue = createWorkQueue({
+      clock,
+      work: async () => {
+        tries++;
+        throw refusalError('apply deployments demo/web', asked);
+      },
+      onFault: () => {},
+    });
+    queue.add('a');
+    await settled();
+    clock.advance(8_999);
+    await settled();
+    expect(tries).toBe(1);
+    clock.advance(1);
+    await settled();
+    expect(tries).toBe(2);
+    await queue.close();
   });
 
   it('tries again with longer and longer waits, and at once when asked to', async () => {

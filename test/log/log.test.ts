@@ -57,6 +57,16 @@ describe('the log', () => {
       message: 'it ended',
     });
   });
+
+  it.each(['err', 'error', 'cause'])('tells what a signal was aborted with, as %s', (field) => {
+    const { log, entry } = capture();
+    log.error({ [field]: AbortSignal.abort().reason }, 'given up');
+    expect(entry()[field]).toEqual({
+      type: 'AbortError',
+      message: 'This operation was aborted',
+      stack: expect.stringContaining('AbortError'),
+    });
+  });
 });
 
 describe('secrets', () => {

@@ -1,4 +1,5 @@
 /** The servers of a cluster behind the API: ours, and the Deployments that were found. */
+import { type Clock, systemClock } from '../../clock.ts';
 import { BerthError } from '../../errors.ts';
 import type { CheckView } from '../../servers/health-history.ts';
 import type { LogLine, StderrLine } from '../../servers/host.ts';
@@ -23,6 +24,7 @@ import type { ClusterView } from './cluster-view.ts';
 import { changeExactly } from './exact-client.ts';
 import type { DeploymentObject } from './foreign-deployment.ts';
 import { ForeignServers } from './foreign-servers.ts';
+import { NameLookups } from './name-lookups.ts';
 import { OwnServers } from './own-servers.ts';
 import { type EventSubject, followPodEvents, readPodEvents } from './pod-events.ts';
 import { followPodLogs, readPodLogs } from './pod-logs.ts';
@@ -43,6 +45,7 @@ export interface ClusterServersOptions {
   readonly check: (spec: ServerSpec) => void;
   /** Milliseconds that somebody waits for replicas. */
   readonly readyWithin: number;
+  readonly clock?: Clock;
 }
 
 type Found =
@@ -63,6 +66,7 @@ export class ClusterServers implements Servers {
   readonly #options: ClusterServersOptions;
   readonly #own: OwnServers;
   readonly #foreign: ForeignServers;
+  readonly #lookups: NameLookups;
   /** Of starts that are under way. */
   readonly #startLogs = new Map<string, StartLog>();
 
@@ -70,6 +74,10 @@ export class ClusterServers implements Servers {
     this.#options = options;
     this.#own = new OwnServers(options);
     this.#foreign = new ForeignServers(options);
+    this.#lookups = new NameLookups({
+      read: (name, signal) => this.#own.read(name, signal),
+      clock: options.clock ?? systemClock,
+    });
   }
 
   async run(spec: ServerSpec, options: WaitOptions = {}): Promise<{ server: ServerView; created: boolean }> {
@@ -283,7 +291,7 @@ export class ClusterServers implements Servers {
     try {
       return this.#find(name);
     } catch (absent) {
-      const ours = isAbsence(absent) ? await this.#own.read(name.toLowerCase()) : undefined;
+      const ours = isAbsence(absent) ? await this.#lookups.ask(name.toLowerCase()) : undefined;
       if (ours) return { ours };
       throw absent;
     }

@@ -4,6 +4,7 @@ import { ownLabels } from '../../servers/labels.ts';
 import { isSameSpec, type ServerSpec } from '../../servers/server-spec.ts';
 import type { WaitOptions } from '../../servers/servers.ts';
 import { workloadFaults } from '../../servers/workload-rules.ts';
+import type { CallOptions } from '../api-call.ts';
 import type { ApiClient } from '../api-client.ts';
 import { apiStatusOf } from '../api-status.ts';
 import { isAsleep } from '../asleep.ts';
@@ -49,13 +50,13 @@ export class OwnServers {
   }
 
   /** As it is now. */
-  async read(name: string): Promise<McpServer | undefined> {
-    return unlessInspection(await this.#readAny(name));
+  async read(name: string, signal: AbortSignal): Promise<McpServer | undefined> {
+    return unlessInspection(await this.#readAny(name, { signal }));
   }
 
-  #readAny(name: string): Promise<McpServer | undefined> {
+  #readAny(name: string, options: CallOptions = {}): Promise<McpServer | undefined> {
     const { client, namespace } = this.#options;
-    return client.get<McpServer>(MCP_SERVERS, { namespace, name });
+    return client.get<McpServer>(MCP_SERVERS, { namespace, name }, options);
   }
 
   /** Rejects with `conflict` when the name is taken by another one that has run. */

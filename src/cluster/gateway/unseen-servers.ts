@@ -98,7 +98,8 @@ export class UnseenServers {
   }
 }
 
-function notKnown(name: string, cause?: unknown): BerthError {
+/** Nothing is said of the name: the cluster has not answered. */
+export function notKnown(name: string, cause?: unknown): BerthError {
   return new BerthError('busy', `it cannot be found out now whether there is a server ${name}`, {
     cause,
     hint: 'The cluster has not answered in time. Try again shortly.',

@@ -52,6 +52,7 @@ export async function createFixture(options: FixtureOptions = {}) {
     ...(options.discover && { discover: options.discover }),
     check: options.check ?? (() => {}),
     readyWithin: READY_WITHIN,
+    clock,
   });
   await view.synced;
   return {

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyStore } from '../../../src/auth/keys.ts';
 import { createSealer, type Sealer } from '../../../src/auth/seal.ts';
+import type { ClusterAccess } from '../../../src/cluster/access.ts';
+import { ApiClient } from '../../../src/cluster/api-client.ts';
 import { createExecCarrier, type ExecCarrier } from '../../../src/cluster/exec-carrier.ts';
 import { ClusterServers } from '../../../src/cluster/gateway/cluster-servers.ts';
 import { ClusterView } from '../../../src/cluster/gateway/cluster-view.ts';
@@ -52,19 +54,25 @@ export function smallServer(version: string, more: Partial<McpServerSpec> = {}):
   return { source: { script: { runtime: 'node', code: SMALL_SERVER } }, args: [version], ...more };
 }
 
-/**
- * `settings`: of the controller, beside those that every test needs. `startStore`: makes the package store in the namespace, before
- * there is a controller.
- */
+export interface WorldOptions {
+  /** Makes the package store in the namespace, before there is a controller. */
+  readonly startStore?: (cluster: TestCluster) => Promise<TreesPod>;
+  /** How its controller and its gateways reach the API server, where that is not as the test does. */
+  readonly through?: (real: ClusterAccess) => Promise<ClusterAccess>;
+}
+
+/** `settings`: of the controller, beside those that every test needs. */
 export async function openWorld(
   settings: object = {},
-  startStore?: (cluster: TestCluster) => Promise<TreesPod>,
+  { startStore, through }: WorldOptions = {},
 ): Promise<ClusterWorld> {
   applyDefinition();
   const cluster = await openCluster();
+  const { namespace } = cluster;
   const store = await startStore?.(cluster);
   if (store) await keepStoreKey(cluster, store);
-  const { access, client, namespace } = cluster;
+  const access = (await through?.(cluster.access)) ?? cluster.access;
+  const own = new ApiClient({ access });
   const carrier = createExecCarrier({ access });
   const instance = randomUUID();
   const { images: all, resources } = podSettings(namespace);
@@ -75,7 +83,7 @@ export async function openWorld(
       ...{ images, resources, drain: 60_000, publicUrl: 'https://berth.example.com' },
       ...settings,
     }),
-    client,
+    client: own,
     templates: new TemplateCatalogue([]),
     log: silentLog(),
     instance,
@@ -94,29 +102,30 @@ export async function openWorld(
     ...cluster,
     controller,
     gateway: async (watching) => {
-      const made = await openGateway(cluster, { carrier, sealer, watching });
+      const made = await openGateway({ client: own, namespace }, { carrier, sealer, watching });
       gateways.push(made);
       return made;
     },
     apply: async (name, spec) => {
-      await client.apply<McpServer>(
+      await cluster.client.apply<McpServer>(
         MCP_SERVERS,
         { metadata: target(name), spec },
         { manager: 'a-person', force: true },
       );
     },
     server: async (name) => {
-      const found = await client.get<McpServer>(MCP_SERVERS, target(name));
+      const found = await cluster.client.get<McpServer>(MCP_SERVERS, target(name));
       if (!found) throw new Error(`there is no server ${name}`);
       return found;
     },
     pods: async (name) => {
       const labelSelector = `berth.dev/server=${name}`;
-      return (await client.list<PodObject>(PODS, { namespace, labelSelector })).items as PodObject[];
+      return (await cluster.client.list<PodObject>(PODS, { namespace, labelSelector })).items as PodObject[];
     },
     close: async () => {
       await Promise.all(gateways.map((one) => one.close()));
       await controller.close();
+      own.close();
       await cluster.close();
     },
   };
@@ -135,7 +144,7 @@ interface GatewayParts {
 }
 
 async function openGateway(
-  { client, namespace }: TestCluster,
+  { client, namespace }: Pick<TestCluster, 'client' | 'namespace'>,
   { carrier, sealer, watching }: GatewayParts,
 ): Promise<WorldGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'berth-world-'));

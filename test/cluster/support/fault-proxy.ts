@@ -159,9 +159,10 @@ export async function openFaultProxy(real: ClusterAccess): Promise<FaultProxy> {
     seen.refusedAt = performance.now();
     const { status, reason, retryAfter } = refusal;
     const body = JSON.stringify({ kind: 'Status', code: status, reason, message: 'as the test says' });
-    const headers: OutgoingHttpHeaders = { 'content-type': 'application/json' };
-    headers['content-length'] = body.length;
-    if (retryAfter !== undefined) headers['retry-after'] = retryAfter;
+    const headers: OutgoingHttpHeaders = {
+      ...{ 'content-type': 'application/json', 'content-length': body.length },
+      ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+    };
     return { status, headers, body };
   }
 
