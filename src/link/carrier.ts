@@ -29,6 +29,8 @@ export function openCarrier(stream: Duplex): ClientHttp2Session {
     peerMaxConcurrentStreams: MOST_STREAMS,
     maxSessionMemory: SESSION_MEMORY,
   });
+  // Node ends the other direction of its own wrapper next, and an assertion of it ends the program when HTTP/2 writes meanwhile.
+  stream.once('end', () => session.destroy());
   return guarded(session, stream);
 }
 
