@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClusterAccess } from '../../src/cluster/access.ts';
 import { MCP_SERVERS } from '../../src/cluster/resources.ts';
 import { type ClusterGateway, spawnClusterGateway } from '../support/cluster-gateway.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
@@ -32,10 +33,11 @@ let gateway: ClusterGateway;
 let [before, behind]: [FaultProxy, FaultProxy] = [] as never;
 
 beforeAll(async () => {
-  world = await openWorld({}, async (real) => {
+  const through = async (real: ClusterAccess): Promise<ClusterAccess> => {
     behind = await openFaultProxy(real);
     return behind.access;
-  });
+  };
+  world = await openWorld({}, { through });
   before = await openFaultProxy(world.access);
   folder = mkdtempSync(join(tmpdir(), 'berth-slow-'));
   const kubeconfig = join(folder, 'kubeconfig.json');

@@ -180,6 +180,24 @@ describe('the deadline of a call', () => {
     expect(client.call(request('3')).error).toBeUndefined();
   });
 
+  it('gives back the room that a session has for calls, when it was all taken', async () => {
+    harness = new Harness();
+    const client = await harness.session();
+    const MOST = 1_024;
+    const hanging = Array.from({ length: MOST }, (_, at) => client.call(request(String(at))));
+    await settle();
+    expect(client.call(request('1024')).error).toMatchObject({ code: 'limit-reached' });
+    harness.clock.advance(15 * MINUTE + 1_000);
+    await settle();
+    for (const { lines } of hanging) expect(lines).toMatchObject([{ error: { code: -32001 } }]);
+    expect(harness.server.of('notifications/cancelled')).toHaveLength(MOST);
+    const next = client.call(request('1025', 'tools/list'));
+    await settle();
+    harness.server.answer(harness.server.id('tools/list'));
+    await settle();
+    expect(next.lines).toMatchObject([{ id: 1025, result: {} }]);
+  });
+
   it('is moved by progress', async () => {
     harness = new Harness();
     const reader = (await harness.session()).call(
