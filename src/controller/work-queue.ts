@@ -22,7 +22,10 @@ export interface QueueLengths {
 
 export interface WorkQueue {
   readonly lengths: QueueLengths;
-  /** Idempotent; while the key is being worked on, it is worked on once more afterwards. */
+  /**
+   * Idempotent; while the key is being worked on, it is worked on once more afterwards. Where the API server has asked to wait, not
+   * before that is over.
+   */
   add(key: string): void;
   /** Nothing is begun any more; resolves when what was under way has ended. Idempotent. */
   close(): Promise<void>;
@@ -42,6 +45,8 @@ class Queue implements WorkQueue {
   readonly #running = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, Cancel>();
   readonly #failures = new Map<string, number>();
+  /** Until when (a clock reading) the API server wants to be left alone about a key. */
+  readonly #heldUntil = new Map<string, number>();
   readonly #closing = new AbortController();
 
   constructor(options: WorkQueueOptions) {
@@ -54,6 +59,8 @@ class Queue implements WorkQueue {
 
   add(key: string): void {
     if (this.#closing.signal.aborted) return;
+    const held = (this.#heldUntil.get(key) ?? 0) - this.#options.clock.now();
+    if (held > 0) return this.#addAfter(key, held);
     this.#stopTimer(key);
     this.#waiting.add(key);
     this.#begin();
@@ -85,13 +92,25 @@ class Queue implements WorkQueue {
     try {
       const again = await work(key, signal);
       this.#failures.delete(key);
+      this.#heldUntil.delete(key);
       if (again !== undefined) this.#addAfter(key, again);
     } catch (thrown) {
       if (signal.aborted) return;
       onFault(key, thrown);
-      const asked = apiStatusOf(thrown)?.retryAfter ?? 0;
-      this.#addAfter(key, Math.max(this.#backoff(key), Math.min(asked, LONGEST_WAIT)));
+      const asked = this.#hold(key, thrown);
+      this.#addAfter(key, Math.max(this.#backoff(key), asked));
     }
+  }
+
+  /** Milliseconds that the API server asks to wait. */
+  #hold(key: string, thrown: unknown): number {
+    const asked = Math.min(apiStatusOf(thrown)?.retryAfter ?? 0, LONGEST_WAIT);
+    if (asked === 0) this.#heldUntil.delete(key);
+    else {
+      this.#heldUntil.set(key, this.#options.clock.now() + asked);
+      this.#waiting.delete(key);
+    }
+    return asked;
   }
 
   #backoff(key: string): number {

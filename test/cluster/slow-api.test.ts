@@ -117,6 +117,7 @@ describe('sessions go on, nothing piles up, and all is as it should be in the en
       strangers((name) => ask(`/servers/${name}/mcp`, 'POST', PING)),
       canBeCalled('steady'),
     ]);
+    const crowded = calls.take();
     expect([created.status, removed.status]).toEqual([202, 204]);
     // Each is told that there is none, or that it cannot be found out now and when to ask again.
     const told = [...read, ...called].filter(
@@ -128,6 +129,7 @@ describe('sessions go on, nothing piles up, and all is as it should be in the en
     await isGone('leaving');
     const during = calls.take();
     figure('calls of sessions before', spread(usual));
+    figure('calls of sessions beside the requests for strangers', spread(crowded));
     figure('calls of sessions while the API server was slow', spread(during));
     figure('requests under way at one time, gateway and controller', `${before.most} and ${behind.most}`);
     figure('requests in all', `${before.seen.length} and ${behind.seen.length} in ${since(began)}`);
@@ -135,6 +137,7 @@ describe('sessions go on, nothing piles up, and all is as it should be in the en
     everywhere(well);
     await untilState(world, 'meanwhile', 'running');
     await calls.end();
+    expect(linksLost()).toEqual([]);
   });
 
   it(`when it asks everybody to wait`, async () => {
@@ -171,8 +174,13 @@ describe('sessions go on, nothing piles up, and all is as it should be in the en
     figure('and one that was removed meanwhile is gone within', since(ended));
     expect((await ask('/api/v1/servers/refused')).status).toBe(404);
     await calls.end();
+    expect(linksLost()).toEqual([]);
   });
 });
+
+/** What the gateway has said of links of the server whose sessions go on. */
+const linksLost = (): string[] =>
+  gateway.output.split('\n').filter((line) => line.includes('a link is down') && line.includes('steady'));
 
 /** What came again before the time that it was told. What is made has no name in its path, and may be made by several at a time. */
 function tooEarly(seen: readonly SeenRequest[]): string[] {
@@ -180,7 +188,8 @@ function tooEarly(seen: readonly SeenRequest[]): string[] {
   const early: string[] = [];
   for (const { method, url, at, refusedAt } of seen) {
     if (method === 'POST') continue;
-    const key = `${method} ${url.pathname}`;
+    const { searchParams } = url;
+    const key = `${method} ${url.pathname} ${searchParams.get('fieldSelector')} ${searchParams.get('watch')}`;
     const last = refused.get(key);
     // Timers may be a millisecond early.
     if (last !== undefined && at - last < RETRY_AFTER * 1_000 - 5) early.push(`${key} ${at - last} ms`);

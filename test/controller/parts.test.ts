@@ -86,6 +86,46 @@ describe('the work queue', () => {
     clock.advance(1);
     await settled();
     expect(tries).toBe(2);
+    // What has happened meanwhile is looked at then.
+    queue.add('a');
+    clock.advance(8_999);
+    await settled();
+    expect(tries).toBe(2);
+    clock.advance(1);
+    await settled();
+    expect(tries).toBe(3);
+    await queue.close();
+  });
+
+  it('nor when something happened while it was told to wait', async () => {
+    const clock = new ManualClock();
+    const gates: PromiseWithResolvers<undefined>[] = [];
+    const queue = createWorkQueue({
+      clock,
+      work: () => {
+        const gate = Promise.withResolvers<undefined>();
+        gates.push(gate);
+        return gate.promise;
+      },
+      onFault: () => {},
+    });
+    queue.add('a');
+    await settled();
+    queue.add('a');
+    gates[0]?.reject(
+      refusalError('apply', new ApiStatus(429, { message: 'later', reason: 'TooManyRequests' }, 9_000)),
+    );
+    await settled();
+    expect(gates).toHaveLength(1);
+    clock.advance(9_000);
+    await settled();
+    expect(gates).toHaveLength(2);
+    gates[1]?.resolve(undefined);
+    await settled();
+    queue.add('a');
+    await settled();
+    expect(gates).toHaveLength(3);
+    gates[2]?.resolve(undefined);
     await queue.close();
   });
 
