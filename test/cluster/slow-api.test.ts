@@ -24,7 +24,8 @@ const REFUSING = 8_000;
 const STRANGERS = 300;
 /** Requests of one program that may be under way at one time. */
 const MOST_AT_ONCE = 16;
-const LONGEST = 240_000;
+const MOST_TRIES = 3;
+const LONGEST = 300_000;
 
 let world: ClusterWorld;
 let folder: string;
@@ -89,8 +90,12 @@ const clientOf = (name: string): StreamableClient =>
   new StreamableClient(`${gateway.url}/servers/${name}/mcp`);
 
 async function canBeCalled(name: string): Promise<void> {
-  const client = clientOf(name);
-  await client.initialize();
+  let client = clientOf(name);
+  // A busy machine may take longer than one request waits.
+  for (let tries = 1; (await client.initialize()).message.error !== undefined; tries++) {
+    expect(tries).toBeLessThan(MOST_TRIES);
+    client = clientOf(name);
+  }
   expect(await client.toolText('whoami')).toContain('"version":"1"');
   await client.close();
 }
