@@ -211,6 +211,41 @@ describe('a release without the right to exec', () => {
   );
 });
 
+describe('the same release, by exec', () => {
+  it.runIf(HAS_PARTS)(
+    'answers, when the API server is back, what was asked while it was away, and its programs go on',
+    async () => {
+      const client = await open();
+      const before = await pid(client);
+      const programs = await programsOf();
+      let sent: Promise<string> | undefined;
+      await without('kube-apiserver', async () => {
+        await sleep(OUTAGE / 2);
+        sent = pid(client);
+        await sleep(OUTAGE / 2);
+      });
+      expect(await sent).toBe(before);
+      await leave(client);
+      // One of the controllers leads again: a server that is asked for now is made.
+      await steady('a new server', () =>
+        release
+          .run({ name: 'after', source: { script: { runtime: 'node', code: CODE } } })
+          .catch(() => undefined),
+      );
+      await release.remove('after');
+      expect(await programsOf()).toEqual(programs);
+    },
+    LONGEST,
+  );
+
+  /** How often each of its containers was started. */
+  async function programsOf(): Promise<Record<string, readonly (number | undefined)[]>> {
+    const pods = await Promise.all(['gateway', 'controller', 'trees'].map((part) => release.pods(part)));
+    const starts = ({ status }: ReleasePod) => status.containerStatuses?.map((one) => one.restartCount) ?? [];
+    return Object.fromEntries(pods.flat().map((pod) => [pod.metadata.name, starts(pod)]));
+  }
+});
+
 describe('a release with a certificate', () => {
   const NAMES = ['an authority', 'the next authority'] as const;
   const [authority, next] = NAMES.map((name) => certificate({ name })) as [Authority, Authority];

@@ -21,7 +21,10 @@ let release: RunningRelease;
 let client: SdkClient;
 
 beforeAll(async () => {
-  release = await startRelease({ gateway: { preStopSeconds: 5 } });
+  release = await startRelease({
+    gateway: { preStopSeconds: 5 },
+    servers: { items: { kept: declared('kept'), going: declared('going') } },
+  });
   await release.run(serverOf('steady', 'steady'));
   client = await connectSdk('v1 streamable-http', release.serverUrl('steady'), { key: release.key });
 }, START_MS);
@@ -33,6 +36,21 @@ afterAll(async () => {
 
 function serverOf(name: string, greeting: string) {
   return { name, source: { script: { runtime: 'node', code: CODE } }, env: { GREETING: greeting } };
+}
+/** A server among the values, without pods: here it is looked at, not called. */
+function declared(greeting: string) {
+  const { name: _, env, source } = serverOf(greeting, greeting);
+  return { source, env: Object.entries(env).map(([name, value]) => ({ name, value })), suspend: true };
+}
+interface Declared {
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly replicas?: number };
+}
+/** MCPServers that the values have made, with the replicas that they are given. */
+function declaredNow(): Record<string, number | undefined> {
+  const label = `berth.dev/declared-by=${release.name}`;
+  const { items } = read<{ items: readonly Declared[] }>('mcps', '-n', release.servers, '-l', label);
+  return Object.fromEntries(items.map(({ metadata, spec }) => [metadata.name, spec.replicas]));
 }
 const uidsOf = (pods: readonly ReleasePod[]): (string | undefined)[] =>
   pods.map(({ metadata }) => metadata.uid).sort();
@@ -205,6 +223,10 @@ describe('an upgrade and a roll-back', () => {
   it('replace every gateway and roll no server, and its sessions go on', async () => {
     const gateways = uidsOf(await release.pods('gateway'));
     const servers = await release.serverPods('steady');
+    await steady('the servers of the values', async () =>
+      Object.keys(declaredNow()).length === 2 ? true : undefined,
+    );
+    run('kubectl', ['-n', release.servers, 'scale', 'mcps/kept', '--replicas=3']);
     // A runner image of another name stands for that of a newer version.
     await helm(
       'upgrade',
@@ -213,8 +235,17 @@ describe('an upgrade and a roll-back', () => {
       ...['settings.logLevel=debug', 'images.runner.tag=newer', 'images.supervisor.tag=newer'].flatMap(
         (value) => ['--set', value],
       ),
+      ...[
+        '--set',
+        'servers.items.going=null',
+        '--set-json',
+        `servers.items.coming=${JSON.stringify(declared('coming'))}`,
+      ],
     );
     expect(await call()).toBe('node steady');
+    await steady('the servers of the new values', async () => ('going' in declaredNow() ? undefined : true));
+    // What somebody has scaled stays as it is.
+    expect(declaredNow()).toEqual({ kept: 3, coming: expect.any(Number) });
     await steady('the end of all gateways from before', async () => {
       const now = uidsOf(await release.pods('gateway'));
       return now.some((uid) => gateways.includes(uid)) ? undefined : true;
@@ -225,6 +256,10 @@ describe('an upgrade and a roll-back', () => {
 
     await helm('rollback', '1');
     expect(await call()).toBe('node steady');
+    await steady('the servers of the values before', async () =>
+      'coming' in declaredNow() ? undefined : true,
+    );
+    expect(declaredNow()).toEqual({ kept: 3, going: expect.any(Number) });
     expect(uidsOf(await release.serverPods('steady'))).toEqual(uidsOf(servers));
     expect(imagesOf(await release.serverPods('steady'))).toEqual(imagesOf(servers));
   }, 400_000);
@@ -236,6 +271,9 @@ describe('an uninstalled release', () => {
     await helm('uninstall');
     await steady('the end of its pods', async () =>
       read('pods', '-n', release.namespace).items.length === 0 ? true : undefined,
+    );
+    await steady('the end of the servers that the values made', async () =>
+      Object.keys(declaredNow()).length === 0 ? true : undefined,
     );
     const left = everything([release.namespace, release.servers]).filter((one) => one.includes(release.name));
     expect(left.filter((one) => !one.includes('mcp-steady'))).toEqual(

@@ -9,7 +9,12 @@ import { everything, run } from './support/tools.ts';
 /** Seven installations, and the machine may be a small one. */
 const INSTALL_MS = 480_000;
 /** Each transport, and both eras, for servers that are not called by all clients. */
-const SOME_CLIENTS: readonly SdkFlavour[] = ['v1 sse', 'v2 legacy websocket', 'v2 modern streamable-http'];
+const SOME_CLIENTS: readonly SdkFlavour[] = [
+  'v1 streamable-http',
+  'v1 sse',
+  'v2 legacy websocket',
+  'v2 modern streamable-http',
+];
 const HOME = '/home/mcp';
 const REPOSITORY = `${HOME}/repository`;
 
