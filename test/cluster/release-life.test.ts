@@ -89,7 +89,7 @@ describe('an installed release', () => {
       `http://${release.name}-gateway.${release.namespace}.svc/servers/steady/mcp`,
     );
     const columns = run('kubectl', ['-n', release.servers, 'get', 'mcps', '--no-headers']);
-    expect(columns).toMatch(/^steady +running +1\/1/);
+    expect(columns).toMatch(/^steady +running +1\/1/m);
   });
 
   it('serves each session from any of its gateways', async () => {
@@ -151,7 +151,7 @@ describe('further releases of the cluster', () => {
 
   it('see no server of each other', async () => {
     const names = async (one: RunningRelease) => (await one.api.list()).map(({ name }) => name).sort();
-    expect(await names(release)).toEqual(['steady']);
+    expect(await names(release)).toEqual(['going', 'kept', 'steady']);
     expect(await names(beside)).toEqual(['other', 'steady']);
     expect(await names(inside)).toEqual(['steady']);
     for (const one of [release, inside]) {
@@ -237,7 +237,7 @@ describe('an upgrade and a roll-back', () => {
       ),
       ...[
         '--set',
-        'servers.items.going=null',
+        'servers.items.going.enabled=false',
         '--set-json',
         `servers.items.coming=${JSON.stringify(declared('coming'))}`,
       ],
