@@ -12,6 +12,9 @@ import { parseArgs } from 'node:util';
 /** What the compiler writes: `from './x.js'`, `import './x.js'` and `import('./x.js')`. */
 const IMPORT = /^(?:import|export)\s(?:[\w\s{},*$]*?\sfrom\s)?\s*'([^']+)'|\bimport\('([^']+)'\)/gm;
 
+/** Declarations of types and maps to sources, which no program reads. */
+const UNREAD = /\.(?:map|d\.[cm]?ts)$/;
+
 /** The files below `from` that the entries reach, and the packages that they name. Rejects an entry that is not there. */
 export function reach(from, entries) {
   const files = new Set();
@@ -74,7 +77,7 @@ function main(args) {
   const { files, packages } = reach(from, entries);
   for (const path of ['package.json', ...files, ...packageFolders(from, [...packages, ...values.package])]) {
     mkdirSync(dirname(join(to, path)), { recursive: true });
-    cpSync(join(from, path), join(to, path), { recursive: true });
+    cpSync(join(from, path), join(to, path), { recursive: true, filter: (file) => !UNREAD.test(file) });
   }
 }
 

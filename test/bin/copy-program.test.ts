@@ -66,6 +66,17 @@ describe('a program that is copied', () => {
     expect(copied('dist/main.js')).toEqual([...files.map((file) => `dist/${file}`), 'package.json']);
   });
 
+  it('leaves out of packages what only compilers and debuggers read', () => {
+    const kept = ['index.js', 'index.d.js', 'LICENSE', 'package.json', 'roadmap'];
+    const left = ['index.d.ts', 'index.d.mts', 'index.d.cts', 'index.js.map', 'index.d.ts.map'];
+    const inside = (name: string): string => `node_modules/a/${name}`;
+    write({
+      'dist/main.js': "import 'a';",
+      ...Object.fromEntries([...kept, ...left].map((name) => [inside(name), '{}'])),
+    });
+    expect(copied('dist/main.js')).toEqual(['dist/main.js', ...kept.map(inside), 'package.json'].sort());
+  });
+
   it('takes along packages with what those depend on, where Node would find it', () => {
     write({
       'dist/main.js': "import a from '@scope/a/part';",
