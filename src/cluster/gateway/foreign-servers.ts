@@ -69,8 +69,8 @@ export class ForeignServers {
     const stopped = await this.#setReplicas(deployment, 0);
     if (!force) return this.view(stopped);
     // Before its controller has seen the number it would replace what is killed.
-    await this.#until(stopped, isSeenAs(stopped), undefined);
-    const { name } = deployment.metadata;
+    const { name = '' } = deployment.metadata;
+    await this.#until(stopped, isSeenAs(stopped), { signal: undefined, late: unseen });
     await killPods(this.#options.client, await this.pods(deployment), `${name} is stopped`);
     return this.view(this.#newest(stopped));
   }
@@ -111,14 +111,14 @@ export class ForeignServers {
 
   async #settled(written: DeploymentObject, { wait = false, signal }: WaitOptions): Promise<ServerView> {
     if (!wait || desiredReplicas(written) === 0) return this.view(written);
-    return this.view(await this.#until(written, isSettled, signal));
+    return this.view(await this.#until(written, isSettled, { signal, late }));
   }
 
   /** Looks at nothing older than what was written. */
   #until(
     written: DeploymentObject,
     reached: (deployment: DeploymentObject) => boolean,
-    signal: AbortSignal | undefined,
+    { signal, late }: { readonly signal: AbortSignal | undefined; readonly late: typeof unseen },
   ): Promise<DeploymentObject> {
     const { name = '', generation = 0 } = written.metadata;
     const ms = this.#options.readyWithin;
@@ -146,6 +146,14 @@ export class ForeignServers {
 
 function isSeenAs({ metadata: { generation = 0 } }: DeploymentObject): (now: DeploymentObject) => boolean {
   return ({ status }) => (status?.observedGeneration ?? 0) >= generation;
+}
+
+/** Nobody in the cluster has acted upon a stop in time. */
+function unseen(name: string, ms: number): BerthError {
+  const what = `${name} is to have no replicas, and the cluster has not seen that within ${ms / 1_000} seconds`;
+  return new BerthError('request-timeout', what, {
+    hint: 'Its pods were left alone, as others would take their place: see whether the kube-controller-manager of the cluster runs.',
+  });
 }
 
 function gone(name: string): BerthError {

@@ -243,6 +243,22 @@ describe('start and stop', () => {
     expect(JSON.stringify(spec('web')?.template)).toBe(template);
   });
 
+  it('force says when nothing in the cluster has scaled it down, and ends no pod that would come again', async () => {
+    await there('web', 1, settled(1));
+    const { servers, cluster, clock } = fixture;
+    cluster.put('pods', { metadata: { name: 'web-1', ...owned('web', '5d') } });
+    const stopping = servers.stop('web', { force: true });
+    stopping.catch(() => {});
+    await until('the wait', () => clock.waits.includes(READY_WITHIN));
+    clock.advance(READY_WITHIN);
+    await expect(stopping).rejects.toMatchObject({
+      code: 'request-timeout',
+      message: 'web is to have no replicas, and the cluster has not seen that within 300 seconds',
+      hint: expect.stringContaining('kube-controller-manager'),
+    });
+    expect(cluster.get('pods', 'web-1')).toBeDefined();
+  });
+
   it('force that is refused says that it is stopped, and what forbids the rest', async () => {
     await there('web', 2, settled(2));
     const { servers, cluster } = fixture;
