@@ -1,10 +1,12 @@
 /** Questions of the API's callers for servers that the watch does not show: a few at one time, so that many leave room for everything else. */
 import type { Clock } from '../../clock.ts';
 import type { McpServer } from '../mcp-server.ts';
-import { ASK_WITHIN, notKnown } from './unseen-servers.ts';
+import { notKnown } from './unseen-servers.ts';
 
 /** Half of the requests that a client has under way at one time. */
 export const MOST_LOOKUPS = 8;
+/** Milliseconds that a caller waits for its turn and the answer. */
+export const LOOK_WITHIN = 10_000;
 
 export interface NameLookupsOptions {
   /** As it is now; undefined when there is none. */
@@ -26,7 +28,7 @@ export class NameLookups {
   async ask(name: string): Promise<McpServer | undefined> {
     const { read, clock } = this.#options;
     const late = new AbortController();
-    const cancel = clock.after(ASK_WITHIN, () => late.abort());
+    const cancel = clock.after(LOOK_WITHIN, () => late.abort());
     try {
       await this.#turn(late.signal);
       return await read(name, late.signal).finally(() => this.#next());

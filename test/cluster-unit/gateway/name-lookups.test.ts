@@ -1,8 +1,7 @@
 /** Names that nobody has, asked for over the API in a crowd while the API server is slow. */
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { MOST_LOOKUPS } from '../../../src/cluster/gateway/name-lookups.ts';
-import { ASK_WITHIN } from '../../../src/cluster/gateway/unseen-servers.ts';
+import { LOOK_WITHIN, MOST_LOOKUPS } from '../../../src/cluster/gateway/name-lookups.ts';
 import { parseServerSpec } from '../../../src/servers/server-spec.ts';
 import { calm, until } from '../../link/waiting.ts';
 import { status } from '../stand-in-api.ts';
@@ -47,12 +46,12 @@ it('leave room for those who make a server', async () => {
 it('are not waited for longer than a moment, also when it was never their turn', async () => {
   const asked = crowd();
   await until('the first questions', () => waiting.length === MOST_LOOKUPS);
-  fixture.clock.advance(ASK_WITHIN);
+  fixture.clock.advance(LOOK_WITHIN);
   expect(new Set(await Promise.all(asked))).toEqual(new Set(['busy']));
   await calm();
   expect(waiting).toHaveLength(MOST_LOOKUPS);
   const next = crowd();
   await until('the next questions', () => waiting.length === 2 * MOST_LOOKUPS);
-  fixture.clock.advance(ASK_WITHIN);
+  fixture.clock.advance(LOOK_WITHIN);
   await Promise.all(next);
 });
