@@ -16,10 +16,17 @@ export function referenceProblem({ metadata, spec }: McpServer, said: string): P
   return {
     reason: 'ReferenceMissing',
     message: `${metadata.name} waits for ${listed(missing)}`,
-    hint: `Create what is missing in the namespace ${metadata.namespace}: it is found within two minutes, and the server starts by itself.`,
+    hint: `Create what is missing in the namespace ${metadata.namespace}${labelled(missing)}: it is found within two minutes, and the server starts by itself.`,
     phase: 'spawn',
     waits: true,
   };
+}
+
+/** Of a Secret without that label the next start would be refused. */
+function labelled(missing: readonly string[]): string {
+  return missing.some((one) => one.startsWith('Secret '))
+    ? ', a Secret with the label berth.dev/usable=true'
+    : '';
 }
 
 function missingIn(said: string, spec: McpServerSpec): string[] {

@@ -67,6 +67,8 @@ it.each([
   expect(status.conditions.find(({ type }) => type === 'Degraded')).toMatchObject({
     ...{ status: 'True', reason: 'ReferenceMissing', message: expect.stringContaining(missing) },
   });
+  // What a Secret for servers needs beside its value.
+  expect(status.hint?.includes('berth.dev/usable=true')).toBe(/^Secret /.test(missing));
   // Nothing of the pod changes meanwhile.
   expect(again).toBeGreaterThan(0);
   world.warning = undefined;
