@@ -10,6 +10,7 @@ import type { SupervisedServer } from '../../supervisor/definition-file.ts';
 import type { HandshakeReport } from '../../supervisor/handshake-report.ts';
 import type { ServerDefinition } from '../../supervisor/server-definition.ts';
 import type { LocalHost } from '../local-host.ts';
+import { watchValues } from './value-watch.ts';
 
 export interface PodServerOptions {
   /** Checks are made by themselves only if it says so. */
@@ -40,6 +41,7 @@ export class PodServer {
   #failure: BerthError | undefined;
   #prepared: boolean;
   #retry: Cancel = () => {};
+  #unwatch: Cancel = () => {};
   #wait = FIRST_RETRY;
   #restUntil = Number.NEGATIVE_INFINITY;
 
@@ -98,6 +100,7 @@ export class PodServer {
   /** Gives up what is under way. Idempotent. */
   close(): void {
     this.#retry();
+    this.#unwatch();
     this.#health.end();
     this.#life.abort(
       new BerthError('stopped', 'the supervisor is ending', {
@@ -117,6 +120,7 @@ export class PodServer {
       signal.throwIfAborted();
       const known = { ...definition, ...(report.eras && { eras: report.eras }) };
       const found = known.remote ? { ...known, remote: reached(known.remote, report) } : known;
+      await this.#watchValues(found);
       host.define(found);
       this.#report = report;
       this.#failure = undefined;
@@ -130,6 +134,14 @@ export class PodServer {
       this.#wait = Math.min(LONGEST_RETRY, this.#wait * 2);
     }
     changed();
+  }
+
+  /** Of a change its next process hears, spares included; what clients are on keeps what it was given. */
+  async #watchValues(found: SupervisedServer): Promise<void> {
+    const { clock, host } = this.#options;
+    this.#unwatch = await watchValues(found, { clock, changed: () => host.renew(found.id) });
+    if (this.#life.signal.aborted) this.#unwatch();
+    this.#life.signal.throwIfAborted();
   }
 
   async #prepare(): Promise<void> {

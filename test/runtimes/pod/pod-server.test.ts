@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../../src/clock.ts';
 import { BerthError } from '../../../src/errors.ts';
@@ -58,6 +61,15 @@ class Host {
     else asked?.resolve(outcome);
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** Looks again and again, a bounded number of times. */
+async function until(what: string, there: () => Promise<boolean> | boolean): Promise<void> {
+  for (let look = 0; look < 1_000; look++) {
+    if (await there()) return;
+    await passed();
+  }
+  throw new Error(`never came: ${what}`);
 }
 
 const passed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -175,6 +187,35 @@ describe('a server in a pod', () => {
     bringing.resolve();
     await host.answer(report);
     expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'stopped' })]);
+  });
+
+  it('has its spares started anew when a value of it has changed, and only then', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'berth-values-'));
+    const file = join(folder, 'TOKEN');
+    await writeFile(file, 'first');
+    const server = begin({ secretFiles: { TOKEN: file } });
+    await host.answer(report);
+    await until('it is open', () => server.closed === undefined);
+    /** Looks are made in turn, and a file is read meanwhile. */
+    const look = async (): Promise<void> => {
+      clock.advance(5_000);
+      await readFile(file);
+      await passed();
+    };
+    await look();
+    expect(host.renewed).toBe(0);
+    await writeFile(file, 'second');
+    await until('spares anew', async () => {
+      await look();
+      return host.renewed > 0;
+    });
+    await look();
+    expect(host.renewed).toBe(1);
+    server.close();
+    await writeFile(file, 'third');
+    await look();
+    expect(host.renewed).toBe(1);
+    await rm(folder, { recursive: true });
   });
 
   it('is reached as it has shown to be, when it is elsewhere', async () => {
