@@ -48,7 +48,7 @@ COPY registry-templates /app/registry-templates
 COPY --from=build /out/gateway /app
 USER 10001:10001
 # The flags for images of bin/node-flags.mjs.
-ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=16", "--initial-old-space-size=32"]
+ENTRYPOINT ["/usr/bin/tini", "--", "node", "--max-semi-space-size=32", "--initial-old-space-size=32"]
 CMD ["/app/dist/main.js"]
 
 FROM lean AS supervisor

@@ -16,7 +16,7 @@ import pinned from '../../src/packages/uv-wheels.json' with { type: 'json' };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const { IMAGE_NODE_FLAGS } = (await import(new URL('../../bin/node-flags.mjs', import.meta.url).href)) as {
-  IMAGE_NODE_FLAGS: string[];
+  IMAGE_NODE_FLAGS: Readonly<Record<string, readonly string[]>>;
 };
 const SCRIPT = join(ROOT, 'scripts/copy-program.mjs');
 
@@ -108,9 +108,13 @@ describe('the Dockerfile', () => {
   const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
 
   it('runs Node with the flags for images', () => {
-    const entries = [...text.matchAll(/^ENTRYPOINT (.*"node".*)$/gm)].map(([, json]) => JSON.parse(json!));
-    expect(entries).toHaveLength(2);
-    for (const entry of entries) expect(entry).toEqual(['/usr/bin/tini', '--', 'node', ...IMAGE_NODE_FLAGS]);
+    const found = text.matchAll(/^FROM lean AS (\w+)$[^]*?^ENTRYPOINT (.*"node".*)$/gm);
+    const entries = [...found].map(([, target, json]) => [target, JSON.parse(json!)]);
+    const wanted = Object.entries(IMAGE_NODE_FLAGS).map(([target, flags]) => [
+      target,
+      ['/usr/bin/tini', '--', 'node', ...flags],
+    ]);
+    expect(entries).toEqual(wanted);
   });
 
   it('brings the uv that is pinned', () => {
