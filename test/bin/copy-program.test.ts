@@ -108,7 +108,7 @@ describe('the Dockerfile', () => {
   const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
 
   it('runs Node with the flags for images', () => {
-    const found = text.matchAll(/^FROM lean AS (\w+)$[^]*?^ENTRYPOINT (.*"node".*)$/gm);
+    const found = text.matchAll(/^FROM lean AS (\w+)$[\s\S]*?^ENTRYPOINT (.*"node".*)$/gm);
     const entries = [...found].map(([, target, json]) => [target, JSON.parse(json!)]);
     const wanted = Object.entries(IMAGE_NODE_FLAGS).map(([target, flags]) => [
       target,
