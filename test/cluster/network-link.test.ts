@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkSecret } from '../../src/cluster/objects/config-secret.ts';
 import { LINK_PORT, SUPERVISOR, WORKLOAD } from '../../src/cluster/objects/places.ts';
-import { SECRETS } from '../../src/cluster/resources.ts';
+import { PODS, SECRETS } from '../../src/cluster/resources.ts';
 import type { LinkAuthority } from '../../src/controller/link-authority.ts';
 import { identityFiles } from '../../src/controller/link-secrets.ts';
 import { connectTls } from '../../src/link/tls-connect.ts';
@@ -192,8 +192,13 @@ describe('a link over the network', () => {
       const both = { ...renewed, 'ca.crt': `${renewed['ca.crt']}${own.ca}` };
       const owner = { name: 'trap', namespace: cluster.namespace, uid: pod.definition.id };
       await cluster.client.replace(SECRETS, orphan(linkSecret(owner, both)));
+      // Kubelet looks after a pod that has changed at once, and after any other within a minute or two; it may not know the Secret yet.
+      let looks = 0;
+      const touch = () => ({ metadata: { annotations: { 'berth.dev/test': `${looks}` } } });
+      const name = { namespace: cluster.namespace, name: pod.pod };
       const future = await next.client();
       await eventually('the new certificates in the pod', async () => {
+        if (looks++ % 20 === 0) await cluster.client.patch(PODS, name, { patch: touch() });
         await Promise.all(clients.map(trapState));
         return dial({ ...own, ca: future.ca }).then(
           () => true,
