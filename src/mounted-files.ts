@@ -18,6 +18,7 @@ export interface MountedFilesOptions<T> {
 
 export interface MountedFiles<T> {
   readonly current: T;
+  /** Nothing is told any more, not even of a look that is under way. */
   close(): void;
 }
 
@@ -26,16 +27,18 @@ export async function watchMounted<T>(options: MountedFilesOptions<T>): Promise<
   const { read, isSame, clock, onRenewed, onError } = options;
   let current = await read();
   let lastFault = '';
+  let closed = false;
   const look = async (): Promise<void> => {
+    if (closed) return;
     try {
       const next = await read();
       lastFault = '';
-      if (isSame(next, current)) return;
+      if (closed || isSame(next, current)) return;
       current = next;
       onRenewed?.(next);
     } catch (thrown) {
       const error = toBerthError(thrown);
-      if (error.message !== lastFault) onError?.(error);
+      if (!closed && error.message !== lastFault) onError?.(error);
       lastFault = error.message;
     }
   };
@@ -48,6 +51,9 @@ export async function watchMounted<T>(options: MountedFilesOptions<T>): Promise<
     get current() {
       return current;
     },
-    close: stop,
+    close: () => {
+      closed = true;
+      stop();
+    },
   };
 }

@@ -139,6 +139,7 @@ export class PodServer {
   /** Of a change its next process hears, spares included; what clients are on keeps what it was given. */
   async #watchValues(found: SupervisedServer): Promise<void> {
     const { clock, host } = this.#options;
+    this.#unwatch();
     this.#unwatch = await watchValues(found, { clock, changed: () => host.renew(found.id) });
     if (this.#life.signal.aborted) this.#unwatch();
     this.#life.signal.throwIfAborted();

@@ -45,7 +45,13 @@ class Host {
     return asked.promise;
   };
 
-  readonly define = (found: ServerDefinition): void => void this.defined.push(found);
+  /** Why the next definition is not taken. */
+  refusal: BerthError | undefined;
+
+  readonly define = (found: ServerDefinition): void => {
+    if (this.refusal) throw this.refusal;
+    this.defined.push(found);
+  };
 
   readonly renew = (): void => void this.renewed++;
 
@@ -187,6 +193,35 @@ describe('a server in a pod', () => {
     bringing.resolve();
     await host.answer(report);
     expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'stopped' })]);
+  });
+
+  it('is watched once, however often it was tried', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'berth-values-'));
+    const file = join(folder, 'TOKEN');
+    await writeFile(file, 'first');
+    host.refusal = broken;
+    const server = begin({ secretFiles: { TOKEN: file } });
+    await host.answer(report);
+    await until('the refusal', () => server.failure !== undefined);
+    host.refusal = undefined;
+    clock.advance(60_000);
+    await until('the second try', () => host.tries === 2);
+    await host.answer(report);
+    await until('it is open', () => server.closed === undefined);
+    await writeFile(file, 'second');
+    const look = async (): Promise<void> => {
+      clock.advance(5_000);
+      await readFile(file);
+      await passed();
+    };
+    await until('spares anew', async () => {
+      await look();
+      return host.renewed > 0;
+    });
+    for (let more = 0; more < 10; more++) await look();
+    expect(host.renewed).toBe(1);
+    server.close();
+    await rm(folder, { recursive: true });
   });
 
   it('has its spares started anew when a value of it has changed, and only then', async () => {
