@@ -15,7 +15,8 @@ if [ ! -x "$builder" ]; then
 fi
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-git -C "$root" archive "$commit" | tar -x -C "$tree"
+# With the modes of a checkout, so that layers are shared with its images.
+git -C "$root" -c tar.umask=0022 archive "$commit" | tar -x -C "$tree"
 "$builder" "$repository:$tag" "$tree" --target gateway
 "$builder" "$repository-supervisor:$tag" "$tree" --target supervisor
 "$builder" "$repository-runner:$tag" "$tree" --target runner

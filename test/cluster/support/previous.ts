@@ -17,6 +17,8 @@ const GATEWAY = process.env.BERTH_TEST_PREVIOUS_IMAGES;
 
 /** Whether one is named; `previous-images.sh` makes its images. */
 export const HAS_PREVIOUS = COMMIT !== undefined && GATEWAY !== undefined;
+export const WHY_NOT =
+  'An upgrade from an older version is not tested: BERTH_TEST_PREVIOUS_COMMIT and BERTH_TEST_PREVIOUS_IMAGES name none (previous-images.sh makes its images).';
 
 export function openPrevious(): PreviousVersion {
   if (COMMIT === undefined || GATEWAY === undefined) throw new Error('no older version is named');
