@@ -1,12 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * They take parts of the cluster away, ask whether the whole of it is as it was, measure how long something takes, or have time limits
- * of their own: nothing else runs beside them.
+ * They take parts of the cluster away, measure how long something takes, or have time limits of their own: nothing else runs beside
+ * them.
  */
 const ALONE = [
   'conformance',
-  'controller-crash',
   'drained-node',
   'killed-gateway',
   'killed-parts',

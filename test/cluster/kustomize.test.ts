@@ -12,6 +12,8 @@ const folder = mkdtempSync(join(tmpdir(), 'berth-kustomize-'));
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** Of an application that ends when it is told to: `sleep` alone would be killed after the minute that its pod has. */
+const WAIT = `'trap exit TERM; sleep infinity & wait'`;
 /** Calls the server of `MCP_URL`, without a key, and prints what it said. */
 const CALL = `
 const post = async (message, session) => {
@@ -123,7 +125,7 @@ describe('applied at once, with names of this run', () => {
     run('kubectl', ['apply', '-n', servers, '-f', `${ROOT}examples/servers/script.yaml`]);
     const sidecar = rename(readFileSync(`${ROOT}examples/sidecar/deployment.yaml`, 'utf8'))
       .replace('image: berth:0.1.0', `image: ${IMAGES.gateway}`)
-      .replace('image: my-agent:1.0.0', `image: ${NODE_IMAGE}\n          command: [sleep, infinity]`)
+      .replace('image: my-agent:1.0.0', `image: ${NODE_IMAGE}\n          command: [sh, -c, ${WAIT}]`)
       .replace('/servers/everything/', '/servers/dice/');
     run('kubectl', ['apply', '-f', '-'], sidecar);
     run('kubectl', ['wait', '-n', servers, 'mcps/dice', '--for=condition=Ready', '--timeout=120s']);
