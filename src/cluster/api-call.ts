@@ -8,6 +8,8 @@ export interface CallOptions {
   readonly subresource?: string;
   /** The server checks everything and keeps nothing. */
   readonly dryRun?: boolean;
+  /** Hears what the API server warns of, such as policies that do not deny. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface ApplyOptions extends CallOptions {

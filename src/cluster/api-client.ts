@@ -199,8 +199,8 @@ export class ApiClient {
     this.#transport.close();
   }
 
-  #send<T>(call: ApiCall, { signal = NEVER }: CallOptions): Promise<T> {
-    return this.#transport.send(call, signal) as Promise<T>;
+  #send<T>(call: ApiCall, { signal = NEVER, onWarning }: CallOptions): Promise<T> {
+    return this.#transport.send({ ...call, onWarning }, signal) as Promise<T>;
   }
 }
 

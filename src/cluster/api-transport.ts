@@ -28,6 +28,8 @@ export interface ApiCall {
   readonly doing: string;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** Hears what the API server warns of in an answer that is a success. */
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** May be sent again though nobody knows what became of the first. */
   readonly repeatable: boolean;
 }
@@ -128,7 +130,10 @@ export class ApiTransport {
           credentials,
         ));
     const status = answer.statusCode ?? 0;
-    if (status >= 200 && status < 300) return answer;
+    if (status >= 200 && status < 300) {
+      if (call.onWarning) for (const text of warningsOf(answer)) call.onWarning(text);
+      return answer;
+    }
     const text = await readBody(answer, MOST_BODY);
     throw refusalError(call.doing, readApiStatus({ status, headers: answer.headers, body: text }));
   }
@@ -162,6 +167,14 @@ export class ApiTransport {
 function faultOf(error: unknown): ConnectionFault | undefined {
   const cause = error instanceof BerthError ? error.details.cause : undefined;
   return cause instanceof ConnectionFault ? cause : undefined;
+}
+
+/** One header for each, as RFC 7234 writes them: a code, an agent and a quoted text. */
+function warningsOf({ headersDistinct }: IncomingMessage): string[] {
+  return (headersDistinct.warning ?? []).flatMap((line) => {
+    const [, text] = /^299 \S+ "((?:[^"\\]|\\.)*)"/.exec(line) ?? [];
+    return text === undefined ? [] : [text.replace(/\\(.)/g, '$1')];
+  });
 }
 
 function parse(text: string): unknown {

@@ -120,6 +120,17 @@ describe('the API client', () => {
     });
   });
 
+  it('tells what the API server warns of, beside an answer that is a success', async () => {
+    const said: string[] = [];
+    reply((response) => {
+      response.setHeader('warning', ['299 - "one \\"a\\", two"', '299 berth "three \\\\"', 'nonsense']);
+      json(response, 200, POD);
+    });
+    const options = { manager: 'm', onWarning: (text: string) => said.push(text) };
+    expect(await client.apply(PODS, POD, options)).toEqual(POD);
+    expect(said).toEqual(['one "a", two', 'three \\']);
+  });
+
   it('replaces an object as it was last seen', async () => {
     reply(refuse(409, 'Conflict'));
     const lease = { metadata: { name: 'l', namespace: 'demo', resourceVersion: '3' } };
