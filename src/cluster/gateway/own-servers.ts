@@ -21,6 +21,7 @@ import { late } from './foreign-servers.ts';
 import { type Pod, toReplicaPod } from './replica-pod.ts';
 import { desiredOf, failureOf, isObserved, stateOf } from './resource-state.ts';
 import { annotate, scaleServer, targetOf, wakeServer } from './wake.ts';
+import { toWithheldReference } from './withheld-reference.ts';
 
 /** Owns what the API says of a server. */
 const MANAGER = 'berth-gateway';
@@ -125,8 +126,12 @@ export class OwnServers {
   }
 
   /** Our own fields only: those that somebody else has set are a conflict. */
-  #apply(resource: McpServer, dryRun = false): Promise<McpServer> {
-    return this.#options.client.apply<McpServer>(MCP_SERVERS, resource, { manager: MANAGER, dryRun });
+  async #apply(resource: McpServer, dryRun = false): Promise<McpServer> {
+    try {
+      return await this.#options.client.apply<McpServer>(MCP_SERVERS, resource, { manager: MANAGER, dryRun });
+    } catch (error) {
+      throw toWithheldReference(error, resource.spec);
+    }
   }
 
   /** Applied on top of what is there it would change nothing: defaults count, and whether it is to run does not. */

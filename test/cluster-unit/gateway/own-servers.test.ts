@@ -158,6 +158,66 @@ describe('running a server', () => {
   });
 });
 
+describe('a reference that its owner has not released', () => {
+  const command = (kind: string, name: string): string =>
+    `kubectl -n demo label ${kind} ${name} berth.dev/usable=true`;
+  /** In the words of the chart's policies, as test/cluster/admission.test.ts reads them back. */
+  const refuse = (policy: string, says: string): void => {
+    const by = `ValidatingAdmissionPolicy 'mcp-berth-${policy}' with binding 'mcp-berth-${policy}'`;
+    fixture.cluster.intercept = ({ method }, response) => {
+      if (method !== 'PATCH') return false;
+      status(response, 422, 'Invalid', `mcpservers "everything" is forbidden: ${by} denied request: ${says}`);
+      return true;
+    };
+  };
+  const secret = { fromSecret: { name: 'private', key: 'token' } };
+
+  it('is the mistake of who names it: which field, and which command would release it', async () => {
+    refuse(
+      'references',
+      `Secret private may not be used by servers; to allow it: ${command('secret', 'private')}`,
+    );
+    const named = { ...SPEC, secrets: { KEY: secret, OTHER: { fromSecret: { name: 'mine', key: 'a' } } } };
+    const refused = fixture.servers.run(named);
+    await expect(refused).rejects.toMatchObject({
+      code: 'not-allowed',
+      message: 'Secret private may not be used by servers',
+      hint: expect.stringContaining(command('secret', 'private')),
+      details: {
+        fields: [{ pointer: '/secrets/KEY', detail: 'is not labelled berth.dev/usable=true' }],
+      },
+    });
+  });
+
+  it('may be a header of a server elsewhere, or a claim', async () => {
+    refuse(
+      'references',
+      `Secret private may not be used by servers; to allow it: ${command('secret', 'private')}`,
+    );
+    const url = 'https://mcp.example.com/mcp';
+    const remote = { name: 'everything', source: { remote: { url, headers: { Authorization: secret } } } };
+    await expect(fixture.servers.run(parseServerSpec(remote))).rejects.toMatchObject({
+      code: 'not-allowed',
+      details: { fields: [{ pointer: '/source/remote/headers/Authorization' }] },
+    });
+    refuse(
+      'claim-references',
+      `claim theirs may not be used by servers; to allow it: ${command('pvc', 'theirs')}`,
+    );
+    const keeping = parseServerSpec({ ...SPEC, replicas: 1, persistence: { existingClaim: 'theirs' } });
+    await expect(fixture.servers.run(keeping)).rejects.toMatchObject({
+      code: 'not-allowed',
+      message: 'claim theirs may not be used by servers',
+      details: { fields: [{ pointer: '/persistence/existingClaim' }] },
+    });
+  });
+
+  it('is no excuse for what another policy of the cluster refuses', async () => {
+    refuse('workloads', 'images not allowed');
+    await expect(fixture.servers.run(SPEC)).rejects.toMatchObject({ code: 'cluster-refused' });
+  });
+});
+
 describe('waiting until it is ready', () => {
   it('believes only a status of what was written', async () => {
     await there(RUNNING, { suspend: true });
