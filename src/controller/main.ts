@@ -29,6 +29,7 @@ import { ownedBy } from './owned-by.ts';
 import { type WatchedPicture, watchPicture } from './picture.ts';
 import { createPodWarnings } from './pod-warnings.ts';
 import { createReleaseLinks, type ReleaseLinks } from './release-links.ts';
+import { createSecretCheck } from './secret-check.ts';
 import { type ControllerSettings, readControllerSettings } from './settings.ts';
 import { createTreesProbe } from './trees-probe.ts';
 
@@ -166,6 +167,7 @@ async function beginTerm(
       warnings: createPodWarnings(client, (error) =>
         log.warn({ err: error }, 'what the cluster says of a pod could not be read'),
       ),
+      ...(settings.checksSecrets && { secretCheck: createSecretCheck(client, now) }),
       ...(probe && { probe }),
       find: (name: string) => unlessInspection(picture.server(name)),
     };

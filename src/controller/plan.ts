@@ -4,6 +4,7 @@ import { type InspectionMark, inspectionOf } from '../cluster/inspection.ts';
 import type { McpServer, McpServerSpec, Persistence, Placement } from '../cluster/mcp-server.ts';
 import type { Behavior, Blueprint, Owner, Program, Tree } from '../cluster/objects/blueprint.ts';
 import { RESTARTED_AT } from '../cluster/objects/deployment.ts';
+import { isOurSecret } from '../cluster/objects/naming.ts';
 import { fromServerSpec, toServerSpec } from '../cluster/server-convert.ts';
 import { BerthError } from '../errors.ts';
 import type { PackageSource } from '../packages/package.ts';
@@ -201,12 +202,9 @@ function entriesOf(env: Readonly<Record<string, string>>): Blueprint['env'] {
   return Object.entries(env).map(([name, value]) => ({ name, value }));
 }
 
-/** Names of what Berth makes itself: another server's configuration, an installer's token. */
-const OURS = /^mcp-/;
-
 function checkSecrets({ secrets = [], source }: McpServerSpec): void {
   const all = [...secrets, ...(source?.remote?.headers ?? [])];
-  const own = all.find(({ secretKeyRef }) => OURS.test(secretKeyRef.name));
+  const own = all.find(({ secretKeyRef }) => isOurSecret(secretKeyRef.name));
   if (!own) return;
   throw new BerthError(
     'not-allowed',

@@ -30,12 +30,14 @@ import { type HeldUp, lookAtHeldUp, type PodWarnings } from './pod-warnings.ts';
 import { type Problem, refusalProblem } from './problem.ts';
 import { askReplicas, type Replica, type ReplicaProbe, sessionsOf } from './replica-probe.ts';
 import { keepsPods, SETTINGS_ANNOTATION, SPEC_ANNOTATION, settingsHash, specHash } from './rollout.ts';
+import type { SecretCheck } from './secret-check.ts';
+import { lookAtSecrets, type SecretGate } from './secret-gate.ts';
 import { SecretLedger } from './secrets.ts';
 import { sleepIfUnused } from './sleep.ts';
 import { type StatusInput, statusOf } from './status.ts';
 import { type CertificateTools, keepSupervisorCertificate, usedLinkPort } from './supervisor-certificate.ts';
 import { together } from './together.ts';
-import { keepVolume } from './volume.ts';
+import { keepVolume, type Volume } from './volume.ts';
 
 /** Milliseconds between looks at a replica whose first handshake is under way. */
 const LOOK_AGAIN = 2_000;
@@ -45,6 +47,8 @@ export interface ReconcileTools extends InstallTools, CertificateTools {
   readonly applier: Applier;
   readonly probe?: ReplicaProbe;
   readonly warnings?: PodWarnings;
+  /** Absent where nothing tells which Secrets servers may have. */
+  readonly secretCheck?: SecretCheck | undefined;
   /** Another server, as it was last seen. */
   readonly find: FindServer;
 }
@@ -98,47 +102,78 @@ interface Look {
 }
 
 async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<Outcome> {
-  const { server, observed, replicas } = look;
+  const { observed } = look;
   const { applier, settings } = tools;
   const linkPort = settings.pods.linkPort ?? usedLinkPort(observed);
   // None of them needs another one, and somebody may wait for the pods.
-  const [ledger, volume] = await together([
+  const [ledger, volume, gate] = await together([
     SecretLedger.open(tools, plan.owner),
     keepVolume(plan, look, tools),
+    lookAtSecrets(look, plan, tools.secretCheck),
     applier.apply(NETWORK_POLICIES, networkPolicy(plan.blueprint(), settings.pods, linkPort)),
     keepInstallerPolicy(plan, tools),
     applier.apply(DISRUPTION_BUDGETS, disruptionBudget(plan.owner)),
   ]);
   if (settings.pods.linkPort !== undefined) await keepSupervisorCertificate(plan.owner, ledger, tools);
+  if (gate.isWithdrawn) await scale(observed.deployment, 0, tools.api);
+  const done =
+    gate.isWithdrawn || volume.blocks
+      ? outcome(look, tools, { wanted: plan.replicas, volume, ...problemOf(gate) })
+      : await keepReplicas(look, plan, { tools, ledger, volume, gate });
+  return sooner(done, gate.again, volume.again);
+}
+
+interface Keeping {
+  readonly tools: ReconcileTools;
+  readonly ledger: SecretLedger;
+  readonly volume: Volume;
+  readonly gate: SecretGate;
+}
+
+async function keepReplicas(
+  look: Look,
+  plan: Plan,
+  { tools, ledger, volume, gate }: Keeping,
+): Promise<Outcome> {
+  const { server, observed, replicas } = look;
+  const { settings, api } = tools;
   const found = { wanted: plan.replicas, volume };
-  if (volume.blocks) return outcome(look, tools, found);
   const question = {
     server,
     settings: settings.pods,
     existing: observed.deployment,
     sessions: sessionsOf(replicas),
   };
+  const fewer = Math.min(plan.replicas, observed.deployment?.spec.replicas ?? 0);
   if (keepsPods(question)) {
-    await scale(observed.deployment, plan.replicas, tools.api);
+    await scale(observed.deployment, gate.isHeld ? fewer : plan.replicas, api);
     const install = await keepTree(plan, observed, { ledger, tools });
     await tidy(look, plan, { ledger, tools, install });
-    return outcome(look, tools, { ...found, ...(install && { install }) });
+    return outcome(look, tools, { ...found, ...(install && { install }), ...problemOf(gate) });
   }
-  const waits = waitsFor(look, plan, tools);
+  const needs = waitsFor(look, plan, tools);
+  const waits = gate.isHeld || needs !== undefined;
   const install = plan.source && (await installTree(plan, observed, { ledger, tools }));
-  if (install && install.state !== 'done') {
+  if (waits || (install && install.state !== 'done')) {
     // The version before goes on; only how many of it there are is up to date.
-    if (!waits) await scale(observed.deployment, plan.replicas, tools.api);
-    await tidy(look, plan, { ledger, tools, install });
-    return outcome(look, tools, { ...found, install });
-  }
-  if (waits) {
+    await scale(observed.deployment, waits ? fewer : plan.replicas, api);
     await tidy(look, plan, { ledger, tools, ...(install && { install }) });
-    return outcome(look, tools, { ...found, ...(install && { install }), problem: waits });
+    if (install && install.state !== 'done') return outcome(look, tools, { ...found, install });
+    const problem = needs ? { problem: needs } : problemOf(gate);
+    return outcome(look, tools, { ...found, ...(install && { install }), ...problem });
   }
   const made = await makeReplicas(look, plan.blueprint(install?.installed.tree), { ledger, tools, install });
   await tidy(look, plan, { ledger, tools, made, ...(install && { install }) });
-  return outcome(look, tools, { ...found, ...(install && { install }) });
+  return outcome(look, tools, { ...found, ...(install && { install }), ...problemOf(gate) });
+}
+
+function problemOf({ problem }: SecretGate): { readonly problem?: Problem } {
+  return problem ? { problem } : {};
+}
+
+function sooner({ status, again }: Outcome, ...others: readonly (number | undefined)[]): Outcome {
+  const all = [again, ...others].filter((one) => one !== undefined);
+  return all.length > 0 ? { status, again: Math.min(...all) } : { status };
 }
 
 /** What runs goes on: only a start waits for other servers. */

@@ -1,6 +1,8 @@
-/** Secrets and ConfigMaps that a server refers to: which of them kubelet says are missing, in words. */
+/** Secrets and ConfigMaps that a server refers to: what is wrong with them, in words. */
 import type { McpServer, McpServerSpec, SecretKeyRef } from '../cluster/mcp-server.ts';
+import { USABLE_LABEL } from '../cluster/objects/naming.ts';
 import type { Problem } from './problem.ts';
+import type { SeenSecret } from './secret-check.ts';
 
 type Kind = 'Secret' | 'ConfigMap';
 
@@ -8,6 +10,30 @@ type Kind = 'Secret' | 'ConfigMap';
 const OBJECT = /(secret|configmap) "([^"]+)" not found/gi;
 const KEY = /references non-existent (secret|config) key: ([-._a-zA-Z0-9]+)/g;
 const KEY_OF = /couldn't find key (\S+) in (Secret|ConfigMap) [^/\s]+\/(\S+)/g;
+
+/** Every Secret that a server is to have, once. */
+export function secretNamesOf(spec: McpServerSpec): string[] {
+  return [...new Set(secretsOf(spec).map(({ name }) => name))];
+}
+
+/** Of Secrets that are not there, or that their owners have not released. */
+export function secretsProblem({ metadata }: McpServer, lacking: readonly SeenSecret[]): Problem {
+  const { name, namespace } = metadata;
+  const named = (state: SeenSecret['state']): string[] =>
+    lacking.filter((one) => one.state === state).map((one) => one.name);
+  const [missing, withheld] = [named('missing'), named('withheld')];
+  const all = [...missing, ...withheld.map((one) => `${one}, which may not be used by servers`)];
+  const make =
+    missing.length > 0 ? `Create Secret ${listed(missing)} in the namespace ${namespace}, and ` : '';
+  const label = `kubectl -n ${namespace} label secret ${[...missing, ...withheld].join(' ')} ${USABLE_LABEL}=true`;
+  return {
+    reason: withheld.length > 0 ? 'SecretNotReleased' : 'ReferenceMissing',
+    message: `${name} waits for ${listed(all.map((one) => `Secret ${one}`))}`,
+    hint: `${make}${make === '' ? 'To' : 'to'} let servers use it: ${label}. It is found within half a minute, and the server starts by itself.`,
+    phase: 'spawn',
+    waits: true,
+  };
+}
 
 /** Undefined where `said` is about something else. What is made later is found by kubelet, and the pod goes on. */
 export function referenceProblem({ metadata, spec }: McpServer, said: string): Problem | undefined {
@@ -25,7 +51,7 @@ export function referenceProblem({ metadata, spec }: McpServer, said: string): P
 /** Of a Secret without that label the next start would be refused. */
 function labelled(missing: readonly string[]): string {
   return missing.some((one) => one.startsWith('Secret '))
-    ? ', a Secret with the label berth.dev/usable=true'
+    ? `, a Secret with the label ${USABLE_LABEL}=true`
     : '';
 }
 

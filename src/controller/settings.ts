@@ -71,6 +71,8 @@ const schema = z.strictObject({
   packages: settingsSchema.shape.packages,
   /** Supervisors answer `/metrics` to these peers of a NetworkPolicy; without it they have none. */
   metrics: z.strictObject({ from: z.array(z.record(z.string(), z.unknown())).default([]) }).optional(),
+  /** The admission policies of the chart are in force: Secrets and claims of others have to be released to servers. */
+  checksSecrets: z.boolean().default(false),
   /** Days after which the key ring gets a new key. */
   rotateKeysDays: z.int().min(1).default(90),
   /** Images that servers may be: whole names, or beginnings that end in `/`, `:` or `@`; `*` for all. */
@@ -114,6 +116,7 @@ export interface ControllerSettings {
   readonly sleep: number;
   readonly allow: Readonly<Record<'npm' | 'pypi' | 'images' | 'archon' | 'scripts' | 'remote', boolean>>;
   readonly packages: PackageRules;
+  readonly checksSecrets: boolean;
   readonly rotateKeysDays: number;
   readonly certificateDays: number;
   readonly allowedImages: readonly string[];

@@ -1,7 +1,7 @@
 /** The admission policies of the chart: what the controller makes passes, and a controller or gateway that was taken over gets nowhere. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPLICAS_BEFORE } from '../../src/cluster/gateway/wake.ts';
-import { disruptionBudget, serviceAccount } from '../../src/cluster/objects/account.ts';
+import { disruptionBudget, secretQuestion, serviceAccount } from '../../src/cluster/objects/account.ts';
 import { claim } from '../../src/cluster/objects/claim.ts';
 import { generationOf, installSecret } from '../../src/cluster/objects/config-secret.ts';
 import { deployment } from '../../src/cluster/objects/deployment.ts';
@@ -627,6 +627,23 @@ describe('a Secret', () => {
     const source = { remote: { url: 'https://mcp.example.com/mcp', headers } };
     const remote = { ...server('x', 'usable'), spec: { source } };
     expect(create(remote)).toMatch(/Secret private may not be used/);
+  });
+
+  it('is told of to the controller, which may read none of them, and to nobody else', () => {
+    const names = ['usable', 'private', 'late', 'nowhere'];
+    const question = secretQuestion({ ...given().owner, name: 'asking' }, names);
+    const { ok, err } = dryRun(release.controller, question);
+    const told = [...err.matchAll(/Secret (\S+) (may|may not) be used by servers$/gm)].map(([all]) => all);
+    expect([ok, told.sort()]).toEqual([
+      true,
+      [
+        'Secret late may not be used by servers',
+        'Secret private may not be used by servers',
+        'Secret usable may be used by servers',
+      ],
+    ]);
+    const args = ['-n', release.servers, 'create', '--dry-run=server', '-f', '-'];
+    expect(attempt('kubectl', args, JSON.stringify(question)).err).toBe('');
   });
 
   it('that was named before stops nobody from scaling or stopping the server', () => {

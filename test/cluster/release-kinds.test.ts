@@ -16,6 +16,7 @@ import {
   ABSENT,
   drowsyServer,
   foreignDeployment,
+  lateReferences,
   leftProcesses,
   liveServer,
   placelessServers,
@@ -327,6 +328,11 @@ describe('by its own accounts and under its policies the release', () => {
   );
   it.concurrent('lets a server sleep that nobody uses, and wakes it', () => drowsyServer(release), START_MS);
   it.concurrent('says why the cluster has no place for a server', () => placelessServers(release), START_MS);
+  it.concurrent(
+    'gives servers no Secret and no claim that its owner has not released, whenever it is made',
+    () => lateReferences(release),
+    START_MS,
+  );
   it.concurrent('does the same with a Deployment of your own', () => foreignDeployment(release), START_MS);
 });
 

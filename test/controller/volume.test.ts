@@ -122,6 +122,60 @@ describe('a claim of somebody else’s', () => {
     expect(claims()).toHaveLength(1);
   });
 
+  describe('where it has to be released to servers', () => {
+    const put = (labels: Readonly<Record<string, string>> = {}): void =>
+      world.cluster.put(CLAIMS, {
+        metadata: { namespace: NAMESPACE, name: 'theirs', labels },
+        status: { phase: 'Bound', capacity: { storage: '9Gi' } },
+      } as Claim);
+    const usable = { 'berth.dev/usable': 'true' };
+    const command = `kubectl -n ${NAMESPACE} label pvc theirs berth.dev/usable=true`;
+    beforeEach(() => {
+      world.settings = { ...controllerSettings, checksSecrets: true };
+    });
+
+    it('lets no pod be made before it is there and released, and says what to do', async () => {
+      world.apply(spec({ existingClaim: 'theirs' }));
+      const { status, again } = await world.outcome();
+      expect(status).toMatchObject({
+        ...{ state: 'pending', reason: 'ReferenceMissing', message: 'demo waits for claim theirs' },
+        ...{ hint: expect.stringContaining(command), volume: { claim: 'theirs', phase: 'Missing' } },
+      });
+      expect([again, world.deployments]).toEqual([expect.any(Number), []]);
+      put();
+      expect(await world.look()).toMatchObject({
+        ...{ state: 'pending', reason: 'ClaimNotReleased', hint: expect.stringContaining(command) },
+        volume: { phase: 'Bound' },
+      });
+      expect(world.deployments).toEqual([]);
+      put(usable);
+      expect(await world.settle()).toMatchObject({ state: 'running' });
+      expect(mounted()).toEqual({ claimName: 'theirs' });
+    });
+
+    it('is looked at whenever pods are to be made, and leaves those alone that run', async () => {
+      put(usable);
+      world.apply(spec({ existingClaim: 'theirs' }));
+      await world.settle();
+      put();
+      expect(await world.settle()).toMatchObject({ state: 'running' });
+      world.apply(spec({ existingClaim: 'theirs' }, { suspend: true }));
+      expect(await world.settle()).toMatchObject({ state: 'stopped' });
+      world.apply(spec({ existingClaim: 'theirs' }));
+      expect(await world.settle()).toMatchObject({ state: 'pending', reason: 'ClaimNotReleased' });
+      expect(world.replicas).toEqual([]);
+    });
+
+    it('is not mounted by the next version of a server that runs', async () => {
+      world.apply(spec());
+      await world.settle();
+      put();
+      world.apply(spec({ existingClaim: 'theirs' }));
+      expect(await world.settle()).toMatchObject({ state: 'degraded', reason: 'ClaimNotReleased' });
+      expect([world.replicas.length, mounted()]).toEqual([1, undefined]);
+    });
+  });
+
   it('takes the place of one that belonged to the server', async () => {
     world.apply(spec({ whenDeleted: 'Delete' }));
     await world.settle();

@@ -3,8 +3,15 @@
  * references that are honoured, conflicts as the API server has them. Whatever is done can be made to fail.
  */
 import { randomUUID } from 'node:crypto';
+import type { ApplyOptions } from '../../src/cluster/api-call.ts';
 import { ApiStatus, refusalError } from '../../src/cluster/api-status.ts';
-import type { KubeObject, ObjectMeta, ObjectName, Resource } from '../../src/cluster/resources.ts';
+import {
+  type KubeObject,
+  type ObjectMeta,
+  type ObjectName,
+  type Resource,
+  SECRETS,
+} from '../../src/cluster/resources.ts';
 import type { ClusterApi } from '../../src/controller/cluster-api.ts';
 
 type Json = Record<string, unknown>;
@@ -66,8 +73,13 @@ export class FakeCluster implements ClusterApi {
   async apply<T extends KubeObject>(
     kind: Resource,
     object: T,
-    { manager, subresource = '' }: { readonly manager: string; readonly subresource?: string },
+    { manager, subresource = '', dryRun, onWarning }: ApplyOptions,
   ): Promise<T> {
+    if (dryRun) {
+      this.before({ verb: 'try', plural: kind.plural, name: object.metadata.name ?? '' });
+      for (const text of this.#toldOfSecrets(object)) onWarning?.(text);
+      return structuredClone(object);
+    }
     return this.#change(
       `apply${subresource && ` ${subresource}`}`,
       kind,
@@ -93,6 +105,18 @@ export class FakeCluster implements ClusterApi {
       this.#erase(key);
       return true;
     }) as Promise<boolean>;
+  }
+
+  /** What the policy `released` of the chart says; of the chart's own that is proved in a cluster. */
+  #toldOfSecrets({ metadata: { annotations, namespace } }: KubeObject): string[] {
+    const asked = (annotations?.['berth.dev/asked-secrets'] ?? '').split(',');
+    return this.list(SECRETS)
+      .filter(({ metadata }) => metadata.namespace === namespace && asked.includes(metadata.name ?? ''))
+      .map(({ metadata: { name, labels } }) => {
+        const may = labels?.['berth.dev/usable'] === 'true' ? 'may' : 'may not';
+        const by = "ValidatingAdmissionPolicy 'berth-released' with binding 'berth-released'";
+        return `Validation failed for ${by}: Secret ${name} ${may} be used by servers`;
+      });
   }
 
   /** Objects of one kind as they are now. */

@@ -13,6 +13,7 @@ import { LinkAuthority, renewAuthorities } from '../../src/controller/link-autho
 import type { PodWarning } from '../../src/controller/pod-warnings.ts';
 import { type Outcome, type ReconcileTools, reconcile } from '../../src/controller/reconcile.ts';
 import type { ReplicaReport } from '../../src/controller/replica-probe.ts';
+import { createSecretCheck } from '../../src/controller/secret-check.ts';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
 import { TemplateCatalogue } from '../../src/templates/catalogue.ts';
 import { tree } from './blueprints.ts';
@@ -198,7 +199,8 @@ export class ServerWorld {
       ...(labels && { labels }),
       ownerReferences: [reference],
     };
-    const spec = { nodeName: 'node-1', containers: owner.spec.template.spec.containers };
+    const { containers, initContainers, volumes } = owner.spec.template.spec;
+    const spec = { nodeName: 'node-1', containers, initContainers, volumes };
     this.cluster.put(PODS, { metadata, spec, status } as Pod);
   }
 
@@ -219,12 +221,17 @@ export class ServerWorld {
 
   #freshTools(): ReconcileTools {
     const world = this;
+    const secretCheck = createSecretCheck(this.cluster, () => this.time);
     return {
       api: this.cluster,
       applier: new Applier(this.cluster, () => this.time),
       templates: new TemplateCatalogue([]),
       get settings() {
         return world.settings;
+      },
+      // Where the chart's policies are in force.
+      get secretCheck() {
+        return world.settings.checksSecrets ? secretCheck : undefined;
       },
       treesKey: async () => Buffer.alloc(32, 1),
       trees: { has: async (digest) => this.trees.has(digest) },

@@ -12,6 +12,9 @@ export const SECRETS_ANNOTATION = 'berth.dev/secrets';
 /** On the account: when the certificate of the server's supervisors was signed, and under what. */
 export const CERTIFICATE_ANNOTATION = 'berth.dev/link-certificate';
 
+/** On a trial of the account: names of Secrets of which the policy `released` is to say how they are labelled. */
+export const ASKED_SECRETS_ANNOTATION = 'berth.dev/asked-secrets';
+
 /** Has no rights, no token is mounted anywhere, and it is the ledger of the server's Secrets. */
 export function serviceAccount(owner: Owner, secrets: readonly string[], certificate?: string): KubeObject {
   return typed(SERVICE_ACCOUNTS, {
@@ -20,6 +23,16 @@ export function serviceAccount(owner: Owner, secrets: readonly string[], certifi
         [SECRETS_ANNOTATION]: [...secrets].sort().join(','),
         ...(certificate !== undefined && { [CERTIFICATE_ANNOTATION]: certificate }),
       },
+    }),
+    automountServiceAccountToken: false,
+  });
+}
+
+/** Only ever sent as a trial, of which nothing is kept. */
+export function secretQuestion(owner: Owner, names: readonly string[]): KubeObject {
+  return typed(SERVICE_ACCOUNTS, {
+    metadata: metaOf(owner, childName(owner), {
+      annotations: { [ASKED_SECRETS_ANNOTATION]: names.join(',') },
     }),
     automountServiceAccountToken: false,
   });

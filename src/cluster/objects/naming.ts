@@ -5,6 +5,8 @@ import type { Owner } from './blueprint.ts';
 
 export const SERVER_LABEL = 'berth.dev/server';
 export const UID_LABEL = 'berth.dev/server-uid';
+/** On Secrets and claims of others, `true`: their owners let servers have them. */
+export const USABLE_LABEL = 'berth.dev/usable';
 /** On pods: which generation of the configuration they run. */
 export const GENERATION_LABEL = 'berth.dev/generation';
 /** On installer Jobs: what they install, and the how-manieth time. */
@@ -18,6 +20,11 @@ const HASH = 8;
 /** Of the Deployment, the account, the policy and the budget. */
 export function childName({ name }: Pick<Owner, 'name'>): string {
   return `mcp-${name}`;
+}
+
+/** Names of what Berth makes itself: another server's configuration, an installer's token. */
+export function isOurSecret(name: string): boolean {
+  return name.startsWith('mcp-');
 }
 
 /** Of the Secret of one generation. */

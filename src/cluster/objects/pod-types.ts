@@ -132,9 +132,17 @@ export interface Probe {
 export interface Pod extends KubeObject {
   readonly spec?: {
     readonly nodeName?: string;
-    readonly containers?: readonly { readonly name: string; readonly ports?: readonly ContainerPort[] }[];
+    readonly containers?: readonly SeenContainer[];
+    readonly initContainers?: readonly SeenContainer[];
+    readonly volumes?: readonly Volume[];
   };
   readonly status?: PodStatus;
+}
+
+interface SeenContainer {
+  readonly name: string;
+  readonly ports?: readonly ContainerPort[];
+  readonly env?: readonly EnvVar[];
 }
 
 export interface PodStatus {

@@ -110,6 +110,60 @@ export async function placelessServers(release: RunningRelease): Promise<void> {
   run('kubectl', ['-n', release.servers, 'delete', 'quota', 'small']);
 }
 
+/** Secrets and claims that are made after the server that names them, released, withdrawn, and released again. */
+export async function lateReferences(release: RunningRelease): Promise<void> {
+  const kubectl = (...args: string[]) => run('kubectl', ['-n', release.servers, ...args]);
+  const free = (target: string) => kubectl('label', ...target.split('/'), 'berth.dev/usable=true');
+  const podsOf = async (name: string) => (await release.serverPods(name)).length;
+  const secrets = [{ name: 'TOKEN', secretKeyRef: { name: 'later', key: 'token' } }];
+  const claim = {
+    metadata: { name: 'later' },
+    spec: {
+      ...{ storageClassName: 'none-of-this-name', accessModes: ['ReadWriteOnce'] },
+      resources: { requests: { storage: '1Gi' } },
+    },
+  };
+  // By kubectl: the way past the gateway is the same.
+  make(release, 'MCPServer', { metadata: { name: 'late' }, spec: { ...SCRIPT, secrets } });
+  const persistence = { existingClaim: 'later' };
+  make(release, 'MCPServer', { metadata: { name: 'late-folder' }, spec: { ...SCRIPT, persistence } });
+  await untilReason(release, 'late', 'ReferenceMissing');
+  await untilReason(release, 'late-folder', 'ReferenceMissing');
+  kubectl('create', 'secret', 'generic', 'later', '--from-literal=token=x');
+  make(release, 'PersistentVolumeClaim', claim, 'v1');
+  const waiting = await untilReason(release, 'late', 'SecretNotReleased');
+  expect(waiting).toMatchObject({
+    ...{ state: 'pending', replicas: 0 },
+    hint: expect.stringContaining(`kubectl -n ${release.servers} label secret later berth.dev/usable=true`),
+  });
+  await untilReason(release, 'late-folder', 'ClaimNotReleased');
+  expect([await podsOf('late'), await podsOf('late-folder')]).toEqual([0, 0]);
+  // Another server that names it is refused at once, as the caller's mistake.
+  const another = {
+    name: 'later-still',
+    ...SCRIPT,
+    secrets: { TOKEN: { fromSecret: secrets[0]?.secretKeyRef } },
+  };
+  await expect(release.api.create(another)).rejects.toMatchObject({
+    code: 'not-allowed',
+    message: 'Secret later may not be used by servers',
+  });
+  free('pvc/later');
+  free('secret/later');
+  await untilRunning(release, 'late', 1);
+  await steady('a pod for the folder', async () => ((await podsOf('late-folder')) === 1 ? true : undefined));
+  // Made anew by somebody who does not say again that servers may have it.
+  kubectl('delete', 'secret', 'later');
+  kubectl('create', 'secret', 'generic', 'later', '--from-literal=token=y');
+  await steady('no pod that has it', async () => ((await podsOf('late')) === 0 ? true : undefined));
+  await untilReason(release, 'late', 'SecretNotReleased');
+  free('secret/later');
+  await untilRunning(release, 'late', 1);
+  await release.remove('late');
+  await release.remove('late-folder');
+  kubectl('delete', 'secret/later', 'pvc/later');
+}
+
 /** The sample: found, read, scaled, restarted, stopped gently and by force, started. */
 export async function foreignDeployment(release: RunningRelease): Promise<void> {
   const kubectl = (args: readonly string[], input?: string) =>
@@ -184,6 +238,16 @@ export async function leftProcesses(release: RunningRelease): Promise<void> {
     await next?.close().catch(() => {});
     return answer?.startsWith('node') ? true : undefined;
   });
+}
+
+function make(
+  release: RunningRelease,
+  kind: string,
+  object: object,
+  apiVersion = 'berth.dev/v1alpha1',
+): void {
+  const args = ['-n', release.servers, 'create', '-f', '-'];
+  run('kubectl', args, JSON.stringify({ apiVersion, kind, ...object }));
 }
 
 function open(release: RunningRelease, server: string): Promise<SdkClient> {

@@ -29,6 +29,7 @@
   "remote" (default dict .Values.settings.remote)
   "packages" (default dict .Values.settings.packages)
   "publicUrl" (include "berth.baseUrl" .)
+  "checksSecrets" .Values.admissionPolicies.enabled
   "rotateKeysDays" .Values.keyRing.rotateDays
   "carrier" .Values.link.carrier
   "certificateDays" .Values.link.certificateDays
