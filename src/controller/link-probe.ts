@@ -116,6 +116,7 @@ function toReport(report: ServerReport, now: number): ReplicaReport {
 
 function handshakeOf({
   eras,
+  conclusive,
   protocolVersion,
   serverInfo,
   tools,
@@ -124,6 +125,7 @@ function handshakeOf({
   return {
     ...{ protocolVersion, serverInfo },
     ...(eras && { eras }),
+    ...(conclusive !== undefined && { conclusive }),
     ...(tools && { tools }),
     ...(capabilities && { capabilities }),
   };

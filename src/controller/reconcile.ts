@@ -5,7 +5,7 @@
 import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { disruptionBudget } from '../cluster/objects/account.ts';
 import type { Blueprint } from '../cluster/objects/blueprint.ts';
-import { type Generation, generationOf } from '../cluster/objects/config-secret.ts';
+import type { Generation } from '../cluster/objects/config-secret.ts';
 import { type Deployment, deployment, TREE_ANNOTATION } from '../cluster/objects/deployment.ts';
 import { GENERATION_LABEL, linkSecretName, secretName } from '../cluster/objects/naming.ts';
 import { networkPolicy } from '../cluster/objects/network-policy.ts';
@@ -24,6 +24,7 @@ import {
   removeInstallers,
 } from './install.ts';
 import { recordedTree } from './installation.ts';
+import { withKnownEras } from './known-eras.ts';
 import { type FindServer, type Need, needsOf, needsProblem } from './needs.ts';
 import { type Plan, planMcpServer } from './plan.ts';
 import { type HeldUp, lookAtHeldUp, type PodWarnings } from './pod-warnings.ts';
@@ -189,15 +190,17 @@ interface Making {
 }
 
 async function makeReplicas(
-  { server, observed }: Look,
-  blueprint: Blueprint,
+  { server, observed, replicas }: Look,
+  plain: Blueprint,
   making: Making,
 ): Promise<Generation> {
   const { ledger, tools, install } = making;
   const { pods } = tools.settings;
-  const generation = generationOf(blueprint, pods);
+  const question = { blueprint: plain, settings: pods, existing: observed.deployment, replicas };
+  const { generation, blueprint, annotations: known } = withKnownEras(question);
   await ledger.make([generation.secret]);
   const annotations = {
+    ...known,
     [SPEC_ANNOTATION]: specHash(server),
     [SETTINGS_ANNOTATION]: settingsHash(pods),
     ...(install?.state === 'done' && { [TREE_ANNOTATION]: JSON.stringify(install.installed) }),

@@ -11,6 +11,8 @@ export interface ReplicaReport {
   /** Somebody has a session, a call, a parked call, a task or a listen. */
   readonly inUse?: boolean;
   readonly eras?: readonly Era[];
+  /** Another look would find the same eras. */
+  readonly conclusive?: boolean;
   readonly protocolVersion?: string;
   readonly serverInfo?: { readonly name: string; readonly version: string };
   readonly tools?: readonly string[];

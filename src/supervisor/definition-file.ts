@@ -3,12 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { BerthError } from '../errors.ts';
+import type { Era } from './handshake-report.ts';
 import type { NetworkLinkConfig } from './network-link.ts';
 import { REMOTE_TRANSPORTS } from './remote-transport.ts';
 import { DEFAULT_LIMITS, type ServerDefinition, type ServerLimits } from './server-definition.ts';
 
 /** A server of a supervisor that is its own program. */
 export type SupervisedServer = ServerDefinition & {
+  /** What an earlier replica of the same configuration has shown to speak: clients are served before it is tried again. */
+  readonly knownEras?: readonly Era[];
   /** How it is checked: milliseconds between checks (0: none), and failed ones in a row after which it is not well. */
   readonly health?: { readonly interval: number; readonly failures: number };
   /** Its package: where the archive is (the digest at the end), and the folder that it is brought to before the first process. */
@@ -68,6 +71,7 @@ const remote = z.strictObject({
     .record(z.string(), z.strictObject({ file: absolute, scheme: z.string().optional() }))
     .optional(),
 });
+const eras = z.array(z.enum(['legacy', 'modern'])).min(1);
 const definition = z
   .strictObject({
     id: z.uuid(),
@@ -77,10 +81,8 @@ const definition = z
     remote: remote.optional(),
     isolation: z.enum(['session', 'principal', 'shared', 'call']),
     sessions: z.enum(['minted', 'none']),
-    eras: z
-      .array(z.enum(['legacy', 'modern']))
-      .min(1)
-      .optional(),
+    eras: eras.optional(),
+    knownEras: eras.optional(),
     limits: limits.default({}),
     secrets: z.array(z.string()).default([]),
     secretFiles: z.record(z.string(), absolute).optional(),

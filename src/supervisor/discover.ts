@@ -25,10 +25,11 @@ export async function discover(process: LocalProcess, options: HandshakeOptions)
 /** The question alone, on a conversation that goes on. Rejects as {@link discover} does. */
 export async function discoverOn(conversation: ProbeConversation, params: Json): Promise<HandshakeReport> {
   const { result, error } = await conversation.open('server/discover', params);
-  if (!isObject(result) || !isOurRevision(result.supportedVersions)) {
-    const said = isObject(error) ? `: ${conversation.words(error.message)}` : '';
-    throw conversation.failure(`the server does not speak revision ${REVISION}${said}`);
-  }
+  if (!isObject(result) || !isOurRevision(result.supportedVersions))
+    throw conversation.refusal(
+      `the server does not speak revision ${REVISION}`,
+      isObject(error) ? error : undefined,
+    );
   const meta = isObject(result._meta) ? result._meta : {};
   return conversation.describe({
     protocolVersion: REVISION,

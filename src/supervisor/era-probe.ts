@@ -4,7 +4,7 @@ import { toBerthError } from '../errors.ts';
 import { discover } from './discover.ts';
 import { handshake } from './handshake.ts';
 import type { Era, HandshakeReport } from './handshake-report.ts';
-import type { HandshakeOptions } from './probe-conversation.ts';
+import { type HandshakeOptions, RefusedError } from './probe-conversation.ts';
 import type { LocalProcess } from './process.ts';
 
 /** Milliseconds, and multiples of the first answer's own time, that the other era gets once one has answered. */
@@ -74,6 +74,10 @@ function hurryUp(
   clock.after(more, () => hurry.abort());
 }
 
+function isAnswered(outcome: PromiseSettledResult<Outcome>): boolean {
+  return outcome.status === 'fulfilled' || outcome.reason instanceof RefusedError;
+}
+
 function combine(old: PromiseSettledResult<Outcome>, recent: PromiseSettledResult<Outcome>): HandshakeReport {
   const legacy = old.status === 'fulfilled' ? old.value : undefined;
   const modern = recent.status === 'fulfilled' ? recent.value : undefined;
@@ -82,6 +86,7 @@ function combine(old: PromiseSettledResult<Outcome>, recent: PromiseSettledResul
     return {
       ...report,
       eras: [...(legacy ? (['legacy'] as const) : []), ...(modern ? (['modern'] as const) : [])],
+      conclusive: [old, recent].every(isAnswered),
     };
   throw toBerthError(old.status === 'rejected' ? old.reason : (recent as PromiseRejectedResult).reason);
 }

@@ -19,6 +19,8 @@ export interface HandshakeReport {
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** Eras that the server has shown to speak, each on a process of its own (data-path.md 6); absent in reports of older gateways. */
   readonly eras?: readonly Era[];
+  /** Every era that was tried has had an answer, a refusal counted: another look would find the same. */
+  readonly conclusive?: boolean;
   /** How a remote server is reached. */
   readonly transport?: RemoteTransport;
   /** Names of the first page of `tools/list`; absent when the server offers no tools. */

@@ -31,11 +31,10 @@ export async function initialize(
     capabilities: { roots: {} },
     clientInfo,
   });
-  if (isObject(error))
-    throw conversation.failure(`the server refused initialize: ${conversation.words(error.message)}`);
+  if (isObject(error)) throw conversation.refusal('the server refused initialize', error);
   const { protocolVersion, serverInfo, capabilities } = isObject(result) ? result : {};
   if (typeof protocolVersion !== 'string')
-    throw conversation.failure('the answer to initialize names no protocolVersion');
+    throw conversation.refusal('the answer to initialize names no protocolVersion');
   const report = conversation.describe({ protocolVersion, serverInfo, capabilities });
   conversation.notify('notifications/initialized');
   return report;

@@ -1,7 +1,7 @@
 /** What a probe and a process say to each other: requests and answers, with the reason when the process ends or stays silent. */
 import type { ChannelHandler } from '../channels/channel.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import { BerthError } from '../errors.ts';
+import { BerthError, type ErrorDetails } from '../errors.ts';
 import type { HandshakeReport } from './handshake-report.ts';
 import type { LocalProcess } from './process.ts';
 import { exitDetails, exitText, seconds } from './process-exit.ts';
@@ -13,6 +13,9 @@ export interface HandshakeOptions {
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
+
+/** The server has answered, and does not speak what it was asked in. */
+export class RefusedError extends BerthError {}
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -28,6 +31,8 @@ const CAPABILITIES_LENGTH = 64 * 1024;
 const MOST_PAGES = 20;
 /** Characters of one whole list, as JSON. */
 const LIST_LENGTH = 1024 * 1024;
+/** Of JSON-RPC 2.0. */
+const INTERNAL_ERROR = -32603;
 
 export class ProbeConversation {
   readonly #process: LocalProcess;
@@ -192,13 +197,24 @@ export class ProbeConversation {
   }
 
   failure(message: string, more: { readonly hint?: string } = {}): BerthError {
+    return new BerthError('start-failed', message, { ...this.#details(), ...more });
+  }
+
+  /** As {@link failure}, of an answer: `error` of it, if it has one. */
+  refusal(message: string, error?: Json): BerthError {
+    const said = error ? `: ${this.words(error.message)}` : '';
+    // Something is broken inside of it, which may be otherwise the next time.
+    const Failure = error?.code === INTERNAL_ERROR ? BerthError : RefusedError;
+    return new Failure('start-failed', `${message}${said}`, this.#details());
+  }
+
+  #details(): ErrorDetails {
     const { exit } = this.#process;
-    return new BerthError('start-failed', message, {
+    return {
       phase: 'handshake',
       ...(exit && exitDetails(exit)),
       stderr: this.#process.stderrTail(STDERR_LINES),
-      ...more,
-    });
+    };
   }
 }
 

@@ -23,6 +23,8 @@ export interface PoolStatus {
   /** Processes that have not ended, spares included. */
   readonly live: number;
   readonly spares: number;
+  /** One of them has answered. */
+  readonly spoken: boolean;
   /** The newest failure since a process last ran well. */
   readonly reason?: BerthError;
   /** Milliseconds until the next try; with `backoff` and `failed`. */
@@ -75,6 +77,7 @@ class Pool implements ProcessPool {
       state,
       live: this.#live.size,
       spares: this.#spares.size,
+      spoken: [...this.#live.keys()].some(hasSpoken),
       ...(last && { reason: last }),
       ...((state === 'backoff' || state === 'failed') && { retryMs: backoff }),
     };

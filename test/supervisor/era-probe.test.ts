@@ -19,6 +19,7 @@ const MODERN = {
   },
 };
 const UNKNOWN = { error: { code: -32601, message: 'Method not found' } };
+const BROKEN = { error: { code: -32603, message: 'no database' } };
 
 type Answer = object | 'exit' | 'silence';
 
@@ -68,17 +69,20 @@ async function probe(initialize: Answer, discover: Answer, ...eras: Era[]) {
 
 describe('the eras of a server', () => {
   it.each([
-    ['both answers', LEGACY, MODERN, ['legacy', 'modern'], '2025-06-18'],
-    ['-32601 to discover', LEGACY, UNKNOWN, ['legacy'], '2025-06-18'],
-    ['an exit on discover', LEGACY, 'exit', ['legacy'], '2025-06-18'],
-    ['silence on discover', LEGACY, 'silence', ['legacy'], '2025-06-18'],
-    ['a result that is no discovery', LEGACY, { result: {} }, ['legacy'], '2025-06-18'],
-    ['an error to initialize', UNKNOWN, MODERN, ['modern'], '2026-07-28'],
-    ['an exit on initialize', 'exit', MODERN, ['modern'], '2026-07-28'],
-    ['silence on initialize', 'silence', MODERN, ['modern'], '2026-07-28'],
-  ] as const)('with %s', async (_name, initialize, discover, eras, protocolVersion) => {
+    ['both answers', LEGACY, MODERN, ['legacy', 'modern'], true],
+    ['-32601 to discover', LEGACY, UNKNOWN, ['legacy'], true],
+    ['-32603 to discover', LEGACY, BROKEN, ['legacy'], false],
+    ['an exit on discover', LEGACY, 'exit', ['legacy'], false],
+    ['silence on discover', LEGACY, 'silence', ['legacy'], false],
+    ['a result that is no discovery', LEGACY, { result: {} }, ['legacy'], true],
+    ['an error to initialize', UNKNOWN, MODERN, ['modern'], true],
+    ['-32603 to initialize', BROKEN, MODERN, ['modern'], false],
+    ['an exit on initialize', 'exit', MODERN, ['modern'], false],
+    ['silence on initialize', 'silence', MODERN, ['modern'], false],
+  ] as const)('with %s', async (_name, initialize, discover, eras, conclusive) => {
     const { report, processes } = await probe(initialize, discover);
-    expect(await report).toMatchObject({ eras, protocolVersion });
+    const protocolVersion = (eras as readonly Era[]).includes('legacy') ? '2025-06-18' : '2026-07-28';
+    expect(await report).toMatchObject({ eras, protocolVersion, conclusive });
     expect([...processes.values()].every(({ stopping, exit }) => stopping || exit !== undefined)).toBe(true);
   });
 

@@ -22,7 +22,7 @@ const failure = (message: string, hint = 'do this', stderr: string[] = []): Bert
   new BerthError('start-failed', message, { phase: 'spawn', hint, stderr });
 
 function server(name: string, given: Partial<PoolStatus> = {}, sessions = 0): ServerStatus {
-  const pool: PoolStatus = { state: 'ready', live: 0, spares: 0, ...given };
+  const pool: PoolStatus = { state: 'ready', live: 0, spares: 0, spoken: false, ...given };
   return { name, open: true, sessions, processes: pool.live, pool };
 }
 

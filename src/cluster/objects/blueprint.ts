@@ -3,7 +3,7 @@
  * operator's settings: the same input gives the same object, byte by byte.
  */
 import type { TreeSignatures } from '../../packages/package.ts';
-import type { PinnedEra } from '../../supervisor/handshake-report.ts';
+import type { Era, PinnedEra } from '../../supervisor/handshake-report.ts';
 import type { RemoteTransport, WantedTransport } from '../../supervisor/remote-transport.ts';
 import type { Isolation, ServerLimits } from '../../supervisor/server-definition.ts';
 import type {
@@ -43,6 +43,8 @@ export interface Blueprint {
   readonly persistence?: Persistence;
   /** It is only tried, with these made-up values, which are to be in none of its words. */
   readonly inspection?: { readonly secrets: readonly string[] };
+  /** What replicas of it have shown to speak, so that new ones serve before they are tried. */
+  readonly knownEras?: readonly Era[];
   /** Changes when somebody asks for a restart. */
   readonly restartedAt?: string;
 }

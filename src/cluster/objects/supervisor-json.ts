@@ -71,6 +71,7 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
     isolation: behavior.isolation,
     sessions: behavior.sessions,
     ...(behavior.era && { eras: pinnedEras(behavior.era) }),
+    ...(blueprint.knownEras && { knownEras: blueprint.knownEras }),
     limits: behavior.limits,
     ...(behavior.health && { health: behavior.health }),
     ...(inspection && { inspection: { look: LOOK }, secrets: inspection.secrets }),

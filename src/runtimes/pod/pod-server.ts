@@ -1,21 +1,23 @@
 /**
  * The life of one server in a supervisor that is its own program: its package brought, a throw-away handshake, both again with
- * backoff until they come through; then it is defined, with the eras that it has shown, and checked now and then.
+ * backoff until they come through; then it is defined, with the eras that it has shown, and checked now and then. Where these eras
+ * are known already it serves before its handshake.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Cancel, Clock } from '../../clock.ts';
 import { BerthError, toBerthError } from '../../errors.ts';
 import { type HealthCheck, type HealthLimits, ServerHealth } from '../../servers/server-health.ts';
 import { toFailure } from '../../servers/server-record.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
-import type { HandshakeReport } from '../../supervisor/handshake-report.ts';
-import type { ServerDefinition } from '../../supervisor/server-definition.ts';
+import type { Era, HandshakeReport } from '../../supervisor/handshake-report.ts';
 import type { LocalHost } from '../local-host.ts';
+import { pause, untilUsed } from './first-use.ts';
 import { watchValues } from './value-watch.ts';
 
 export interface PodServerOptions {
   /** Checks are made by themselves only if it says so. */
   readonly definition: SupervisedServer;
-  readonly host: Pick<LocalHost, 'probe' | 'define' | 'renew'>;
+  readonly host: Pick<LocalHost, 'probe' | 'define' | 'renew' | 'poolStatus'>;
   readonly clock: Clock;
   /** Brings what its processes need, before the first of them; again when that failed. */
   readonly prepare?: () => Promise<void>;
@@ -35,8 +37,15 @@ export class PodServer {
   readonly #options: PodServerOptions;
   readonly #health: ServerHealth;
   readonly #life = new AbortController();
-  /** Ends when it is open, or has failed. */
-  #attempt: Promise<void>;
+  /** As configured. */
+  readonly #definition: SupervisedServer;
+  /** What it is taken to speak before it has shown so, once. */
+  #known: readonly Era[] | undefined;
+  /** As it was defined last. */
+  #defined: SupervisedServer | undefined;
+  #isOpen = false;
+  /** Resolves when it is open, or has failed. */
+  #attempt = Promise.withResolvers<void>();
   #report: HandshakeReport | undefined;
   #failure: BerthError | undefined;
   #prepared: boolean;
@@ -48,14 +57,17 @@ export class PodServer {
   /** Begins at once. */
   constructor(options: PodServerOptions) {
     this.#options = options;
-    const { host, clock, definition, changed } = options;
+    const { host, clock, changed } = options;
+    const { knownEras, ...definition } = options.definition;
+    this.#definition = definition;
+    this.#known = knownEras;
     this.#prepared = options.prepare === undefined;
     this.#health = new ServerHealth({
       ...{ host, clock, limits: definition.health ?? ON_DEMAND },
       turn: () => Promise.resolve(() => {}),
       onCheck: changed,
     });
-    this.#attempt = this.#try();
+    void this.#try();
   }
 
   /** Of the newest handshake that came through; undefined before the first. */
@@ -85,10 +97,10 @@ export class PodServer {
 
   /** Undefined while clients are served; else what they are to wait for, or why nothing is taken. */
   get closed(): Promise<void> | BerthError | undefined {
-    if (this.resting) return resting(this.#options.definition.name);
-    if (this.#report) return undefined;
+    if (this.resting) return resting(this.#definition.name);
+    if (this.#isOpen) return undefined;
     const failure = this.#failure;
-    return failure && !isAwaited(failure) ? failure : this.#attempt;
+    return failure && !isAwaited(failure) ? failure : this.#attempt.promise;
   }
 
   /** Takes nothing new for a while: whoever asked is about to end this replica. */
@@ -111,29 +123,59 @@ export class PodServer {
 
   /** Never rejects: who waits looks again at {@link closed}. */
   async #try(): Promise<void> {
-    const { definition, host, clock, changed } = this.#options;
+    const { clock, changed } = this.#options;
     const { signal } = this.#life;
+    const attempt = this.#attempt;
     try {
       if (!this.#prepared) await this.#prepare();
       signal.throwIfAborted();
-      const report = await host.probe(definition, signal);
+      const report = await this.#handshake();
       signal.throwIfAborted();
-      const known = { ...definition, ...(report.eras && { eras: report.eras }) };
-      const found = known.remote ? { ...known, remote: reached(known.remote, report) } : known;
-      await this.#watchValues(found);
-      host.define(found);
+      const found = foundOut(this.#definition, report);
+      await this.#serve(found);
       this.#report = report;
       this.#failure = undefined;
       this.#health.begin(found, report);
     } catch (thrown) {
+      this.#isOpen = false;
       this.#failure = toBerthError(thrown);
-      if (signal.aborted) return;
-      this.#retry = clock.after(this.#wait, () => {
-        this.#attempt = this.#try();
-      });
-      this.#wait = Math.min(LONGEST_RETRY, this.#wait * 2);
+      if (!signal.aborted) {
+        this.#attempt = Promise.withResolvers();
+        this.#retry = clock.after(this.#wait, () => void this.#try());
+        this.#wait = Math.min(LONGEST_RETRY, this.#wait * 2);
+      }
     }
-    changed();
+    attempt.resolve();
+    if (!signal.aborted) changed();
+  }
+
+  /** With known eras clients are served first, and whoever has come has a process before one is started to be looked at. */
+  async #handshake(): Promise<HandshakeReport> {
+    const { host, clock } = this.#options;
+    const { signal } = this.#life;
+    const known = this.#known;
+    if (!known) return await host.probe(this.#definition, signal);
+    this.#known = undefined;
+    const expected = { ...this.#definition, eras: known };
+    await this.#serve(expected);
+    this.#attempt.resolve();
+    await untilUsed(() => host.poolStatus(expected.id), { clock, signal });
+    try {
+      return await host.probe(expected, signal);
+    } catch {
+      signal.throwIfAborted();
+      // It may speak otherwise than it did: nothing is taken for granted any more.
+      return await host.probe(this.#definition, signal);
+    }
+  }
+
+  async #serve(found: SupervisedServer): Promise<void> {
+    if (!isDeepStrictEqual(found, this.#defined)) {
+      await this.#watchValues(found);
+      this.#options.host.define(found);
+      this.#defined = found;
+    }
+    this.#isOpen = true;
   }
 
   /** Of a change its next process hears, spares included; what clients are on keeps what it was given. */
@@ -156,28 +198,12 @@ export class PodServer {
         if (!isAwaited(error)) throw error;
         this.#failure = error;
         changed();
-        await this.#pause(MISSING_LOOK);
+        await pause(this.#options.clock, MISSING_LOOK, this.#life.signal);
       }
     }
     this.#prepared = true;
     this.#failure = undefined;
     changed();
-  }
-
-  /** Rejects when the supervisor ends. */
-  async #pause(ms: number): Promise<void> {
-    const { signal } = this.#life;
-    signal.throwIfAborted();
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const cancel = this.#options.clock.after(ms, done);
-      signal.addEventListener('abort', done);
-    });
-    signal.throwIfAborted();
   }
 }
 
@@ -186,8 +212,11 @@ function isAwaited({ details }: BerthError): boolean {
   return details.reason === 'TreeMissing';
 }
 
-function reached(remote: NonNullable<ServerDefinition['remote']>, { transport }: HandshakeReport) {
-  return { ...remote, transport: transport ?? remote.transport };
+/** The definition with what the handshake has shown. */
+function foundOut(definition: SupervisedServer, { eras, transport }: HandshakeReport): SupervisedServer {
+  const known = { ...definition, ...(eras && { eras }) };
+  const { remote } = known;
+  return remote ? { ...known, remote: { ...remote, transport: transport ?? remote.transport } } : known;
 }
 
 /** Nothing was taken: another replica serves it, or this one is woken again. */

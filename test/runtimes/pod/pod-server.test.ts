@@ -10,6 +10,7 @@ import type { Conversation } from '../../../src/sessions/conversation.ts';
 import type { StreamReader } from '../../../src/sessions/reader.ts';
 import type { SupervisedServer } from '../../../src/supervisor/definition-file.ts';
 import type { HandshakeReport } from '../../../src/supervisor/handshake-report.ts';
+import type { PoolStatus } from '../../../src/supervisor/process-pool.ts';
 import { DEFAULT_LIMITS, type ServerDefinition } from '../../../src/supervisor/server-definition.ts';
 
 const definition: SupervisedServer = {
@@ -35,10 +36,13 @@ const broken = new BerthError('start-failed', 'no key', { phase: 'handshake', st
 /** Handshakes whose outcomes the test gives, one after another. */
 class Host {
   readonly defined: ServerDefinition[] = [];
+  readonly probed: ServerDefinition[] = [];
   renewed = 0;
+  pool: Partial<PoolStatus> = {};
   #asked: PromiseWithResolvers<HandshakeReport>[] = [];
 
-  readonly probe = (_definition: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport> => {
+  readonly probe = (asking: ServerDefinition, signal?: AbortSignal): Promise<HandshakeReport> => {
+    this.probed.push(asking);
     const asked = Promise.withResolvers<HandshakeReport>();
     signal?.addEventListener('abort', () => asked.reject(signal.reason));
     this.#asked.push(asked);
@@ -54,6 +58,11 @@ class Host {
   };
 
   readonly renew = (): void => void this.renewed++;
+
+  readonly poolStatus = (): PoolStatus => ({
+    ...{ state: 'ready', live: 0, spares: 0, spoken: false },
+    ...this.pool,
+  });
 
   get tries(): number {
     return this.#asked.length;
@@ -251,6 +260,104 @@ describe('a server in a pod', () => {
     await look();
     expect(host.renewed).toBe(1);
     await rm(folder, { recursive: true });
+  });
+
+  describe('whose eras are known', () => {
+    const knownEras = ['legacy'] as const;
+    const legacy: HandshakeReport = { ...report, eras: ['legacy'] };
+    const pass = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += 250) {
+        await host.answer(broken);
+        clock.advance(250);
+      }
+    };
+
+    it('is open at once, and looked at when it has answered whoever woke it', async () => {
+      const server = begin({ knownEras });
+      await server.closed;
+      expect([server.closed, server.report]).toEqual([undefined, undefined]);
+      expect(host.defined).toEqual([{ ...definition, eras: ['legacy'] }]);
+      host.pool = { live: 1 };
+      await pass(10_000);
+      expect(host.tries).toBe(0);
+      host.pool = { live: 1, spoken: true };
+      await until('its handshake', () => {
+        clock.advance(250);
+        return host.tries === 1;
+      });
+      // What it must still speak, and nothing else.
+      expect(host.probed).toEqual([{ ...definition, eras: ['legacy'] }]);
+      await host.answer(legacy);
+      expect([server.report?.tools, host.defined.length, changes]).toEqual([['find'], 1, 1]);
+      server.close();
+    });
+
+    it('is looked at soon when nobody has come for it, spares aside', async () => {
+      const server = begin({ knownEras });
+      await server.closed;
+      host.pool = { live: 2, spares: 2 };
+      await until('its handshake', () => {
+        clock.advance(250);
+        return host.tries === 1;
+      });
+      await host.answer(legacy);
+      expect(server.report?.tools).toEqual(['find']);
+      server.close();
+    });
+
+    it('waits for its package first', async () => {
+      const bringing = Promise.withResolvers<void>();
+      const server = begin({ knownEras }, () => bringing.promise);
+      await passed();
+      expect([server.closed instanceof Promise, host.defined]).toEqual([true, []]);
+      bringing.resolve();
+      await server.closed;
+      expect([server.closed, host.tries]).toEqual([undefined, 0]);
+      server.close();
+    });
+
+    it('is tried whole, and defined anew, when it speaks otherwise than it did', async () => {
+      const server = begin({ knownEras });
+      await server.closed;
+      await until('its handshake', () => {
+        clock.advance(250);
+        return host.tries === 1;
+      });
+      await host.answer(broken);
+      expect([host.tries, server.failure]).toEqual([2, undefined]);
+      await host.answer({ ...report, eras: ['modern'] });
+      expect(host.probed.map(({ eras }) => eras)).toEqual([['legacy'], undefined]);
+      expect(host.defined.map(({ eras }) => eras)).toEqual([['legacy'], ['modern']]);
+      expect([server.closed, server.report?.eras]).toEqual([undefined, ['modern']]);
+      server.close();
+    });
+
+    it('takes nothing for granted once it does not start', async () => {
+      const server = begin({ knownEras });
+      await server.closed;
+      await until('its handshake', () => {
+        clock.advance(250);
+        return host.tries === 1;
+      });
+      await host.answer(broken);
+      await host.answer(broken);
+      expect([server.closed, server.failure]).toEqual([broken, broken]);
+      clock.advance(1_000);
+      await passed();
+      expect(host.probed.map(({ eras }) => eras)).toEqual([['legacy'], undefined, undefined]);
+      expect(server.closed).toBe(broken);
+      await host.answer(legacy);
+      expect([server.closed, server.failure, host.defined.length]).toEqual([undefined, undefined, 1]);
+      server.close();
+    });
+
+    it('gives up its wait with its supervisor', async () => {
+      const server = begin({ knownEras });
+      await server.closed;
+      server.close();
+      await pass(5_000);
+      expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'stopped' })]);
+    });
   });
 
   it('is reached as it has shown to be, when it is elsewhere', async () => {

@@ -23,7 +23,7 @@ let pod: PodServers;
 beforeEach(async () => {
   taken = new Map();
   inUse = false;
-  pool = { state: 'ready', live: 1, spares: 0 };
+  pool = { state: 'ready', live: 1, spares: 0, spoken: false };
   const host = {
     supervisor: { conversation: () => ({}), holds: (_id: string, principal: string) => principal === 'p' },
     probe: async () => ({
@@ -54,7 +54,7 @@ it('a report tells how a server fares, without what nobody asks for', () => {
   expect(pod.report('s')?.handshake?.capabilities).toEqual(['tools']);
   expect(pod.report('another')).toBeUndefined();
   const reason = new BerthError('start-failed', 'no key', { phase: 'spawn', exitCode: 7, stderr: ['KEY'] });
-  pool = { state: 'failed', live: 0, spares: 0, reason };
+  pool = { state: 'failed', live: 0, spares: 0, spoken: false, reason };
   expect(pod.report('s')).toMatchObject({
     state: 'failing',
     failure: { code: 'start-failed', message: 'no key', phase: 'spawn', exitCode: 7, stderr: ['KEY'] },
