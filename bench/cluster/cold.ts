@@ -46,31 +46,50 @@ const TEMPLATE = 'everything';
 const LOOK_EVERY_MS = 250;
 const LOOKS = 400;
 
+/** Servers of one package that have no replica. */
+export interface ColdServers {
+  /** Starts each of them once, when they have rested for long enough. */
+  start(): Promise<ColdStart[]>;
+  /** Idempotent. */
+  remove(): Promise<void>;
+}
+
 /**
- * As many servers of one package, each started once from nothing. They have rested for a while, as any server that slept: a file
- * system without a journal hands out the inodes of files that were deleted a moment ago only after a long search, so that a package
- * unpacked right after another one's removal would take seconds longer.
+ * They rest for a while, as any server that slept: a file system without a journal (ext4, as some sandboxes have it) hands out the
+ * inodes of files that were deleted in the last minute, or in the last six where others of their block were touched, only after a
+ * long search, so that a package unpacked right after another one's removal takes seconds longer.
  */
-export async function startCold(options: ColdOptions): Promise<ColdStart[]> {
+export async function prepareCold(options: ColdOptions): Promise<ColdServers> {
   const { release, count, restMs, told } = options;
   const names = Array.from({ length: count }, (_, at) => `cold-${at + 1}`);
+  const remove = async (): Promise<void> => {
+    for (const name of names.splice(0)) await release.remove(name).catch(() => {});
+  };
   try {
     await Promise.all(names.map((name) => release.run({ name, template: TEMPLATE })));
     for (const name of names)
       await release.api.json(`/servers/${name}/scale`, { method: 'POST', body: { replicas: 0 } });
     for (const name of names)
       await until('the end of its pods', async () => (await release.serverPods(name)).length === 0);
-    await new Promise((resolve) => setTimeout(resolve, restMs));
-    const starts: ColdStart[] = [];
-    for (const name of names) {
-      const start = await startOnce(options, name);
-      told(start);
-      starts.push(start);
-    }
-    return starts;
-  } finally {
-    for (const name of names) await release.remove(name).catch(() => {});
+  } catch (error) {
+    await remove();
+    throw error;
   }
+  const since = performance.now();
+  return {
+    start: async () => {
+      const rested = performance.now() - since;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, restMs - rested)));
+      const starts: ColdStart[] = [];
+      for (const name of names) {
+        const start = await startOnce(options, name);
+        told(start);
+        starts.push(start);
+      }
+      return starts;
+    },
+    remove,
+  };
 }
 
 async function startOnce({ release, target }: ColdOptions, name: string): Promise<ColdStart> {

@@ -3,7 +3,7 @@ import { attempt, Book, type Failure } from '../book.ts';
 import type { CallsResult, OpenResult } from '../job.ts';
 import type { Cell } from '../plan.ts';
 import { runJob } from '../worker.ts';
-import { type ColdStart, startCold } from './cold.ts';
+import { type ColdServers, type ColdStart, prepareCold } from './cold.ts';
 import { type CrowdResult, measureCrowd } from './crowd.ts';
 import { CARRIERS, type Carrier, type EchoServer, type Places, WHOS, type Who } from './places.ts';
 import { CLUSTER_CELLS, type ClusterPlan } from './plan.ts';
@@ -68,19 +68,35 @@ export async function measureAll(run: Run, wanted: Wanted): Promise<ClusterBooks
     cold: new Book(),
     crowd: new Book(),
   };
+  const carriers = CARRIERS.filter((carrier) => wanted(caseOf(COLD_START, carrier)));
+  const cold = new Map<Carrier, ColdServers | Failure>();
+  // They rest while the others are measured.
+  for (const carrier of carriers) cold.set(carrier, await attempt(() => prepare(run, carrier)));
+  try {
+    await measureEach(run, wanted, { books, cold });
+  } finally {
+    for (const servers of cold.values()) if ('remove' in servers) await servers.remove();
+  }
+  return books;
+}
+
+interface Found {
+  readonly books: ClusterBooks;
+  readonly cold: ReadonlyMap<Carrier, ColdServers | Failure>;
+}
+
+async function measureEach(run: Run, wanted: Wanted, { books, cold }: Found): Promise<void> {
   if (comparesPlaces(wanted)) await warmUp(run);
   for (let round = 1; round <= run.plan.rounds; round += 1) {
     for (const cell of CLUSTER_CELLS.filter(({ id }) => wanted(id))) await takeTurns(run, cell, books);
     for (const [name, server] of OPENINGS.filter(([each]) => wanted(each)))
       for (const who of WHOS) await note(run, books.opening, [name, who], () => openings(run, who, server));
   }
-  for (const carrier of CARRIERS) {
-    if (wanted(caseOf(COLD_START, carrier)))
-      await note(run, books.cold, [COLD_START, carrier], () => coldStarts(run, carrier));
+  for (const [carrier, servers] of cold)
+    await note(run, books.cold, [COLD_START, carrier], () => startAll(servers));
+  for (const carrier of CARRIERS)
     if (wanted(caseOf(CROWD, carrier)))
       await note(run, books.crowd, [CROWD, carrier], () => measureCrowd(run.places, carrier, run.plan));
-  }
-  return books;
 }
 
 async function note<T extends object>(
@@ -130,10 +146,17 @@ async function openings({ places, plan }: Run, who: Who, server: EchoServer): Pr
   return await runJob({ ...job, count: plan.opens }, DEADLINE_MS);
 }
 
-/** From a request that finds no replica to a session on the new one: its tree is in the package store, its images on the node. */
-async function coldStarts({ places, plan, log }: Run, carrier: Carrier): Promise<ColdResult> {
+async function prepare({ places, plan, log }: Run, carrier: Carrier): Promise<ColdServers> {
   const { release, target } = places[carrier];
   const told = ({ ms }: ColdStart): void => log(`${COLD_START} ${carrier}: ${(ms / 1000).toFixed(2)} s`);
   const { coldStarts: count, coldRestMs: restMs } = plan;
-  return { starts: await startCold({ release, target, count, restMs, told }) };
+  return await prepareCold({ release, target, count, restMs, told });
+}
+
+/** From a request that finds no replica to a session on the new one: its tree is in the package store, its images on the node. */
+async function startAll(servers: ColdServers | Failure): Promise<ColdResult> {
+  if ('failure' in servers) throw new Error(servers.failure);
+  const starts = await servers.start();
+  await servers.remove();
+  return { starts };
 }

@@ -158,7 +158,7 @@ function openings(books: ClusterBooks): string[] {
     ),
   );
   const note =
-    'Streamable HTTP, `initialize` and `initialized`, connection included. Each session has a process of its own. Cold start: the server has had no replica for a while, its package tree is in the store, its images are on the node; the request brings it back.';
+    'Streamable HTTP, `initialize` and `initialized`, connection included. Each session has a process of its own. Cold start: the server has had no replica for some minutes, its package tree is in the store, its images are on the node; the request brings it back.';
   return [
     '## Opening a session',
     '',

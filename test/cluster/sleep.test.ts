@@ -1,6 +1,8 @@
 /** A server that nobody uses sleeps, and the next request wakes it, through whichever gateway; one that a gateway has not seen yet is no stranger to it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { Secret } from '../../src/cluster/objects/config-secret.ts';
+import { SECRETS } from '../../src/cluster/resources.ts';
 import { eventually } from './support/cluster.ts';
 import {
   type ClusterWorld,
@@ -54,8 +56,23 @@ it('sleeps when nobody uses it, not before; two requests at two gateways wake it
   expect((await callSmall(second, 'whoami')).pid).toBeGreaterThan(0);
   const { status: woken, metadata: after } = await untilState(world, 'sleeper', 'running');
   expect([woken?.ready, after.generation]).toEqual(['2/2', metadata.generation]);
+  // They were told what those before have shown to speak, and have shown it themselves meanwhile.
+  const told = (await world.pods('sleeper')).map(({ metadata }) => metadata.labels?.['berth.dev/generation']);
+  expect(await Promise.all(told.map(knownEras))).toEqual([['legacy'], ['legacy']]);
+  expect(woken?.eras).toEqual(['legacy']);
   await Promise.all([first.close(), second.close()]);
 });
+
+async function knownEras(generation = ''): Promise<unknown> {
+  const { items } = await world.client.list<Secret>(SECRETS, { namespace: world.namespace });
+  const text = items.find(({ metadata }) => metadata.name?.endsWith(`-${generation}`))?.data[
+    'supervisor.json'
+  ];
+  const { servers } = JSON.parse(Buffer.from(text ?? '', 'base64').toString('utf8')) as {
+    servers: readonly { readonly knownEras?: unknown }[];
+  };
+  return servers[0]?.knownEras;
+}
 
 it('no call is lost while it goes to sleep again and again', async () => {
   await world.apply('restless', smallServer('1'));
