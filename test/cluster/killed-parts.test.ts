@@ -9,7 +9,7 @@ import { trapState, untilCalled } from '../support/trap.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { type ExecGateway, startExecGateway } from './support/exec-gateway.ts';
 import { figure, since } from './support/figures.ts';
-import { HAS_PARTS, without } from './support/parts.ts';
+import { HAS_PARTS, renewControllers, without } from './support/parts.ts';
 import { pidsOf } from './support/processes.ts';
 import { type RunningPod, startServer } from './support/server-pod.ts';
 
@@ -60,6 +60,7 @@ describe.runIf(HAS_PARTS)('with a live session on every transport', { timeout: L
     const after = await Promise.all(clients.map(trapState));
     expect(after.map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
     await Promise.all(clients.map((client) => client.close()));
+    await renewControllers(cluster.client);
   });
 
   it('a containerd that is killed leaves no join and no process behind', async () => {
