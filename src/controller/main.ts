@@ -23,6 +23,7 @@ import { Controller } from './controller.ts';
 import { ControllerCount } from './controller-count.ts';
 import { createControllerSource, type TermMeasure } from './controller-metrics.ts';
 import { keepDeclared } from './declared-servers.ts';
+import { type KeptUp, keepUp } from './keep-up.ts';
 import { keepKeyRing, keepTreesKey } from './key-ring.ts';
 import { createLinkProbe, type LinkProbe, openLinks } from './link-probe.ts';
 import { ownedBy } from './owned-by.ts';
@@ -57,6 +58,8 @@ export interface RunningController {
 
 /** Milliseconds between looks at the keys and at the servers of the chart's values. */
 const KEEP_EVERY = 60_000;
+/** The same between looks for links of pods that are gone. */
+const FORGET_EVERY = 60_000;
 const DAY_MS = 24 * 3_600_000;
 const HEALTH_PORT = 9_090;
 const TEMPLATES = fileURLToPath(new URL('../../registry-templates', import.meta.url));
@@ -136,27 +139,30 @@ async function beginTerm(
       log.warn({ err: error }, 'the cluster could not be watched; it is tried again');
     },
   });
-  const keep = (): Promise<void> =>
-    keepRelease(input, { picture, links, onRenewed: () => controller?.allChanged() }).catch(
-      (thrown: unknown) =>
-        log.warn(
-          { err: toBerthError(thrown) },
-          'keys or declared servers could not be kept; it is tried again',
-        ),
-    );
-  const stop = systemClock.every(KEEP_EVERY, () => {
-    probe?.keepOnly(picture.pods);
-    if (leads()) void keep();
-  });
+  let kept: KeptUp | undefined;
+  const keep = async (): Promise<void> => {
+    if (leads()) await keepRelease(input, { picture, links, onRenewed: () => controller?.allChanged() });
+  };
+  const stop = systemClock.every(FORGET_EVERY, () => probe?.keepOnly(picture.pods));
   const close = async (): Promise<void> => {
     stop();
+    kept?.stop();
     await controller?.close();
     await probe?.close();
     await picture.close();
   };
   try {
     await picture.synced;
-    await keep();
+    kept = keepUp(keep, {
+      clock: systemClock,
+      every: KEEP_EVERY,
+      onFault: (thrown) =>
+        log.warn(
+          { err: toBerthError(thrown) },
+          'keys or declared servers could not be kept; it is tried again',
+        ),
+    });
+    await kept.tried;
     const now = Date.now;
     const tools = {
       ...{ api: client, templates, settings, now },
