@@ -12,6 +12,7 @@ import {
 } from '../../src/cluster/resources.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { IDLE } from './support/switchboard.ts';
+import { goesWithTest } from './support/tidy.ts';
 
 const ROLES = resource('rbac.authorization.k8s.io/v1', 'Role', 'roles');
 const ROLE_BINDINGS = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings');
@@ -51,7 +52,8 @@ describe('objects of a real cluster', () => {
   });
 
   it('are applied field by field, and on trial', async () => {
-    const { client } = cluster;
+    const { client, namespace } = cluster;
+    goesWithTest(client, CONFIG_MAPS, { namespace, names: ['applied'] });
     const apply = (data: Record<string, string>, manager: string, force = false) =>
       client.apply<ConfigMap>(CONFIG_MAPS, { metadata: named('applied'), data }, { manager, force });
     await apply({ a: '1', b: '1' }, 'berth/one');
@@ -67,6 +69,7 @@ describe('objects of a real cluster', () => {
     const { client, namespace } = cluster;
     const labels = { group: 'many' };
     const names = ['p1', 'p2', 'p3', 'p4', 'p5'];
+    goesWithTest(client, CONFIG_MAPS, { namespace, names });
     for (const name of names) await client.create(CONFIG_MAPS, { metadata: { ...named(name), labels } });
     const selection = { namespace, labelSelector: 'group=many' };
     const pages: string[][] = [];

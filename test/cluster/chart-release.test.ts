@@ -1,6 +1,7 @@
 /** The life of a release without pods: installed, upgraded, rolled back, removed, and what helm makes of it inside another chart. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { leaveForLater } from './support/left-for-later.ts';
 import {
   applyDefinition,
   attempt,
@@ -31,10 +32,12 @@ describe('a release', () => {
   const keys = (): string =>
     read<{ data: { keys: string } }>('-n', namespace, 'secret', `${name}-api-keys`).data.keys;
   let before: string[] = [];
+  let notes: string;
 
   beforeAll(() => {
     applyDefinition();
     before = everything([]);
+    notes = helm('install', name, CHART, '--create-namespace', '--take-ownership', ...FEW);
   });
 
   afterAll(() => {
@@ -43,7 +46,6 @@ describe('a release', () => {
   });
 
   it('says the next step when it is installed', () => {
-    const notes = helm('install', name, CHART, '--create-namespace', '--take-ownership', ...FEW);
     expect(notes).toContain(`kubectl -n ${namespace} rollout status deployment/${name}-gateway`);
     expect(notes).toContain(`kubectl -n ${namespace} get secret ${name}-api-keys`);
     expect(notes).toContain('claude mcp add --transport http');
@@ -56,6 +58,7 @@ describe('a release', () => {
   });
 
   it('keeps its keys and what was scaled over an upgrade and a roll-back', () => {
+    leaveForLater('mcpservers made-by-hand');
     const first = keys();
     run('kubectl', ['apply', '-f', '-'], mcpServer('made-by-hand'));
     run('kubectl', ['-n', servers, 'scale', 'mcps/made-by-hand', '--replicas=4']);
@@ -99,6 +102,7 @@ describe('a release', () => {
   });
 
   it('finds them again when it comes back', () => {
+    onTestFinished(() => void helm('uninstall', name));
     helm('install', name, CHART, ...FEW);
     expect(read('-n', servers, 'mcps').items.map(({ metadata }) => metadata.name)).toEqual(['made-by-hand']);
   });

@@ -15,6 +15,7 @@ import { TemplateCatalogue } from '../../src/templates/catalogue.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { figure } from './support/figures.ts';
 import { IMAGES, podSettings } from './support/images.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import { MortalClient } from './support/mortal-client.ts';
 import { recorderSpec } from './support/recorder.ts';
 import { applyDefinition, everything } from './support/tools.ts';
@@ -121,6 +122,7 @@ it.each(STORIES)(
       const deployment = await cluster.client.get(DEPLOYMENTS, { namespace, name: childName({ name }) });
       return deployment !== undefined && items.length === 0;
     };
+    leaveForLater(`leases ${RELEASE}-controller`, `secrets ${RELEASE}-keys`);
     startController();
     await eventually('the key ring', () => objects().includes(`secret/${RELEASE}-keys`));
     const nothing = objects();

@@ -14,6 +14,7 @@ import {
   SERVICE_ACCOUNTS,
 } from '../../src/cluster/resources.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
+import { goesWithTest } from './support/tidy.ts';
 
 const ROLES = resource('rbac.authorization.k8s.io/v1', 'Role', 'roles');
 const ROLE_BINDINGS = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings');
@@ -41,7 +42,9 @@ afterAll(async () => {
 
 /** A token is good for as long as the Secret is there to which it is bound. */
 async function bindTo(secret: string): Promise<void> {
-  await cluster.client.create(SECRETS, { metadata: { namespace: cluster.namespace, name: secret } });
+  const { client, namespace } = cluster;
+  goesWithTest(client, SECRETS, { namespace, names: [secret] });
+  await client.create(SECRETS, { metadata: { namespace, name: secret } });
   writeFileSync(join(folder, 'bound'), secret);
 }
 

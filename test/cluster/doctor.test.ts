@@ -8,18 +8,26 @@ import { ApiClient } from '../../src/cluster/api-client.ts';
 import { type DoctorOptions, examine } from '../../src/cluster/doctor/doctor.ts';
 import type { Finding } from '../../src/cluster/doctor/finding.ts';
 import { loadClusterAccess } from '../../src/cluster/kube-config.ts';
-import { CONFIG_MAPS, type KubeObject, NAMESPACES, resource } from '../../src/cluster/resources.ts';
+import {
+  CONFIG_MAPS,
+  type KubeObject,
+  NAMESPACES,
+  resource,
+  SERVICE_ACCOUNTS,
+} from '../../src/cluster/resources.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { enforcing, enforcingLack } from './support/enforced-policies.ts';
 import { IMAGES } from './support/images.ts';
-import { applyDefinition, removeNamespaces, run, uniqueName } from './support/tools.ts';
+import { goesWithTest } from './support/tidy.ts';
+import { applyDefinition, run, uniqueName } from './support/tools.ts';
 
 const QUOTAS = resource('v1', 'ResourceQuota', 'resourcequotas');
+const ROLES = resource('rbac.authorization.k8s.io/v1', 'Role', 'roles');
+const ROLE_BINDINGS = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings');
 const RANGES = resource('v1', 'LimitRange', 'limitranges');
 
 let cluster: TestCluster;
 let folder: string;
-const namespaces: string[] = [];
 
 beforeAll(async () => {
   applyDefinition();
@@ -29,7 +37,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
-  if (namespaces.length > 0) removeNamespaces(...namespaces);
   await cluster?.close();
 });
 
@@ -37,13 +44,12 @@ afterAll(async () => {
 async function tellImages({ supervisor, runner }: { supervisor: string; runner: string }): Promise<void> {
   const metadata = { namespace: cluster.namespace, name: 'berth-controller' };
   const data = { 'controller.json': JSON.stringify({ images: { supervisor, runner } }) };
-  await cluster.client.remove(CONFIG_MAPS, metadata);
-  await cluster.client.create(CONFIG_MAPS, { metadata, data } as KubeObject);
+  await cluster.client.apply(CONFIG_MAPS, { metadata, data } as KubeObject, { manager: 'helm' });
 }
 
 async function another(labels: Record<string, string> = {}): Promise<string> {
   const name = uniqueName();
-  namespaces.push(name);
+  goesWithTest(cluster.client, NAMESPACES, { names: [name] });
   await cluster.client.create(NAMESPACES, { metadata: { name, labels } });
   return name;
 }
@@ -102,6 +108,8 @@ describe('the doctor', () => {
 
   it('names the rights that an account lacks, and says what it cannot see', async () => {
     const { namespace, client } = cluster;
+    for (const kind of [SERVICE_ACCOUNTS, ROLES, ROLE_BINDINGS])
+      goesWithTest(client, kind, { namespace, names: ['weak'] });
     run('kubectl', ['-n', namespace, 'create', 'serviceaccount', 'weak']);
     const verbs = '--verb=get,list,watch';
     run('kubectl', ['-n', namespace, 'create', 'role', 'weak', verbs, '--resource=mcpservers.berth.dev']);

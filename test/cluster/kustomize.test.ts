@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { IMAGES, NODE_IMAGE } from './support/images.ts';
 import { imagesValues, type Values } from './support/release.ts';
 import { applyDefinition, attempt, CHART, ROOT, removeNamespaces, run, uniqueName } from './support/tools.ts';
@@ -122,11 +122,14 @@ describe('applied at once, with names of this run', () => {
   });
 
   it('serves an application that has a gateway in its own pod', async () => {
-    run('kubectl', ['apply', '-n', servers, '-f', `${ROOT}examples/servers/script.yaml`]);
+    const sample = `${ROOT}examples/servers/script.yaml`;
+    onTestFinished(() => void run('kubectl', ['delete', '-n', servers, '-f', sample]));
+    run('kubectl', ['apply', '-n', servers, '-f', sample]);
     const sidecar = rename(readFileSync(`${ROOT}examples/sidecar/deployment.yaml`, 'utf8'))
       .replace('image: berth:0.1.0', `image: ${IMAGES.gateway}`)
       .replace('image: my-agent:1.0.0', `image: ${NODE_IMAGE}\n          command: [sh, -c, ${WAIT}]`)
       .replace('/servers/everything/', '/servers/dice/');
+    onTestFinished(() => void run('kubectl', ['delete', '-f', '-'], sidecar));
     run('kubectl', ['apply', '-f', '-'], sidecar);
     run('kubectl', ['wait', '-n', servers, 'mcps/dice', '--for=condition=Ready', '--timeout=120s']);
     kubectl('rollout', 'status', 'deployment/my-agent', '--timeout=120s');

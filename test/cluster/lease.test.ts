@@ -3,6 +3,7 @@ import { createLeaderElection } from '../../src/cluster/lease.ts';
 import type { Lease } from '../../src/cluster/lease-record.ts';
 import { LEASES } from '../../src/cluster/resources.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
+import { goesWithTest } from './support/tidy.ts';
 
 let cluster: TestCluster;
 
@@ -14,6 +15,7 @@ afterAll(() => cluster?.close());
 it('hands the lead from one program to the next', async () => {
   const { client, namespace } = cluster;
   const lease = { namespace, name: 'leader' };
+  goesWithTest(client, LEASES, { namespace, names: ['leader'] });
   const told: string[] = [];
   const faults: string[] = [];
   const join = (identity: string) =>

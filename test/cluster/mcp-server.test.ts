@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
 import { toServerSpec } from '../../src/cluster/server-convert.ts';
 import { workloadFaults } from '../../src/servers/workload-rules.ts';
+import { kubectlRemoves } from './support/tidy.ts';
 import {
   applyDefinition,
   attempt,
@@ -356,6 +357,7 @@ describe('an MCPServer', () => {
         ...['-n', namespace, 'patch', 'mcps', 'notes', '--type=merge', '-p', JSON.stringify({ spec })],
       ]);
     const persistence = { size: '2Gi', storageClass: 'fast' };
+    kubectlRemoves(namespace, { kind: 'mcpservers', name: 'notes' });
     run('kubectl', ['create', '-f', '-'], manifest('notes', { template: 'memory', persistence }));
     const scaled = attempt('kubectl', ['-n', namespace, 'scale', 'mcps/notes', '--replicas=2']);
     expect(scaled.err).toMatch(/more than one replica needs persistence with ReadWriteMany/);

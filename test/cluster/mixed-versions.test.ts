@@ -8,6 +8,7 @@ import { ASKING, KEEPING, KEPT_STATE, REFUSED_STATE } from './support/asking-ser
 import { eventually } from './support/cluster.ts';
 import { figure, since } from './support/figures.ts';
 import { IMAGES } from './support/images.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import { HAS_PREVIOUS, openPrevious, type PreviousVersion, WHY_NOT } from './support/previous.ts';
 import { type Recorded, recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import {
@@ -223,6 +224,7 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
         await acrossVersions(mixed.older, mixed.newer);
         await acrossVersions(mixed.newer, mixed.older);
         // Made by the controller of this version, with its supervisor.
+        leaveForLater('mcpservers made-later');
         await release.run(recorderSpec('made-later'));
         for (const { url } of [mixed.older, mixed.newer]) {
           const one = client('made-later', url);

@@ -16,6 +16,7 @@ import { eventually } from './support/cluster.ts';
 import { postHttps } from './support/https-call.ts';
 import { HAS_PARTS, renewControllers, without } from './support/parts.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
+import { kubectlRemoves } from './support/tidy.ts';
 import { attempt, CHART, read, run } from './support/tools.ts';
 
 type Authority = ReturnType<typeof certificate>;
@@ -263,12 +264,9 @@ describe('a release with a certificate', () => {
     const metadata = { namespace: release.namespace, name: 'shown' };
     const stringData = { 'tls.crt': cert, 'tls.key': key };
     const secret = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, stringData };
+    kubectlRemoves(release.namespace, { kind: 'secrets', name: 'shown' });
     run('kubectl', ['apply', '--server-side', '-f', '-'], JSON.stringify(secret));
   }
-  // It is ours, not the release's.
-  afterAll(() => {
-    run('kubectl', ['-n', release.namespace, 'delete', 'secret', 'shown', '--ignore-not-found']);
-  });
 
   const serviceName = (): string => `${release.name}-gateway.${release.namespace}.svc`;
   const onlyGateway = async (): Promise<ReleasePod> => {

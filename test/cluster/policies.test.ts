@@ -1,6 +1,6 @@
 /** Who may reach whom: by the rules over everything that a release has, and in the cluster itself where its network enforces policies. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { probePods } from '../../src/cluster/doctor/probe.ts';
 import type { McpClient } from '../support/mcp-client.ts';
 import { allows, type Connection, type End, type PodEnd, type Policy } from '../support/network-policies.ts';
@@ -8,7 +8,7 @@ import { session } from '../support/transports.ts';
 import { openCluster } from './support/cluster.ts';
 import { podSettings } from './support/images.ts';
 import { type PolicyWorld, policyWorld } from './support/policy-world.ts';
-import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
+import { type ReleasePod, startRelease, steady } from './support/release.ts';
 import { read, run } from './support/tools.ts';
 
 const LINK = 8643;
@@ -188,9 +188,6 @@ async function unenforced(): Promise<string | undefined> {
 }
 
 describe('in the cluster', () => {
-  let release: RunningRelease | undefined;
-  afterAll(() => release?.close(), 300_000);
-
   const podEnd = ({ metadata, status }: ReleasePod): PodEnd => {
     const namespace = metadata.namespace ?? '';
     return {
@@ -202,19 +199,20 @@ describe('in the cluster', () => {
     };
   };
 
-  it('servers reach what the rules say and nothing else', async ({ skip }) => {
+  it('servers reach what the rules say and nothing else', async ({ skip, onTestFinished }) => {
     const why = await unenforced();
     if (why !== undefined) {
       console.info(`NetworkPolicies are not tried in this cluster: ${why}`);
       return skip(why);
     }
-    release = await startRelease({ gateway: { replicas: 1 }, controller: { replicas: 1 } });
+    const release = await startRelease({ gateway: { replicas: 1 }, controller: { replicas: 1 } });
+    onTestFinished(() => release.close(), 300_000);
     const { servers, namespace, key } = release;
     const source = { script: { runtime: 'node', code: PROBE } };
     await release.run({ name: 'open', source });
     await release.run({ name: 'closed', source, network: { egress: 'none' } });
     const [gateway, controller] = await Promise.all(
-      ['gateway', 'controller'].map(async (part) => (await release?.pods(part))?.[0]),
+      ['gateway', 'controller'].map(async (part) => (await release.pods(part))[0]),
     );
     const pods = { open: await only('open'), closed: await only('closed') };
     const policies = [servers, namespace].flatMap(
@@ -238,7 +236,7 @@ describe('in the cluster', () => {
       ...names.map((pod) => [podEnd(pod), 53] as const),
     ];
     const open = (name: string): Promise<McpClient> =>
-      session('streamable-http', `${release?.serverUrl(name)}`, { key });
+      session('streamable-http', release.serverUrl(name), { key });
     // A server listens only as long as it has a session.
     const clients = { open: await open('open'), closed: await open('closed') };
     for (const [from, other] of [
@@ -253,7 +251,7 @@ describe('in the cluster', () => {
     await Promise.all([clients.open.close(), clients.closed.close()]);
 
     async function only(server: string): Promise<ReleasePod> {
-      return steady(`the pod of ${server}`, async () => (await release?.serverPods(server))?.[0]);
+      return steady(`the pod of ${server}`, async () => (await release.serverPods(server))[0]);
     }
   }, 600_000);
 });

@@ -7,6 +7,7 @@ import type { BerthError } from '../../src/errors.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { type Fault, openFaultProxy } from './support/fault-proxy.ts';
 import { figure } from './support/figures.ts';
+import { goesWithTest } from './support/tidy.ts';
 
 let cluster: TestCluster;
 
@@ -21,6 +22,7 @@ it('shows what happens in a real cluster', async () => {
   const named = (name: string) => ({ namespace, name });
   const told: string[] = [];
   const faults: BerthError[] = [];
+  goesWithTest(client, CONFIG_MAPS, { namespace, names: ['before', 'after', 'other'] });
   await client.create(CONFIG_MAPS, { metadata: { ...named('before'), labels } });
   const reflector = createReflector<KubeObject>({
     client,
@@ -66,6 +68,8 @@ const NAMES = 20;
 it('ends with what there is, and has told of all of it, though watches break, are refused and lose their place', async () => {
   const { client, namespace } = cluster;
   const labels = { watched: 'broken' };
+  const names = Array.from({ length: NAMES }, (_, at) => `broken-${at}`);
+  goesWithTest(client, CONFIG_MAPS, { namespace, names });
   const hop = await openFaultProxy(cluster.access);
   const through = new ApiClient({ access: hop.access });
   const told = new Map<string, string>();
@@ -97,7 +101,7 @@ it('ends with what there is, and has told of all of it, though watches break, ar
     await reflector.synced;
     let change = 0;
     for (; change < CHANGES || (watches < WATCHES && change < MOST_CHANGES); change++) {
-      const target = { namespace, name: `broken-${Math.floor(Math.random() * NAMES)}` };
+      const target = { namespace, name: names[Math.floor(Math.random() * NAMES)] ?? '' };
       if (Math.random() < 0.3) await client.remove(CONFIG_MAPS, target);
       else {
         const object = { metadata: { ...target, labels }, data: { change: String(change) } };

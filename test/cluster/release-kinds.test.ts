@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { McpServer } from '../../src/cluster/mcp-server.ts';
 import { connectSdk, eraOf, type SdkFlavour } from '../support/sdk-clients.ts';
 import { FIXTURES } from './support/images.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import {
   ABSENT,
   drowsyServer,
@@ -235,6 +236,7 @@ describe('a folder that stays', () => {
   const claims = (): string[] => inServers('get', 'pvc', '-o', 'name').split('\n').filter(Boolean);
 
   it("is the server's own to write, and outlives its pods", async () => {
+    leaveForLater('mcpservers notes', `persistentvolumeclaims ${KEPT}`);
     await release.run({ name: 'notes', ...specOf('Retain') });
     expect(await remember('milk')).toBe('milk');
     // Of the user of the workload.
@@ -263,6 +265,7 @@ describe('a folder that stays', () => {
     writeFileSync(file, await berth('export', 'notes'));
     await release.remove('notes');
     expect(claims()).toContain(`persistentvolumeclaim/${KEPT}`);
+    leaveForLater('mcpservers notes');
     await berth('import', file);
     await steady('notes runs again', async () =>
       (await release.api.get('notes')).status.state === 'running' ? true : undefined,

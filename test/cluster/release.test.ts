@@ -1,8 +1,9 @@
 /** A release as people use it: installed by the chart, given the names of packages, called by the official SDKs' clients through its Service. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { InspectionAnswer } from '../../src/cli/inspect-view.ts';
 import { inspectionMeta } from '../../src/cluster/inspection.ts';
 import { connectSdk, eraOf, SDK_CLIENTS, type SdkFlavour } from '../support/sdk-clients.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import { type RunningRelease, startRelease, steady } from './support/release.ts';
 import { everything, run } from './support/tools.ts';
 
@@ -167,6 +168,8 @@ describe('a package that is tried', () => {
     };
     for (const one of Object.values(tried)) one.catch(() => {});
   });
+  // Those of the hook come and go meanwhile.
+  beforeEach(() => leaveForLater(/^mcpservers inspect-[0-9a-f]+$/));
 
   it('is shown to nobody meanwhile, and has no URL', async () => {
     const name = await steady('an object of one', async () => {

@@ -5,6 +5,7 @@ import { deployment } from '../../src/cluster/objects/deployment.ts';
 import { networkPolicy } from '../../src/cluster/objects/network-policy.ts';
 import { ROLES, rulesOf } from '../helm/chart-files.ts';
 import { blueprint, programs, settings } from '../support/blueprints.ts';
+import { kubectlRemoves } from './support/tidy.ts';
 import { applyDefinition, attempt, install, type Release, run } from './support/tools.ts';
 
 const OURS = { 'app.kubernetes.io/managed-by': 'berth' };
@@ -158,6 +159,7 @@ it('a Secret that is updated gives nothing back of what was in it', () => {
     const metadata = { name: 'mcp-demo-link', namespace: release.servers, labels: OURS };
     return JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data });
   };
+  kubectlRemoves(release.servers, { kind: 'secrets', name: 'mcp-demo-link' });
   run('kubectl', ['create', '-f', '-'], secret({ 'tls.key': 'b2xk' }));
   // `kubectl replace` would read it first.
   const path = `/api/v1/namespaces/${release.servers}/secrets/mcp-demo-link`;

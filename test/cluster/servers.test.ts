@@ -8,13 +8,21 @@ import type { Pod } from '../../src/cluster/gateway/replica-pod.ts';
 import { ServerDirectory } from '../../src/cluster/gateway/server-directory.ts';
 import { wakeServer } from '../../src/cluster/gateway/wake.ts';
 import type { McpServer } from '../../src/cluster/mcp-server.ts';
-import { DEPLOYMENTS, type KubeObject, MCP_SERVERS, SERVICES } from '../../src/cluster/resources.ts';
+import {
+  DEPLOYMENTS,
+  type KubeObject,
+  MCP_SERVERS,
+  type Resource,
+  SERVICES,
+} from '../../src/cluster/resources.ts';
 import type { BerthError } from '../../src/errors.ts';
 import { parseServerSpec } from '../../src/servers/server-spec.ts';
 import type { ServerVersion } from '../../src/servers/servers.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { NODE_IMAGE } from './support/images.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import { ensureMcpServers } from './support/mcp-servers.ts';
+import { goesWithTest } from './support/tidy.ts';
 
 /** Does not end by itself, and does not hear TERM. */
 const STUBBORN =
@@ -94,7 +102,10 @@ describe('a Deployment that somebody else made', () => {
       },
     },
   });
+  const goes = (kind: Resource, name: string): void =>
+    goesWithTest(cluster.client, kind, { namespace: cluster.namespace, names: [name] });
   const make = async (name: string, graceSeconds: number): Promise<void> => {
+    goes(DEPLOYMENTS, name);
     await cluster.client.create(DEPLOYMENTS, deployment(name, graceSeconds));
     await eventually(name, () => view.deployment(name) !== undefined);
   };
@@ -110,6 +121,7 @@ describe('a Deployment that somebody else made', () => {
     await make('plain', 1);
     const { client, namespace } = cluster;
     const ports = [{ port: 8080 }];
+    goes(SERVICES, 'anything');
     await client.create(SERVICES, {
       metadata: { name: 'anything', namespace },
       spec: { selector: { app: 'plain' }, ports },
@@ -137,7 +149,10 @@ describe('a Deployment that somebody else made', () => {
     await servers.start('plain');
     await servers.scale('plain', 2);
     expect((await read('plain'))?.metadata.generation).toBe(generation);
-    expect((await servers.logs('plain', 10)).map(({ text }) => text)).toContain('hello from the pod');
+    // A container runs before its program has said anything.
+    await eventually('its log', async () =>
+      (await servers.logs('plain', 10)).some(({ text }) => text === 'hello from the pod'),
+    );
     // What scheduler, kubelet and the controllers of Kubernetes have said of it.
     const happened: string[] = [];
     const leave = servers.followHappenings('plain', ({ text }) => happened.push(text));
@@ -168,6 +183,7 @@ describe('a Deployment that somebody else made', () => {
     const broken = deployment('broken', 1);
     const spec = broken.spec as { template: { spec: { hostNetwork?: boolean } } };
     spec.template.spec.hostNetwork = true;
+    goes(DEPLOYMENTS, 'broken');
     await cluster.client.create(DEPLOYMENTS, broken);
     await eventually('it', () => view.deployment('broken') !== undefined);
     await expect(servers.start('broken', { wait: true })).rejects.toMatchObject({
@@ -207,6 +223,7 @@ describe('an MCPServer', () => {
   };
 
   it('is applied once, found again, and refused with another specification', async () => {
+    leaveForLater('mcpservers everything');
     expect((await servers.run(SPEC)).created).toBe(true);
     expect((await servers.run(SPEC)).created).toBe(false);
     await observe('running', 1);

@@ -12,6 +12,7 @@ import { eventually } from './support/cluster.ts';
 import { type ClusterWorld, openWorld, smallServer, untilState } from './support/cluster-world.ts';
 import { type Fault, type FaultProxy, openFaultProxy, type SeenRequest } from './support/fault-proxy.ts';
 import { figure, since, spread } from './support/figures.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import { startCalls } from './support/steady-calls.ts';
 
 /** Milliseconds of the slowest answer; every hundredth comes about that late, half of them in a quarter of it. */
@@ -110,6 +111,7 @@ describe('sessions go on, nothing piles up, and all is as it should be in the en
   timeout: LONGEST,
 }, () => {
   it(`when answers of the API server take up to ${SLOWEST / 1_000} s`, async () => {
+    leaveForLater('mcpservers meanwhile');
     const calls = await startCalls(gateway.url, 'steady');
     await sleep(1_500);
     const usual = calls.take();

@@ -12,7 +12,9 @@ import {
   untilState,
   type WorldGateway,
 } from './support/cluster-world.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import { SMALL_SERVER } from './support/small-server.ts';
+import { goesWithTest } from './support/tidy.ts';
 import { attempt, run } from './support/tools.ts';
 
 // Pods come and go slowly on a busy node.
@@ -103,6 +105,7 @@ it('a handshake that fails keeps a replica from being ready, and everybody is to
 /** Makes or changes a Secret or a ConfigMap of one value, as a person would. */
 async function keep(kind: typeof SECRETS | typeof CONFIG_MAPS, name: string, data: object): Promise<void> {
   const { namespace, client } = world;
+  goesWithTest(client, kind, { namespace, names: [name] });
   const text = kind === SECRETS ? { stringData: data } : { data };
   await client.apply(kind, { metadata: { namespace, name }, ...text }, { manager: 'a-person', force: true });
 }
@@ -112,6 +115,7 @@ it('a server whose Secret or ConfigMap is not there waits for it, says for which
   const secret = (name: string) => ({
     secrets: [{ name: 'TOKEN', secretKeyRef: { name, key: 'token' } }],
   });
+  leaveForLater('mcpservers no-key', 'secrets half');
   await keep(SECRETS, 'half', { other: 'x' });
   await Promise.all([
     world.apply('no-secret', smallServer('1', secret('nowhere'))),

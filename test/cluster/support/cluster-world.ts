@@ -28,6 +28,7 @@ import { eventually, openCluster, type TestCluster } from './cluster.ts';
 import { podSettings } from './images.ts';
 import type { PodObject } from './server-pod.ts';
 import { SMALL_SERVER } from './small-server.ts';
+import { goesWithTest } from './tidy.ts';
 import { applyDefinition } from './tools.ts';
 import type { TreesPod } from './trees-pod.ts';
 
@@ -43,7 +44,7 @@ export interface ClusterWorld extends TestCluster {
   readonly controller: RunningController;
   /** One more; all of them have the same sealing keys. Its watches begin with `watching`: until then it knows what it has listed. */
   gateway(watching?: Promise<void>): Promise<WorldGateway>;
-  /** Makes or changes an MCPServer as a person would. */
+  /** Makes or changes an MCPServer as a person would; one of a test goes with it. */
   apply(name: string, spec: McpServerSpec): Promise<void>;
   server(name: string): Promise<McpServer>;
   pods(name: string): Promise<PodObject[]>;
@@ -96,6 +97,11 @@ export async function openWorld(
   const sealer = createSealer({
     keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }],
   });
+  // What it makes once, whatever servers there are, belongs to no test.
+  for (const name of ['berth-keys', 'berth-trees-key'])
+    await eventually(`${name} of the leader`, async () => {
+      return (await cluster.client.get(SECRETS, { namespace, name })) !== undefined;
+    });
   const gateways: WorldGateway[] = [];
   const target = (name: string) => ({ namespace, name });
   return {
@@ -112,6 +118,7 @@ export async function openWorld(
         { metadata: target(name), spec },
         { manager: 'a-person', force: true },
       );
+      goesWithTest(cluster.client, MCP_SERVERS, { namespace, names: [name] });
     },
     server: async (name) => {
       const found = await cluster.client.get<McpServer>(MCP_SERVERS, target(name));

@@ -208,7 +208,7 @@ export async function foreignDeployment(release: RunningRelease): Promise<void> 
   }
 }
 
-/** Processes whose client is gone, and every gateway, end by themselves. Leaves its server to the end of the release. */
+/** Processes whose client is gone, and every gateway, end by themselves. */
 export async function leftProcesses(release: RunningRelease): Promise<void> {
   await release.run({ name: 'left', ...SCRIPT, limits: { idle: 3_000, sleep: 0 } });
   const client = await open(release, 'left');

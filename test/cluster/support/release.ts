@@ -4,11 +4,12 @@ import type { ClusterAccess } from '../../../src/cluster/access.ts';
 import { ApiClient } from '../../../src/cluster/api-client.ts';
 import { loadClusterAccess } from '../../../src/cluster/kube-config.ts';
 import { SERVER_LABEL } from '../../../src/cluster/objects/naming.ts';
-import { type KubeObject, PODS } from '../../../src/cluster/resources.ts';
+import { type KubeObject, MCP_SERVERS, PODS } from '../../../src/cluster/resources.ts';
 import { toBerthError } from '../../../src/errors.ts';
 import type { Address } from './forward.ts';
 import { IMAGES, type ImageNames } from './images.ts';
 import { ReleaseAddresses } from './release-addresses.ts';
+import { goesWithTest } from './tidy.ts';
 import { applyDefinition, attempt, CHART, everything, read, run, runBeside, uniqueName } from './tools.ts';
 
 const LOOK_EVERY = 250;
@@ -52,7 +53,7 @@ export interface RunningRelease {
   gatewayUrl(pod: ReleasePod): string;
   /** `…/servers/NAME`, through the Service unless another base is given. */
   serverUrl(server: string, base?: string): string;
-  /** Creates a server and resolves once it runs. Rejects with what stands in the way. */
+  /** Creates a server, which goes with the test that does so, and resolves once it runs. Rejects with what stands in the way. */
   run(spec: { readonly name: string; readonly [member: string]: unknown }): Promise<ServerAnswer>;
   /** Resolves once it is gone, with its pods. */
   remove(server: string): Promise<void>;
@@ -141,6 +142,7 @@ export async function startRelease(
     },
     serverUrl: (server, base = url) => `${base}/servers/${server}`,
     run: async (spec) => {
+      goesWithTest(client, MCP_SERVERS, { namespace: servers, names: [spec.name] });
       await api.create(spec);
       try {
         return await steady(`${spec.name} runs`, async () => {

@@ -14,6 +14,7 @@ import { treeToken } from '../../../src/trees/token.ts';
 import { eventually, type TestCluster } from './cluster.ts';
 import { IMAGES, podSettings } from './images.ts';
 import { orphan, type PodObject } from './server-pod.ts';
+import { goesWithTest } from './tidy.ts';
 
 export interface TreesPod {
   /** What installers' tokens are made with. */
@@ -103,6 +104,8 @@ async function install(
       ]
     : settings.installerEnv;
   const name = installName(owner, input, 0);
+  goesWithTest(client, SERVICE_ACCOUNTS, { namespace, names: [childName(owner)] });
+  for (const kind of [SECRETS, JOBS]) goesWithTest(client, kind, { namespace, names: [name] });
   await client.create(SERVICE_ACCOUNTS, { metadata: { name: childName(owner), namespace } });
   await client.create(SECRETS, orphan(installSecret(owner, name, treeToken(key, name))));
   const job = installerJob({ owner, source, input, attempt: 0 }, { ...settings, installerEnv });
