@@ -4,7 +4,7 @@
  *
  * Objects with an owner do not count: they go with it, and until then its controller makes and replaces them whenever it likes (pods,
  * ReplicaSets, all that an MCPServer has). A release of helm is the owner of what helm makes, and is there as the record of its first
- * version. Whatever has no owner counts, but for what Kubernetes makes in every namespace. An object ends for this purpose when its
+ * version. Whatever has no owner counts, but for what Kubernetes makes in every namespace and for claims. An object ends here when its
  * deletion is asked for: that it really goes is looked at after all tests.
  */
 import {

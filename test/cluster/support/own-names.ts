@@ -10,8 +10,12 @@ export function ownName(prefix: 'bt' | 'berth-test'): string {
   return name;
 }
 
+/** Whether a text has a name of this run. */
+export function isOwn(text: string): boolean {
+  return (text.match(OF_A_RUN) ?? []).some((name) => OWN.has(name));
+}
+
 /** Whether a text has the name of a run, and of none but others: several may share a cluster. */
 export function isOfOthers(text: string): boolean {
-  const found = text.match(OF_A_RUN) ?? [];
-  return found.length > 0 && !found.some((name) => OWN.has(name));
+  return text.match(OF_A_RUN) !== null && !isOwn(text);
 }
