@@ -8,6 +8,7 @@ import { eventually, type TestCluster } from './support/cluster.ts';
 import { type ClusterWorld, openWorld, untilState } from './support/cluster-world.ts';
 import { type ExecGateway, startExecGateway } from './support/exec-gateway.ts';
 import { figure, since } from './support/figures.ts';
+import { leaveForLater } from './support/left-for-later.ts';
 import { killIn, pidsOf } from './support/processes.ts';
 import { type RunningPod, startServer } from './support/server-pod.ts';
 import { startTrees, type TreesPod } from './support/trees-pod.ts';
@@ -92,6 +93,8 @@ it('says what is wrong with a package that is not there', async () => {
 it('that the store has lost is installed again, and its server comes back without a failure', async () => {
   await untilState(cluster, 'kept', 'running');
   const { url } = await cluster.gateway();
+  // In the place of the one that the hook has made.
+  leaveForLater('pods berth-trees');
   await trees.lose();
   const [gone] = await cluster.pods('kept');
   const { namespace } = cluster;
