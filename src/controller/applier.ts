@@ -41,6 +41,13 @@ export class Applier {
     this.#applied.set(key, { text, uid, generation, at: this.#now() });
   }
 
+  /** An object as it is known best: as the watch shows it, or as it was applied since. */
+  newest<T extends KubeObject>(resource: Resource, seen: T | undefined): T | undefined {
+    const before = seen && this.#applied.get(keyOf(resource, seen));
+    if (!seen || before?.generation === undefined || seen.metadata.uid !== before.uid) return seen;
+    return (seen.metadata.generation ?? 0) < before.generation ? (JSON.parse(before.text) as T) : seen;
+  }
+
   /** For what may be made and not be read: true when it was made, false when it was there. */
   async create(resource: Resource, object: KubeObject): Promise<boolean> {
     const key = keyOf(resource, object);

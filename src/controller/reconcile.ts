@@ -196,7 +196,9 @@ async function makeReplicas(
 ): Promise<Generation> {
   const { ledger, tools, install } = making;
   const { pods } = tools.settings;
-  const question = { blueprint: plain, settings: pods, existing: observed.deployment, replicas };
+  // What was written down a moment ago counts, though the watch may not have shown it yet: otherwise pods would be made twice.
+  const existing = tools.applier.newest(DEPLOYMENTS, observed.deployment);
+  const question = { blueprint: plain, settings: pods, existing, replicas };
   const { generation, blueprint, annotations: known } = withKnownEras(question);
   await ledger.make([generation.secret]);
   const annotations = {

@@ -80,6 +80,20 @@ describe('what a server speaks', () => {
     expect(world.deployment.spec.template).toEqual(template);
   });
 
+  it('makes no second new pods when it is woken before the watch has shown that it sleeps', async () => {
+    const before = structuredClone(world.view);
+    world.apply({ ...spec, suspend: true });
+    await world.look();
+    world.lagging = before;
+    world.apply(spec);
+    await world.look();
+    expect([known(), world.deployment.spec.replicas]).toEqual([['legacy'], 1]);
+    const { template } = world.deployment.spec;
+    world.lagging = undefined;
+    await world.settle();
+    expect(world.deployment.spec.template).toEqual(template);
+  });
+
   it('leaves no Secret of before', async () => {
     await stop();
     await startAgain();

@@ -51,6 +51,8 @@ export class ServerWorld {
   warning: PodWarning | undefined;
   /** Pods whose warnings were asked for. */
   readonly asked: string[] = [];
+  /** What the watch shows still, while it lags behind. */
+  lagging: ChildView | undefined;
   /** Whether a pod lets itself be closed. */
   rests: () => boolean = () => true;
   #tools = this.#freshTools();
@@ -114,6 +116,7 @@ export class ServerWorld {
   }
 
   get view(): ChildView {
+    if (this.lagging) return this.lagging;
     return {
       deployments: this.deployments,
       jobs: this.jobs,
