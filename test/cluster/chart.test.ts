@@ -157,7 +157,7 @@ describe('the objects', () => {
 
   it('name objects of the cluster after the namespace', () => {
     const policies = template().filter(({ kind }) => kind.startsWith('ValidatingAdmission'));
-    expect(policies).toHaveLength(22);
+    expect(policies).toHaveLength(24);
     expect(policies.filter(({ metadata }) => !metadata.name.startsWith(`${namespace}-berth-`))).toEqual([]);
   });
 

@@ -1,10 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClusterAccess } from '../../src/cluster/access.ts';
 import { apiStatusOf } from '../../src/cluster/api-status.ts';
 import { type ExecChannel, openExec } from '../../src/cluster/exec-channel.ts';
+import { V4 } from '../../src/cluster/exec-frames.ts';
 import { PODS } from '../../src/cluster/resources.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
+import { type FaultProxy, openFaultProxy } from './support/fault-proxy.ts';
 import { IDLE } from './support/switchboard.ts';
 
 const MIB = 1024 * 1024;
@@ -21,9 +24,13 @@ interface Place {
   readonly pod?: string;
   readonly container?: string;
 }
-const exec = (command: readonly string[], place: Place = {}): Promise<ExecChannel> => {
+const exec = (
+  command: readonly string[],
+  place: Place = {},
+  access: ClusterAccess = cluster.access,
+): Promise<ExecChannel> => {
   const target = { namespace: cluster.namespace, pod: 'idle', container: 'main', ...place, command };
-  return openExec({ access: cluster.access, target });
+  return openExec({ access, target });
 };
 const output = async (channel: ExecChannel): Promise<Buffer> => {
   const parts: Buffer[] = [];
@@ -100,6 +107,54 @@ describe('a command in a pod', () => {
     await cluster.client.remove(PODS, target, { gracePeriodSeconds: 0 });
     channel.resume();
     expect(['exited', 'failed', 'lost']).toContain((await channel.exit).kind);
+  });
+});
+
+describe('a command over the older protocol', () => {
+  let proxy: FaultProxy;
+  const old = (...command: string[]): Promise<ExecChannel> => exec(command, {}, proxy.access);
+
+  beforeAll(async () => {
+    proxy = await openFaultProxy(cluster.access);
+    proxy.protocol = V4;
+  });
+  afterAll(() => proxy?.close());
+
+  it('gets and gives megabytes unchanged, and cannot be told the end of its input', async () => {
+    const channel = await old('head', '-c', `${8 * MIB}`);
+    expect(channel.halfCloses).toBe(false);
+    const bytes = randomBytes(8 * MIB);
+    const read = output(channel);
+    channel.write(bytes);
+    expect(hash(await read)).toBe(hash(bytes));
+    expect(await channel.exit).toEqual({ kind: 'exited', code: 0 });
+  });
+
+  it('tells its exit code and what it said last', async () => {
+    const channel = await old('node', '-e', 'console.error("it is all over"); process.exitCode = 7');
+    await output(channel);
+    expect(await channel.exit).toEqual({ kind: 'exited', code: 7 });
+    expect(channel.stderr).toEqual(['it is all over']);
+  });
+
+  it('says that it does not exist', async () => {
+    const channel = await old('/not/there');
+    await output(channel);
+    expect(await channel.exit).toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining('/not/there'),
+    });
+  });
+
+  it('ends when its caller has gone', async () => {
+    const channel = await old('sh', '-c', 'cat; touch /run/berth/gone-too');
+    channel.write('x');
+    await once(channel, 'readable');
+    channel.destroy();
+    const look = 'for i in $(seq 100); do test -e /run/berth/gone-too && exit 0; sleep 0.1; done; exit 1';
+    const found = await exec(['sh', '-c', look]);
+    await output(found);
+    expect(await found.exit).toEqual({ kind: 'exited', code: 0 });
   });
 });
 

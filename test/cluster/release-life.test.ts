@@ -172,7 +172,7 @@ describe('further releases of the cluster', () => {
     const all = [release, beside, inside];
     for (const one of all) {
       const own = policies.filter((policy) => policy.startsWith(`${one.namespace}-${one.name}-`));
-      expect(own).toHaveLength(11);
+      expect(own).toHaveLength(12);
       expect(all.map((another) => may(one, another))).toEqual(
         all.map((another) => (another === one ? 'yes' : 'no')),
       );

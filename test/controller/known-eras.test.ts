@@ -54,14 +54,16 @@ async function startAgain(): Promise<void> {
 describe('what a server speaks', () => {
   beforeEach(() => start(SPEC, LEGACY));
 
-  it('is handed on once it has no replica, not before', async () => {
+  it('is handed on at its next start; what pods are made from is as it was until then', async () => {
     const { template } = world.deployment.spec;
     expect(known()).toBeUndefined();
     await stop();
-    expect(known()).toEqual(['legacy']);
+    expect(world.deployment.spec.template).toEqual(template);
     await startAgain();
     expect(known()).toEqual(['legacy']);
-    expect(world.deployment.spec.template).not.toEqual(template);
+    const { template: knowing } = world.deployment.spec;
+    await stop();
+    expect(world.deployment.spec.template).toEqual(knowing);
   });
 
   it('makes no new pods ever after', async () => {
@@ -112,6 +114,8 @@ describe('what a server speaks', () => {
   it('is that of the new configuration where both were changed at once', async () => {
     world.apply({ ...spec, args: ['--other'], suspend: true });
     await world.settle();
+    world.apply({ ...spec, args: ['--other'] });
+    await world.settle();
     expect(known()).toBeUndefined();
   });
 
@@ -126,6 +130,7 @@ describe('what a server speaks', () => {
     await world.look();
     expect(known()).toEqual(['legacy']);
     await stop();
+    await startAgain();
     expect(known()).toEqual(expected);
   });
 
@@ -161,6 +166,7 @@ describe('nothing is handed on', () => {
   ])('%s', async (_what, given, report) => {
     await start(given, report);
     await stop();
+    await startAgain();
     expect(known()).toBeUndefined();
   });
 });
@@ -171,6 +177,7 @@ it.each<readonly [string, McpServerSpec]>([
 ])('of %s is handed on', async (_what, given) => {
   await start(given, LEGACY);
   await stop();
+  await startAgain();
   expect(known()).toEqual(['legacy']);
 });
 

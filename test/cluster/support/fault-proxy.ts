@@ -36,6 +36,8 @@ export interface FaultProxy {
   most: number;
   /** Asked for each request. */
   fault: (request: SeenRequest) => Fault;
+  /** The one protocol that connections of commands may offer, whatever they do: an older API server knows no newer one. */
+  protocol?: string;
   /** Ends the watches that are open; execs go on. */
   cutWatches(): void;
   close(): void;
@@ -135,7 +137,7 @@ export async function openFaultProxy(real: ClusterAccess): Promise<FaultProxy> {
     const refusal = await faultOf(note(request), gone.signal);
     if (gone.signal.aborted) return;
     if (refusal) return void socket.end(headOf(refusal.status, refusal.headers) + refusal.body);
-    const upstream = await open(request);
+    const upstream = await open(request, offering(proxy.protocol));
     gone.signal.addEventListener('abort', () => upstream.destroy());
     upstream.on('error', () => socket.destroy());
     upstream.once('response', (answer) => {
@@ -166,11 +168,18 @@ export async function openFaultProxy(real: ClusterAccess): Promise<FaultProxy> {
     return { status, headers, body };
   }
 
-  async function open({ method, url, headers }: IncomingMessage) {
+  async function open({ method, url, headers }: IncomingMessage, more: OutgoingHttpHeaders = {}) {
     const { tls, headers: own } = await real.credentials();
     const { host: _host, authorization: _token, ...given } = headers;
-    return httpsRequest(`${real.baseUrl}${url}`, { method, headers: { ...given, ...own }, agent, ...tls });
+    return httpsRequest(`${real.baseUrl}${url}`, {
+      ...{ method, headers: { ...given, ...more, ...own }, agent },
+      ...tls,
+    });
   }
+}
+
+function offering(protocol: string | undefined): OutgoingHttpHeaders {
+  return protocol === undefined ? {} : { 'sec-websocket-protocol': protocol };
 }
 
 function headOf(status: number, headers: OutgoingHttpHeaders): string {
