@@ -42,7 +42,7 @@ describe('the pool', () => {
     const { pool: made, started } = await pool(0);
     expect(started).toHaveLength(0);
     expect(await made.acquire()).not.toBe(await made.acquire());
-    expect(made.status).toEqual({ state: 'ready', live: 2, spares: 0 });
+    expect(made.status).toEqual({ state: 'ready', live: 2, spares: 0, spoken: false });
   });
 
   it('hands out a spare and replaces it', async () => {
@@ -149,7 +149,7 @@ describe('a server whose processes fail', () => {
     const { pool: made } = await pool(0);
     for (let i = 0; i < 10; i++) await (await made.acquire()).stop();
     await turn();
-    expect(made.status).toEqual({ state: 'ready', live: 0, spares: 0 });
+    expect(made.status).toEqual({ state: 'ready', live: 0, spares: 0, spoken: false });
   });
 
   it('is forgiven once a process has run for a minute', async () => {
@@ -160,7 +160,7 @@ describe('a server whose processes fail', () => {
     }
     await made.acquire();
     clock.advance(60_000);
-    expect(made.status).toEqual({ state: 'ready', live: 1, spares: 0 });
+    expect(made.status).toEqual({ state: 'ready', live: 1, spares: 0, spoken: false });
   });
 
   it('is not taken from everybody while a process of it runs well', async () => {
@@ -193,7 +193,7 @@ describe('a server that crashes in use', () => {
       (await used(made)).crash();
       await turn();
     }
-    expect(made.status).toEqual({ state: 'ready', live: 0, spares: 0 });
+    expect(made.status).toEqual({ state: 'ready', live: 0, spares: 0, spoken: false });
   });
 
   it('is not taken from those whose process answers by one whose processes never do', async () => {
