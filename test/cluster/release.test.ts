@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { InspectionAnswer } from '../../src/cli/inspect-view.ts';
 import { inspectionMeta } from '../../src/cluster/inspection.ts';
 import { connectSdk, eraOf, SDK_CLIENTS, type SdkFlavour } from '../support/sdk-clients.ts';
+import { eventually } from './support/cluster.ts';
 import { leaveForLater } from './support/left-for-later.ts';
 import { type RunningRelease, startRelease, steady } from './support/release.ts';
 import { everything, run } from './support/tools.ts';
