@@ -10,6 +10,7 @@ import type { Cancel, Clock } from '../clock.ts';
 export const STALL_LIMIT = 30_000;
 /** Milliseconds without a message after which nothing is left of what had piled up. */
 export const QUIET = 50;
+const SPANS = 2;
 /** More than this never piles up: the buffers on the way are smaller. */
 const MOST_PILED_UP = 16 * 1024 * 1024;
 
@@ -74,8 +75,10 @@ export class ExecReading {
     this.#pile = 0;
   }
 
-  #listen(): void {
-    this.#cancel = this.#options.clock.after(QUIET, () => {
+  /** In spans: between two of them what has come is read, so that a program that was held up itself takes nothing for silence. */
+  #listen(spans = SPANS): void {
+    this.#cancel = this.#options.clock.after(QUIET / SPANS, () => {
+      if (spans > 1) return this.#listen(spans - 1);
       this.#pile = 0;
       this.#options.onFree();
     });

@@ -10,7 +10,7 @@ import { SUPERVISOR } from '../../src/cluster/objects/places.ts';
 import { linkPortOf } from '../../src/cluster/pod-carrier.ts';
 import { type KubeObject, SECRETS } from '../../src/cluster/resources.ts';
 import { certificate } from '../support/certificates.ts';
-import type { McpClient } from '../support/mcp-client.ts';
+import { type McpClient, requestText } from '../support/mcp-client.ts';
 import { session } from '../support/transports.ts';
 import { eventually } from './support/cluster.ts';
 import { postHttps } from './support/https-call.ts';
@@ -23,6 +23,8 @@ type Authority = ReturnType<typeof certificate>;
 
 const OUTAGE = 30_000;
 const LONGEST = 420_000;
+/** Milliseconds for which an answer is waited for whose link has to be made anew. */
+const PATIENCE = 120_000;
 /** Says which process it is, as late as it is asked to. */
 const CODE = `
 import { createInterface } from 'node:readline';
@@ -223,13 +225,13 @@ describe('the same release, by exec', () => {
       const client = await open();
       const before = await pid(client);
       const programs = await programsOf();
-      let sent: Promise<string> | undefined;
       await without('kube-apiserver', async () => {
         await sleep(OUTAGE / 2);
-        sent = pid(client);
+        void client.send(requestText('"away"', 'tools/call', { name: 'pid', arguments: {} }));
         await sleep(OUTAGE / 2);
       });
-      expect(await sent).toBe(before);
+      const { result } = (await client.inbox.answer('"away"', PATIENCE)).message;
+      expect(result).toMatchObject({ content: [{ text: before }] });
       await leave(client);
       await renewControllers(release.client);
       // One of the controllers leads again: a server that is asked for now is made.

@@ -17,6 +17,8 @@ const LOOK_EVERY = 250;
 const STEADY_LOOKS = 1_000;
 const READY_SECONDS = 150;
 const EVENTS = 25;
+/** Milliseconds. */
+const ONE_TRY = 5_000;
 
 export interface ReleasePod extends KubeObject {
   readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] };
@@ -104,9 +106,10 @@ export async function startRelease(
     await runBeside('helm', args, JSON.stringify(all));
     await Promise.all(['controller', 'trees', 'gateway'].map((part) => rolledOut(name, namespace, part)));
     addresses.service = serviceAddress(`${name}-gateway`, namespace);
-    // A node knows the pods behind a Service a moment later than they are ready.
+    // A node knows the pods behind a Service a moment later than they are ready. A connection of before then leads nowhere for minutes.
     await steady('an answer through the Service', async () => {
-      const answer = await fetch(`${addresses.url}/livez`).catch(() => undefined);
+      const signal = AbortSignal.timeout(ONE_TRY);
+      const answer = await fetch(`${addresses.url}/livez`, { signal }).catch(() => undefined);
       return answer?.ok ? true : undefined;
     });
   } catch (cause) {
