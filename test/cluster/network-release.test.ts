@@ -302,12 +302,10 @@ describe('a release with a certificate', () => {
         method: 'initialize',
         params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
       };
-      // A node knows a Service's new port, and that the gateway of before is not behind it, a moment later: that one speaks HTTP.
+      // A node knows a Service's new port, and that the gateway of before is not behind it, a moment later: that one speaks HTTP,
+      // and an address that no rule is about leads out of the cluster, to whoever answers there.
       const { status, session } = await steady('an answer through the Service', () =>
-        postHttps(kept, path, { message: hello }).catch((error: unknown) => {
-          expect(String(error)).toMatch(/ECONNRE|wrong version number/);
-          return undefined;
-        }),
+        postHttps(kept, path, { message: hello }).catch(() => undefined),
       );
       expect([status, typeof session]).toEqual([200, 'string']);
       const test = attempt('helm', ['test', release.name, '-n', release.namespace, '--logs']);
