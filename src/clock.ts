@@ -71,3 +71,20 @@ export class ManualClock implements Clock {
     return () => this.#due.delete(due);
   }
 }
+
+/** Resolves after `ms`, at once for none; rejects with the signal's reason when that comes first. */
+export function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    if (ms <= 0) return resolve();
+    const aborted = (): void => {
+      cancel();
+      reject(signal.reason);
+    };
+    const cancel = clock.after(ms, () => {
+      signal.removeEventListener('abort', aborted);
+      resolve();
+    });
+    signal.addEventListener('abort', aborted, { once: true });
+  });
+}

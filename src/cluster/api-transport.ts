@@ -1,11 +1,10 @@
 /** Sends requests to the API server: pooled, bounded in time, repeated where that is safe. */
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../clock.ts';
+import { type Clock, pause } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { ClusterAccess } from './access.ts';
 import { apiStatusOf, readApiStatus, refusalError } from './api-status.ts';
 import { ConnectionFault, HttpPool, readBody } from './http-pool.ts';
-import { pause } from './pause.ts';
 
 /** Milliseconds for one attempt. */
 export const REQUEST_LIMIT = 30_000;

@@ -1,12 +1,11 @@
 /** Carries links through the cluster's API server: one exec into the supervisor's container, nothing listens on the network. */
 import type { Duplex } from 'node:stream';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, pause, systemClock } from '../clock.ts';
 import { Turns } from '../servers/turns.ts';
 import type { ClusterAccess } from './access.ts';
 import { apiStatusOf } from './api-status.ts';
 import { type ExecChannel, openExec } from './exec-channel.ts';
 import { describeExit } from './exec-exit.ts';
-import { pause } from './pause.ts';
 
 /** Execs that are being opened at once: after a restart of the API server all links come back in one moment. */
 const MOST_OPENING = 50;

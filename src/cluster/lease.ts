@@ -1,9 +1,8 @@
 /** One leader among several programs, by a Lease: it stops leading in time even when the API server, or its clock, is off. */
-import { type Cancel, type Clock, systemClock } from '../clock.ts';
+import { type Cancel, type Clock, pause, systemClock } from '../clock.ts';
 import { type BerthError, toBerthError } from '../errors.ts';
 import type { ApiClient } from './api-client.ts';
 import { freeLease, heldLease, type Lease, LeaseObservation } from './lease-record.ts';
-import { pause } from './pause.ts';
 import { LEASES, type ObjectMeta, type ObjectName } from './resources.ts';
 
 /** Milliseconds after the last renewal that a leader stops leading: well before others may take the lease. */

@@ -1,12 +1,11 @@
 /** A local picture of objects in the cluster: listed once, then watched; level-based, so that nothing is lost over any break. */
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, pause, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { Selection } from './api-call.ts';
 import type { ApiClient } from './api-client.ts';
 import { apiStatusOf, isExpired } from './api-status.ts';
 import { listAll } from './list-all.ts';
 import { type ObjectHandler, ObjectStore } from './object-store.ts';
-import { pause } from './pause.ts';
 import type { KubeObject, ObjectName, Resource } from './resources.ts';
 import { readWatch, type WatchEvent } from './watch-events.ts';
 

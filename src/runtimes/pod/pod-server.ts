@@ -4,14 +4,14 @@
  * are known already it serves before its handshake.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Cancel, Clock } from '../../clock.ts';
+import { type Cancel, type Clock, pause } from '../../clock.ts';
 import { BerthError, toBerthError } from '../../errors.ts';
 import { type HealthCheck, type HealthLimits, ServerHealth } from '../../servers/server-health.ts';
 import { toFailure } from '../../servers/server-record.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
 import type { Era, HandshakeReport } from '../../supervisor/handshake-report.ts';
 import type { LocalHost } from '../local-host.ts';
-import { pause, untilUsed } from './first-use.ts';
+import { untilUsed } from './first-use.ts';
 import { watchValues } from './value-watch.ts';
 
 export interface PodServerOptions {
@@ -198,7 +198,7 @@ export class PodServer {
         if (!isAwaited(error)) throw error;
         this.#failure = error;
         changed();
-        await pause(this.#options.clock, MISSING_LOOK, this.#life.signal);
+        await pause(MISSING_LOOK, this.#options.clock, this.#life.signal);
       }
     }
     this.#prepared = true;

@@ -272,6 +272,12 @@ describe('a server in a pod', () => {
       }
     };
 
+    const looked = (): Promise<void> =>
+      until('its handshake', () => {
+        clock.advance(250);
+        return host.tries === 1;
+      });
+
     it('is open at once, and looked at when it has answered whoever woke it', async () => {
       const server = begin({ knownEras });
       await server.closed;
@@ -281,10 +287,7 @@ describe('a server in a pod', () => {
       await pass(10_000);
       expect(host.tries).toBe(0);
       host.pool = { live: 1, spoken: true };
-      await until('its handshake', () => {
-        clock.advance(250);
-        return host.tries === 1;
-      });
+      await looked();
       // What it must still speak, and nothing else.
       expect(host.probed).toEqual([{ ...definition, eras: ['legacy'] }]);
       await host.answer(legacy);
@@ -296,10 +299,7 @@ describe('a server in a pod', () => {
       const server = begin({ knownEras });
       await server.closed;
       host.pool = { live: 2, spares: 2 };
-      await until('its handshake', () => {
-        clock.advance(250);
-        return host.tries === 1;
-      });
+      await looked();
       await host.answer(legacy);
       expect(server.report?.tools).toEqual(['find']);
       server.close();
@@ -319,10 +319,7 @@ describe('a server in a pod', () => {
     it('is tried whole, and defined anew, when it speaks otherwise than it did', async () => {
       const server = begin({ knownEras });
       await server.closed;
-      await until('its handshake', () => {
-        clock.advance(250);
-        return host.tries === 1;
-      });
+      await looked();
       await host.answer(broken);
       expect([host.tries, server.failure]).toEqual([2, undefined]);
       await host.answer({ ...report, eras: ['modern'] });
@@ -335,10 +332,7 @@ describe('a server in a pod', () => {
     it('takes nothing for granted once it does not start', async () => {
       const server = begin({ knownEras });
       await server.closed;
-      await until('its handshake', () => {
-        clock.advance(250);
-        return host.tries === 1;
-      });
+      await looked();
       await host.answer(broken);
       await host.answer(broken);
       expect([server.closed, server.failure]).toEqual([broken, broken]);
