@@ -1,6 +1,6 @@
 /** What values make of the objects that stand between agents and a release: routes, budgets, scaling, places. */
 import { describe, expect, it } from 'vitest';
-import { type Manifest, objectOf, render, set } from './support/rendered.ts';
+import { type Manifest, objectOf, render, set, settingsTextOf } from './support/rendered.ts';
 import { CHART } from './support/tools.ts';
 
 const template = (...args: readonly string[]): Manifest[] => render('mcp', args);
@@ -104,9 +104,7 @@ describe('pods of the release', () => {
 
 describe('the image of archon servers', () => {
   const settingsOf = (...values: readonly string[]) =>
-    JSON.parse(
-      objectOf(template(...set(...values)), 'ConfigMap', 'berth-controller').data['controller.json'],
-    );
+    JSON.parse(settingsTextOf(template(...set(...values)), 'controller'));
 
   it('is that of the values', () => {
     const { archonImage, allowedImages } = settingsOf(

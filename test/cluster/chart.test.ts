@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseControllerSettings } from '../../src/controller/settings.ts';
 import { loadSettings } from '../../src/settings/load.ts';
-import { type Manifest, objectOf, render, set } from './support/rendered.ts';
+import { type Manifest, objectOf, render, set, settingsTextOf } from './support/rendered.ts';
 import { applyDefinition, attempt, CHART, ROOT, removeNamespaces, run, uniqueName } from './support/tools.ts';
 
 const VARIANTS = [
@@ -195,7 +195,7 @@ describe('the objects', () => {
       { name: 'search', version: '>=1', optional: true },
     ];
     expect(declared.desk).toMatchObject({ dependencies: needs });
-    const settings = parse(objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.json']);
+    const settings = parse(settingsTextOf(objects, 'controller'));
     expect(settings).toMatchObject({
       allow: { npm: true, pypi: false },
       egress: 'none',
@@ -204,15 +204,46 @@ describe('the objects', () => {
   });
 
   it.each(VARIANTS)('give the controller settings that it takes: %s', (_name, path) => {
-    const { data } = objectOf(template('-f', path), 'ConfigMap', 'berth-controller');
-    const settings = parseControllerSettings(JSON.parse(data['controller.json']));
+    const settings = parseControllerSettings(JSON.parse(settingsTextOf(template('-f', path), 'controller')));
     expect(settings.pods.release).toBe('berth');
     expect(settings.namespace).not.toBe(namespace);
   });
 
+  it('are in the pods, so that no pod gets those of another revision', () => {
+    const objects = template(...set('settings.publicUrl=https://a.example.com'));
+    const fieldRef = { fieldPath: "metadata.annotations['berth.dev/settings']" };
+    for (const [component, path] of [
+      ['controller', 'controller.json'],
+      ['gateway', 'berth.yaml'],
+    ] as const) {
+      const { spec } = objectOf(objects, 'Deployment', `berth-${component}`).spec.template;
+      expect(spec.volumes).toContainEqual({ name: 'settings', downwardAPI: { items: [{ path, fieldRef }] } });
+    }
+    // Kept for what it owns, and for `berth doctor`.
+    const { data } = objectOf(objects, 'ConfigMap', 'berth-controller');
+    expect(JSON.parse(data['controller.json'])).toEqual(JSON.parse(settingsTextOf(objects, 'controller')));
+  });
+
+  it('roll the pods that trust another authority', () => {
+    const checksums = (pem: string) =>
+      ['gateway', 'controller', 'trees'].map(
+        (component) =>
+          objectOf(
+            template(...set(`caBundle.pem=-----BEGIN CERTIFICATE-----${pem}`)),
+            'Deployment',
+            `berth-${component}`,
+          ).spec.template.metadata.annotations['checksum/ca'],
+      );
+    const [one, other] = [checksums('one'), checksums('other')];
+    expect(new Set(one).size).toBe(1);
+    expect(one).not.toContain(undefined);
+    expect(other).not.toEqual(one);
+    expect(checksums('one')).toEqual(one);
+  });
+
   it('give the gateway its hosts, its URL and its time to drain', () => {
     const objects = template('-f', `${CHART}/ci/production-values.yaml`);
-    const settings = parse(objectOf(objects, 'ConfigMap', 'berth-gateway').data['berth.yaml']);
+    const settings = parse(settingsTextOf(objects, 'gateway'));
     expect(settings.publicUrl).toBe('https://berth.example.com');
     expect(settings.allowedHosts).toContain('berth.example.com');
     expect(settings.allowedHosts).toContain(`berth-gateway.${namespace}.svc`);
@@ -239,17 +270,16 @@ describe('the objects', () => {
     ],
   ])('give URLs that lead to %s', (_what, args, url) => {
     const objects = template(...args);
-    const gateway = parse(objectOf(objects, 'ConfigMap', 'berth-gateway').data['berth.yaml']);
-    const controller = objectOf(objects, 'ConfigMap', 'berth-controller').data['controller.json'];
-    expect([gateway.publicUrl, JSON.parse(controller).publicUrl]).toEqual([url, url]);
+    const gateway = parse(settingsTextOf(objects, 'gateway'));
+    const controller = JSON.parse(settingsTextOf(objects, 'controller'));
+    expect([gateway.publicUrl, controller.publicUrl]).toEqual([url, url]);
     expect(gateway.allowedHosts).toContain(new URL(url).host);
   });
 
   it('give the URL of the setting before all others', () => {
     const ingress = ['ingress.enabled=true', 'ingress.hosts={x.example.com}'];
     const objects = template(...set('settings.publicUrl=https://a.example.com/b', ...ingress));
-    const { data } = objectOf(objects, 'ConfigMap', 'berth-gateway');
-    expect(parse(data['berth.yaml']).publicUrl).toBe('https://a.example.com/b');
+    expect(parse(settingsTextOf(objects, 'gateway')).publicUrl).toBe('https://a.example.com/b');
   });
 
   it('let the gateway serve HTTPS with a Secret of yours', () => {
@@ -282,8 +312,7 @@ describe('the objects', () => {
       'traces.headersSecret=collector',
     );
     const objects = template(...values, '--set-json', `traces.to=${to}`);
-    const { data } = objectOf(objects, 'ConfigMap', 'berth-gateway');
-    const file = data['berth.yaml'] as string;
+    const file = settingsTextOf(objects, 'gateway');
     expect(loadSettings({ env: { BERTH_CONFIG: 'x' }, readFile: () => file }).traces).toEqual({
       endpoint,
       sampleRate: 0.25,

@@ -60,7 +60,18 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Labels and annotations of a component's pods: (list $ "gateway" checksums). */}}
+{{/*
+The settings of a component's pods: an annotation of theirs as a file of this name. A ConfigMap would not do: kubelet may give a new pod
+what it remembers of one, so an upgrade could start a program with the settings of before, and a pod of before would take the new ones.
+*/}}
+{{- define "berth.settingsVolume" -}}
+- name: settings
+  downwardAPI:
+    items:
+      - {path: {{ . }}, fieldRef: {fieldPath: "metadata.annotations['berth.dev/settings']"}}
+{{- end -}}
+
+{{/* Labels and annotations of a component's pods: (list $ "gateway" annotations), where the last win. */}}
 {{- define "berth.podMeta" -}}
 {{- $root := index . 0 -}}{{- $values := index $root.Values (index . 1) -}}
 labels:
@@ -68,7 +79,10 @@ labels:
   {{- with $values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with mergeOverwrite (deepCopy $root.Values.commonAnnotations) $values.podAnnotations (index . 2) }}
+{{- $own := deepCopy (index . 2) -}}
+{{- /* Programs read their authorities when they start. */ -}}
+{{- with $root.Values.caBundle.pem }}{{ $_ := set $own "checksum/ca" (sha256sum .) }}{{ end -}}
+{{- with mergeOverwrite (deepCopy $root.Values.commonAnnotations) $values.podAnnotations $own }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

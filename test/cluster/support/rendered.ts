@@ -29,3 +29,9 @@ export function objectOf(objects: readonly Manifest[], kind: string, name: strin
   if (!found) throw new Error(`there is no ${kind} ${name}`);
   return found;
 }
+
+/** The settings that a component's pods are given: JSON or YAML. */
+export function settingsTextOf(objects: readonly Manifest[], component: 'controller' | 'gateway'): string {
+  const { metadata } = objectOf(objects, 'Deployment', `berth-${component}`).spec.template;
+  return metadata.annotations['berth.dev/settings'] as string;
+}
