@@ -22,6 +22,12 @@ interface DeploymentLike {
   };
 }
 
+interface Annotated {
+  readonly spec: {
+    readonly template: { readonly metadata: { readonly annotations: Readonly<Record<string, string>> } };
+  };
+}
+
 const set = (...values: readonly string[]): string[] => values.flatMap((value) => ['--set', value]);
 const FEW = set('gateway.replicas=0', 'controller.replicas=0');
 
@@ -107,12 +113,10 @@ describe('a release', () => {
     expect(read('-n', servers, 'mcps').items.map(({ metadata }) => metadata.name)).toEqual(['made-by-hand']);
   });
 
+  /** Of the gateway's pods. */
   function settingsOf(): string {
-    return (
-      read<{ data: Record<string, string> }>('-n', namespace, 'configmap', `${name}-gateway`).data[
-        'berth.yaml'
-      ] ?? ''
-    );
+    const { spec } = read<Annotated>('-n', namespace, 'deployment', `${name}-gateway`);
+    return spec.template.metadata.annotations['berth.dev/settings'] ?? '';
   }
 
   function mcpServer(server: string, ownerReferences: readonly object[] = []): string {
