@@ -2,21 +2,24 @@
 import type { Cancel, Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 
-const QUESTIONS = ['sessions', 'end', 'report', 'rest', 'holds', 'inspection'] as const;
+const QUESTIONS = ['sessions', 'end', 'report', 'rest', 'holds', 'task', 'inspection'] as const;
 
 export interface LinkQuestion {
   /**
    * `sessions`: the list of a server's conversations. `end`: ends one of them, or all. `report`: how it fares. `rest`: takes nothing
    * new for a while if nobody uses it, and whether that is so. `holds`: whether it has a process or a call of that principal's clients
-   * without a session. `inspection`: what came of a package that is only tried.
+   * without a session. `task`: whether a task of that principal is one of a process here. `inspection`: what came of a package that is
+   * only tried.
    */
   readonly what: (typeof QUESTIONS)[number];
   /** UUID of the server. */
   readonly server: string;
   /** With `end`: this one only. */
   readonly session?: string;
-  /** With `holds`. */
+  /** With `holds` and `task`. */
   readonly principal?: string;
+  /** With `task`: its id. */
+  readonly task?: string;
 }
 
 /** Milliseconds for a question, from its asking to its answer. */
@@ -31,13 +34,17 @@ export function isUnknownQuestion({ code, message }: BerthError): boolean {
 
 /** Throws BerthError `internal` for what is no question of this version. */
 export function readQuestion(body: Buffer): LinkQuestion {
-  const { what, server, session, principal } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  const { what, server, session, principal, task } = JSON.parse(body.toString('utf8')) as Record<
+    string,
+    unknown
+  >;
   const known = QUESTIONS.find((one) => one === what);
   if (!known || typeof server !== 'string') throw new BerthError('internal', UNKNOWN_QUESTION);
   return {
     ...{ what: known, server },
     ...(typeof session === 'string' && { session }),
     ...(typeof principal === 'string' && { principal }),
+    ...(typeof task === 'string' && { task }),
   };
 }
 

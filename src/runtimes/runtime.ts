@@ -49,7 +49,11 @@ export interface Runtime {
     lookUp?(name: string): RuntimeServer['awaited'];
   };
   readonly router: {
-    route(server: string, affinity: string, kind?: 'session'): RuntimeRoute | undefined;
+    route(
+      server: string,
+      affinity: string,
+      what?: 'session' | { readonly task: string },
+    ): RuntimeRoute | undefined;
     replica(server: string, replica: string): Link | undefined;
   };
   /** Clients may come. */

@@ -16,12 +16,14 @@ export interface QuestionedHost {
   rest(id: string): boolean;
   /** Something of a principal's clients without a session lives here. */
   holds(id: string, principal: string): boolean;
+  /** A process here said to that principal that it runs this task. */
+  hasTask(id: string, principal: string, task: string): boolean;
 }
 
 /** JSON, or undefined where there is nothing to tell. */
 export async function answerQuestion(
   host: QuestionedHost,
-  { what, server, session, principal = '' }: LinkQuestion,
+  { what, server, session, principal = '', task = '' }: LinkQuestion,
 ): Promise<unknown> {
   switch (what) {
     case 'sessions':
@@ -36,5 +38,7 @@ export async function answerQuestion(
       return host.rest(server);
     case 'holds':
       return host.holds(server, principal);
+    case 'task':
+      return host.hasTask(server, principal, task);
   }
 }

@@ -176,6 +176,11 @@ export class HostedServer {
     return [...this.#affinities.values()].some((open) => open.principal === principal);
   }
 
+  /** Whether a process here said to that principal that it runs this task. */
+  hasTask(principal: string, task: string): boolean {
+    return this.#modernProcesses.hasTask(principal, task);
+  }
+
   /** Whether a call of that principal waits here under that name. */
   hasParked(principal: string, call: string): boolean {
     return this.#moderns.get(principal)?.lane?.hasParked(call) === true;

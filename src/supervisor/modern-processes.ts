@@ -1,6 +1,7 @@
 /** Which process of a server serves which modern clients (data-path.md 5.4), for as long as somebody uses it. */
 import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
+import { taskIdOf } from '../sessions/lanes/modern/named-task.ts';
 import { RelayProcess } from '../sessions/lanes/modern/relay-process.ts';
 import type { ServingProcess } from '../sessions/lanes/modern/serving.ts';
 import { UpgradeProcess } from '../sessions/lanes/upgrade/process.ts';
@@ -8,7 +9,6 @@ import {
   clientInfoOf,
   listenedTasks,
   rawCapabilities,
-  taskIdOf,
   toLegacyCapabilities,
 } from '../sessions/lanes/upgrade/requests.ts';
 import type { Interactive } from '../sessions/lanes/upgrade/turns.ts';
@@ -72,6 +72,10 @@ export class ModernProcesses {
       ({ process, principal: owner }) =>
         (owner === principal && process.upstream !== undefined) || process.hasTasks?.(principal) === true,
     );
+  }
+
+  hasTask(principal: string, task: string): boolean {
+    return [...this.#held.values()].some(({ process }) => process.hasTask?.(task, principal) === true);
   }
 
   /** The process for a request; throws `limit-reached` when there are too many. */

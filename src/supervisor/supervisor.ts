@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
+import { namedTask } from '../sessions/lanes/modern/named-task.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
 import type { Session } from '../sessions/session.ts';
@@ -91,6 +92,12 @@ export class Supervisor {
     return all.some((server) => server.definition.id === id && server.holds(principal));
   }
 
+  /** Whether a process here runs a task of that principal's, on a replaced definition or not. */
+  hasTask(id: string, principal: string, task: string): boolean {
+    const all = [...this.#servers.values(), ...this.#retired];
+    return all.some((server) => server.definition.id === id && server.hasTask(principal, task));
+  }
+
   /** What was counted of every server since the last time, those included that are no longer defined. */
   takeUsage(): Map<string, CallUsage> {
     const taken = new Map(Array.from(this.#usage, ([id, count]) => [id, count.take()] as const));
@@ -138,23 +145,24 @@ export class Supervisor {
     const before = target.kind === 'session' ? undefined : this.#retiredCalls(target, target.kind, sought);
     if (before) return before;
     if (target.kind === 'affinity') return server.affinity(target.key, target.principal);
-    if (target.kind === 'modern')
-      return this.#serverOfParked(server, target, sought.parked).modern(target.principal);
+    if (target.kind === 'modern') return this.#serverOfCall(server, target, sought).modern(target.principal);
     const session = server.session(target.key, target.principal) ?? this.#retiredSession(target);
     if (session) return session;
     if (!open) throw new BerthError('unknown-session', 'unknown session');
     return server.openSession(target.key, target.principal, open);
   }
 
-  /** A parked call goes on where it waits, though its server was replaced meanwhile. */
-  #serverOfParked(
+  /** A parked call goes on where it waits, and a task where it runs, though its server was replaced meanwhile. */
+  #serverOfCall(
     server: HostedServer,
     { principal, server: id }: ConversationTarget,
-    parked: string | undefined,
+    { parked, task }: Sought,
   ): HostedServer {
-    if (parked === undefined || server.hasParked(principal, parked)) return server;
-    for (const retired of this.#retired)
-      if (retired.definition.id === id && retired.hasParked(principal, parked)) return retired;
+    const has = (one: HostedServer): boolean =>
+      (parked !== undefined && one.hasParked(principal, parked)) ||
+      (task !== undefined && one.hasTask(principal, task));
+    if ((parked ?? task) === undefined || has(server)) return server;
+    for (const retired of this.#retired) if (retired.definition.id === id && has(retired)) return retired;
     return server;
   }
 
@@ -204,9 +212,15 @@ function elsewhere(what: string): BerthError {
 interface Sought {
   /** A parked call. */
   readonly parked?: string | undefined;
+  /** A task that the call is about. */
+  readonly task?: string | undefined;
   /** Exchange key of a call that may have been made before. */
   readonly key?: string;
   readonly stream?: number;
+}
+
+function taskOf({ messages: [only] }: CallRequest): string | undefined {
+  return only && namedTask(only);
 }
 
 class LocalConversation implements Conversation {
@@ -220,7 +234,10 @@ class LocalConversation implements Conversation {
 
   call(request: CallRequest, reader: StreamReader, open?: OpenOptions): Attachment | undefined {
     const parked = request.modern?.resume?.call;
-    return this.#with(reader, { open, parked, key: request.key }, (session) => session.call(request, reader));
+    const task = this.#target.kind === 'modern' ? taskOf(request) : undefined;
+    return this.#with(reader, { open, parked, task, key: request.key }, (session) =>
+      session.call(request, reader),
+    );
   }
 
   note(key: string, message: ClientMessage, done: (error?: BerthError) => void): void {

@@ -39,13 +39,16 @@ export interface Route {
   readonly next?: (refusal: BerthError) => Route | Promise<Route> | undefined;
 }
 
+/** What is to be routed that is no plain call. */
+export type RoutedThing = 'session' | { readonly task: string };
+
 /** Chooses the replica that serves a conversation. */
 export interface Router {
   /**
    * The replica for something new under an affinity key; undefined when none is ready. `session`: the key is that of a new session,
-   * which may go anywhere.
+   * which may go anywhere. A task is asked about where it runs, on a replica that is about to go, too.
    */
-  route(server: string, affinity: string, kind?: 'session'): Route | undefined;
+  route(server: string, affinity: string, what?: RoutedThing): Route | undefined;
   /** The link to a named replica; undefined when it is gone. */
   replica(server: string, replica: string): Link | undefined;
 }

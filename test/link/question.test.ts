@@ -113,10 +113,13 @@ it('a supervisor lists and ends what it has', async () => {
       id === 's' ? ({ state: 'ready', sessions: 0, processes: 0, inUse: false } as const) : undefined,
     rest: (id: string) => id === 's',
     holds: (id: string, principal: string) => id === 's' && principal === 'p',
+    hasTask: (...which: string[]) => which.join() === 's,p,t',
     inspection: (id: string) => (id === 's' ? ({ state: 'trying' } as const) : undefined),
   };
   expect(await answerQuestion(host, { what: 'holds', server: 's', principal: 'p' })).toBe(true);
   expect(await answerQuestion(host, { what: 'holds', server: 's' })).toBe(false);
+  expect(await answerQuestion(host, { what: 'task', server: 's', principal: 'p', task: 't' })).toBe(true);
+  expect(await answerQuestion(host, { what: 'task', server: 's', principal: 'p' })).toBe(false);
   expect(await answerQuestion(host, { what: 'inspection', server: 's' })).toEqual({ state: 'trying' });
   expect(await answerQuestion(host, { what: 'inspection', server: 'other' })).toBeNull();
   expect(await answerQuestion(host, { what: 'report', server: 's' })).toMatchObject({ state: 'ready' });

@@ -1,6 +1,6 @@
 /** The modern relay lane: modern clients on a modern server, byte for byte. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { Harness, settle } from './harness.ts';
+import { Harness, type ServerSide, settle } from './harness.ts';
 import { ModernClient, VERSION } from './modern-client.ts';
 
 let harness: Harness;
@@ -162,6 +162,28 @@ describe('a task', () => {
     expect(['alice', 'bob'].map(holds)).toEqual([true, false]);
     harness.clock.advance(60_000);
     expect(holds('alice')).toBe(false);
+  });
+
+  it('is asked about where it runs, though its server was replaced meanwhile', async () => {
+    const client = start();
+    const { supervisor, definition } = harness;
+    client.send('tools/call', { name: 'slow' });
+    await settle();
+    const task = { resultType: 'task', taskId: 't1', ttlMs: 60_000 };
+    harness.server.answer(harness.server.id('tools/call'), task);
+    await settle();
+    supervisor.define(definition);
+    await client.call('tools/list');
+    const [before, after] = harness.servers as [ServerSide, ServerSide];
+    for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
+      await client.call(method, { taskId: 't1' });
+      await client.call(method, { taskId: 'another' });
+      const asked = [before, after].map((server) => server.of(method).map(({ params }) => params.taskId));
+      expect(asked).toEqual([['t1'], ['another']]);
+    }
+    expect(after.of('tools/list')).toHaveLength(1);
+    const has = (principal: string, id: string) => supervisor.hasTask(definition.id, principal, id);
+    expect([has('alice', 't1'), has('bob', 't1'), has('alice', 'another')]).toEqual([true, false, false]);
   });
 
   it('is not another principal’s', async () => {

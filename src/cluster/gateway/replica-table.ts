@@ -119,9 +119,30 @@ export class ReplicaTable {
     this.#away = bring;
   }
 
-  /** New sessions go where there is most room; everything else to the replica of its key. */
-  route(server: string, affinity: string, kind?: 'session'): ReplicaRoute | undefined {
-    return this.#route({ server, key: affinity, until: this.#options.clock.now() + MOVE_WITHIN }, kind);
+  /** New sessions go where there is most room, what a task is about to where it runs, and everything else to the replica of its key. */
+  route(
+    server: string,
+    affinity: string,
+    what?: 'session' | { readonly task: string },
+  ): ReplicaRoute | undefined {
+    const placing = { server, key: affinity, until: this.#options.clock.now() + MOVE_WITHIN };
+    return typeof what === 'object' ? this.#toTask(placing, what.task) : this.#route(placing, what);
+  }
+
+  /** A replica that is to go keeps its tasks until then: it is asked for its caller's, as its caller is nobody's new one elsewhere. */
+  #toTask(placing: Placing, task: string): ReplicaRoute | undefined {
+    const { server, key: principal } = placing;
+    const usual = this.#route(placing);
+    const going = [...(this.#servers.get(server)?.values() ?? [])].filter(
+      (entry) => entry.pod.leaving && canBeCalled(entry),
+    );
+    if (going.length === 0) return usual;
+    const settled = this.#askAll(going, { what: 'task', server, principal, task }).then((holder) => {
+      const route = holder ? this.#toEntry(placing, holder) : usual;
+      if (!route) throw new BerthError('busy', 'no replica of this server is ready');
+      return route.settled ?? route;
+    });
+    return { ...(usual ?? this.#toEntry(placing, going[0] as Entry)), settled };
   }
 
   #route(placing: Placing, kind?: 'session'): ReplicaRoute | undefined {

@@ -90,6 +90,7 @@ export function createPodServers(options: PodServersOptions): PodServers {
       return server instanceof PodTrial ? server.inspection : undefined;
     },
     holds: (id, principal) => host.supervisor.holds(id, principal),
+    hasTask: (id, principal, task) => host.supervisor.hasTask(id, principal, task),
     report: (id) => {
       const server = servers.get(id);
       if (!server) return undefined;

@@ -2,7 +2,7 @@
 import { BerthError } from '../../errors.ts';
 import { readString } from '../../jsonrpc/envelope.ts';
 import { decodeHeaderValue } from '../../jsonrpc/header-value.ts';
-import { membersOf } from '../../jsonrpc/members.ts';
+import { taskIdOf } from '../../sessions/lanes/modern/named-task.ts';
 import { type ClientMessage, uriOf } from '../../sessions/message.ts';
 
 export interface McpHeaders {
@@ -20,7 +20,6 @@ const NAME = 'mcp-name';
 const PARAM = 'mcp-param-';
 const LETTER_M = 0x6d;
 const UPPER_TO_LOWER = 0x20;
-const QUOTE = 0x22;
 
 /** Reads them from alternating names and values (which Node has freed of outer blanks); throws `header-mismatch` for one that is doubled or cannot be decoded. */
 export function readMcpHeaders(rawHeaders: readonly string[]): McpHeaders {
@@ -84,13 +83,6 @@ function namedBy(message: ClientMessage): string | undefined {
     default:
       return undefined;
   }
-}
-
-function taskIdOf({ bytes, envelope }: ClientMessage): string | undefined {
-  const member = membersOf(bytes, envelope.paramsStart).findLast(({ name }) => name === 'taskId');
-  return member !== undefined && bytes[member.valueStart] === QUOTE
-    ? readString(bytes, member.valueStart, member.end)
-    : undefined;
 }
 
 function isRead(name: string): boolean {

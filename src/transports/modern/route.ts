@@ -6,6 +6,7 @@ import { BerthError } from '../../errors.ts';
 import { readString } from '../../jsonrpc/envelope.ts';
 import type { ModernCall } from '../../sessions/call-request.ts';
 import type { Conversation } from '../../sessions/conversation.ts';
+import { namedTask } from '../../sessions/lanes/modern/named-task.ts';
 import type { ClientMessage } from '../../sessions/message.ts';
 import type { ParkRecord, StreamEvent } from '../../sessions/reader.ts';
 import { traced } from '../call-tracer.ts';
@@ -42,7 +43,10 @@ const STATE_SHARE = 4;
 export function routeModern(plane: RoutePlane, caller: ModernCaller, message: ClientMessage): ModernRoute {
   const { server, principal } = caller;
   const { parked, own } = stateOf(plane, caller, message);
-  const route = parked ? routeParked(plane, server, parked) : routeCall(plane, caller, own?.replica);
+  const task = own ? undefined : namedTask(message);
+  const route = parked
+    ? routeParked(plane, server, parked)
+    : routeCall(plane, caller, { task, replica: own?.replica });
   if (!route) throw new BerthError('busy', 'no replica of this server is ready');
   const target = { server: server.id, kind: 'modern', key: '', principal: principal.id } as const;
   const opening = openOn(route, target);
@@ -94,14 +98,18 @@ function stateOf(
   });
 }
 
-/** To the replica that gave out the state, while it is there: its server may keep what belongs to it. Any other can at least say no. */
+/**
+ * To the replica that gave out the state, or runs the task, while it is there: its server may keep what belongs to it. Any other can at
+ * least say no.
+ */
 function routeCall(
   { router }: RoutePlane,
   { server, principal }: ModernCaller,
-  replica: string | undefined,
+  { replica, task }: { readonly replica: string | undefined; readonly task: string | undefined },
 ): Route | undefined {
   const link = replica === undefined ? undefined : router.replica(server.id, replica);
-  if (replica === undefined || !link) return router.route(server.id, principal.id);
+  if (replica === undefined || !link)
+    return router.route(server.id, principal.id, task === undefined ? undefined : { task });
   return { replica, link, next: () => router.route(server.id, principal.id) };
 }
 

@@ -290,6 +290,57 @@ describe('callers without a session', () => {
   });
 });
 
+describe('a task', () => {
+  const placeOfTask = async (): Promise<string | undefined> => {
+    const route = table.route('S', 'p', { task: 't' });
+    return ((await route?.settled) ?? route)?.replica;
+  };
+  let asked: [string, unknown][];
+  let holder: string;
+  beforeEach(() => {
+    [asked, holder] = [[], ''];
+    const ask = async (name: string, question: { what: string }): Promise<unknown> => {
+      asked.push([name, question]);
+      if (name === 'uid-old')
+        throw new BerthError('internal', 'a question that this supervisor does not know');
+      return question.what === 'task' && name === holder;
+    };
+    table = new ReplicaTable({
+      clock,
+      link: ({ name }) => ({ ask: (question: { what: string }) => ask(name, question) }) as unknown as Link,
+    });
+  });
+
+  it('is asked about on the replica that is to go and has it, as its caller is elsewhere by now', async () => {
+    table.put(pod('a', { leaving: true }));
+    table.put(pod('b', { leaving: true }));
+    table.put(pod('old', { leaving: true }));
+    table.put(pod('dead', { leaving: true, running: false }));
+    table.put(pod('c'));
+    holder = 'uid-b';
+    expect([await placeOfTask(), await placeOf('p')]).toEqual(['uid-b', 'uid-c']);
+    const question = { what: 'task', server: 'S', principal: 'p', task: 't' };
+    expect(asked).toEqual(['uid-a', 'uid-b', 'uid-old'].map((name) => [name, question]));
+    holder = '';
+    expect(await placeOfTask()).toBe('uid-c');
+  });
+
+  it('is answered by the last replica too, which takes nothing else', async () => {
+    table.put(pod('a', { leaving: true }));
+    holder = 'uid-a';
+    expect([await placeOfTask(), table.route('S', 'p')]).toEqual(['uid-a', undefined]);
+    holder = '';
+    await expect(placeOfTask()).rejects.toMatchObject({ code: 'busy' });
+  });
+
+  it('is where its caller is while no replica goes', async () => {
+    table.put(pod('a'));
+    expect([await placeOfTask(), asked]).toEqual(['uid-a', []]);
+    table.put(pod('b'));
+    expect(await placeOfTask()).toBe(await placeOf('p'));
+  });
+});
+
 it('a caller without a session leaves its replica only when that is about to rest', async () => {
   for (const name of ['a', 'b']) table.put(pod(name));
   const first = await table.route('S', 'p')?.settled;

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../../src/clock.ts';
 import { BerthError } from '../../../src/errors.ts';
@@ -78,11 +79,11 @@ class Host {
   }
 }
 
-/** Looks again and again, a bounded number of times. */
+/** Looks again and again, a bounded number of times: files are read by threads, which a busy machine does not let run at once. */
 async function until(what: string, there: () => Promise<boolean> | boolean): Promise<void> {
-  for (let look = 0; look < 1_000; look++) {
+  for (let look = 0; look < 3_000; look++) {
     if (await there()) return;
-    await passed();
+    await (look < 100 ? passed() : sleep(5));
   }
   throw new Error(`never came: ${what}`);
 }

@@ -58,14 +58,6 @@ export function logLevelOf({ bytes, envelope }: ClientMessage): string | undefin
     : undefined;
 }
 
-/** `params.taskId`, decoded. */
-export function taskIdOf({ bytes, envelope }: ClientMessage): string | undefined {
-  const member = membersOf(bytes, envelope.paramsStart).find(({ name }) => name === 'taskId');
-  return member && bytes[member.valueStart] === QUOTE
-    ? readString(bytes, member.valueStart, member.end)
-    : undefined;
-}
-
 /** The tasks that a `subscriptions/listen` wants to hear of. */
 export function listenedTasks({ bytes, envelope }: ClientMessage): unknown[] {
   if (envelope.paramsStart < 0) return [];
