@@ -94,13 +94,15 @@ export class OwnServers {
   /** The number is kept; none to many starts a stopped one. */
   async scale(resource: McpServer, replicas: number, options: WaitOptions): Promise<McpServer> {
     const { client, namespace } = this.#options;
-    const same = (resource.spec.replicas ?? 1) === replicas;
-    if (!same) checkFits(resource, replicas);
-    if (same && replicas > 0 && isAsleep(resource)) return this.start(resource, options);
-    if (!same) await scaleServer(client, resource, replicas);
+    if ((resource.spec.replicas ?? 1) === replicas)
+      return replicas > 0 ? this.start(resource, options) : this.#settled(resource, options);
+    checkFits(resource, replicas);
+    await scaleServer(client, resource, replicas);
     if (replicas > 0 && resource.spec.suspend === true) await this.#suspend(resource, false);
-    const target = { namespace, name: resource.metadata.name ?? '' };
-    const written = same ? resource : await client.get<McpServer>(MCP_SERVERS, target);
+    const written = await client.get<McpServer>(MCP_SERVERS, {
+      namespace,
+      name: resource.metadata.name ?? '',
+    });
     return this.#settled(written ?? resource, options);
   }
 

@@ -397,6 +397,16 @@ describe('scale', () => {
     await fixture.servers.scale('everything', 3);
     expect(resource()?.spec).toMatchObject({ suspend: false, replicas: 3 });
   });
+
+  it.each([2, 3])('waits for a stopped one that is to have %i of 2 replicas', async (replicas) => {
+    await there({ ...RUNNING, state: 'stopped', ...settled(0) }, { suspend: true });
+    const scaling = fixture.servers.scale('everything', replicas, { wait: true });
+    await until('its start', () => resource()?.spec.suspend === false);
+    await seen();
+    fixture.cluster.observe('mcpservers', 'everything', { ...RUNNING, ...settled(replicas) });
+    const { state, replicas: seenReplicas } = (await scaling).status;
+    expect([state, seenReplicas.ready]).toEqual(['running', replicas]);
+  });
 });
 
 describe('restart', () => {
