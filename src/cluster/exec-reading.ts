@@ -11,6 +11,9 @@ export const STALL_LIMIT = 30_000;
 /** Milliseconds without a message after which nothing is left of what had piled up. */
 export const QUIET = 50;
 const SPANS = 2;
+const SPAN = QUIET / SPANS;
+/** Milliseconds for which a command that is never quiet is sent nothing: whatever had piled up has been read by then. */
+const HOLD_LIMIT = 5_000;
 /** More than this never piles up: the buffers on the way are smaller. */
 const MOST_PILED_UP = 16 * 1024 * 1024;
 
@@ -29,6 +32,7 @@ export class ExecReading {
   /** Bytes that may still come of what had piled up. */
   #pile = 0;
   #cancel: Cancel = () => {};
+  #cancelLimit: Cancel = () => {};
 
   constructor(options: ExecReadingOptions) {
     this.#options = options;
@@ -56,31 +60,44 @@ export class ExecReading {
     this.stop();
     this.#pile = MOST_PILED_UP;
     this.#listen();
+    this.#limit();
     this.#options.socket.resume();
   }
 
   /** A message has come. */
   received(bytes: number): void {
     if (this.#paused || this.#pile === 0) return;
-    this.#pile = Math.max(this.#pile - bytes, 0);
+    if (bytes >= this.#pile) return this.#free();
+    this.#pile -= bytes;
     this.#cancel();
-    if (this.#pile === 0) this.#options.onFree();
-    else this.#listen();
+    this.#listen();
   }
 
   /** Ends all waiting. */
   stop(): void {
     this.#cancel();
+    this.#cancelLimit();
     this.#paused = false;
     this.#pile = 0;
   }
 
   /** In spans: between two of them what has come is read, so that a program that was held up itself takes nothing for silence. */
   #listen(spans = SPANS): void {
-    this.#cancel = this.#options.clock.after(QUIET / SPANS, () => {
-      if (spans > 1) return this.#listen(spans - 1);
-      this.#pile = 0;
-      this.#options.onFree();
+    this.#cancel = this.#options.clock.after(SPAN, () =>
+      spans > 1 ? this.#listen(spans - 1) : this.#free(),
+    );
+  }
+
+  /** In two parts, for the same reason. */
+  #limit(): void {
+    const { clock } = this.#options;
+    this.#cancelLimit = clock.after(HOLD_LIMIT - SPAN, () => {
+      this.#cancelLimit = clock.after(SPAN, () => this.#free());
     });
+  }
+
+  #free(): void {
+    this.stop();
+    this.#options.onFree();
   }
 }
