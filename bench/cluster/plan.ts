@@ -25,7 +25,7 @@ export const FULL_CLUSTER: ClusterPlan = {
   warmUpMs: 1_500,
   measureMs: 4_000,
   opens: 20,
-  coldStarts: 5,
+  coldStarts: 10,
   coldRestMs: 375_000,
   crowd: 500,
   crowdCalls: 20,
