@@ -1,6 +1,8 @@
 /** Several replicas and several versions of a server under live sessions: placed, rolled, scaled, stopped and restarted. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
 import { DEPLOYMENTS, type KubeObject } from '../../src/cluster/resources.ts';
+import { ModernHttpClient } from '../support/modern-client.ts';
 import type { StreamableClient } from '../support/streamable-client.ts';
 import { eventually } from './support/cluster.ts';
 import {
@@ -12,6 +14,7 @@ import {
   untilState,
   type WorldGateway,
 } from './support/cluster-world.ts';
+import { TASKING } from './support/tasking-server.ts';
 
 // Pods come and go slowly on a busy node.
 vi.setConfig({ testTimeout: 300_000 });
@@ -89,6 +92,44 @@ it('a new version takes new sessions; old ones finish on the old version', async
   await closeAll(old);
   await eventually('the end of the old pods', async () => (await world.pods('rolled')).length === 2);
   await closeAll(fresh);
+});
+
+it('a task is asked about in the process that runs it, while that is on its way out', async () => {
+  const tasking = (version: string): McpServerSpec => ({
+    source: { script: { runtime: 'node', code: TASKING } },
+    args: [version],
+  });
+  await world.apply('tasking', tasking('1'));
+  await untilState(world, 'tasking', 'running');
+  const clients = [gateway, other].map((one) => new ModernHttpClient(one.url('tasking')));
+  const [client, another] = clients as [ModernHttpClient, ModernHttpClient];
+  const begin = async (): Promise<string> => {
+    const { result } = await client.tool('begin');
+    return (result as { taskId: string }).taskId;
+  };
+  const task = await begin();
+  expect(task).toMatch(/^1-/);
+  await world.apply('tasking', tasking('2'));
+  await eventually('the new version', async () => {
+    const { status } = await world.server('tasking');
+    return status?.serverInfo?.version === '2' && status.updatedReplicas === 1;
+  });
+  await eventually('the leaving of the old one', () =>
+    [gateway, other].every(({ view }) => view.replicas.of(uidOf('tasking')).some(({ leaving }) => leaving)),
+  );
+  const newer = await begin();
+  expect(newer).toMatch(/^2-/);
+  for (const taskId of [task, newer])
+    for (const one of clients)
+      expect(await one.request('tasks/get', { taskId })).toMatchObject({ result: { status: 'working' } });
+  expect(await another.request('tasks/cancel', { taskId: task })).toMatchObject({ result: {} });
+  expect(await client.request('tasks/get', { taskId: task })).toMatchObject({
+    result: { status: 'cancelled' },
+  });
+  expect(await client.request('tasks/get', { taskId: 'nobody’s' })).toMatchObject({
+    error: { code: -32602, message: 'version 2 does not know it' },
+  });
+  await Promise.all(clients.map((one) => one.close()));
 });
 
 it('a version that fails its handshake takes nothing over', async () => {
