@@ -130,6 +130,8 @@ it('a task is asked about in the process that runs it, while that is on its way 
     error: { code: -32602, message: 'version 2 does not know it' },
   });
   await Promise.all(clients.map((one) => one.close()));
+  // Its task would keep the pod for the whole of its drain.
+  await gateway.servers.remove('tasking', { force: true });
 });
 
 it('a version that fails its handshake takes nothing over', async () => {
