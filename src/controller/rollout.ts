@@ -3,6 +3,10 @@ import type { McpServer, Persistence } from '../cluster/mcp-server.ts';
 import type { PodSettings } from '../cluster/objects/blueprint.ts';
 import { type Deployment, RESTARTED_AT } from '../cluster/objects/deployment.ts';
 import { shortHash } from '../cluster/objects/naming.ts';
+import { programVersion } from '../version.ts';
+
+/** Images that are named by hand stay the same when Berth changes, and pods all the same must not. */
+const VERSION = programVersion();
 
 /** On the Deployment: hashes of what it was made of. */
 export const SPEC_ANNOTATION = 'berth.dev/spec-hash';
@@ -27,8 +31,9 @@ function mountOf(persistence: Persistence): Persistence {
   return mount;
 }
 
-export function settingsHash(settings: PodSettings): string {
-  return shortHash(settings);
+/** Of what makes other pods and is no server's own. `version` is of Berth, which writes pods its way. */
+export function settingsHash(settings: PodSettings, version: string = VERSION): string {
+  return shortHash([settings, version]);
 }
 
 export interface RolloutQuestion {

@@ -28,6 +28,7 @@ beforeAll(async () => {
   nothing = everything([release.servers]).filter((name) => name.startsWith(`${release.servers}:`));
   await release.run(recorderSpec('each', { limits: { drain: DRAIN } }));
   await release.run(recorderSpec('none', { sessions: 'none' }));
+  await release.run(recorderSpec('hung', { limits: { drain: DRAIN }, replicas: 2 }));
 }, LONGEST);
 afterAll(() => release?.close(), LONGEST);
 
@@ -68,6 +69,41 @@ async function errorOf(client: StreamableClient, key: string): Promise<{ code: n
   if (!error) throw new Error(`${key} was answered`);
   return error;
 }
+
+/** A session of the server `hung` with a call in flight, whose supervisor has been stopped, and the ready pods as they were before. */
+let hung: { client: StreamableClient; name: string; stopped: number };
+
+const isReady = ({ status }: ReleasePod): boolean =>
+  status.containerStatuses?.every(({ ready }) => ready) ?? false;
+
+async function hungPod(): Promise<ReleasePod | undefined> {
+  return (await release.serverPods('hung')).find(({ metadata }) => metadata.name === hung.name);
+}
+
+it('a supervisor that hangs is passed over by new sessions', { timeout: LONGEST }, async () => {
+  const client = await opened('hung');
+  void client.send(call('hold', 'hung'));
+  await eventually('the call', async () => (await recorded(client)).executions.includes('hung'));
+  const pod = await steady('the pod of the call', async () => {
+    for (const one of await release.serverPods('hung'))
+      if ((await nodesIn(one, 'workload')).length > 0) return one;
+    return undefined;
+  });
+  await killNode(pod, 'supervisor', 'STOP');
+  hung = { client, name: pod.metadata.name ?? '', stopped: performance.now() };
+  await steady('a pod that is not ready', async () => {
+    const now = await hungPod();
+    return now && !isReady(now) ? true : undefined;
+  });
+  figure('a pod whose supervisor hangs is not ready after', since(hung.stopped));
+  for (const key of ['hung-a', 'hung-b']) {
+    const next = await openedAgain('hung');
+    expect(
+      (await next.request(`"${key}"`, 'tools/call', { name: 'record', arguments: { key } })).text,
+    ).toContain(key);
+    await next.close();
+  }
+});
 
 it('a killed supervisor fails its calls, ends its sessions, and runs nothing twice', {
   timeout: LONGEST,
@@ -260,8 +296,25 @@ it.each([
   },
 );
 
+it('a supervisor that hung has been started anew by now, and its call has failed', {
+  timeout: LONGEST,
+}, async () => {
+  const { client, stopped } = hung;
+  const pod = await steady('the pod, ready again', async () => {
+    const now = await hungPod();
+    return now && isReady(now) && restartsOf(now, 'supervisor') > 0 ? now : undefined;
+  });
+  figure('a supervisor that hung is ready again, at the latest, after', since(stopped));
+  expect([restartsOf(pod, 'supervisor'), restartsOf(pod, 'workload')]).toEqual([1, 0]);
+  await eventually(
+    'an unknown session',
+    async () => (await client.send(call('record', 'hung-late'))) === 404,
+  );
+  await eventually('no process without a session', async () => (await nodesIn(pod, 'workload')).length === 0);
+});
+
 it('leaves no object of servers that are gone', { timeout: LONGEST }, async () => {
-  for (const name of ['each', 'none']) await release.remove(name);
+  for (const name of ['each', 'none', 'hung']) await release.remove(name);
   await eventually('nothing of them', () => {
     const now = everything([release.servers]).filter((name) => name.startsWith(`${release.servers}:`));
     return now.join() === nothing.join();

@@ -64,7 +64,16 @@ describe('probe', () => {
     expect(run('probe', '--status', status, '--mode', 'live')).toMatchObject({ status: 0 });
     const late = run('probe', '--status', status, '--mode', 'live', '--max-age', '30');
     expect(late).toMatchObject({ status: 1, stdout: 'ready\n' });
-    expect(late.stderr).toContain('older than 30 s');
+    expect(late.stderr).toContain('not written for 30 s');
+    expect(run('probe', '--status', status, '--max-age', '120')).toMatchObject({ status: 0 });
+  });
+
+  it('takes one from the future for dead: the clock was set back, and it was not written anew since', () => {
+    const status = join(folder, 'status');
+    writeFileSync(status, 'ready\n');
+    const then = Date.now() / 1_000 + 60;
+    utimesSync(status, then, then);
+    expect(run('probe', '--status', status, '--max-age', '30')).toMatchObject({ status: 1 });
     expect(run('probe', '--status', status, '--max-age', '120')).toMatchObject({ status: 0 });
   });
 

@@ -88,7 +88,7 @@ export interface VolumeMount {
 
 export interface Volume {
   readonly name: string;
-  readonly emptyDir?: { readonly sizeLimit?: string };
+  readonly emptyDir?: { readonly medium?: 'Memory'; readonly sizeLimit?: string };
   readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: true };
   readonly secret?: {
     readonly secretName: string;
@@ -126,6 +126,8 @@ export interface Probe {
   readonly periodSeconds: number;
   readonly timeoutSeconds: number;
   readonly failureThreshold: number;
+  /** Of a liveness probe: instead of the pod's, when it has failed. */
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 /** A pod as kubelet reports it. */

@@ -9,6 +9,9 @@ import type { PodParts } from './stdio-pod.ts';
 import { supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
 import { writableMounts, writableVolumes } from './writable.ts';
 
+/** Seconds that a program which has failed its checks has to end by itself. */
+const LAST_SECONDS = 30;
+
 /** The program is a native sidecar: it is told to end only after the supervisor has drained. */
 export function sidecarPod(
   blueprint: Blueprint,
@@ -76,7 +79,7 @@ function probesOf({
   port,
 }: Sidecar): Pick<Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'> {
   if (healthPath === undefined) return {};
-  const probe = (more: Pick<Probe, 'periodSeconds' | 'failureThreshold'>): Probe => ({
+  const probe = (more: Omit<Probe, 'httpGet' | 'timeoutSeconds'>): Probe => ({
     httpGet: { path: healthPath, port },
     timeoutSeconds: 5,
     ...more,
@@ -84,6 +87,11 @@ function probesOf({
   return {
     startupProbe: probe({ periodSeconds: 2, failureThreshold: 90 }),
     readinessProbe: probe({ periodSeconds: 5, failureThreshold: 3 }),
-    livenessProbe: probe({ periodSeconds: 10, failureThreshold: 3 }),
+    livenessProbe: probe({
+      periodSeconds: 10,
+      failureThreshold: 3,
+      // Not the drain of the pod: one that hangs would be waited for that long.
+      terminationGracePeriodSeconds: LAST_SECONDS,
+    }),
   };
 }

@@ -10,6 +10,20 @@ import { headerFileName } from './supervisor-json.ts';
 
 const GROUP_READABLE = 0o440;
 
+/**
+ * Seconds without a new status, which is written every second, after which a supervisor gets no new sessions: it hangs, or is slower
+ * than any other replica.
+ */
+const READY_SECONDS = 5;
+/**
+ * For its life. Longer than the time between two probes, so that it is found dead only when it has said nothing in all of them together:
+ * seventy seconds. A node that is overloaded makes it slow, and its sessions with it, but ends none.
+ */
+const LIVE_SECONDS = 20;
+const LIVE_PROBES = 6;
+/** Seconds to end by itself. The drain of the pod is for one that can still speak with its clients. */
+const LAST_SECONDS = 5;
+
 /** `spawns`: processes run in the workload container, under the helper. */
 export function supervisorContainer(blueprint: Blueprint, settings: PodSettings, spawns: boolean): Container {
   const hasSecrets = hasSecretFiles(blueprint);
@@ -33,8 +47,14 @@ export function supervisorContainer(blueprint: Blueprint, settings: PodSettings,
       { name: 'status', mountPath: PLACE.status },
       ...caMounts(settings),
     ],
-    readinessProbe: { ...probe('ready'), periodSeconds: 2, failureThreshold: 1 },
-    livenessProbe: { ...probe('live'), initialDelaySeconds: 10, periodSeconds: 10, failureThreshold: 6 },
+    readinessProbe: { ...probe('ready', READY_SECONDS), periodSeconds: 2, failureThreshold: 1 },
+    livenessProbe: {
+      ...probe('live', LIVE_SECONDS),
+      initialDelaySeconds: 10,
+      periodSeconds: 10,
+      failureThreshold: LIVE_PROBES,
+      terminationGracePeriodSeconds: LAST_SECONDS,
+    },
     terminationMessagePolicy: 'FallbackToLogsOnError',
   };
 }
@@ -49,7 +69,8 @@ export function supervisorVolumes(blueprint: Blueprint, settings: PodSettings, s
     { name: 'link', emptyDir: { sizeLimit: '1Mi' } },
     // The archive of a package is there while it is unpacked.
     { name: 'state', emptyDir: { sizeLimit: isPackage(blueprint) ? settings.scratchSize : '64Mi' } },
-    { name: 'status', emptyDir: { sizeLimit: '1Mi' } },
+    // In memory: a disk that is full or slow must not make it look dead.
+    { name: 'status', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
     ...caVolumes(settings),
   ];
 }
@@ -109,7 +130,8 @@ function filesOf({ secrets, program }: Blueprint) {
   return secrets.map(({ name, secretKeyRef }) => ({ name, ref: secretKeyRef }));
 }
 
-function probe(mode: 'ready' | 'live'): Pick<Probe, 'exec' | 'timeoutSeconds'> {
-  const command = [PLACE.spawnProgram, 'probe', '--status', STATUS_FILE, '--mode', mode];
-  return { exec: { command }, timeoutSeconds: 5 };
+/** `seconds`: how old the status may be. */
+function probe(mode: 'ready' | 'live', seconds: number): Pick<Probe, 'exec' | 'timeoutSeconds'> {
+  const status = ['--status', STATUS_FILE, '--mode', mode, '--max-age', `${seconds}`];
+  return { exec: { command: [PLACE.spawnProgram, 'probe', ...status] }, timeoutSeconds: 5 };
 }

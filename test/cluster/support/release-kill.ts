@@ -14,12 +14,16 @@ export async function nodesIn(pod: ReleasePod, container: string, argument = '')
   return text.split('\n').filter(Boolean).map(Number);
 }
 
-/** SIGKILL to the one Node program of a container, under its init. */
-export async function killNode(pod: ReleasePod, container: string): Promise<void> {
+/** A signal to the one Node program of a container, under its init. */
+export async function killNode(
+  pod: ReleasePod,
+  container: string,
+  signal: 'KILL' | 'STOP' = 'KILL',
+): Promise<void> {
   const [pid, ...others] = await nodesIn(pod, container);
   if (pid === undefined || others.length > 0)
     throw new Error(`${container} of ${pod.metadata.name} has not one Node program`);
-  await inPod(pod, container, ['sh', '-c', 'kill -9 "$1"', 'kill', `${pid}`]);
+  await inPod(pod, container, ['sh', '-c', 'kill -s "$1" "$2"', 'kill', signal, `${pid}`]);
 }
 
 /** How often the container has been started anew. */
