@@ -83,7 +83,7 @@ const SERVERS: ListShape<ServerAnswer> = {
     { head: 'NAME', of: ({ name }) => name },
     { head: 'STATE', of: ({ status }) => status.state },
     { head: 'SESSIONS', of: ({ status }) => String(status.sessions) },
-    { head: 'ERA', of: ({ status }) => status.era ?? '-' },
+    { head: 'ERA', of: ({ status }) => eraText(status) },
     { head: 'SOURCE', of: ({ status }) => sourceOf(status) },
     { head: 'URL', of: ({ status }) => urlOf(status) ?? '' },
     { head: 'TOOLS', wide: true, of: ({ status }) => String(status.tools?.length ?? '-') },
@@ -92,6 +92,11 @@ const SERVERS: ListShape<ServerAnswer> = {
     { head: 'MESSAGE', wide: true, of: ({ status }) => clean(status.message) },
   ],
 };
+
+/** What it speaks, as a specification says it. */
+function eraText({ eras, era = '-' }: ServerAnswer['status']): string {
+  return eras && eras.length > 1 ? 'both' : era;
+}
 
 function pairsText(labels: Readonly<Record<string, string>> = {}): string {
   return Object.entries(labels)

@@ -57,6 +57,16 @@ describe('the rest of the life of a server', () => {
     expect((await watching).code).toBe(0);
   });
 
+  it.each([
+    [['legacy'], 'legacy'],
+    [['legacy', 'modern'], 'both'],
+  ] as const)('is listed with what it speaks: %j', async (eras, text) => {
+    const { berth, host } = await createMachine();
+    host.report = { ...host.report, eras };
+    await berth('run', 'time');
+    expect((await berth('ls')).out).toMatch(new RegExp(` ERA .*\\ntime +running +\\d +${text} `));
+  });
+
   it('is found by a label of its own', async () => {
     const { berth } = await withServer();
     expect((await berth('run', 'fetch', '--label', 'team=search', '--label', 'stage=test')).code).toBe(0);
