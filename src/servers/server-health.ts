@@ -90,7 +90,10 @@ export class ServerHealth {
     this.#last = undefined;
   }
 
-  /** Makes a check, or waits for the one under way; {@link last} has its outcome. Never rejects. */
+  /**
+   * Makes a check, or waits for the one under way; {@link last} has its outcome, unless there was no room for a process to check with.
+   * Never rejects.
+   */
   check(): Promise<void> {
     const running = this.#running;
     if (!running) return Promise.resolve();
@@ -124,7 +127,8 @@ export class ServerHealth {
     } finally {
       release?.();
     }
-    if (signal.aborted) return;
+    // Where there is no room for another process nothing was asked of the program: those that fill it are in use.
+    if (signal.aborted || isFull(outcome)) return;
     if (outcome instanceof BerthError) this.#note(definition, Math.round(clock.now() - begun), outcome);
     else this.#note(definition, timeOf(outcome));
   }
@@ -145,6 +149,10 @@ export class ServerHealth {
     this.#last = check;
     this.#tools.checks?.add(id, check);
   }
+}
+
+function isFull(outcome: HandshakeReport | BerthError): boolean {
+  return outcome instanceof BerthError && outcome.code === 'busy';
 }
 
 function timeOf({ spawnMs, handshakeMs }: HandshakeReport): number {

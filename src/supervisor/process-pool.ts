@@ -42,6 +42,8 @@ export interface ProcessPool extends ProcessSource {
 
 /** A process that ends by itself sooner, and has not said a word, failed to start; one that lives as long shows that the server runs. */
 const SETTLED_MS = 60_000;
+/** Milliseconds after which spares that found no room are started again, if no process of this pool ends sooner. */
+const ROOM_LOOK_MS = 10_000;
 const STDERR_LINES = 20;
 
 /** Builds the pool of one server and starts its spares (`limits.spares`). */
@@ -59,6 +61,8 @@ class Pool implements ProcessPool {
   readonly #spares = new Set<LocalProcess>();
   readonly #starting = new Set<Promise<void>>();
   #retry: Cancel | undefined;
+  /** Calls off the next look for room; there was none for the newest process. */
+  #full: Cancel | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
@@ -113,7 +117,7 @@ class Pool implements ProcessPool {
   /** Starts spares until there are as many as wanted; waits first after a failure. */
   fill(): void {
     const missing = this.#options.definition.limits.spares - this.#spares.size - this.#starting.size;
-    if (this.#closed || this.#retry || missing <= 0) return;
+    if (this.#closed || this.#retry || this.#full || missing <= 0) return;
     if (this.#failures.backoff > 0) this.#wait(this.#failures.backoff);
     else for (let i = 0; i < missing; i++) this.#addSpare();
   }
@@ -127,6 +131,18 @@ class Pool implements ProcessPool {
     });
   }
 
+  /** The next one that ends makes room; so does what others have in the same place, of which nothing is heard. */
+  #waitForRoom(): void {
+    this.#full ??= this.#options.clock.after(ROOM_LOOK_MS, () => this.#lookForRoom());
+  }
+
+  #lookForRoom(): void {
+    if (!this.#full) return;
+    this.#full();
+    this.#full = undefined;
+    this.fill();
+  }
+
   #addSpare(): void {
     const starting: Promise<void> = this.#start().then(
       (spare) => {
@@ -137,8 +153,9 @@ class Pool implements ProcessPool {
           this.fill();
         });
       },
-      () => {
+      (thrown: unknown) => {
         this.#starting.delete(starting);
+        if (isFull(toBerthError(thrown)) && !this.#closed) this.#waitForRoom();
         this.fill();
       },
     );
@@ -173,6 +190,7 @@ class Pool implements ProcessPool {
     });
     const gone = started.ended.then(async () => {
       this.#live.delete(started);
+      this.#lookForRoom();
       if (home !== undefined) await removeHome(home);
     });
     this.#live.set(started, gone);
@@ -186,7 +204,7 @@ class Pool implements ProcessPool {
   }
 
   #failed(reason: BerthError): void {
-    if (!this.#closed) this.#failures.add(reason);
+    if (!this.#closed && !isFull(reason)) this.#failures.add(reason);
   }
 
   #state(): PoolStatus['state'] {
@@ -219,11 +237,17 @@ class Pool implements ProcessPool {
 
   async #end(): Promise<void> {
     this.#retry?.();
+    this.#full?.();
     await Promise.all(this.#starting);
     const spares = [...this.#spares];
     this.#spares.clear();
     await Promise.all(spares.flatMap((spare) => [this.#live.get(spare), spare.stop()]));
   }
+}
+
+/** There is no room for a further process, which says nothing of the program. */
+function isFull({ code }: BerthError): boolean {
+  return code === 'busy';
 }
 
 /** It has sent a message to whoever acquired it (nothing is read of a spare): its program runs. */

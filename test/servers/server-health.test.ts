@@ -99,6 +99,19 @@ describe('the health of a server', () => {
     expect(status().failure).toBeUndefined();
   });
 
+  it('is as it was last while there is no room for a process to look at it with', async () => {
+    const { host, pass, status } = await running();
+    host.failure = broken;
+    await pass(30_000);
+    host.failure = new BerthError('busy', 'cannot start time: as many processes as it may have');
+    for (let check = 0; check < 10; check++) await pass(30_000);
+    expect(host.probed).toHaveLength(12);
+    expect(status()).toMatchObject({ state: 'running', health: 'unhealthy', lastCheck: { failures: 1 } });
+    host.failure = broken;
+    await pass(30_000);
+    expect(status()).toMatchObject({ state: 'degraded', lastCheck: { failures: 2 } });
+  });
+
   it('is not looked at where no interval is set, unless somebody asks', async () => {
     const { host, pass, manager } = await running({ interval: 0 });
     await pass(24 * 3_600_000);

@@ -22,19 +22,21 @@ const rejection = (promise: Promise<unknown>): Promise<BerthError> =>
 async function pool(spares: number) {
   const clock = new ManualClock();
   const started: MemoryProcess[] = [];
-  const state = { fails: false };
+  const state: { failure: BerthError | undefined } = { failure: undefined };
+  let spawns = 0;
   const made = createProcessPool({
     definition: { name: 'files', launch, limits: { ...DEFAULT_LIMITS, spares } },
     clock,
     spawn: async () => {
-      if (state.fails) throw new BerthError('start-failed', 'cannot start', { phase: 'spawn' });
+      spawns++;
+      if (state.failure) throw state.failure;
       const one = memoryProcess({ startedAt: clock.now(), stderr: ['no token given'] });
       started.push(one);
       return one;
     },
   });
   await turn();
-  return { clock, started, state, pool: made };
+  return { clock, started, state, spawns: () => spawns, pool: made };
 }
 
 describe('the pool', () => {
@@ -139,7 +141,7 @@ describe('a server whose processes fail', () => {
 
   it('tells why it cannot be started at all', async () => {
     const { pool: made, state } = await pool(0);
-    state.fails = true;
+    state.failure = new BerthError('start-failed', 'cannot start', { phase: 'spawn' });
     for (let i = 0; i < 5; i++) expect((await rejection(made.acquire())).message).toBe('cannot start');
     expect((await rejection(made.acquire())).message).toContain('five times');
     expect(made.status.reason?.message).toBe('cannot start');
@@ -173,6 +175,68 @@ describe('a server whose processes fail', () => {
       await turn();
     }
     expect(made.status.state).toBe('ready');
+  });
+});
+
+describe('a server that has no room for another process', () => {
+  const full = new BerthError('busy', 'cannot start files: as many processes as it may have', {
+    phase: 'spawn',
+  });
+
+  it('has not failed, however many were refused, and takes the next one that there is room for', async () => {
+    const { pool: made, started, state, clock } = await pool(0);
+    await made.acquire();
+    clock.advance(60_000);
+    state.failure = full;
+    for (let i = 0; i < 6; i++) expect(await rejection(made.acquire())).toBe(full);
+    await started[0]?.stop();
+    await turn();
+    expect(made.status).toEqual({ state: 'ready', live: 0, spares: 0, spoken: false });
+    state.failure = undefined;
+    expect(await made.acquire()).toBe(started[1]);
+  });
+
+  it('gets its spare once one of its processes has ended, and is not asked again before', async () => {
+    const { pool: made, started, state, spawns } = await pool(1);
+    state.failure = full;
+    await made.acquire();
+    await turn();
+    expect(made.status).toEqual({ state: 'ready', live: 1, spares: 0, spoken: false });
+    expect(spawns()).toBe(2);
+    state.failure = undefined;
+    await started[0]?.stop();
+    await turn();
+    expect(made.status).toEqual({ state: 'ready', live: 1, spares: 1, spoken: false });
+  });
+
+  it('gets its spare after a while when others have made room', async () => {
+    const { pool: made, state, spawns, clock } = await pool(1);
+    state.failure = full;
+    await made.acquire();
+    await turn();
+    clock.advance(10_000);
+    await turn();
+    expect(spawns()).toBe(3);
+    state.failure = undefined;
+    clock.advance(9_999);
+    await turn();
+    expect(made.status.spares).toBe(0);
+    clock.advance(1);
+    await turn();
+    expect(made.status).toMatchObject({ state: 'ready', spares: 1 });
+  });
+
+  it('is asked no more once its pool is closed', async () => {
+    const { pool: made, started, state, spawns, clock } = await pool(1);
+    state.failure = full;
+    await made.acquire();
+    await turn();
+    await made.close();
+    state.failure = undefined;
+    await started[0]?.stop();
+    clock.advance(60_000);
+    await turn();
+    expect([spawns(), made.status.state]).toEqual([2, 'closed']);
   });
 });
 

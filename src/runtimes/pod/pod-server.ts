@@ -137,8 +137,10 @@ export class PodServer {
       this.#failure = undefined;
       this.#health.begin(found, report);
     } catch (thrown) {
-      this.#isOpen = false;
-      this.#failure = toBerthError(thrown);
+      if (!this.#isOpen || !isFull(thrown)) {
+        this.#isOpen = false;
+        this.#failure = toBerthError(thrown);
+      }
       if (!signal.aborted) {
         this.#attempt = Promise.withResolvers();
         this.#retry = clock.after(this.#wait, () => void this.#try());
@@ -162,8 +164,12 @@ export class PodServer {
     await untilUsed(() => host.poolStatus(expected.id), { clock, signal });
     try {
       return await host.probe(expected, signal);
-    } catch {
+    } catch (thrown) {
       signal.throwIfAborted();
+      if (isFull(thrown)) {
+        this.#known = known;
+        throw thrown;
+      }
       // It may speak otherwise than it did: nothing is taken for granted any more.
       return await host.probe(this.#definition, signal);
     }
@@ -210,6 +216,11 @@ export class PodServer {
 /** It comes by itself, and clients wait for it as for a start. */
 function isAwaited({ details }: BerthError): boolean {
   return details.reason === 'TreeMissing';
+}
+
+/** Those whom it serves have left no room for a process to look at, which shows nothing of it. */
+function isFull(thrown: unknown): boolean {
+  return toBerthError(thrown).code === 'busy';
 }
 
 /** The definition with what the handshake has shown. */

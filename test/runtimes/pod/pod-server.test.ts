@@ -34,6 +34,10 @@ const report: HandshakeReport = {
 };
 const broken = new BerthError('start-failed', 'no key', { phase: 'handshake', stderr: ['KEY is missing'] });
 
+const full = new BerthError('busy', 'cannot start search: as many processes as it may have', {
+  phase: 'spawn',
+});
+
 /** Handshakes whose outcomes the test gives, one after another. */
 class Host {
   readonly defined: ServerDefinition[] = [];
@@ -346,6 +350,21 @@ describe('a server in a pod', () => {
       server.close();
     });
 
+    it('goes on to serve those who fill it, and is looked at when there is room', async () => {
+      const server = begin({ knownEras });
+      await server.closed;
+      await looked();
+      await host.answer(full);
+      expect([host.tries, server.closed, server.failure]).toEqual([1, undefined, undefined]);
+      host.pool = { live: 8, spoken: true };
+      clock.advance(1_000);
+      await until('another handshake', () => host.tries === 2);
+      await host.answer(legacy);
+      expect(host.probed.map(({ eras }) => eras)).toEqual([['legacy'], ['legacy']]);
+      expect([server.closed, server.report?.tools, host.defined.length]).toEqual([undefined, ['find'], 1]);
+      server.close();
+    });
+
     it('gives up its wait with its supervisor', async () => {
       const server = begin({ knownEras });
       await server.closed;
@@ -381,6 +400,20 @@ describe('a server in a pod', () => {
     clock.advance(5_000);
     await host.answer(report);
     expect([server.failure, server.check?.failures]).toEqual([undefined, 0]);
+    server.close();
+  });
+
+  it('is well when it is full, as then there is no room for a process to check it with', async () => {
+    const server = begin({ health: { interval: 5_000, failures: 1 } });
+    await host.answer(report);
+    clock.advance(5_000);
+    await host.answer(full);
+    expect([server.failure, server.check?.failures, host.renewed, server.closed]).toEqual([
+      undefined,
+      0,
+      0,
+      undefined,
+    ]);
     server.close();
   });
 
