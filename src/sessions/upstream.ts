@@ -1,6 +1,5 @@
 /**
  * The upstream side of one process: our ids on its channel, and whose each answer, progress and server request is.
- *
  * One session has it for itself, or several share it (isolation `principal` and `shared`).
  */
 import type { Channel, ChannelEnd } from '../channels/channel.ts';
@@ -11,6 +10,7 @@ import { idKey, integerAt } from '../jsonrpc/id.ts';
 import type { ServerProcess } from '../supervisor/server-process.ts';
 import { type ClientMessage, errorMessage, rawId, rawRequestId, resultMessage, tokenOf } from './message.ts';
 import { ServerRequests } from './server-requests.ts';
+import type { StopOptions } from './stop-options.ts';
 import { exitFailure, unreadable } from './upstream-failure.ts';
 
 /** Queued bytes towards the process from which new messages are refused. */
@@ -216,9 +216,9 @@ export class Upstream {
   }
 
   /** Ends the process (by its ladder). Idempotent; calls in flight fail when it is gone. */
-  async stop(options: { readonly force?: boolean } = {}): Promise<void> {
+  async stop({ why, ...options }: StopOptions = {}): Promise<void> {
     this.#released = true;
-    this.#fail(new BerthError('stopped', 'the server process was stopped'));
+    this.#fail(why ?? new BerthError('stopped', 'the server process was stopped'));
     await this.#process?.stop(options);
   }
 

@@ -218,7 +218,7 @@ export class HostedServer {
     const shared = [...this.#shared.values()];
     this.#shared.clear();
     // Listens are completed by the processes they listen to, before their sessions end.
-    const moderns = this.#modernProcesses.stop(options);
+    const moderns = this.#modernProcesses.stop({ ...options, why: error });
     const ends = sessions.map(({ session }) => session.end(error, options));
     await Promise.all([
       this.#source.close(),

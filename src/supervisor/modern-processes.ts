@@ -13,6 +13,7 @@ import {
 } from '../sessions/lanes/upgrade/requests.ts';
 import type { Interactive } from '../sessions/lanes/upgrade/turns.ts';
 import type { ClientMessage } from '../sessions/message.ts';
+import type { StopOptions } from '../sessions/stop-options.ts';
 import { Upstream, type UpstreamMember } from '../sessions/upstream.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
@@ -114,7 +115,7 @@ export class ModernProcesses {
     for (const { process } of this.#held.values()) process.endListens();
   }
 
-  async stop(options: { readonly force: boolean }): Promise<void> {
+  async stop(options: StopOptions): Promise<void> {
     const all = [...this.#held.values()];
     this.#held.clear();
     await Promise.all(all.map(({ process }) => process.stop(options)));

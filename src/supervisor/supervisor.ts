@@ -204,7 +204,7 @@ export class Supervisor {
 /** The server itself goes on, or comes back. */
 function elsewhere(what: string): BerthError {
   return new BerthError('stopped', what, {
-    hint: 'Send initialize again: the next session is served elsewhere.',
+    hint: 'Send initialize again, or without a session the next call: it is served elsewhere.',
   });
 }
 

@@ -342,7 +342,7 @@ describe('a server', () => {
     }
     expect(hints).toEqual([
       'Start the server with: berth start NAME.',
-      'Send initialize again: the next session is served elsewhere.',
+      'Send initialize again, or without a session the next call: it is served elsewhere.',
     ]);
   });
 

@@ -58,3 +58,26 @@ describe('a call that a link repeats after its server was replaced', () => {
     expect(again.lines.map(({ result }) => result.text)).toEqual(['for a']);
   });
 });
+
+it('a modern call whose pod ends is told so, and that the next one is served elsewhere', async () => {
+  harness = new Harness();
+  const target = { server: harness.definition.id, kind: 'modern', key: '', principal: 'alice' } as const;
+  const messages = [message(request('1', 'tools/call', modernParams({ name: 'a', arguments: {} })))];
+  const reader = new TestReader();
+  reader.attachment = harness.supervisor
+    .conversation(target)
+    .call({ key: 'k', messages, batch: false }, reader);
+  await settle();
+  expect(harness.server.of('tools/call')).toHaveLength(1);
+  await harness.supervisor.close();
+  await settle();
+  expect(reader.lines).toMatchObject([
+    {
+      id: 1,
+      error: {
+        message: 'where the server ran is being ended',
+        data: { code: 'stopped', hint: expect.stringContaining('without a session the next call') },
+      },
+    },
+  ]);
+});

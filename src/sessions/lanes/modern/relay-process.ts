@@ -9,6 +9,7 @@ import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import { membersOf } from '../../../jsonrpc/members.ts';
 import type { Exchange, Taker } from '../../exchange.ts';
 import { type ClientMessage, resultMessage } from '../../message.ts';
+import type { StopOptions } from '../../stop-options.ts';
 import type { Upstream, UpstreamMember } from '../../upstream.ts';
 import { levelOf, verbosity } from '../upgrade/logging.ts';
 import { logLevelOf } from '../upgrade/requests.ts';
@@ -113,7 +114,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     if (id !== undefined) this.#upstream?.abandon(id, reason);
   }
 
-  async stop(options: { readonly force?: boolean } = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
     this.#stopped = true;
     this.#restarts.stop();
     this.#complete();

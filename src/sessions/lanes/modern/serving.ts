@@ -3,6 +3,7 @@ import type { BerthError } from '../../../errors.ts';
 import type { ModernCall } from '../../call-request.ts';
 import type { Exchange } from '../../exchange.ts';
 import type { ClientMessage } from '../../message.ts';
+import type { StopOptions } from '../../stop-options.ts';
 import type { Upstream } from '../../upstream.ts';
 import type { LaneHost } from '../lane.ts';
 import type { ParkedCalls } from './parked-calls.ts';
@@ -37,5 +38,5 @@ export interface ServingProcess {
   /** Listens are completed: their clients listen anew, to whichever process serves them then. */
   endListens(): void;
   /** Ends the process; everything on it fails. Idempotent. */
-  stop(options?: { readonly force?: boolean }): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
 }

@@ -5,6 +5,7 @@
 import type { Cancel, Clock } from '../../../clock.ts';
 import { BerthError, toBerthError } from '../../../errors.ts';
 import { type ClientMessage, resultMessage } from '../../message.ts';
+import type { StopOptions } from '../../stop-options.ts';
 import type { ServerRequest, Upstream, UpstreamMember } from '../../upstream.ts';
 import { Restarts } from '../modern/restarts.ts';
 import type { ModernRequest, ServingProcess } from '../modern/serving.ts';
@@ -104,7 +105,7 @@ export class UpgradeProcess implements ServingProcess, UpstreamMember {
     this.#listens.complete();
   }
 
-  async stop(options: { readonly force?: boolean } = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
     this.#stopped = true;
     this.#restarts.stop();
     this.#listens.complete();
