@@ -14,6 +14,7 @@ import { type McpClient, requestText } from '../support/mcp-client.ts';
 import { session } from '../support/transports.ts';
 import { eventually } from './support/cluster.ts';
 import { postHttps } from './support/https-call.ts';
+import { lostPartsCases } from './support/lost-parts-cases.ts';
 import { HAS_PARTS, renewControllers, without } from './support/parts.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { kubectlRemoves } from './support/tidy.ts';
@@ -121,6 +122,8 @@ describe('a release without the right to exec', () => {
     },
     LONGEST,
   );
+
+  describe('that loses', () => lostPartsCases(() => release));
 
   it(
     'renews every certificate under a session that goes on',
