@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { open } from '../support/http-client.ts';
 import { requestText } from '../support/mcp-client.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
 import { SseClient } from '../support/sse-client.ts';
@@ -15,6 +16,7 @@ import { figure, since, spread } from './support/figures.ts';
 import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { killNode, nodesIn, restartsOf } from './support/release-kill.ts';
+import { type LoadReport, startLoad } from './support/rolling-load.ts';
 import { runBeside } from './support/tools.ts';
 
 const SESSIONS = 1_000;
@@ -23,6 +25,7 @@ const ALONE = 300;
 /** Handshakes at one time. */
 const AT_ONCE = 20;
 const LOAD = 8;
+const MODERN_LOAD = 2;
 /** Of a client whose gateway is away, 50 ms apart at least. */
 const TRIES = 3_600;
 /** Milliseconds; a thousand calls at one time on a busy machine. */
@@ -295,10 +298,28 @@ it(`${SESSIONS} sessions: those of the killed gateway go on through the other on
   expect(new Set(after.executions).size).toBe(after.executions.length);
 });
 
-it('a rollout of the gateways under load loses no call and runs none twice', {
+/** A call of a session and a modern one, both through one gateway, that are answered when their keys are released. */
+async function heldThrough(url: string, index: number) {
+  const one = streamable('each', url);
+  await one.initialize();
+  const keys = [`kept-${index}`, `kept-modern-${index}`] as const;
+  const sent = one.send(call(`"${keys[0]}"`, 'hold', { key: keys[0] }));
+  const modern = new ModernHttpClient(`${release.serverUrl('each', url)}/mcp`, { key: release.key });
+  const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: keys[1] } });
+  // Each on the connection that it began on: nothing is repeated.
+  const answers = Promise.all([
+    sent.then(() => one.inbox.answer(`"${keys[0]}"`, PATIENCE)),
+    modernCall.answer(),
+  ]);
+  // It is told where it is awaited.
+  answers.catch(() => {});
+  return { url, keys, answers };
+}
+
+it('a rollout of the gateways under load answers what is in flight first, loses no call and runs none twice', {
   timeout: LONGEST,
 }, async () => {
-  await gateways();
+  const before = await gateways();
   const clients = Array.from({ length: LOAD }, () => streamable('each', release.url));
   for (const client of clients) await client.initialize();
   const pids = await Promise.all(clients.map(async (client) => (await recorded(client)).pid));
@@ -307,42 +328,52 @@ it('a rollout of the gateways under load loses no call and runs none twice', {
       session(transport, release.serverUrl('each'), { key: release.key }),
     ),
   );
-  const keys: string[] = [];
-  let [rolling, repeats, longest] = [true, 0, 0];
-  const load = clients.map(async (client, index) => {
-    for (let at = 0; rolling; at++) {
-      const key = `roll-${index}-${at}`;
-      keys.push(key);
-      const text = call(`"${key}"`, 'record', { key, ms: at % 5 === 0 ? 500 : 5 });
-      const answer = client.inbox.answer(`"${key}"`);
-      const sent = performance.now();
-      // A client that lost its connection before it had the answer repeats the POST as it was.
-      for (let tries = 1; ; tries++) {
-        const status = await client.send(text).catch(() => 0);
-        if (status === 200) break;
-        repeats++;
-        expect([status, tries < 100]).toEqual([0, true]);
-        await sleep(50);
-      }
-      expect((await answer).message.result).toEqual({ content: [{ type: 'text', text: key }] });
-      longest = Math.max(longest, performance.now() - sent);
-    }
+  const watcher = streamable('each', release.url);
+  await watcher.initialize();
+  const held = await Promise.all(before.map(({ url }, index) => heldThrough(url, index)));
+  const heldKeys = held.flatMap(({ keys }) => keys);
+  await eventually('the calls that are held', async () => {
+    const { executions } = await recorded(watcher);
+    return heldKeys.every((key) => executions.includes(key));
   });
+  const modern = Array.from(
+    { length: MODERN_LOAD },
+    () => new ModernHttpClient(`${release.serverUrl('each')}/mcp`, { key: release.key }),
+  );
+  const load = startLoad('roll', { sessions: clients, modern });
   const began = performance.now();
+  let report: LoadReport | undefined;
   try {
     const deployment = `deployment/${release.name}-gateway`;
     await runBeside('kubectl', ['-n', release.namespace, 'rollout', 'restart', deployment]);
+    const drained = held.map(async ({ url, keys, answers }) => {
+      // It has been told to end, and takes nobody any more: what it has it answers.
+      await steady('a gateway that takes no connection', () =>
+        open(url)
+          .then((response) => response.body())
+          .then(
+            () => undefined,
+            () => true,
+          ),
+      );
+      await steady('the release', () => watcher.toolText('release', { keys }).catch(() => undefined));
+      const got = (await answers).map(({ message }) => message.result);
+      expect(got).toMatchObject(keys.map((key) => ({ content: [{ type: 'text', text: key }] })));
+    });
+    await Promise.all(drained);
     await runBeside('kubectl', ['-n', release.namespace, 'rollout', 'status', deployment, '--timeout=240s']);
     await gateways();
   } finally {
-    rolling = false;
-    await Promise.all(load);
+    report = await load.end();
   }
+  const { keys, repeats, cut, longest } = report;
   figure('both gateways are replaced after', since(began));
   figure(
     'calls during it',
     `${keys.length}, ${repeats} POSTs were repeated, the longest took ${(longest / 1_000).toFixed(2)} s`,
   );
+  // What a gateway had read before it was to end was answered by it.
+  expect(cut).toEqual([]);
   const [sse, ws] = others as [SseClient, WsClient];
   await Promise.all([sse.ended, ws.closed]);
   // A connection that the Service still gives to a gateway which is about to end is cut at once: then there is another one.
@@ -352,6 +383,7 @@ it('a rollout of the gateways under load loses no call and runs none twice', {
   expect((await fresh.tool('record', { key: 'fresh' })).text).toContain('fresh');
   const after = await Promise.all(clients.map(recorded));
   expect(after.map(({ pid }) => pid)).toEqual(pids);
-  expect(timesOf(after[0]?.executions ?? [], keys)).toEqual(Object.fromEntries(keys.map((key) => [key, 1])));
-  await Promise.all([fresh, ...clients].map((client) => client.close()));
+  const all = [...keys, ...heldKeys];
+  expect(timesOf(after[0]?.executions ?? [], all)).toEqual(Object.fromEntries(all.map((key) => [key, 1])));
+  await Promise.all([fresh, watcher, ...clients].map((client) => client.close()));
 });

@@ -1,5 +1,4 @@
 /** A release of an older version upgraded to this one and rolled back: both versions of the gateway serve the same sessions meanwhile. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestText } from '../support/mcp-client.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
@@ -10,7 +9,7 @@ import { figure, since } from './support/figures.ts';
 import { IMAGES } from './support/images.ts';
 import { leaveForLater } from './support/left-for-later.ts';
 import { HAS_PREVIOUS, openPrevious, type PreviousVersion, WHY_NOT } from './support/previous.ts';
-import { type Recorded, recorded, recorderSpec, timesOf } from './support/recorder.ts';
+import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import {
   imagesValues,
   type ReleasePod,
@@ -18,6 +17,7 @@ import {
   startRelease,
   steady,
 } from './support/release.ts';
+import { type LoadReport, look, startLoad } from './support/rolling-load.ts';
 import { CHART, runBeside } from './support/tools.ts';
 
 const LOAD = 6;
@@ -78,8 +78,6 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
       const answer = await one.initialize().catch(() => undefined);
       return answer?.message.result && one;
     });
-  const look = (one: StreamableClient): Promise<Recorded> =>
-    steady('a look at a session', () => recorded(one).catch(() => undefined));
   /** The same session through another gateway. */
   function moved(from: StreamableClient, server: string, base: string): StreamableClient {
     const next = client(server, base);
@@ -98,32 +96,16 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
   async function underLoad(work: () => Promise<void>): Promise<void> {
     const clients = await Promise.all(Array.from({ length: LOAD }, () => opened('each')));
     const pids = await Promise.all(clients.map(async (one) => (await look(one)).pid));
-    const keys: string[] = [];
-    const run = Math.random().toString(36).slice(2);
-    let [calling, repeats] = [true, 0];
-    const load = clients.map(async (one, index) => {
-      for (let at = 0; calling; at++) {
-        const key = `${run}-${index}-${at}`;
-        keys.push(key);
-        const answer = one.inbox.answer(`"${key}"`);
-        for (let tries = 1; ; tries++) {
-          const status = await one
-            .send(call(key, 'record', { key, ms: at % 5 === 0 ? 500 : 5 }))
-            .catch(() => 0);
-          if (status === 200) break;
-          repeats++;
-          expect([key, status, tries < 100]).toEqual([key, 0, true]);
-          await sleep(50);
-        }
-        expect((await answer).message.result).toEqual({ content: [{ type: 'text', text: key }] });
-      }
-    });
+    const load = startLoad(Math.random().toString(36).slice(2), { sessions: clients });
+    let report: LoadReport | undefined;
     try {
       await work();
     } finally {
-      calling = false;
-      await Promise.all(load);
+      report = await load.end();
     }
+    const { keys, repeats, cut } = report;
+    // What a gateway had read before it was to end was answered by it.
+    expect(cut).toEqual([]);
     const after = await Promise.all(clients.map(look));
     expect(after.map(({ pid }) => pid)).toEqual(pids);
     const once = Object.fromEntries(keys.map((key) => [key, 1]));
