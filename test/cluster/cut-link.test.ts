@@ -3,7 +3,8 @@ import { createExecCarrier, joinCommand } from '../../src/cluster/exec-carrier.t
 import { openExec } from '../../src/cluster/exec-channel.ts';
 import { createLinkServer } from '../../src/link/link-server.ts';
 import { createSocketLink } from '../../src/link/socket-link.ts';
-import { Harness, request, TestClient } from '../sessions/harness.ts';
+import { Harness, message, request, TestClient, TestReader } from '../sessions/harness.ts';
+import { modernParams } from '../sessions/modern-client.ts';
 import { eventually, openCluster, type TestCluster } from './support/cluster.ts';
 import { type CutProxy, openCutProxy } from './support/cut-proxy.ts';
 import { GATEWAY_SOCKET, JOIN_PROGRAM, SUPERVISOR_SOCKET, SWITCHBOARD } from './support/switchboard.ts';
@@ -55,28 +56,49 @@ it('brings answers once over every cut of the API server, and leaves nothing in 
     instance: 'gateway',
     onState: (up) => states.push(up),
   });
-  const target = {
-    server: harness.definition.id,
-    kind: 'session',
-    key: 'nonce',
-    principal: 'alice',
-  } as const;
-  const client = new TestClient(link.conversation(target), { delivery: 'streams' });
+  const target = { server: harness.definition.id, principal: 'alice' } as const;
+  const client = new TestClient(link.conversation({ ...target, kind: 'session', key: 'nonce' }), {
+    delivery: 'streams',
+  });
   const first = client.call(request('"init"', 'initialize', HELLO));
   await eventually('the handshake', () => first.ends.length > 0);
+  // As SSE and WebSocket have it: everything comes on one stream.
+  const single = new TestClient(link.conversation({ ...target, kind: 'session', key: 'other' }), {
+    delivery: 'single',
+  });
+  const stream = single.attach();
+  single.call(request('"init"', 'initialize', HELLO));
+  await eventually('the handshake on one stream', () => stream.events.length === 1);
+  const modernCall = (id: string): TestReader => {
+    const reader = new TestReader();
+    const messages = [message(request(id, 'tools/call', modernParams({ name: 'any' })))];
+    const asked = { key: `modern-${id}`, messages, batch: false, modern: {} };
+    reader.attachment = link.conversation({ ...target, kind: 'modern', key: '' }).call(asked, reader);
+    return reader;
+  };
+  /** How many calls each process has had. */
+  const counts = (): number[] => harness.servers.map((server) => server.of('tools/call').length);
   for (let round = 1; round <= 5; round++) {
-    const reader = client.call(request(String(round)));
-    await eventually('the call', () => harness.server.of('tools/call').length === round);
+    const id = String(round);
+    const reader = client.call(request(id));
+    single.call(request(id));
+    const modern = modernCall(id);
+    await eventually('the calls', () => counts().join() === [round, round, round].join());
     proxy.cut(true);
-    harness.server.answer(harness.server.id('tools/call'), { round });
+    for (const server of harness.servers) server.answer(server.id('tools/call'), { round });
     await eventually('the loss', () => states.at(-1) === false);
-    expect(reader.events).toHaveLength(0);
+    expect([reader, modern].map(({ events }) => events.length)).toEqual([0, 0]);
+    expect(stream.events).toHaveLength(round);
     proxy.cut(false);
-    await eventually('the answer', () => reader.ends.length > 0);
-    expect(reader.lines).toEqual([{ jsonrpc: '2.0', id: round, result: { round } }]);
+    await eventually('the answers', () => reader.ends.length > 0 && modern.ends.length > 0);
+    await eventually('the answer on one stream', () => stream.events.length === round + 1);
+    const answer = { jsonrpc: '2.0', id: round, result: { round } };
+    expect([reader.lines, stream.lines.slice(-1)]).toEqual([[answer], [answer]]);
+    expect(modern.lines).toMatchObject([answer]);
   }
-  expect(harness.server.of('tools/call')).toHaveLength(5);
-  expect(harness.servers).toHaveLength(1);
+  // Every call ran once, whatever was cut.
+  expect(counts()).toEqual([5, 5, 5]);
+  expect(stream.ends).toEqual([]);
   await eventually('one join for each end of the link', async () => (await joins()) === 2);
   await link.close();
   await server.close();

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SERVER_LABEL } from '../../src/cluster/objects/naming.ts';
 import { requestText } from '../support/mcp-client.ts';
+import { ModernHttpClient } from '../support/modern-client.ts';
 import type { SseClient } from '../support/sse-client.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
 import { session, TRANSPORTS } from '../support/transports.ts';
@@ -10,6 +11,7 @@ import { eventually } from './support/cluster.ts';
 import { figure, since } from './support/figures.ts';
 import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import { type RunningRelease, startRelease } from './support/release.ts';
+import { errorOf, keyedCall } from './support/server-clients.ts';
 import { runBeside } from './support/tools.ts';
 
 const LONGEST = 300_000;
@@ -38,8 +40,15 @@ it('a drained node ends its sessions with an error, and they are opened anew whe
   const options = { key: release.key };
   const clients = await Promise.all(TRANSPORTS.map((transport) => session(transport, base, options)));
   const [streamable, sse, ws] = clients as [StreamableClient, SseClient, WsClient];
-  void streamable.send(requestText('"held"', 'tools/call', { name: 'hold', arguments: { key: 'held' } }));
-  await eventually('the call', async () => (await recorded(ws)).executions.includes('held'));
+  const modern = new ModernHttpClient(`${base}/mcp`, options);
+  const keys = ['held', 'held-sse', 'held-ws', 'held-modern'];
+  for (const [index, one] of [streamable, sse, ws].entries())
+    void one.send(keyedCall('hold', keys[index] ?? ''));
+  const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: 'held-modern' } });
+  await eventually('the calls', async () => {
+    const { executions } = await recorded(ws);
+    return keys.every((key) => executions.includes(key));
+  });
   const [pod] = await release.serverPods('drained');
   node = (pod as { spec?: { nodeName?: string } } | undefined)?.spec?.nodeName ?? '';
   const next = new StreamableClient(`${base}/mcp`, options);
@@ -48,9 +57,13 @@ it('a drained node ends its sessions with an error, and they are opened anew whe
   try {
     const which = `--pod-selector=${SERVER_LABEL}=drained`;
     const draining = runBeside('kubectl', ['drain', node, which, '--delete-emptydir-data', '--timeout=120s']);
-    const { error } = (await streamable.inbox.answer('"held"')).message;
-    figure('a drained node: the call in flight fails after', `${since(drained)}: ${JSON.stringify(error)}`);
-    expect(error?.code).toEqual(expect.any(Number));
+    const errors = await Promise.all([
+      ...[streamable, sse, ws].map((one, index) => errorOf(one, keys[index] ?? '')),
+      modernCall.answer().then(({ message }) => message.error),
+    ]);
+    figure('a drained node: calls in flight fail after', `${since(drained)}: ${JSON.stringify(errors)}`);
+    for (const error of errors)
+      expect(error).toMatchObject({ code: expect.any(Number), message: expect.any(String) });
     await Promise.all([sse.ended, ws.closed]);
     figure('a drained node: SSE and WebSocket connections end after', since(drained));
     await draining;
@@ -65,6 +78,10 @@ it('a drained node ends its sessions with an error, and they are opened anew whe
   expect(next.session).toBeDefined();
   figure('a drained node: a session that waited for room is there after', since(roomy));
   expect(await streamable.send(requestText('"late"', 'ping'))).toBe(404);
-  expect(timesOf((await recorded(next)).executions, ['held'])).toEqual({ held: 0 });
+  expect(await modern.tool('record', { arguments: { key: 'next' } })).toMatchObject({
+    result: { content: [{ text: 'next' }] },
+  });
+  const { executions } = await recorded(next);
+  expect(timesOf(executions, keys)).toEqual(Object.fromEntries(keys.map((key) => [key, 0])));
   await next.close();
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lease } from '../../src/cluster/lease-record.ts';
 import { LEASES } from '../../src/cluster/resources.ts';
 import { requestText } from '../support/mcp-client.ts';
-import { ModernHttpClient } from '../support/modern-client.ts';
+import { type ModernCall, ModernHttpClient } from '../support/modern-client.ts';
 import { SseClient } from '../support/sse-client.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
 import { session } from '../support/transports.ts';
@@ -13,6 +13,7 @@ import { figure, since } from './support/figures.ts';
 import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { killNode, nodesIn, restartsOf } from './support/release-kill.ts';
+import { errorOf } from './support/server-clients.ts';
 import { everything, runBeside } from './support/tools.ts';
 
 const LONGEST = 300_000;
@@ -61,13 +62,6 @@ async function openedAgain(server = 'each'): Promise<StreamableClient> {
     const { message } = await client.initialize();
     return message.error === undefined ? client : undefined;
   });
-}
-
-/** The error of a call that was in flight. */
-async function errorOf(client: StreamableClient, key: string): Promise<{ code: number; data?: object }> {
-  const { error } = (await client.inbox.answer(`"${key}"`)).message;
-  if (!error) throw new Error(`${key} was answered`);
-  return error;
 }
 
 /** A session of the server `hung` with a call in flight, whose supervisor has been stopped, and the ready pods as they were before. */
@@ -187,65 +181,100 @@ it('a server process that ends fails its own calls at once and nobody else’s',
   await other.close();
 });
 
-/** Deletes the pod of the server `each`, with a call in flight. */
+/** Deletes the pod of the server `each`, with a call in flight of every kind of client: under the key, and with what it is appended. */
 async function withoutPod(key: string, ...how: readonly string[]) {
+  const options = { key: release.key };
+  const base = release.serverUrl('each');
   const client = await opened();
-  const ws = (await session('websocket', release.serverUrl('each'), { key: release.key })) as WsClient;
+  const sse = (await session('sse', base, options)) as SseClient;
+  const ws = (await session('websocket', base, options)) as WsClient;
+  const modern = new ModernHttpClient(`${base}/mcp`, options);
   void client.send(call('hold', key));
-  await eventually('the call', async () => (await recorded(client)).executions.includes(key));
+  void sse.send(call('hold', `${key}-sse`));
+  void ws.send(call('hold', `${key}-ws`));
+  const [lost, kept] = [`${key}-modern`, `${key}-kept`].map((held) =>
+    modern.start('tools/call', { name: 'hold', arguments: { key: held } }),
+  ) as [ModernCall, ModernCall];
+  const keys = ['', '-sse', '-ws', '-modern', '-kept'].map((kind) => `${key}${kind}`);
+  await eventually('the calls', async () => {
+    const { executions } = await recorded(client);
+    return keys.every((held) => executions.includes(held));
+  });
   const pod = await podOf('each');
   const deleted = performance.now();
   await runBeside('kubectl', [
     ...['-n', release.servers, 'delete', 'pod', pod.metadata.name ?? ''],
     ...['--wait=false', ...how],
   ]);
-  const failed = errorOf(client, key).then((error) => {
-    figure(`a pod that is ${key}: its call fails after`, `${since(deleted)}: ${JSON.stringify(error)}`);
-    return error;
-  });
-  return { client, ws, deleted, failed };
+  const failed = Promise.all([errorOf(client, key), lost.answer().then(({ message }) => message.error)]).then(
+    (errors) => {
+      figure(`a pod that is ${key}: its calls fail after`, `${since(deleted)}: ${JSON.stringify(errors)}`);
+      return errors;
+    },
+  );
+  return { client, sse, ws, modern, kept, keys, deleted, failed };
 }
 
+/** An error as every call in flight gets it. */
+const REASON = { code: expect.any(Number), message: expect.any(String) };
+
 /** What was executed by the pod that is gone is not executed by the next one. */
-async function nothingOf(key: string, next: StreamableClient): Promise<void> {
+async function nothingOf(keys: readonly string[], next: StreamableClient): Promise<void> {
   await podOf('each');
   const { executions } = await recorded(next);
-  expect(timesOf(executions, [key, `${key}-late`])).toEqual({ [key]: 0, [`${key}-late`]: 0 });
+  expect(timesOf(executions, keys)).toEqual(Object.fromEntries(keys.map((key) => [key, 0])));
   await next.close();
 }
 
-it('a pod that is deleted lets its sessions go on for its drain, then ends them with an error; the next one serves new ones', {
+it('a pod that is deleted lets its sessions and calls go on for its drain, then ends them with an error; the next one serves new ones', {
   timeout: LONGEST,
 }, async () => {
-  const { client, ws, deleted, failed } = await withoutPod('deleted');
-  expect(
-    (await client.request('"draining"', 'tools/call', { name: 'record', arguments: { key: 'draining' } }))
-      .text,
-  ).toContain('draining');
+  const { client, sse, ws, modern, kept, keys, deleted, failed } = await withoutPod('deleted');
+  for (const [index, one] of [client, sse, ws].entries()) {
+    const key = `draining-${index}`;
+    const { text } = await one.request(`"${key}"`, 'tools/call', { name: 'record', arguments: { key } });
+    expect(text).toContain(key);
+  }
+  // A modern call that ends within the drain is answered as well.
+  await client.toolText('release', { keys: ['deleted-kept'] });
+  expect((await kept.answer()).message.result).toMatchObject({ content: [{ text: 'deleted-kept' }] });
+  const { executions } = await recorded(client);
+  expect(timesOf(executions, keys)).toEqual(Object.fromEntries(keys.map((key) => [key, 1])));
+  const ended = Promise.all([errorOf(sse, 'deleted-sse'), errorOf(ws, 'deleted-ws')]);
   const next = await openedAgain();
   figure('a pod that is deleted: a new session, on the next pod, after', since(deleted));
-  expect((await failed).code).toEqual(expect.any(Number));
-  await ws.closed;
+  expect([...(await failed), ...(await ended)]).toMatchObject([REASON, REASON, REASON, REASON]);
+  await Promise.all([sse.ended, ws.closed]);
   await eventually(
     'an unknown session',
     async () => (await client.send(call('record', 'deleted-late'))) === 404,
   );
-  await nothingOf('deleted', next);
+  expect(await modern.tool('record', { arguments: { key: 'deleted-next' } })).toMatchObject({
+    result: { content: [{ text: 'deleted-next' }] },
+  });
+  await nothingOf([...keys, 'deleted-late'], next);
 });
 
 it('a pod that is deleted by force ends its sessions with an error, and the next one serves new ones', {
   timeout: LONGEST,
 }, async () => {
-  const { client, ws, deleted, failed } = await withoutPod('forced', '--grace-period=0', '--force');
+  const { client, sse, ws, modern, kept, keys, deleted, failed } = await withoutPod(
+    'forced',
+    '--grace-period=0',
+    '--force',
+  );
   const next = await openedAgain();
   figure('a pod that is forced: a new session, on the next pod, after', since(deleted));
-  expect((await failed).code).toEqual(expect.any(Number));
-  await ws.closed;
+  expect([...(await failed), (await kept.answer()).message.error]).toMatchObject([REASON, REASON, REASON]);
+  await Promise.all([sse.ended, ws.closed]);
   await eventually(
     'an unknown session',
     async () => (await client.send(call('record', 'forced-late'))) === 404,
   );
-  await nothingOf('forced', next);
+  expect(await modern.tool('record', { arguments: { key: 'forced-next' } })).toMatchObject({
+    result: { content: [{ text: 'forced-next' }] },
+  });
+  await nothingOf([...keys, 'forced-late'], next);
 });
 
 /** The pod that leads, and how often the lead has changed. */
