@@ -13,6 +13,8 @@ const ATTEMPTS = 8;
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8_000;
 const TIMEOUT = 120_000;
+/** No connection of the shared agent: a proxy of the environment reaches what is outside, and not this service. */
+const DIRECT = { agent: false, timeout: TIMEOUT } as const;
 const MAX_TEXT = 1_000;
 const LOOK = 'Look at the package store of the release: the pod of berth-trees, its log and its disk.';
 const MISSING =
@@ -35,7 +37,7 @@ export async function putArchive({ url, digest, bytes, token, file }: PutOptions
         'content-length': bytes,
         'content-type': 'application/gzip',
       },
-      timeout: TIMEOUT,
+      ...DIRECT,
     });
     sent.on('timeout', () => sent.destroy(new Error('berth-trees does not answer')));
     const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
@@ -59,7 +61,7 @@ export interface GetOptions {
 export async function getArchive({ url, file, maxBytes }: GetOptions): Promise<void> {
   const digest = url.slice(url.lastIndexOf('/') + 1);
   await repeat(async () => {
-    const sent = request(url, { timeout: TIMEOUT });
+    const sent = request(url, DIRECT);
     sent.on('timeout', () => sent.destroy(new Error('berth-trees does not answer')));
     sent.end();
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
