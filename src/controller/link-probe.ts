@@ -1,4 +1,5 @@
 /** Asks replicas over links of the leader's own, which sleep between two questions. */
+import { type Clock, systemClock } from '../clock.ts';
 import { UID_LABEL } from '../cluster/objects/naming.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import { linkPortOf, type PodCarrier, type PodTarget } from '../cluster/pod-carrier.ts';
@@ -7,6 +8,7 @@ import type { Link } from '../link/link.ts';
 import { createSocketLink } from '../link/socket-link.ts';
 import type { ServerReport } from '../supervisor/server-report.ts';
 import type { SessionReport } from '../supervisor/session-report.ts';
+import { AskedReplica, PATIENCE, SHORT_PATIENCE } from './asked-replica.ts';
 import type { ReplicaProbe, ReplicaReport } from './replica-probe.ts';
 
 export interface LinkProbe extends ReplicaProbe {
@@ -21,6 +23,7 @@ export interface LinkProbeOptions {
   readonly open: (current: () => Pod) => Link;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly clock?: Clock;
 }
 
 /** Links by the carrier that each pod has. */
@@ -44,48 +47,53 @@ function targetOf(pod: Pod): PodTarget {
   };
 }
 
-export function createLinkProbe({ open, now }: LinkProbeOptions): LinkProbe {
-  const links = new Map<string, Link>();
-  const seen = new Map<string, Pod>();
-  const linkTo = (pod: Pod): Link => {
+export function createLinkProbe({ open, now, clock = systemClock }: LinkProbeOptions): LinkProbe {
+  const replicas = new Map<string, AskedReplica>();
+  const replicaOf = (pod: Pod, server: string): AskedReplica => {
     const { uid = '' } = pod.metadata;
-    seen.set(uid, pod);
-    const link = links.get(uid) ?? open(() => seen.get(uid) ?? pod);
-    links.set(uid, link);
-    return link;
+    const known = replicas.get(uid);
+    if (known) {
+      known.pod = pod;
+      return known;
+    }
+    const made = new AskedReplica(pod, open, { clock, ask: (link) => reportOf(link, server, now) });
+    replicas.set(uid, made);
+    return made;
   };
+  /** What has cut one of a node off cuts the others off, too. */
+  const isSilentNode = ({ spec }: Pod): boolean =>
+    spec?.nodeName !== undefined &&
+    [...replicas.values()].some(({ isSilent, pod }) => isSilent && pod.spec?.nodeName === spec.nodeName);
   const drop = async (uid: string): Promise<void> => {
-    const link = links.get(uid);
-    links.delete(uid);
-    seen.delete(uid);
-    await link?.close();
+    const replica = replicas.get(uid);
+    replicas.delete(uid);
+    await replica?.link.close();
   };
   return {
     report: async (pod) => {
       const server = pod.metadata.labels?.[UID_LABEL];
       if (server === undefined) return undefined;
-      try {
-        return await reportOf(linkTo(pod), server, now);
-      } catch {
-        // It starts, ends or cannot be reached: kubelet says more about that.
-        return undefined;
-      }
+      const replica = replicaOf(pod, server);
+      return await replica.report(replica.isOverdue || isSilentNode(pod) ? SHORT_PATIENCE : PATIENCE);
     },
+    isSilent: ({ metadata: { uid = '' } }) => replicas.get(uid)?.isSilent === true,
     rest: async (pod) => {
       const server = pod.metadata.labels?.[UID_LABEL];
       if (server === undefined) return false;
+      const { link, isOverdue } = replicaOf(pod, server);
+      if (isOverdue) return false;
       try {
-        return (await linkTo(pod).ask?.({ what: 'rest', server })) === true;
+        return (await link.ask?.({ what: 'rest', server })) === true;
       } catch {
         return false;
       }
     },
     keepOnly: (pods) => {
       const there = new Set(pods.map(({ metadata }) => metadata.uid));
-      for (const uid of [...links.keys()]) if (!there.has(uid)) void drop(uid);
+      for (const uid of [...replicas.keys()]) if (!there.has(uid)) void drop(uid);
     },
     close: async () => {
-      await Promise.all([...links.keys()].map(drop));
+      await Promise.all([...replicas.keys()].map(drop));
     },
   };
 }

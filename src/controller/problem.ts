@@ -108,6 +108,18 @@ export function reportProblem({ failure, protocolVersion, check }: ReplicaReport
   };
 }
 
+/** Of a replica that runs, as far as anybody knows, and answers nothing. */
+export function silenceProblem({ metadata: { name = '' }, spec }: Pod): Problem {
+  const { nodeName = '' } = spec ?? {};
+  return {
+    reason: 'NotAnswering',
+    message: `replica ${name} on node ${nodeName} does not answer`,
+    hint: `It is asked again by itself. Look whether the node is there: kubectl get node ${nodeName}; then whether a network policy closes the way from Berth to the pod.`,
+    phase: 'run',
+    waits: true,
+  };
+}
+
 /** The first thing that is wrong with a pod of this server; undefined when nothing is, or nothing yet. */
 export function podProblem(pod: Pod, server: McpServer): Problem | undefined {
   return schedulingProblem(pod) ?? evictionProblem(pod) ?? containerProblem(pod, server);

@@ -30,8 +30,10 @@ export interface ReplicaReport {
 
 /** Implemented over the links of the leader; absent, only what kubelet reports is known. */
 export interface ReplicaProbe {
-  /** Undefined when the replica cannot be asked just now; never rejects. */
+  /** Undefined when the replica cannot be asked just now, or takes too long for a look; never rejects. */
   report(pod: Pod, signal: AbortSignal): Promise<ReplicaReport | undefined>;
+  /** Whether it has let the whole time of a question pass, and has answered none since. */
+  isSilent?(pod: Pod): boolean;
   /** Closes a replica that nobody uses, for a while; false when somebody does, or it cannot be asked. Never rejects. */
   rest?(pod: Pod, signal: AbortSignal): Promise<boolean>;
 }
@@ -40,6 +42,8 @@ export interface ReplicaProbe {
 export interface Replica {
   readonly pod: Pod;
   readonly report?: ReplicaReport;
+  /** It runs, as far as kubelet has said, and no longer answers. */
+  readonly silent?: boolean;
 }
 
 /** Asks all that run. */
@@ -50,8 +54,10 @@ export async function askReplicas(
 ): Promise<Replica[]> {
   return await Promise.all(
     pods.map(async (pod) => {
-      const report = isAskable(pod) ? await probe?.report(pod, signal) : undefined;
-      return report ? { pod, report } : { pod };
+      if (!probe || !isAskable(pod)) return { pod };
+      const report = await probe.report(pod, signal);
+      if (report) return { pod, report };
+      return probe.isSilent?.(pod) ? { pod, silent: true } : { pod };
     }),
   );
 }

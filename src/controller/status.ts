@@ -16,6 +16,7 @@ import {
   podProblem,
   reportProblem,
   rolloutProblem,
+  silenceProblem,
   warningProblem,
 } from './problem.ts';
 import type { Replica, ReplicaReport } from './replica-probe.ts';
@@ -131,10 +132,12 @@ function replicaProblem({ server, observed, replicas, warning, install }: Status
   if (warning) return warningProblem(warning, server);
   // One that is being ended may fail as it likes.
   const staying = replicas.filter(({ pod }) => pod.metadata.deletionTimestamp === undefined);
-  return staying
+  const told = staying
     .flatMap(({ report }) => (report && !(install && waitsForTree(report)) ? [report] : []))
     .map(reportProblem)
     .find(Boolean);
+  const silent = staying.find((one) => one.silent);
+  return told ?? (silent && silenceProblem(silent.pod));
 }
 
 /** The package is being installed again, or has been a moment ago: what the supervisor misses comes by itself. */

@@ -1,5 +1,6 @@
 /** The controller's picture, and what it does at once when a pod goes: nobody waits for an answer that cannot come. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ManualClock } from '../../src/clock.ts';
 import { ApiClient } from '../../src/cluster/api-client.ts';
 import type { Pod } from '../../src/cluster/objects/pod-types.ts';
 import { createLinkProbe } from '../../src/controller/link-probe.ts';
@@ -16,6 +17,8 @@ let changed: string[];
 /** Links whose questions are answered by nothing but their end. */
 const probe = createLinkProbe({
   now: Date.now,
+  // No look is over before them.
+  clock: new ManualClock(),
   open: () => {
     const answer = Promise.withResolvers<unknown>();
     return {

@@ -45,6 +45,8 @@ export class ServerWorld {
   readonly trees = new Set<string>([tree.digest]);
   /** By pod; `*` for all others. */
   readonly reports = new Map<string, ReplicaReport>();
+  /** Pods that have let a question pass. */
+  readonly silent = new Set<string>();
   /** Pods that were closed, in order. */
   readonly rested: string[] = [];
   /** What the cluster says of any pod. */
@@ -250,6 +252,7 @@ export class ServerWorld {
       },
       probe: {
         report: async ({ metadata }) => this.reports.get(metadata.name ?? '') ?? this.reports.get('*'),
+        isSilent: ({ metadata }) => this.silent.has(metadata.name ?? ''),
         rest: async ({ metadata }) => {
           const rests = this.rests();
           if (rests) this.rested.push(metadata.name ?? '');
