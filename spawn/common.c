@@ -78,27 +78,41 @@ uint32_t parse_number(const char *text, uint32_t most, const char *what)
     return (uint32_t)value;
 }
 
-static int open_socket(const char *path, struct sockaddr_un *address)
+bool is_abstract(const char *path)
 {
+    return path[0] == '@';
+}
+
+/* `size` is that of the address: a name that is no file ends with it, not with a zero. */
+static int open_socket(const char *path, struct sockaddr_un *address, socklen_t *size)
+{
+    size_t length = strlen(path);
+
     memset(address, 0, sizeof *address);
     address->sun_family = AF_UNIX;
-    if (strlen(path) >= sizeof address->sun_path) {
+    if (length >= sizeof address->sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
     strcpy(address->sun_path, path);
+    *size = sizeof *address;
+    if (is_abstract(path)) {
+        address->sun_path[0] = 0;
+        *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    }
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
 int connect_to(const char *path)
 {
     struct sockaddr_un address;
-    int fd = open_socket(path, &address);
+    socklen_t size;
+    int fd = open_socket(path, &address, &size);
 
     if (fd < 0)
         return -1;
     /* Connecting to a unix socket never takes time: it fails with EAGAIN when too many wait already. */
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+    if (connect(fd, (struct sockaddr *)&address, size) == 0)
         return fd;
     int error = errno;
     close(fd);
@@ -111,6 +125,8 @@ static bool make_room(const char *path)
 {
     struct stat found;
 
+    if (is_abstract(path))
+        return true;
     if (lstat(path, &found) != 0)
         return errno == ENOENT;
     errno = EADDRINUSE;
@@ -128,15 +144,16 @@ static bool make_room(const char *path)
 int listen_at(const char *path)
 {
     struct sockaddr_un address;
+    socklen_t size;
 
     if (!make_room(path))
         return -1;
-    int fd = open_socket(path, &address);
+    int fd = open_socket(path, &address, &size);
     if (fd < 0)
         return -1;
     /* Any user id of the pod may connect: who may stay is decided by the id that the kernel gives for it. */
     mode_t mask = umask(0111);
-    bool bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    bool bound = bind(fd, (struct sockaddr *)&address, size) == 0;
     umask(mask);
     if (bound && listen(fd, BACKLOG) == 0)
         return fd;

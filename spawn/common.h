@@ -38,6 +38,9 @@ void put_u32(void *to, uint32_t value);
 /* A decimal number of at most `most`; anything else is a usage error that names `what`. */
 uint32_t parse_number(const char *text, uint32_t most, const char *what);
 
+/* Whether a socket has a name of the network namespace (`@name`), which goes with who listens there, and is no file. */
+bool is_abstract(const char *path);
+
 /* A non-blocking, close-on-exec unix socket, listening at `path` or connected to it; -1 with errno. */
 int listen_at(const char *path);
 int connect_to(const char *path);

@@ -357,6 +357,7 @@ int listener_run(const struct listener_options *options)
     fflush(stdout);
     while (is_needed(&listener))
         take_turn(&listener);
-    unlink(options->socket);
+    if (!is_abstract(options->socket))
+        unlink(options->socket);
     return 0;
 }

@@ -26,7 +26,7 @@ export interface SupervisorConfig {
   readonly servers: readonly SupervisedServer[];
   /** Gateways may come over the network, too, with certificates of both sides. */
   readonly link?: NetworkLinkConfig;
-  /** Processes are started in another container, by the `berth-spawn` that listens at this socket. */
+  /** Processes are started in another container, by the `berth-spawn` that listens at this socket, a path or `@name`. */
   readonly spawn?: { readonly socket: string };
   /** File that says how the supervisor fares, for `berth-spawn probe`. */
   readonly status?: string;
@@ -102,7 +102,7 @@ const config = z.strictObject({
   dataDir: absolute,
   servers: z.array(definition),
   link: z.strictObject({ port: z.int().min(0).max(65_535), certificates: absolute }).optional(),
-  spawn: z.strictObject({ socket: absolute }).optional(),
+  spawn: z.strictObject({ socket: z.union([absolute, z.string().regex(/^@./)]) }).optional(),
   status: absolute.optional(),
   terminationLog: absolute.optional(),
   remote: z.strictObject({ allowedHosts: z.array(z.string()) }).optional(),

@@ -6,7 +6,7 @@ import { type Graces, pause } from './kill-set-ladder.ts';
 import type { Launch } from './launch.ts';
 import { SpawnControl, SpawnFailedError } from './spawn-control.ts';
 import { toSpawnFailure } from './spawn-failure.ts';
-import { controlPreface, dataPreface, MAX_REQUEST } from './spawn-wire.ts';
+import { controlPreface, dataPreface, helperPath, MAX_REQUEST } from './spawn-wire.ts';
 
 /** A process that runs under the helper. */
 export interface SpawnedStreams {
@@ -17,7 +17,7 @@ export interface SpawnedStreams {
 }
 
 export interface SpawnClientOptions {
-  /** Path of the helper's socket. */
+  /** The helper's socket: a path, or `@name`. */
   readonly socket: string;
   readonly graces: Graces;
   readonly clock: Clock;
@@ -97,7 +97,7 @@ async function connectPatiently({
 
 /** Rejects with {@link SpawnFailedError}. */
 async function connect(path: string): Promise<Socket> {
-  const socket = createConnection({ path });
+  const socket = createConnection({ path: helperPath(path) });
   try {
     await once(socket, 'connect');
     return socket;

@@ -1,7 +1,7 @@
 /** A connection to `berth-spawn` that is held as long as the supervisor lives: the helper stays until it is gone, and its loss shows at once. */
 import { createConnection, type Socket } from 'node:net';
 import type { Cancel, Clock } from '../clock.ts';
-import { PRESENCE_PREFACE, WELCOME } from './spawn-wire.ts';
+import { helperPath, PRESENCE_PREFACE, WELCOME } from './spawn-wire.ts';
 
 export interface SpawnPresence {
   /** The helper is there. */
@@ -39,7 +39,7 @@ class Presence implements SpawnPresence {
   }
 
   connect(): void {
-    const socket = createConnection({ path: this.#options.socket });
+    const socket = createConnection({ path: helperPath(this.#options.socket) });
     this.#socket = socket;
     socket.unref();
     socket.once('connect', () => socket.write(PRESENCE_PREFACE));

@@ -7,7 +7,7 @@ import { type SpawnedStreams, spawnOver } from './spawn-client.ts';
 import { StdioProcess } from './stdio-process.ts';
 
 export interface RemoteSpawnOptions extends Omit<SpawnOptions, 'owner' | 'table'> {
-  /** Path of the helper's socket. */
+  /** The helper's socket: a path, or `@name`. */
   readonly socket: string;
   /** Milliseconds for which a helper that is not there is waited for. */
   readonly connectMs?: number;

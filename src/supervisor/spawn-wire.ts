@@ -20,6 +20,11 @@ export type SpawnRecord =
   | { readonly kind: 'exited'; readonly exit: ProcessExit }
   | { readonly kind: 'over'; readonly left: number };
 
+/** Where the helper listens, as Node takes it: `@name` is no file but a name of the network namespace, which goes with the helper. */
+export function helperPath(socket: string): string {
+  return socket.startsWith('@') ? `\0${socket.slice(1)}` : socket;
+}
+
 /** Bytes of one request; more is refused by the helper. */
 export const MAX_REQUEST = 1024 * 1024;
 const HEAD = 5;

@@ -365,45 +365,6 @@ describe('a folder that stays', () => {
   });
 });
 
-describe('the probes of a supervisor', () => {
-  const supervisorOf = (kind: string): Container => {
-    const found = containersOf(deploymentOf(blueprint(programs[kind]!))).find(
-      ({ name }) => name === 'supervisor',
-    );
-    if (!found) throw new Error(`${kind} has no supervisor`);
-    return found;
-  };
-  const maxAge = (probe: Container['readinessProbe']): number => {
-    const command = probe?.exec?.command ?? [];
-    return Number(command[command.indexOf('--max-age') + 1]);
-  };
-
-  it.each(KINDS)('of kind %s find one that hangs, and are in no hurry to end it', (kind) => {
-    const { readinessProbe: ready, livenessProbe: live } = supervisorOf(kind);
-    const [readyAge, liveAge] = [maxAge(ready), maxAge(live)];
-    // The status is written every second.
-    expect(readyAge).toBeGreaterThanOrEqual(3);
-    expect(readyAge + ready!.periodSeconds * ready!.failureThreshold).toBeLessThanOrEqual(10);
-    // Only silence in all of the time between the first and the last failure counts.
-    expect(liveAge).toBeGreaterThan(live!.periodSeconds);
-    const silence = liveAge + live!.periodSeconds * (live!.failureThreshold - 1);
-    expect(silence).toBeGreaterThanOrEqual(60);
-    expect(silence + live!.periodSeconds).toBeLessThanOrEqual(90);
-  });
-
-  it.each(KINDS)('of kind %s do not have what hangs waited for as for sessions that end', (kind) => {
-    const { spec } = deploymentOf(blueprint(programs[kind]!)).spec.template;
-    for (const { livenessProbe } of [...(spec.initContainers ?? []), ...spec.containers])
-      if (livenessProbe)
-        expect(livenessProbe.terminationGracePeriodSeconds).toBeLessThan(spec.terminationGracePeriodSeconds);
-  });
-
-  it('read what no full disk can keep from being written', () => {
-    const { volumes } = deploymentOf(blueprint(programs.package!)).spec.template.spec;
-    expect(volumes.find(({ name }) => name === 'status')?.emptyDir?.medium).toBe('Memory');
-  });
-});
-
 it('an image is pulled as it says, or as the release does', () => {
   const policies = (kind: string, pullPolicy?: 'Always'): string[] => {
     const program = programs[kind] as Extract<Program, { kind: 'image' | 'sidecar' }>;

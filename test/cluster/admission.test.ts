@@ -479,7 +479,7 @@ describe('pods', () => {
   it.each<readonly [string, readonly string[], readonly string[]]>([
     ['a shell', ['-i', '-c', 'supervisor'], ['/bin/sh']],
     ['a further argument', ['-c', 'supervisor'], [...JOIN, '--peer']],
-    ['another socket', ['-c', 'supervisor'], [...JOIN.slice(0, -1), '/run/berth/spawn/spawn.sock']],
+    ['another socket', ['-c', 'supervisor'], [...JOIN.slice(0, -1), '@berth-spawn']],
     ['the program alone', ['-c', 'supervisor'], JOIN.slice(0, 1)],
   ])('let nobody run %s', (_what, options, command) => {
     expect(exec(release.gateway, options, command)).toMatch(/only the link of the supervisor may be joined/);

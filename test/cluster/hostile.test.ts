@@ -35,6 +35,7 @@ const attempt = async (name: string): Promise<unknown> => JSON.parse(await clien
 describe('a hostile server', () => {
   it('finds no file of the supervisor', async () => {
     expect(await attempt('files')).toEqual({
+      '/run/berth': 'ENOENT',
       '/run/berth/link': 'ENOENT',
       '/run/berth/state': 'ENOENT',
       '/run/berth/status': 'ENOENT',
@@ -56,6 +57,15 @@ describe('a hostile server', () => {
     expect(await attempt('memory')).toEqual(['EACCES', 'EACCES', 'EACCES']);
     // A failure record whose step says `u`: not the user of the supervisor.
     expect(await attempt('spawn')).toMatch(/^F\0\0\0.u/);
+  });
+
+  it('can neither take the place of the helper nor remove it, and has no folder in common with the supervisor', async () => {
+    expect(await attempt('replace')).toBe('EADDRINUSE');
+    // Its own volumes, and the memory that the cluster gives to every container.
+    expect(await attempt('writable')).toEqual(['/dev/mqueue', '/dev/shm', '/home/mcp', '/tmp']);
+    const other = new StreamableClient(client.url);
+    expect((await other.initialize()).message.result).toMatchObject({ serverInfo: { name: 'hostile' } });
+    await other.close();
   });
 
   it('finds nothing that listens on the network', async () => {

@@ -12,24 +12,30 @@ import { eventually } from './support/cluster.ts';
 import { figure, since } from './support/figures.ts';
 import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
-import { killNode, nodesIn, restartsOf } from './support/release-kill.ts';
+import { inPod, killNode, nodesIn, restartsOf } from './support/release-kill.ts';
 import { errorOf } from './support/server-clients.ts';
-import { everything, runBeside } from './support/tools.ts';
+import { everything, read, runBeside } from './support/tools.ts';
 
 const LONGEST = 300_000;
 /** Of the server. The last ten seconds of it are for ending what has not ended by itself; the rest is the sessions'. */
 const DRAIN = 14_000;
+
+/** What a server may write in one folder. */
+const SCRATCH_MIB = 32;
 
 let release: RunningRelease;
 /** What stood in the namespace of the servers before there was any. */
 let nothing: string[];
 
 beforeAll(async () => {
-  release = await startRelease();
+  release = await startRelease({ servers: { scratchSize: `${SCRATCH_MIB}Mi` } });
   nothing = everything([release.servers]).filter((name) => name.startsWith(`${release.servers}:`));
-  await release.run(recorderSpec('each', { limits: { drain: DRAIN } }));
-  await release.run(recorderSpec('none', { sessions: 'none' }));
-  await release.run(recorderSpec('hung', { limits: { drain: DRAIN }, replicas: 2 }));
+  await Promise.all([
+    release.run(recorderSpec('each', { limits: { drain: DRAIN } })),
+    release.run(recorderSpec('none', { sessions: 'none' })),
+    release.run(recorderSpec('hung', { limits: { drain: DRAIN }, replicas: 2 })),
+    release.run(recorderSpec('full')),
+  ]);
 }, LONGEST);
 afterAll(() => release?.close(), LONGEST);
 
@@ -64,7 +70,12 @@ async function openedAgain(server = 'each'): Promise<StreamableClient> {
   });
 }
 
-/** A session of the server `hung` with a call in flight, whose supervisor has been stopped, and the ready pods as they were before. */
+/** Until the client's session is over, by calls that are not to be made. */
+async function untilUnknown(client: StreamableClient, key: string): Promise<void> {
+  await eventually('an unknown session', async () => (await client.send(call('record', key))) === 404);
+}
+
+/** A session of the server `hung` with a call in flight, and its pod, whose supervisor has been stopped. */
 let hung: { client: StreamableClient; name: string; stopped: number };
 
 const isReady = ({ status }: ReleasePod): boolean =>
@@ -97,6 +108,18 @@ it('a supervisor that hangs is passed over by new sessions', { timeout: LONGEST 
     ).toContain(key);
     await next.close();
   }
+});
+
+/** A session of the server `full` with a call in flight, whose pod has more in its folder than it may. */
+let full: { client: StreamableClient; pod: ReleasePod; written: number };
+
+it('a server fills its disk', { timeout: LONGEST }, async () => {
+  const client = await opened('full');
+  void client.send(call('hold', 'full'));
+  await eventually('the call', async () => (await recorded(client)).executions.includes('full'));
+  const pod = await podOf('full');
+  await inPod(pod, 'workload', ['sh', '-c', `head -c ${2 * SCRATCH_MIB}M /dev/zero >/tmp/full`]);
+  full = { client, pod, written: performance.now() };
 });
 
 it('a killed supervisor fails its calls, ends its sessions, and runs nothing twice', {
@@ -141,7 +164,7 @@ it('a killed supervisor fails its calls, ends its sessions, and runs nothing twi
     expect.any(Number),
     expect.any(Number),
   ]);
-  await eventually('an unknown session', async () => (await client.send(call('record', 'sup-late'))) === 404);
+  await untilUnknown(client, 'sup-late');
   const next = await openedAgain();
   figure('a new session after a killed supervisor', since(killed));
   const after = await recorded(next);
@@ -172,10 +195,7 @@ it('a server process that ends fails its own calls at once and nobody else’s',
   const error = await errorOf(client, 'exit-held');
   figure('a server process that ends fails its calls after', since(ended));
   expect(error).toMatchObject({ data: { code: 'process-exited', phase: 'run', exitCode: 7 } });
-  await eventually(
-    'an unknown session',
-    async () => (await client.send(call('record', 'exit-late'))) === 404,
-  );
+  await untilUnknown(client, 'exit-late');
   const { executions } = await recorded(other);
   expect(timesOf(executions, ['exit-held', 'exit-late'])).toEqual({ 'exit-held': 1, 'exit-late': 0 });
   await other.close();
@@ -245,10 +265,7 @@ it('a pod that is deleted lets its sessions and calls go on for its drain, then 
   figure('a pod that is deleted: a new session, on the next pod, after', since(deleted));
   expect([...(await failed), ...(await ended)]).toMatchObject([REASON, REASON, REASON, REASON]);
   await Promise.all([sse.ended, ws.closed]);
-  await eventually(
-    'an unknown session',
-    async () => (await client.send(call('record', 'deleted-late'))) === 404,
-  );
+  await untilUnknown(client, 'deleted-late');
   expect(await modern.tool('record', { arguments: { key: 'deleted-next' } })).toMatchObject({
     result: { content: [{ text: 'deleted-next' }] },
   });
@@ -267,10 +284,7 @@ it('a pod that is deleted by force ends its sessions with an error, and the next
   figure('a pod that is forced: a new session, on the next pod, after', since(deleted));
   expect([...(await failed), (await kept.answer()).message.error]).toMatchObject([REASON, REASON, REASON]);
   await Promise.all([sse.ended, ws.closed]);
-  await eventually(
-    'an unknown session',
-    async () => (await client.send(call('record', 'forced-late'))) === 404,
-  );
+  await untilUnknown(client, 'forced-late');
   expect(await modern.tool('record', { arguments: { key: 'forced-next' } })).toMatchObject({
     result: { content: [{ text: 'forced-next' }] },
   });
@@ -325,7 +339,7 @@ it.each([
   },
 );
 
-it('a supervisor that hung has been started anew by now, and its call has failed', {
+it('a supervisor that hung has been started anew by now, and its session is over', {
   timeout: LONGEST,
 }, async () => {
   const { client, stopped } = hung;
@@ -335,15 +349,42 @@ it('a supervisor that hung has been started anew by now, and its call has failed
   });
   figure('a supervisor that hung is ready again, at the latest, after', since(stopped));
   expect([restartsOf(pod, 'supervisor'), restartsOf(pod, 'workload')]).toEqual([1, 0]);
-  await eventually(
-    'an unknown session',
-    async () => (await client.send(call('record', 'hung-late'))) === 404,
-  );
+  // It is told so when the link comes back within a minute; later its stream has been ended.
+  const told = client.inbox.drain(() => true).map(({ message }) => message.error);
+  figure('the call in flight of a supervisor that hung is told', JSON.stringify(told));
+  expect(told).not.toContain(undefined);
+  await untilUnknown(client, 'hung-late');
   await eventually('no process without a session', async () => (await nodesIn(pod, 'workload')).length === 0);
 });
 
+it('a pod whose server filled its disk has been evicted by now, and the next one serves', {
+  timeout: LONGEST,
+}, async () => {
+  const { client, pod, written } = full;
+  const name = pod.metadata.name;
+  await steady('the end of the pod', async () => {
+    const now = (await release.serverPods('full')).find(({ metadata }) => metadata.name === name);
+    return now && ['Failed', 'Succeeded'].includes(now.status.phase) ? true : undefined;
+  });
+  figure('a pod whose server filled its disk is gone, at the latest, after', since(written));
+  const why = ['--field-selector', `reason=Evicted,involvedObject.name=${name}`];
+  expect(read<{ items: object[] }>('events', '-n', release.servers, ...why).items).toMatchObject([
+    { message: expect.stringContaining(`"tmp" exceeds the limit "${SCRATCH_MIB}Mi"`) },
+  ]);
+  const error = await errorOf(client, 'full');
+  figure('the call in flight of such a pod is told', JSON.stringify(error));
+  expect(error.code).toEqual(expect.any(Number));
+  await untilUnknown(client, 'full-late');
+  const next = await openedAgain('full');
+  expect(timesOf((await recorded(next)).executions, ['full', 'full-late'])).toEqual({
+    full: 0,
+    'full-late': 0,
+  });
+  await next.close();
+});
+
 it('leaves no object of servers that are gone', { timeout: LONGEST }, async () => {
-  for (const name of ['each', 'none', 'hung']) await release.remove(name);
+  for (const name of ['each', 'none', 'hung', 'full']) await release.remove(name);
   await eventually('nothing of them', () => {
     const now = everything([release.servers]).filter((name) => name.startsWith(`${release.servers}:`));
     return now.join() === nothing.join();

@@ -139,6 +139,7 @@ describe('called wrongly', () => {
 
   it.each([
     ['a path that is too long', `/${'x'.repeat(200)}`, 'too long'],
+    ['a name that is too long', `@${'x'.repeat(200)}`, 'too long'],
     ['a folder that is missing', '/no/such/folder/socket', 'No such file or directory'],
     ['something that is no socket', '/etc/passwd', 'in use'],
   ])('it does not listen at %s', (_name, socket, text) => {

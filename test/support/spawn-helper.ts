@@ -14,6 +14,7 @@ import {
   commandBytes,
   controlPreface,
   dataPreface,
+  helperPath,
   type SpawnRecord,
   SpawnRecordReader,
 } from '../../src/supervisor/spawn-wire.ts';
@@ -58,9 +59,11 @@ export async function startHelper(options: {
   readonly peerUid?: number;
   /** An earlier helper's, whose socket is taken over. */
   readonly folder?: string;
+  /** `spawn.sock` in that folder, unless it is a name. */
+  readonly socket?: string;
 }): Promise<RunningHelper> {
   const { program, args = [], peerUid = UID, folder = mkdtempSync(join(tmpdir(), 'berth-spawn-')) } = options;
-  const socket = join(folder, 'spawn.sock');
+  const { socket = join(folder, 'spawn.sock') } = options;
   const child = spawn(program, ['spawn', '--socket', socket, '--peer-uid', String(peerUid), ...args], {
     // The fourth is one that it inherits and that nobody should have.
     stdio: ['ignore', 'pipe', 'pipe', 'ignore'],
@@ -108,7 +111,7 @@ export class RawConnection {
 
   constructor(path: string, kind: 'records' | 'bytes' = 'records') {
     const reader = new SpawnRecordReader();
-    this.socket = createConnection({ path, allowHalfOpen: true });
+    this.socket = createConnection({ path: helperPath(path), allowHalfOpen: true });
     this.socket.on('data', (chunk: Buffer) => {
       if (kind === 'records') this.records.push(...reader.push(chunk));
       else this.bytes = Buffer.concat([this.bytes, chunk]);

@@ -11,7 +11,6 @@ export const PLACE = {
   work: '/berth/work',
   script: '/berth/script',
   link: '/run/berth/link',
-  spawn: '/run/berth/spawn',
   status: '/run/berth/status',
   state: '/run/berth/state',
   config: '/etc/berth',
@@ -23,7 +22,11 @@ export const PLACE = {
 } as const;
 
 export const LINK_SOCKET = `${PLACE.link}/link.sock`;
-export const SPAWN_SOCKET = `${PLACE.spawn}/spawn.sock`;
+/**
+ * A name of the pod's own network, which no other pod has, and no file: servers can neither remove nor replace it, and have no folder in
+ * common with the supervisor. It is taken before any server runs, and free again only when the last process of its container has ended.
+ */
+export const SPAWN_SOCKET = '@berth-spawn';
 export const STATUS_FILE = `${PLACE.status}/status`;
 export const CONFIG_FILE = `${PLACE.config}/supervisor.json`;
 export const HELPER = `${PLACE.helper}/berth-spawn`;

@@ -21,7 +21,7 @@ export function sidecarPod(
   const { settings, secret } = rest;
   return {
     initContainers: [sidecar(blueprint, program, settings)],
-    containers: [supervisorContainer(blueprint, settings, false)],
+    containers: [supervisorContainer(blueprint, settings)],
     volumes: [
       ...supervisorVolumes(blueprint, settings, secret),
       ...homeVolumes(blueprint, settings),
@@ -36,7 +36,7 @@ export function sidecarPod(
 export function remotePod(blueprint: Blueprint, settings: PodSettings, secret: string): PodParts {
   return {
     initContainers: [],
-    containers: [supervisorContainer(blueprint, settings, false)],
+    containers: [supervisorContainer(blueprint, settings)],
     volumes: supervisorVolumes(blueprint, settings, secret),
   };
 }

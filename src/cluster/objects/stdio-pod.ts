@@ -25,10 +25,9 @@ export function stdioPod(blueprint: Blueprint, settings: PodSettings, secret: st
   const { program } = blueprint;
   return {
     initContainers: isForeign(program) ? [helperContainer(settings)] : [],
-    containers: [supervisorContainer(blueprint, settings, true), workload(blueprint, settings)],
+    containers: [supervisorContainer(blueprint, settings), workload(blueprint, settings)],
     volumes: [
       ...supervisorVolumes(blueprint, settings, secret),
-      { name: 'spawn', emptyDir: { sizeLimit: '1Mi' } },
       ...(isForeign(program) ? [{ name: 'helper', emptyDir: { sizeLimit: '16Mi' } }] : []),
       ...programVolumes(program, secret, settings),
       ...homeVolumes(blueprint, settings),
@@ -60,7 +59,6 @@ function workload(blueprint: Blueprint, settings: PodSettings): Container {
     resources: { ...settings.resources.workload, ...blueprint.resources },
     volumeMounts: [
       ...(isForeign(blueprint.program) ? [{ name: 'helper', mountPath: PLACE.helper, readOnly: true }] : []),
-      { name: 'spawn', mountPath: PLACE.spawn },
       ...programMounts(blueprint.program),
       ...homeMounts(blueprint),
       { name: 'tmp', mountPath: PLACE.tmp },

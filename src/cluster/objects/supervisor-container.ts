@@ -24,8 +24,7 @@ const LIVE_PROBES = 6;
 /** Seconds to end by itself. The drain of the pod is for one that can still speak with its clients. */
 const LAST_SECONDS = 5;
 
-/** `spawns`: processes run in the workload container, under the helper. */
-export function supervisorContainer(blueprint: Blueprint, settings: PodSettings, spawns: boolean): Container {
+export function supervisorContainer(blueprint: Blueprint, settings: PodSettings): Container {
   const hasSecrets = hasSecretFiles(blueprint);
   return {
     ...ownContainer(SUPERVISOR, 'supervisor', settings),
@@ -41,7 +40,6 @@ export function supervisorContainer(blueprint: Blueprint, settings: PodSettings,
         ? []
         : [{ name: 'certificates', mountPath: PLACE.certificates, readOnly: true }]),
       { name: 'link', mountPath: PLACE.link },
-      ...(spawns ? [{ name: 'spawn', mountPath: PLACE.spawn }] : []),
       ...(isPackage(blueprint) ? [{ name: 'tree', mountPath: PLACE.tree }] : []),
       { name: 'state', mountPath: PLACE.state },
       { name: 'status', mountPath: PLACE.status },

@@ -31,7 +31,12 @@ export function restartsOf({ status }: ReleasePod, container: string): number {
   return status.containerStatuses?.find(({ name }) => name === container)?.restartCount ?? 0;
 }
 
-function inPod({ metadata }: ReleasePod, container: string, command: readonly string[]): Promise<string> {
+/** Standard output of a command in one container. */
+export function inPod(
+  { metadata }: ReleasePod,
+  container: string,
+  command: readonly string[],
+): Promise<string> {
   const where = ['-n', metadata.namespace ?? '', metadata.name ?? '', '-c', container];
   return runBeside('kubectl', ['exec', ...where, '--', ...command]);
 }
