@@ -1,5 +1,5 @@
 /** A conversation whose replica may still refuse it: then it goes to the next one, or waits for one that comes. */
-import { type BerthError, toBerthError } from '../errors.ts';
+import { BerthError, toBerthError } from '../errors.ts';
 import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
 import type { ClientMessage } from '../sessions/message.ts';
@@ -19,10 +19,20 @@ export function openOn(route: Route, target: ConversationTarget): OpeningConvers
   return new Opening(route, target);
 }
 
+/** What comes for a session that no replica has taken yet. */
+interface Waiting {
+  readonly go: () => void;
+  readonly refuse: (error: BerthError) => void;
+}
+
 class Opening implements OpeningConversation, Conversation {
   readonly #target: ConversationTarget;
   #route: Route;
   #current: Conversation;
+  /** Set while a session is being opened: nobody knows yet where it will be. */
+  #waiting: Waiting[] | undefined;
+  /** Nobody wants it any more: what is refused now goes nowhere else. */
+  #ended = false;
 
   constructor(route: Route, target: ConversationTarget) {
     this.#target = target;
@@ -39,6 +49,7 @@ class Opening implements OpeningConversation, Conversation {
   }
 
   call(request: CallRequest, reader: StreamReader, open?: OpenOptions): Attachment | undefined {
+    if (this.#waiting && !open) return this.#later(reader, () => this.#current.call(request, reader));
     return this.#open(reader, open, (on) => this.#current.call(request, on, open));
   }
 
@@ -51,11 +62,45 @@ class Opening implements OpeningConversation, Conversation {
   }
 
   note(key: string, message: ClientMessage, done: (error?: BerthError) => void): void {
-    this.#current.note(key, message, done);
+    const go = (): void => this.#current.note(key, message, done);
+    if (this.#waiting) this.#waiting.push({ go, refuse: done });
+    else go();
   }
 
   end(done: (error?: BerthError) => void): void {
+    this.#ended = true;
     this.#current.end(done);
+    this.#turnAway(new BerthError('unknown-session', 'the session was ended'));
+  }
+
+  #later(reader: StreamReader, ask: () => Attachment | undefined): Attachment {
+    let attachment: Attachment | undefined;
+    let left = false;
+    this.#waiting?.push({
+      go: () => {
+        if (!left) attachment = ask();
+      },
+      refuse: (error) => left || reader.refused(error),
+    });
+    return {
+      credit: (bytes, seq) => attachment?.credit(bytes, seq),
+      detach: (lost) => {
+        left = true;
+        attachment?.detach(lost);
+      },
+    };
+  }
+
+  #goOn(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const { go } of waiting) go();
+  }
+
+  #turnAway(error: BerthError): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const { refuse } of waiting) refuse(error);
   }
 
   #open(
@@ -65,8 +110,14 @@ class Opening implements OpeningConversation, Conversation {
   ): Attachment | undefined {
     // A session that is there is nowhere else.
     if (this.#target.kind === 'session' && !open) return ask(reader);
+    if (this.#target.kind === 'session') this.#waiting ??= [];
     let attachment: Attachment | undefined;
     let left = false;
+    const isLeft = (): boolean => left || this.#ended;
+    const giveUp = (error: BerthError): void => {
+      this.#turnAway(error);
+      reader.refused(error);
+    };
     const goOn = (route: Route): void => {
       this.#route = route;
       this.#current = route.link.conversation(this.#target);
@@ -74,12 +125,12 @@ class Opening implements OpeningConversation, Conversation {
     };
     const later = (coming: Promise<Route>): void => {
       coming
-        .then((route) => left || goOn(route))
-        .catch((thrown: unknown) => left || reader.refused(toBerthError(thrown)));
+        .then((route) => isLeft() || goOn(route))
+        .catch((thrown: unknown) => isLeft() || giveUp(toBerthError(thrown)));
     };
     const refused = (error: BerthError): void => {
-      const next = !left && this.#mayMove(error) ? this.#route.next?.(error) : undefined;
-      if (!next) return reader.refused(error);
+      const next = !isLeft() && this.#mayMove(error) ? this.#route.next?.(error) : undefined;
+      if (!next) return giveUp(error);
       if (next instanceof Promise) later(next);
       else goOn(next);
     };
@@ -87,7 +138,7 @@ class Opening implements OpeningConversation, Conversation {
       const { settled } = this.#route;
       if (settled) return later(settled);
       // A refusal may come before the call returns, and the next attempt with it.
-      attachment = ask(new OpeningReader(reader, refused)) ?? attachment;
+      attachment = ask(new OpeningReader(reader, { accepted: () => this.#goOn(), refused })) ?? attachment;
     };
     attempt();
     return {
@@ -108,11 +159,13 @@ class Opening implements OpeningConversation, Conversation {
 
 class OpeningReader implements StreamReader {
   readonly #reader: StreamReader;
+  readonly #accepted: () => void;
   readonly refused: (error: BerthError) => void;
 
-  constructor(reader: StreamReader, refused: (error: BerthError) => void) {
+  constructor(reader: StreamReader, told: { accepted: () => void; refused: (error: BerthError) => void }) {
     this.#reader = reader;
-    this.refused = refused;
+    this.#accepted = told.accepted;
+    this.refused = told.refused;
   }
 
   get yields(): boolean {
@@ -121,6 +174,7 @@ class OpeningReader implements StreamReader {
 
   accepted(stream: number): void {
     this.#reader.accepted(stream);
+    this.#accepted();
   }
 
   event(event: StreamEvent, stream: number): void {

@@ -83,6 +83,44 @@ describe('a new session', () => {
     await client.close();
   });
 
+  it('over WebSocket is asked nothing before a replica has taken it', async () => {
+    const waiting: StreamReader[] = [];
+    front = await startFull(refusing(full, waiting));
+    const client = await WsClient.connect(`${front.base.replace('http', 'ws')}/ws`);
+    const initialized = client.initialize();
+    await eventually('its opening', () => waiting.length > 0);
+    // The next message comes before the answer, as some clients send it.
+    client.notify('notifications/roots/list_changed', {});
+    await eventually('what was sent', async () => (await fetch(`${front.base}/nothing`)).status === 404);
+    expect(waiting).toHaveLength(1);
+    waiting[0]?.refused(full);
+    expect((await initialized).message).toMatchObject({ result: { protocolVersion: '2025-11-25' } });
+    await client.close();
+  });
+
+  it('over SSE is opened nowhere when its client has left meanwhile', async () => {
+    const waiting: StreamReader[] = [];
+    let ends = 0;
+    const link = refusing(full, waiting);
+    const counted: Link = {
+      ...link,
+      conversation: (target) => ({
+        ...link.conversation(target),
+        end: (done) => {
+          ends++;
+          done();
+        },
+      }),
+    };
+    front = await startFull(counted);
+    const client = await RawStream.open(`${front.base}/sse`, ['GET', 'Accept: text/event-stream'], '');
+    await eventually('its opening', () => waiting.length > 0);
+    client.close();
+    await eventually('its end', () => ends === 1);
+    waiting[0]?.refused(full);
+    expect([asked, waiting.length]).toEqual([['session-0'], 1]);
+  });
+
   it('is refused when all are full', async () => {
     front = await startFront({
       route: () => () => ({ replica: 'a', link: refusing(full), next: () => undefined }),
