@@ -38,6 +38,14 @@ export interface Plan {
   blueprint(tree?: Tree): Blueprint;
 }
 
+/** It is to have no replicas, whatever else it says, and whether it may be run or not. */
+export function isToStop(server: McpServer): boolean {
+  const { suspend, replicas } = server.spec;
+  // What is only tried cannot be stopped.
+  if (inspectionOf(server)) return false;
+  return suspend === true || replicas === 0 || isAsleep(server);
+}
+
 /** Throws BerthError for what cannot or may not be run. */
 export function planMcpServer(server: McpServer, input: PlanInput): Plan {
   const owner = ownerOf(server);
@@ -46,7 +54,7 @@ export function planMcpServer(server: McpServer, input: PlanInput): Plan {
   checkSecrets(server.spec);
   checkFaults(spec);
   const restartedAt = server.metadata.annotations?.[RESTARTED_AT];
-  const common = commonOf({ owner, asleep: isAsleep(server) }, spec, input.settings);
+  const common = commonOf({ owner, isStopped: isToStop(server) }, spec, input.settings);
   const base = { ...common, ...(restartedAt !== undefined && { restartedAt }) };
   const { source = {} } = spec;
   if (mark)
@@ -156,14 +164,14 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
 }
 
 function commonOf(
-  { owner, asleep }: { readonly owner: Owner; readonly asleep: boolean },
+  { owner, isStopped }: { readonly owner: Owner; readonly isStopped: boolean },
   spec: ServerSpec,
   settings: ControllerSettings,
 ): Base {
   const { placement = {}, resources = {}, network, limits, persistence } = spec;
   return {
     owner,
-    replicas: spec.suspend || asleep ? 0 : Math.min(spec.replicas ?? 1, settings.maxReplicas),
+    replicas: isStopped ? 0 : Math.min(spec.replicas ?? 1, settings.maxReplicas),
     behavior: behaviorOf(spec, settings),
     args: spec.args,
     secrets: fromServerSpec(spec).secrets ?? [],

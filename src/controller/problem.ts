@@ -30,13 +30,24 @@ export function deploymentProblem(deployment: Deployment | undefined): Problem |
   );
   if (!failure) return undefined;
   const { message = 'the cluster refuses to make pods' } = failure;
-  const quota = /exceeded quota/i.test(message);
+  return (
+    quotaProblem(message) ?? {
+      reason: failure.reason ?? 'FailedCreate',
+      message,
+      hint: hintOfRefusal(message),
+      phase: 'schedule',
+      waits: false,
+    }
+  );
+}
+
+/** Of a refusal that a ResourceQuota is the reason of; undefined for any other. */
+export function quotaProblem(message: string): Problem | undefined {
+  if (!/exceeded quota/i.test(message)) return undefined;
   return {
-    reason: quota ? 'QuotaExceeded' : (failure.reason ?? 'FailedCreate'),
+    reason: 'QuotaExceeded',
     message,
-    hint: quota
-      ? 'Raise the ResourceQuota of the namespace, lower the resources or the replicas of servers, or stop some.'
-      : hintOfRefusal(message),
+    hint: 'Raise the ResourceQuota of the namespace, lower the resources or the replicas of servers, or stop some.',
     phase: 'schedule',
     waits: false,
   };

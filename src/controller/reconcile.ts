@@ -11,6 +11,7 @@ import { GENERATION_LABEL, linkSecretName, secretName } from '../cluster/objects
 import { networkPolicy } from '../cluster/objects/network-policy.ts';
 import { DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES } from '../cluster/resources.ts';
 import { BerthError } from '../errors.ts';
+import { apiRefusal } from './api-refusal.ts';
 import type { Applier } from './applier.ts';
 import type { ClusterApi, Observed } from './cluster-api.ts';
 import { tellDeletionCost } from './deletion-cost.ts';
@@ -26,7 +27,7 @@ import {
 import { recordedTree } from './installation.ts';
 import { withKnownEras } from './known-eras.ts';
 import { type FindServer, type Need, needsOf, needsProblem } from './needs.ts';
-import { type Plan, planMcpServer } from './plan.ts';
+import { isToStop, type Plan, planMcpServer } from './plan.ts';
 import { type HeldUp, lookAtHeldUp, type PodWarnings } from './pod-warnings.ts';
 import { type Problem, refusalProblem } from './problem.ts';
 import { askReplicas, type Replica, type ReplicaProbe, sessionsOf } from './replica-probe.ts';
@@ -42,6 +43,10 @@ import { keepVolume, type Volume } from './volume.ts';
 
 /** Milliseconds between looks at a replica whose first handshake is under way. */
 const LOOK_AGAIN = 2_000;
+/** Milliseconds to the next try of what the API server has refused: rights and labels that come with it may be a moment late. */
+const REFUSED_FIRST = 1_000;
+/** The same when that was of no use: nobody is told when a quota or a policy changes. */
+const REFUSED_AGAIN = 20_000;
 
 export interface ReconcileTools extends InstallTools, CertificateTools {
   readonly api: ClusterApi;
@@ -60,7 +65,7 @@ export interface Outcome {
   readonly again?: number;
 }
 
-/** Rejects with what the API server says; then it is to be tried again. */
+/** Rejects with what may pass by itself, such as a conflict or an API server that is not well: then it is to be tried again. */
 export async function reconcile(
   server: McpServer,
   observed: Observed,
@@ -68,16 +73,35 @@ export async function reconcile(
 ): Promise<Outcome> {
   const replicas = await askReplicas(observed.pods, tools.probe, signal);
   const heldUp = await lookAtHeldUp(observed, tools, signal);
-  const look = { server, observed, replicas, needs: needsOf(server, tools.find), heldUp };
-  await tellDeletionCost(replicas, tools.api);
+  let look: Look = { server, observed, replicas, needs: needsOf(server, tools.find), heldUp };
+  try {
+    // Before anything that may be refused: what is stopped stops, whatever is wrong with it.
+    if (isToStop(server)) look = await stop(look, tools);
+    return await seeTo(look, tools, signal);
+  } catch (thrown) {
+    const problem = apiRefusal(thrown);
+    if (!problem) throw thrown;
+    const known = server.status?.reason === problem.reason;
+    return sooner(refused(look, tools, problem), known ? REFUSED_AGAIN : REFUSED_FIRST);
+  }
+}
+
+async function stop(look: Look, { api }: ReconcileTools): Promise<Look> {
+  const { observed } = look;
+  return { ...look, observed: { ...observed, deployment: await scale(observed.deployment, 0, api) } };
+}
+
+async function seeTo(look: Look, tools: ReconcileTools, signal: AbortSignal): Promise<Outcome> {
+  const { server, observed, replicas } = look;
   let plan: Plan;
   try {
     plan = planMcpServer(server, tools);
     checkInstalled(plan, observed, tools.settings.packages);
   } catch (thrown) {
     if (!(thrown instanceof BerthError) || thrown.code === 'internal') throw thrown;
-    return outcome(look, tools, { problem: refusalProblem(thrown) });
+    return refused(look, tools, refusalProblem(thrown));
   }
+  await tellDeletionCost(replicas, tools.api);
   const asleep = await sleepIfUnused(
     { ...look, deployment: observed.deployment, after: plan.replicas > 0 ? plan.sleep : 0 },
     tools,
@@ -90,8 +114,14 @@ export async function reconcile(
   } catch (thrown) {
     // Only our own objects say that: the API server never blames the caller.
     if (!(thrown instanceof BerthError) || thrown.code !== 'bad-input') throw thrown;
-    return outcome(look, tools, { problem: refusalProblem(thrown) });
+    return refused(look, tools, refusalProblem(thrown));
   }
+}
+
+/** One that has been stopped is told of as that; what stands in the way of its next start is told then. */
+function refused(look: Look, tools: ReconcileTools, problem: Problem): Outcome {
+  const isStopped = isToStop(look.server) && look.observed.deployment?.spec.replicas === 0;
+  return outcome(look, tools, isStopped ? { wanted: 0 } : { problem });
 }
 
 interface Look {
@@ -212,11 +242,15 @@ async function makeReplicas(
   return generation;
 }
 
-/** Of a Deployment that is left as it is only the number of replicas follows. */
-async function scale(existing: Deployment | undefined, replicas: number, api: ClusterApi): Promise<void> {
-  if (!existing || existing.spec.replicas === replicas) return;
+/** Of a Deployment that is left as it is only the number of replicas follows; resolves with what it is then. */
+async function scale(
+  existing: Deployment | undefined,
+  replicas: number,
+  api: ClusterApi,
+): Promise<Deployment | undefined> {
+  if (!existing || existing.spec.replicas === replicas) return existing;
   const { namespace, name = '' } = existing.metadata;
-  await api.patch(DEPLOYMENTS, { namespace, name }, { patch: { spec: { replicas } } });
+  return await api.patch<Deployment>(DEPLOYMENTS, { namespace, name }, { patch: { spec: { replicas } } });
 }
 
 /** Removes what nothing uses any more: generations of Secrets without pods, installers that are done. */

@@ -36,7 +36,7 @@ const STEP = 1_024;
 const LETTERS = 'kmgtp';
 
 /** The number of a quantity such as `500m`, `0.5`, `1G` or `512Mi`; undefined for what is none. */
-function readQuantity(text: string): number | undefined {
+export function readQuantity(text: string): number | undefined {
   const [, number, unit = ''] = /^([0-9]+(?:\.[0-9]+)?)(m|[kKMGTP]i?)?$/.exec(text) ?? [];
   if (number === undefined) return undefined;
   if (unit === 'm') return Number(number) / 1_000;

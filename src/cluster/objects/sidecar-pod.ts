@@ -7,6 +7,7 @@ import type { Container, EnvVar, Probe } from './pod-types.ts';
 import { containerSecurity, serverImage } from './security.ts';
 import type { PodParts } from './stdio-pod.ts';
 import { supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
+import { workloadResources } from './workload-resources.ts';
 import { writableMounts, writableVolumes } from './writable.ts';
 
 /** Seconds that a program which has failed its checks has to end by itself. */
@@ -51,7 +52,7 @@ function sidecar(blueprint: Blueprint, program: Sidecar, settings: PodSettings):
     ...(image.entrypoint && { command: image.entrypoint }),
     ...(blueprint.args.length > 0 && { args: blueprint.args }),
     env: [...caEnv(settings), ...envOf(blueprint)],
-    resources: { ...settings.resources.workload, ...blueprint.resources },
+    resources: workloadResources(blueprint.resources, settings.resources.workload),
     volumeMounts: [
       ...homeMounts(blueprint),
       { name: 'tmp', mountPath: PLACE.tmp },

@@ -7,6 +7,7 @@ import type { Container, Volume, VolumeMount } from './pod-types.ts';
 import { containerSecurity, ownContainer, serverImage } from './security.ts';
 import { supervisorContainer, supervisorVolumes } from './supervisor-container.ts';
 import { SCRIPT_KEY, scriptFile } from './supervisor-json.ts';
+import { workloadResources } from './workload-resources.ts';
 import { writableMounts, writableVolumes } from './writable.ts';
 
 const READABLE = 0o444;
@@ -56,7 +57,7 @@ function workload(blueprint: Blueprint, settings: PodSettings): Container {
     ...(image && serverImage(image, settings)),
     securityContext: containerSecurity(user),
     command: [helper, 'spawn', '--socket', SPAWN_SOCKET, '--peer-uid', `${UID.supervisor}`],
-    resources: { ...settings.resources.workload, ...blueprint.resources },
+    resources: workloadResources(blueprint.resources, settings.resources.workload),
     volumeMounts: [
       ...(isForeign(blueprint.program) ? [{ name: 'helper', mountPath: PLACE.helper, readOnly: true }] : []),
       ...programMounts(blueprint.program),
