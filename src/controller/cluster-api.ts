@@ -24,7 +24,7 @@ export interface ChildView {
 export interface Observed {
   readonly deployment: Deployment | undefined;
   readonly jobs: readonly Job[];
-  /** Replicas, those that are being ended included. */
+  /** Replicas, those that are being ended included; not those that were evicted or shut down, which may lie about for days. */
   readonly pods: readonly Pod[];
   readonly installers: readonly Pod[];
   /** The one that was made for it, even if it has no use for one any more. */
@@ -41,8 +41,13 @@ export function observe(view: ChildView, uid: string): Observed {
   return {
     deployment: own(view.deployments)[0],
     jobs: own(view.jobs),
-    pods: pods.filter((pod) => !isInstaller(pod)),
+    pods: pods.filter((pod) => !isInstaller(pod) && !isOver(pod)),
     installers: pods.filter(isInstaller),
     claim: own(view.claims)[0],
   };
+}
+
+/** Its containers never run again: another pod has its place. */
+function isOver({ status }: Pod): boolean {
+  return status?.phase === 'Failed' || status?.phase === 'Succeeded';
 }

@@ -125,7 +125,7 @@ function installerProblem({ server, install, observed }: StatusInput): Problem |
 function replicaProblem({ server, observed, replicas, warning, install }: StatusInput): Problem | undefined {
   const seen = observed.pods
     // A pod that is being ended may look as it likes.
-    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase !== 'Failed')
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .map((pod) => podProblem(pod, server))
     .find(Boolean);
   if (seen) return seen;

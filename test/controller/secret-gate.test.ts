@@ -1,7 +1,7 @@
 /** Secrets that a server names: none is mounted before its owner has released it, nor kept once it is no longer. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
-import { PODS, SECRETS } from '../../src/cluster/resources.ts';
+import { type KubeObject, PODS, SECRETS } from '../../src/cluster/resources.ts';
 import { CHECK_EVERY, CONFIRM_AFTER } from '../../src/controller/secret-check.ts';
 import { NAMESPACE, ServerWorld } from '../support/server-world.ts';
 
@@ -248,4 +248,20 @@ describe('a server that runs', () => {
     await world.look();
     expect(world.deployment.spec.replicas).toBe(1);
   });
+});
+
+it('an evicted pod that had a Secret which no other has any more takes nobody with it', async () => {
+  await run('old');
+  const [pod] = world.replicas;
+  world.apply(naming('new'));
+  release('new');
+  await world.settle();
+  const evicted = { ...pod, status: { phase: 'Failed', reason: 'Evicted' } };
+  world.cluster.put(PODS, evicted as KubeObject);
+  make('old');
+  for (let round = 0; round < 3; round++) {
+    world.time += CHECK_EVERY;
+    expect(await world.look()).toMatchObject({ state: 'running', reason: 'Ready', ready: '1/1' });
+  }
+  expect(world.deployment.spec.replicas).toBe(1);
 });

@@ -55,6 +55,16 @@ describe('a server that nobody has used for as long as it says', () => {
   });
 });
 
+it.each(['Failed', 'Succeeded'] as const)(
+  'an evicted pod that lies about (%s) keeps no server awake',
+  async (phase) => {
+    world.putPod('mcp-demo-evicted', world.deployment, { phase, reason: 'Evicted' });
+    world.time += AFTER;
+    await world.look();
+    expect([asleep(), world.rested]).toEqual(['1', expect.not.arrayContaining(['mcp-demo-evicted'])]);
+  },
+);
+
 describe('a server stays', () => {
   it.each<readonly [string, () => void]>([
     ['while somebody uses a replica', () => world.reports.set(first(), { sessions: 1, inUse: true })],
