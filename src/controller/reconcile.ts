@@ -7,7 +7,6 @@ import { disruptionBudget } from '../cluster/objects/account.ts';
 import type { Blueprint } from '../cluster/objects/blueprint.ts';
 import type { Generation } from '../cluster/objects/config-secret.ts';
 import { type Deployment, deployment, TREE_ANNOTATION } from '../cluster/objects/deployment.ts';
-import { GENERATION_LABEL, linkSecretName, secretName } from '../cluster/objects/naming.ts';
 import { networkPolicy } from '../cluster/objects/network-policy.ts';
 import { DEPLOYMENTS, DISRUPTION_BUDGETS, NETWORK_POLICIES } from '../cluster/resources.ts';
 import { BerthError } from '../errors.ts';
@@ -22,9 +21,7 @@ import {
   installTree,
   keepInstallerPolicy,
   keepTree,
-  removeInstallers,
 } from './install.ts';
-import { recordedTree } from './installation.ts';
 import { withKnownEras } from './known-eras.ts';
 import { type FindServer, type Need, needsOf, needsProblem } from './needs.ts';
 import { isToStop, type Plan, planMcpServer } from './plan.ts';
@@ -38,6 +35,7 @@ import { SecretLedger } from './secrets.ts';
 import { sleepIfUnused } from './sleep.ts';
 import { type StatusInput, statusOf } from './status.ts';
 import { type CertificateTools, keepSupervisorCertificate, usedLinkPort } from './supervisor-certificate.ts';
+import { tidy } from './tidy.ts';
 import { together } from './together.ts';
 import { keepVolume, type Volume } from './volume.ts';
 
@@ -251,35 +249,6 @@ async function scale(
   if (!existing || existing.spec.replicas === replicas) return existing;
   const { namespace, name = '' } = existing.metadata;
   return await api.patch<Deployment>(DEPLOYMENTS, { namespace, name }, { patch: { spec: { replicas } } });
-}
-
-/** Removes what nothing uses any more: generations of Secrets without pods, installers that are done. */
-async function tidy(
-  { observed }: Look,
-  { owner }: Plan,
-  { ledger, tools, made, install }: Making & { readonly made?: Generation },
-): Promise<void> {
-  const installing = install && isNeeded(install, observed) ? installerOf(install, observed) : [];
-  await removeInstallers(observed, { applier: tools.applier, keep: installing });
-  const used = [
-    observed.deployment?.spec.template.metadata.labels?.[GENERATION_LABEL],
-    ...observed.pods.map(({ metadata }) => metadata.labels?.[GENERATION_LABEL]),
-    made?.name,
-  ];
-  const generations = used.flatMap((one) => (one === undefined ? [] : [secretName(owner, one)]));
-  const listens = tools.settings.pods.linkPort ?? usedLinkPort(observed);
-  const certificate = listens === undefined ? [] : [linkSecretName(owner)];
-  await ledger.keepOnly(new Set([...generations, ...installing, ...certificate]));
-}
-
-/** A Job is kept until the Deployment is seen to have its result: the one may be seen before the other. */
-function isNeeded(install: Install, { deployment }: Observed): boolean {
-  return install.state !== 'done' || recordedTree(deployment)?.tree.digest !== install.installed.tree.digest;
-}
-
-/** Names of the Job, which its Secret has too. */
-function installerOf(install: Install, { jobs }: Observed): string[] {
-  return install.state === 'done' ? jobs.map(({ metadata }) => metadata.name ?? '') : [install.job];
 }
 
 function outcome(

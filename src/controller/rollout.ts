@@ -51,3 +51,12 @@ export function keepsPods({ server, settings, existing, sessions }: RolloutQuest
   const isIdle = existing.spec.replicas === 0 || sessions === 0;
   return annotations[SETTINGS_ANNOTATION] !== settingsHash(settings) && !isIdle;
 }
+
+/** Its newest version is the only one, and there. */
+export function isSettled({ metadata, spec, status = {} }: Deployment): boolean {
+  const { observedGeneration = 0, replicas = 0, readyReplicas = 0, updatedReplicas = 0 } = status;
+  return (
+    observedGeneration >= (metadata.generation ?? 0) &&
+    [replicas, readyReplicas, updatedReplicas].every((count) => count === spec.replicas)
+  );
+}

@@ -51,6 +51,11 @@ export class SecretLedger {
     for (const secret of secrets) await this.#applier.create(SECRETS, secret);
   }
 
+  /** Names of those that may be there. */
+  get known(): ReadonlySet<string> {
+    return this.#known;
+  }
+
   /** When the certificate of the supervisors was signed, and under what; undefined when there is none. */
   get certificate(): string | undefined {
     return this.#certificate;

@@ -10,6 +10,7 @@ import { MCP_SERVERS } from '../cluster/resources.ts';
 import { toBerthError } from '../errors.ts';
 import type { ClusterApi } from './cluster-api.ts';
 import type { Replica, ReplicaProbe } from './replica-probe.ts';
+import { isSettled } from './rollout.ts';
 
 export interface SleepQuestion {
   readonly server: McpServer;
@@ -67,13 +68,4 @@ function isUnused({ server, deployment, replicas, after }: SleepQuestion, now: n
   ].map((at) => (typeof at === 'number' ? at : Date.parse(at ?? '') || 0));
   // A clock that goes ahead must not keep a server awake for good.
   return now - Math.min(now, Math.max(...used)) >= after;
-}
-
-/** Its newest version is the only one, and there. */
-function isSettled({ metadata, spec, status = {} }: Deployment): boolean {
-  const { observedGeneration = 0, replicas, readyReplicas, updatedReplicas } = status;
-  return (
-    observedGeneration >= (metadata.generation ?? 0) &&
-    [replicas, readyReplicas, updatedReplicas].every((count) => count === spec.replicas)
-  );
 }

@@ -93,6 +93,40 @@ describe('a server that needs no tree', () => {
   });
 });
 
+it('counts the use of no pod that was evicted: the definition takes 64 of them', async () => {
+  world.apply(IMAGE);
+  await world.settle();
+  const usage = { run: 'r', sessions: 1, calls: 2, failedCalls: 0, bytesToServer: 0, bytesFromServer: 0 };
+  world.reports.set('*', { sessions: 0, usage });
+  for (let index = 0; index < 70; index++)
+    world.putPod(`mcp-demo-${index}-over`, world.deployment, { phase: 'Running' });
+  expect((await world.look()).usage?.replicas.length).toBeGreaterThan(64);
+  for (let index = 0; index < 70; index++)
+    world.putPod(`mcp-demo-${index}-over`, world.deployment, { phase: 'Failed', reason: 'Evicted' });
+  const { usage: kept, ...status } = await world.look();
+  expect([status.state, kept?.replicas.length, kept?.days[0]?.calls]).toEqual(['running', 2, 144]);
+});
+
+it('keeps the configuration of the version before until the new one is all there is', async () => {
+  world.apply(IMAGE);
+  await world.settle();
+  const [before] = secretNames();
+  world.apply({ ...IMAGE, args: ['--stuck'] });
+  await world.look();
+  const pods = world.replicas.map(({ metadata }) => metadata as { name: string });
+  world.putPod('mcp-demo-stuck', world.deployment, { phase: 'Running' });
+  world.setDeployment({ replicas: 3, readyReplicas: 2, updatedReplicas: 1 });
+  await world.look();
+  // All of the old version are lost at once; its ReplicaSet has not made others yet.
+  for (const pod of pods) world.cluster.drop(PODS, pod);
+  await world.look();
+  world.setDeployment({ replicas: 1, readyReplicas: 0, updatedReplicas: 1 });
+  await world.look();
+  expect(secretNames()).toContain(before);
+  await world.settle();
+  expect([secretNames().length, secretNames().includes(before!)]).toEqual([1, false]);
+});
+
 describe('stop, start, scale and restart', () => {
   beforeEach(async () => {
     world.apply(IMAGE);

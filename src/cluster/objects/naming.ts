@@ -32,6 +32,12 @@ export function secretName(owner: Owner, generation: string): string {
   return `${childName(owner)}-${generation}`;
 }
 
+/** Whether a Secret of this server is that of a generation: not of an installer, and no certificate. */
+export function isGeneration(owner: Pick<Owner, 'name'>, name: string): boolean {
+  const rest = name.slice(childName(owner).length + 1);
+  return name.startsWith(`${childName(owner)}-`) && /^[0-9a-f]{8}$/.test(rest);
+}
+
 /** Of the Secret with the certificate of the server's supervisors, which is renewed under its name. */
 export function linkSecretName(owner: Pick<Owner, 'name'>): string {
   return `${childName(owner)}-link`;
