@@ -11,7 +11,7 @@ import { eventually } from './support/cluster.ts';
 import { figure, since } from './support/figures.ts';
 import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import { type RunningRelease, startRelease } from './support/release.ts';
-import { errorOf, keyedCall } from './support/server-clients.ts';
+import { errorOf, keyedCall, PATIENCE } from './support/server-clients.ts';
 import { runBeside } from './support/tools.ts';
 
 const LONGEST = 300_000;
@@ -59,7 +59,7 @@ it('a drained node ends its sessions with an error, and they are opened anew whe
     const draining = runBeside('kubectl', ['drain', node, which, '--delete-emptydir-data', '--timeout=120s']);
     const errors = await Promise.all([
       ...[streamable, sse, ws].map((one, index) => errorOf(one, keys[index] ?? '')),
-      modernCall.answer().then(({ message }) => message.error),
+      modernCall.answer(PATIENCE).then(({ message }) => message.error),
     ]);
     figure('a drained node: calls in flight fail after', `${since(drained)}: ${JSON.stringify(errors)}`);
     for (const error of errors)

@@ -309,7 +309,7 @@ async function heldThrough(url: string, index: number) {
   // Each on the connection that it began on: nothing is repeated.
   const answers = Promise.all([
     sent.then(() => one.inbox.answer(`"${keys[0]}"`, PATIENCE)),
-    modernCall.answer(),
+    modernCall.answer(PATIENCE),
   ]);
   // It is told where it is awaited.
   answers.catch(() => {});

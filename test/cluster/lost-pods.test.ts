@@ -13,7 +13,7 @@ import { figure, since } from './support/figures.ts';
 import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { inPod, killNode, nodesIn, restartsOf } from './support/release-kill.ts';
-import { errorOf } from './support/server-clients.ts';
+import { errorOf, PATIENCE } from './support/server-clients.ts';
 import { everything, read, runBeside } from './support/tools.ts';
 
 const LONGEST = 300_000;
@@ -152,7 +152,7 @@ it('a killed supervisor fails its calls, ends its sessions, and runs nothing twi
   const endings = [
     errorOf(client, 'sup-streamable'),
     errorOf(pooled, 'sup-pooled'),
-    modernCall.answer(),
+    modernCall.answer(PATIENCE),
   ] as const;
   await Promise.all([sse.ended, ws.closed]);
   figure('a killed supervisor ends SSE and WebSocket connections after', since(killed));
@@ -226,12 +226,13 @@ async function withoutPod(key: string, ...how: readonly string[]) {
     ...['-n', release.servers, 'delete', 'pod', pod.metadata.name ?? ''],
     ...['--wait=false', ...how],
   ]);
-  const failed = Promise.all([errorOf(client, key), lost.answer().then(({ message }) => message.error)]).then(
-    (errors) => {
-      figure(`a pod that is ${key}: its calls fail after`, `${since(deleted)}: ${JSON.stringify(errors)}`);
-      return errors;
-    },
-  );
+  const failed = Promise.all([
+    errorOf(client, key),
+    lost.answer(PATIENCE).then(({ message }) => message.error),
+  ]).then((errors) => {
+    figure(`a pod that is ${key}: its calls fail after`, `${since(deleted)}: ${JSON.stringify(errors)}`);
+    return errors;
+  });
   return { client, sse, ws, modern, kept, keys, deleted, failed };
 }
 
@@ -282,7 +283,11 @@ it('a pod that is deleted by force ends its sessions with an error, and the next
   );
   const next = await openedAgain();
   figure('a pod that is forced: a new session, on the next pod, after', since(deleted));
-  expect([...(await failed), (await kept.answer()).message.error]).toMatchObject([REASON, REASON, REASON]);
+  expect([...(await failed), (await kept.answer(PATIENCE)).message.error]).toMatchObject([
+    REASON,
+    REASON,
+    REASON,
+  ]);
   await Promise.all([sse.ended, ws.closed]);
   await untilUnknown(client, 'forced-late');
   expect(await modern.tool('record', { arguments: { key: 'forced-next' } })).toMatchObject({

@@ -25,7 +25,8 @@ export interface ModernCall {
   readonly inbox: Inbox;
   /** The request as it was sent. */
   readonly text: string;
-  answer(): Promise<Received>;
+  /** `patience` in milliseconds where a busy machine needs more than the usual. */
+  answer(patience?: number): Promise<Received>;
   /** HTTP status, once the head of the response is there; WebSocket: 0. */
   status(): Promise<number>;
   /** Gives the call up in the way of the transport. */
@@ -116,7 +117,7 @@ export class ModernHttpClient extends ModernClient {
     return {
       inbox,
       text,
-      answer: () => inbox.answer(rawId),
+      answer: (patience) => inbox.answer(rawId, patience),
       status: async () => (await posted).status,
       leave: async () => (await posted).close(),
     };
@@ -161,7 +162,7 @@ export class ModernWsClient extends ModernClient {
     return {
       text,
       inbox: inner.inbox,
-      answer: () => inner.inbox.answer(rawId),
+      answer: (patience) => inner.inbox.answer(rawId, patience),
       status: () => Promise.resolve(0),
       leave: async () => {
         await inner.notify('notifications/cancelled', { requestId: JSON.parse(rawId) });

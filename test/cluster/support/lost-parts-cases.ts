@@ -8,7 +8,7 @@ import { figure, since } from './figures.ts';
 import { recorded, recorderSpec, timesOf } from './recorder.ts';
 import { type ReleasePod, type RunningRelease, steady } from './release.ts';
 import { killNode, nodesIn, restartsOf } from './release-kill.ts';
-import { errorOf, keyedCall, resend, ServerClients } from './server-clients.ts';
+import { errorOf, keyedCall, PATIENCE, resend, ServerClients } from './server-clients.ts';
 import { runBeside } from './tools.ts';
 
 const LONGEST = 300_000;
@@ -132,7 +132,7 @@ export function lostPartsCases(releaseOf: () => RunningRelease): void {
 const definite = expect.objectContaining({ code: expect.any(Number), message: expect.any(String) });
 
 async function modernError(call: ModernCall): Promise<unknown> {
-  return (await call.answer()).message.error;
+  return (await call.answer(PATIENCE)).message.error;
 }
 
 /** Resolves once the session of the client is unknown. */

@@ -10,6 +10,8 @@ import { type ReleasePod, type RunningRelease, steady } from './release.ts';
 
 /** Of a POST whose gateway is away, 50 ms apart at least. */
 const TRIES = 3_600;
+/** Milliseconds that the end of a pod may take on a busy machine. */
+export const PATIENCE = 180_000;
 
 /** A call of a tool under its key as id, and as its one argument. */
 export function keyedCall(name: string, key: string): string {
@@ -18,7 +20,7 @@ export function keyedCall(name: string, key: string): string {
 
 /** The error of a call that was in flight under its key; an answer throws. */
 export async function errorOf(client: McpClient, key: string): Promise<NonNullable<Message['error']>> {
-  const { message, text } = await client.inbox.answer(`"${key}"`);
+  const { message, text } = await client.inbox.answer(`"${key}"`, PATIENCE);
   if (!message.error) throw new Error(`${key} was answered: ${text}`);
   return message.error;
 }
