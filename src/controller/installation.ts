@@ -88,12 +88,13 @@ export function installationOf({ jobs, installers }: Observed, question: Install
   const attempt = attemptOf(newest);
   const ended = endOf(newest);
   if (!ended) return { state: 'running', attempt };
-  const said = messageOf(installers, newest);
+  const pod = podOf(installers, newest);
+  const said = pod?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '';
   const tree = treeSchema.safeParse(parseJson(said)).data;
   if (ended.type === 'Complete' && tree) return { state: 'done', installed: { source: asked, runner, tree } };
   const retryAt = ended.at + Math.min(FIRST_RETRY * 2 ** attempt, LONGEST_RETRY);
   if (retryAt <= now) return { state: 'running', attempt: attempt + 1 };
-  return { state: 'failed', attempt, problem: problemOf(said, newest), retryAt };
+  return { state: 'failed', attempt, problem: problemOf(said, newest, pod), retryAt };
 }
 
 /** From 0 on. */
@@ -113,14 +114,16 @@ function endOf({ status }: Job): End | undefined {
   return ended && { type: ended.type, at: Date.parse(ended.lastTransitionTime ?? '') || 0 };
 }
 
-function messageOf(installers: readonly Pod[], { metadata: { uid } }: Job): string {
-  const pod = installers.find(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
-  return pod?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '';
+function podOf(installers: readonly Pod[], { metadata: { uid } }: Job): Pod | undefined {
+  return installers.find(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
 }
 
-function problemOf(said: string, job: Job): Problem {
+function problemOf(said: string, job: Job, pod: Pod | undefined): Problem {
   const read = errorSchema.safeParse(parseJson(said)).data?.error;
   const failed = job.status?.conditions?.find(({ type }) => type === 'Failed');
+  // One that was there counts as failed, also when it is gone.
+  const hadPod = pod !== undefined || (job.status?.failed ?? 0) > 0;
+  if (failed?.reason === 'DeadlineExceeded' && !hadPod) return neverRan(job);
   if (!read)
     return {
       reason: failed?.reason === 'DeadlineExceeded' ? 'InstallTimeout' : 'InstallFailed',
@@ -135,6 +138,16 @@ function problemOf(said: string, job: Job): Problem {
     message: `${read.message}${lines}`,
     hint: read.hint,
     phase: read.phase === 'resolve' ? 'resolve' : 'install',
+    waits: false,
+  };
+}
+
+function neverRan({ metadata: { name }, spec: { activeDeadlineSeconds: seconds } }: Job): Problem {
+  return {
+    reason: 'InstallTimeout',
+    message: `the cluster has made no pod for the installer in ${seconds} s`,
+    hint: `Another attempt follows. A quota, a limit range, a policy or a webhook of the namespace refuses the pod: kubectl describe job ${name} says which.`,
+    phase: 'schedule',
     waits: false,
   };
 }

@@ -1,8 +1,12 @@
-/** What the cluster says of a pod whose containers it cannot make yet: volumes without their Secrets show nowhere but in Events. */
+/**
+ * What the cluster says of a pod whose containers it cannot make yet, or of an installer that it makes no pod for: volumes without their
+ * Secrets, and quotas that are full for a Job, show nowhere but in Events.
+ */
 import type { ApiClient } from '../cluster/api-client.ts';
 import { type EventObject, eventTimeOf } from '../cluster/objects/event.ts';
+import type { Job } from '../cluster/objects/installer-job.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
-import { EVENTS } from '../cluster/resources.ts';
+import { EVENTS, type KubeObject } from '../cluster/resources.ts';
 import { type BerthError, toBerthError } from '../errors.ts';
 import type { Observed } from './cluster-api.ts';
 
@@ -14,11 +18,16 @@ export interface PodWarning {
 
 export interface PodWarnings {
   /** Undefined when there is none, or it cannot be asked just now; never rejects. */
-  newest(pod: Pod, signal: AbortSignal): Promise<PodWarning | undefined>;
+  newest(object: KubeObject, signal: AbortSignal): Promise<PodWarning | undefined>;
 }
 
+/** Of a Job: its pod is refused. */
+export const NOT_CREATED = 'FailedCreate';
 /** Of all warnings, those of what comes before the first container. */
-const HOLD_UP: ReadonlySet<string> = new Set(['FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox']);
+const HOLD_UP: ReadonlySet<string> = new Set([
+  ...['FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox'],
+  NOT_CREATED,
+]);
 /** Milliseconds that a start may take to that point without anybody being asked. */
 const PATIENCE = 3_000;
 /** Milliseconds between looks at a pod that is held up: nothing of it changes when what it waits for comes or goes. */
@@ -56,17 +65,17 @@ export interface HeldUp {
   readonly again: number;
 }
 
-/** Undefined when no pod is held up. One speaks for all: those of a server wait for the same. */
+/** Undefined when nothing is held up. One speaks for all: pods of a server wait for the same. */
 export async function lookAtHeldUp(
-  { pods, installers }: Observed,
+  { pods, installers, jobs }: Observed,
   { warnings, now }: { readonly warnings?: PodWarnings; readonly now: () => number },
   signal: AbortSignal,
 ): Promise<HeldUp | undefined> {
-  const pod = [...pods, ...installers].find(isHeldUp);
-  if (!pod || !warnings) return undefined;
-  const age = now() - (Date.parse(pod.metadata.creationTimestamp ?? '') || 0);
+  const held = jobs.find((job) => hasNoPod(job, installers)) ?? [...pods, ...installers].find(isHeldUp);
+  if (!held || !warnings) return undefined;
+  const age = now() - (Date.parse(held.metadata.creationTimestamp ?? '') || 0);
   if (age < PATIENCE) return { again: Math.min(PATIENCE, PATIENCE - age) };
-  const warning = await warnings.newest(pod, signal);
+  const warning = await warnings.newest(held, signal);
   return { again: LOOK_AGAIN, ...(warning && { warning }) };
 }
 
@@ -79,4 +88,14 @@ function isHeldUp({ metadata, spec, status }: Pod): boolean {
       ({ type, status: is }) => type === 'PodReadyToStartContainers' && is === 'False',
     ) === true
   );
+}
+
+/** It goes on, and has none yet. */
+function hasNoPod(
+  { metadata: { uid, deletionTimestamp }, status }: Job,
+  installers: readonly Pod[],
+): boolean {
+  if (deletionTimestamp !== undefined) return false;
+  if (status?.conditions?.some(({ type, status: is }) => type !== 'Suspended' && is === 'True')) return false;
+  return !installers.some(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
 }

@@ -29,12 +29,14 @@ export function deploymentProblem(deployment: Deployment | undefined): Problem |
     ({ type, status }) => type === 'ReplicaFailure' && status === 'True',
   );
   if (!failure) return undefined;
-  const { message = 'the cluster refuses to make pods' } = failure;
+  const { message = 'the cluster refuses to make pods', reason = 'FailedCreate' } = failure;
+  const place = {
+    resources: 'spec.resources',
+    look: 'Look at the events of the ReplicaSet: kubectl describe rs -l berth.dev/server=…',
+  };
   return (
     quotaProblem(message) ?? {
-      reason: failure.reason ?? 'FailedCreate',
-      message,
-      hint: hintOfRefusal(message),
+      ...{ reason, message, hint: hintOfRefusal(message, place) },
       phase: 'schedule',
       waits: false,
     }
@@ -53,14 +55,39 @@ export function quotaProblem(message: string): Problem | undefined {
   };
 }
 
-function hintOfRefusal(message: string): string {
+/** Why the cluster makes no pod for the Job of an installer, in its own words. */
+export function installerRefusal(note: string, { metadata: { name } }: McpServer): Problem {
+  const message = `the cluster makes no pod for the installer: ${note}`;
+  const quota = quotaProblem(message);
+  if (quota)
+    return {
+      ...quota,
+      hint: 'Raise the ResourceQuota of the namespace, lower servers.installer.resources of the chart, or stop servers: the installation goes on by itself.',
+    };
+  const hint = hintOfRefusal(message, {
+    resources: 'servers.installer.resources',
+    look: `Look at the events of the Job: kubectl describe job -l ${SERVER_LABEL}=${name}`,
+  });
+  return { reason: 'FailedCreate', message, hint, phase: 'schedule', waits: false };
+}
+
+interface Place {
+  /** Where the resources of the pod are chosen. */
+  readonly resources: string;
+  /** Where to look when nothing better is known. */
+  readonly look: string;
+}
+
+function hintOfRefusal(message: string, { resources, look }: Place): string {
   if (/violates PodSecurity/i.test(message))
     return 'The namespace enforces a stricter Pod Security level than the pod keeps: label it restricted, not stricter.';
   if (/ValidatingAdmissionPolicy/i.test(message))
     return 'An admission policy of the cluster forbids the pod: its message says which rule.';
+  if (/admission webhook/i.test(message))
+    return 'An admission webhook of the cluster forbids the pod: its message says which, and why.';
   if (/maximum .* usage|minimum .* usage|limitrange/i.test(message))
-    return 'A LimitRange of the namespace forbids the resources: change spec.resources.';
-  return 'Look at the events of the ReplicaSet: kubectl describe rs -l berth.dev/server=…';
+    return `A LimitRange of the namespace forbids the resources: change ${resources}.`;
+  return look;
 }
 
 /** Whether a new version does not come up within its time. */

@@ -9,9 +9,10 @@ import { factsOf, installReason, type Summary } from './facts.ts';
 import type { Install } from './install.ts';
 import { recordedTree } from './installation.ts';
 import type { Need } from './needs.ts';
-import type { PodWarning } from './pod-warnings.ts';
+import { NOT_CREATED, type PodWarning } from './pod-warnings.ts';
 import {
   deploymentProblem,
+  installerRefusal,
   type Problem,
   podProblem,
   reportProblem,
@@ -35,7 +36,7 @@ export interface StatusInput {
   readonly problem?: Problem;
   readonly volume?: Volume;
   readonly needs: readonly Need[];
-  /** Of a pod that is held up before its first container. */
+  /** Of a pod that is held up before its first container, or of an installer without one. */
   readonly warning?: PodWarning;
   readonly publicUrl?: string;
   /** Milliseconds since 1970. */
@@ -117,9 +118,10 @@ function problemIn(input: StatusInput): Problem | undefined {
   );
 }
 
-function installerProblem({ server, install, observed }: StatusInput): Problem | undefined {
+function installerProblem({ server, install, observed, warning }: StatusInput): Problem | undefined {
   if (install?.state !== 'running') return undefined;
-  return observed.installers.map((pod) => podProblem(pod, server)).find(Boolean);
+  const seen = observed.installers.map((pod) => podProblem(pod, server)).find(Boolean);
+  return seen ?? (warning?.reason === NOT_CREATED ? installerRefusal(warning.note, server) : undefined);
 }
 
 function replicaProblem({ server, observed, replicas, warning, install }: StatusInput): Problem | undefined {
@@ -129,7 +131,7 @@ function replicaProblem({ server, observed, replicas, warning, install }: Status
     .map((pod) => podProblem(pod, server))
     .find(Boolean);
   if (seen) return seen;
-  if (warning) return warningProblem(warning, server);
+  if (warning && warning.reason !== NOT_CREATED) return warningProblem(warning, server);
   // One that is being ended may fail as it likes.
   const staying = replicas.filter(({ pod }) => pod.metadata.deletionTimestamp === undefined);
   const told = staying

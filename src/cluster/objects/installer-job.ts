@@ -16,6 +16,8 @@ export interface Job extends KubeObject {
     readonly activeDeadlineSeconds: number;
   };
   readonly status?: {
+    /** Pods that failed or were taken away; absent without any. */
+    readonly failed?: number;
     readonly conditions?: readonly {
       readonly type: string;
       readonly status: string;
