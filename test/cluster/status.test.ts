@@ -14,7 +14,7 @@ import {
 } from './support/cluster-world.ts';
 import { leaveForLater } from './support/left-for-later.ts';
 import { SMALL_SERVER } from './support/small-server.ts';
-import { goesWithTest } from './support/tidy.ts';
+import { goesWithTest, kubectlRemoves } from './support/tidy.ts';
 import { attempt, run } from './support/tools.ts';
 
 // Pods come and go slowly on a busy node.
@@ -188,4 +188,24 @@ it("a Secret's value is in the server's process; changed, it is in the next sess
     status?.containerStatuses?.map(({ restartCount }) => restartCount),
   ]);
   expect(same).toEqual([[pod?.metadata.uid, [0, 0]]]);
+});
+
+it('a package whose installer gets no pod says so, in the words of the quota that refuses it', async () => {
+  const { namespace } = world;
+  const kubectl = (...args: string[]) => run('kubectl', ['-n', namespace, ...args]);
+  kubectlRemoves(namespace, { kind: 'resourcequotas', name: 'full' });
+  kubectl('create', 'quota', 'full', '--hard=pods=0');
+  await eventually('the quota', () =>
+    /pods/.test(kubectl('get', 'quota', 'full', '-o', 'jsonpath={.status.hard}')),
+  );
+  await world.apply('refused', { source: { npm: { name: '@modelcontextprotocol/server-everything' } } });
+  const { status } = await untilState(world, 'refused', 'failed');
+  expect(status).toMatchObject({
+    ...{
+      reason: 'QuotaExceeded',
+      phase: 'schedule',
+      message: expect.stringContaining('exceeded quota: full'),
+    },
+    hint: expect.stringContaining('Raise the ResourceQuota'),
+  });
 });
