@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { ApiClient } from '../cluster/api-client.ts';
 import { createExecCarrier } from '../cluster/exec-carrier.ts';
 import { unlessInspection } from '../cluster/inspection.ts';
@@ -45,17 +45,23 @@ export interface ControllerInput {
   readonly owner?: OwnerReference;
   /** Made anew for each term of this leader. */
   readonly probe?: (links: ReleaseLinks) => LinkProbe;
+  /** Of the wait for a first picture of the cluster. */
+  readonly clock?: Clock;
   /** Where berth-trees is reached from here, when that is not where pods reach it. */
   readonly treesUrl?: string;
 }
 
 export interface RunningController {
   readonly leading: boolean;
+  /** It leads, has been for a while, and can see to nothing yet. */
+  readonly stuck: boolean;
   readonly metrics: MetricSource;
   /** Ends what is under way and frees the lease. Idempotent. */
   close(): Promise<void>;
 }
 
+/** Milliseconds in which a leader is to have listed everything once; as often it is said that it has not. */
+const LISTED_WITHIN = 60_000;
 /** Milliseconds between looks at the keys and at the servers of the chart's values. */
 const KEEP_EVERY = 60_000;
 /** The same between looks for links of pods that are gone. */
@@ -70,6 +76,8 @@ export function runController(input: ControllerInput): RunningController {
   const { release, releaseNamespace } = settings.pods;
   let term: Promise<Term> | undefined;
   let begun: Term | undefined;
+  let ending = new AbortController();
+  let stuck = false;
   const count = new ControllerCount();
   const election: LeaderElection = createLeaderElection({
     client,
@@ -82,27 +90,42 @@ export function runController(input: ControllerInput): RunningController {
     identity: instance,
     onLead: () => {
       log.info({ instance }, 'leads');
-      const beginning = beginTerm(input, count, () => election.leading);
+      ending = new AbortController();
+      const beginning = beginTerm(input, {
+        count,
+        leads: () => election.leading,
+        signal: ending.signal,
+        onStuck: (is) => {
+          stuck = is;
+        },
+      });
       term = beginning;
       beginning.then(
         (one) => {
           if (term === beginning) begun = one;
         },
-        (thrown: unknown) => log.error({ err: thrown }, 'the work of the leader could not begin'),
+        (thrown: unknown) => {
+          if (term === beginning) log.error({ err: thrown }, 'the work of the leader could not begin');
+        },
       );
     },
     onLose: async () => {
       log.info({ instance }, 'leads no longer');
-      const ending = term;
+      const ended = term;
       term = undefined;
       begun = undefined;
-      await (await ending?.catch(() => undefined))?.close();
+      // One that has not begun yet may never do so.
+      ending.abort(new Error('another one leads'));
+      await (await ended?.catch(() => undefined))?.close();
     },
     onFault: (error) => log.warn({ err: error }, 'the lease could not be had'),
   });
   return {
     get leading() {
       return election.leading;
+    },
+    get stuck() {
+      return stuck;
     },
     metrics: createControllerSource(
       count,
@@ -118,16 +141,24 @@ interface Term {
   close(): Promise<void>;
 }
 
+interface Beginning {
+  readonly count: ControllerCount;
+  readonly leads: () => boolean;
+  /** Ends a beginning that goes on. */
+  readonly signal: AbortSignal;
+  readonly onStuck: (stuck: boolean) => void;
+}
+
 /** What one leader does, from its beginning to its end. */
 async function beginTerm(
   input: ControllerInput,
-  count: ControllerCount,
-  leads: () => boolean,
+  { count, leads, signal, onStuck }: Beginning,
 ): Promise<Term> {
-  const { settings, client, log, instance, templates } = input;
+  const { settings, client, log, instance, templates, clock = systemClock } = input;
   let controller: Controller | undefined;
   const links = createReleaseLinks(client, settings);
   const probe = input.probe?.(links);
+  let fault: BerthError | undefined;
   const picture = watchPicture({
     client,
     namespace: settings.namespace,
@@ -136,6 +167,7 @@ async function beginTerm(
     onPodGone: () => probe?.keepOnly(picture.pods),
     onFault: (error) => {
       count.watchFaults++;
+      fault = error;
       log.warn({ err: error }, 'the cluster could not be watched; it is tried again');
     },
   });
@@ -151,8 +183,22 @@ async function beginTerm(
     await probe?.close();
     await picture.close();
   };
+  const stopTelling = clock.every(LISTED_WITHIN, () => {
+    onStuck(true);
+    log.error(
+      { err: fault, resources: picture.unlisted },
+      'leads and sees to no server: these resources cannot be listed. Look at the rights of the account of the controller, and at the definition of MCPServers',
+    );
+  });
+  const giveUp = (): void => void picture.close();
+  signal.addEventListener('abort', giveUp, { once: true });
   try {
-    await picture.synced;
+    if (signal.aborted) giveUp();
+    await picture.synced.finally(() => {
+      stopTelling();
+      signal.removeEventListener('abort', giveUp);
+      onStuck(false);
+    });
     kept = keepUp(keep, {
       clock: systemClock,
       every: KEEP_EVERY,
@@ -254,10 +300,10 @@ async function main(): Promise<void> {
     return createLinkProbe({ open: openLinks(carrier, instance), now: Date.now });
   };
   const running = runController({ settings, client, templates, log, instance, probe, ...owner });
-  // Well as long as this program turns; whether it leads is no question of health.
+  // Alive as long as this program turns; whether it leads is no question of health, only whether it does so in vain.
   const probes = await openProbePort({
     port: Number(process.env.BERTH_HEALTH_PORT ?? HEALTH_PORT),
-    ready: () => true,
+    ready: () => !running.stuck,
     metrics: createMetrics({
       sources: [running.metrics, createProcessSource()],
       onFault: (error) => log.error({ err: error }, 'metrics could not be read'),

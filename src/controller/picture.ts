@@ -19,8 +19,10 @@ import type { BerthError } from '../errors.ts';
 import type { ClusterPicture } from './controller.ts';
 
 export interface WatchedPicture extends ClusterPicture {
-  /** Resolves when everything has been listed once. */
+  /** Resolves when everything has been listed once; rejects when it is closed before. */
   readonly synced: Promise<void>;
+  /** What has not been listed yet, as `kubectl` names it. */
+  readonly unlisted: readonly string[];
   close(): Promise<void>;
 }
 
@@ -47,8 +49,19 @@ export function watchPicture(options: PictureOptions): WatchedPicture {
   const pods = watch<Pod>(options, PODS, { labelSelector: MADE_BY_US, deleted: podGone });
   const claims = watch<Claim>(options, CLAIMS, { labelSelector: MADE_BY_US });
   const all = [servers, deployments, jobs, pods, claims];
+  const unlisted = new Set<string>();
+  for (const [index, { plural }] of [MCP_SERVERS, DEPLOYMENTS, JOBS, PODS, CLAIMS].entries()) {
+    unlisted.add(plural);
+    all[index]?.synced.then(
+      () => unlisted.delete(plural),
+      () => {},
+    );
+  }
   return {
     synced: Promise.all(all.map(({ synced }) => synced)).then(() => undefined),
+    get unlisted() {
+      return [...unlisted];
+    },
     server: (name) => servers.get({ namespace, name }),
     get servers() {
       return servers.items;
