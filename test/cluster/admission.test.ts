@@ -287,6 +287,74 @@ describe('no account may make a Deployment', () => {
   });
 });
 
+describe('what was made when other images were allowed', () => {
+  const OLD = 'mirror.example.com/berth';
+  /** Whichever of them the API server tells of. */
+  const TODAY = /image not allowed|user id of the supervisor|may not share/;
+  const OLD_JOB = 'mcp-demo-install-older';
+  const template = (change: object): object => ({ spec: { template: change } });
+  const named = (name: string, image: string): object => ({ spec: { containers: [{ name, image }] } });
+
+  /** Nobody owns it, so that nobody takes it away. */
+  const aged: Change = (object) => {
+    delete object.metadata.ownerReferences;
+    for (const container of pod(object).containers) container.image = `${OLD}-${container.name}:1`;
+  };
+
+  beforeAll(() => {
+    make('deployments', deploymentOf('package', aged));
+    const job = jobOf(aged) as Spoilt;
+    make('jobs', {
+      ...job,
+      metadata: { ...job.metadata, name: OLD_JOB },
+      spec: { ...job.spec, suspend: true },
+    });
+  });
+
+  it.each<readonly [string, object]>([
+    ['scaled', { spec: { replicas: 3 } }],
+    ['given a note', { metadata: { annotations: { note: 'a' } } }],
+    [
+      'given the images of today',
+      template({
+        spec: {
+          containers: [
+            { name: 'supervisor', image: 'berth-supervisor:1' },
+            { name: 'workload', image: 'berth-runner:1' },
+          ],
+        },
+      }),
+    ],
+  ])('a Deployment can be %s', (_what, change) => {
+    expect(patch(release.controller, 'deployment/mcp-demo', change).err).toBe('');
+  });
+
+  it.each<readonly [string, object, RegExp]>([
+    ['a note on its pods', template({ metadata: { annotations: { note: 'a' } } }), TODAY],
+    ['other pods', template(named('workload', 'docker.io/evil/miner:1')), TODAY],
+    [
+      'the processes of the node when it is scaled',
+      { spec: { replicas: 1, template: { spec: { hostPID: true } } } },
+      TODAY,
+    ],
+    [
+      'label of another server',
+      { metadata: { labels: { 'berth.dev/server': 'other' } } },
+      /labels of a server/,
+    ],
+  ])('a Deployment does not get %s', (_what, change, why) => {
+    const { ok, err } = patch(release.controller, 'deployment/mcp-demo', change);
+    expect(err).toMatch(why);
+    expect(ok).toBe(false);
+  });
+
+  it('a Job can be ended sooner, and its pods are not changed', () => {
+    expect(patch(release.controller, `job/${OLD_JOB}`, { spec: { activeDeadlineSeconds: 5 } }).err).toBe('');
+    const change = template({ metadata: { annotations: { note: 'a' } } });
+    expect(patch(release.controller, `job/${OLD_JOB}`, change).err).toMatch(TODAY);
+  });
+});
+
 describe('the controller may not', () => {
   it.each<readonly [string, Change, RegExp]>([
     [
