@@ -68,21 +68,30 @@ export class OwnServers {
     if (existing && isInspection(existing)) throw taken(spec.name);
     if (!existing) this.#checkRoom();
     else if (await this.#isSame(existing, spec)) {
-      return { resource: await this.start(existing, options), created: false };
+      const isWanted = spec.replicas !== 0;
+      const same = isWanted ? this.#begin(existing, options) : this.#settled(existing, options);
+      return { resource: await same, created: false };
     } else if (hasRun(existing)) throw taken(spec.name);
     const applied = await this.#apply(wanted);
     return { resource: await this.#settled(applied, options), created: existing === undefined };
   }
 
+  /** What was seen last may be older than what this is to undo. */
   async start(resource: McpServer, options: WaitOptions): Promise<McpServer> {
-    const { name, namespace } = targetOf(resource);
-    const asleep = isAsleep(resource);
-    if (asleep) await wakeServer(this.#options.client, resource);
-    const woken = resource.spec.suspend === true ? await this.#suspend(resource, false) : resource;
-    const newest = asleep
-      ? await this.#options.client.get<McpServer>(MCP_SERVERS, { name, namespace })
-      : woken;
-    return this.#settled(newest ?? woken, options);
+    return this.#begin(await this.#readAgain(resource), options);
+  }
+
+  async #begin(resource: McpServer, options: WaitOptions): Promise<McpServer> {
+    const isAway = hasNone(resource);
+    if (isAway) await wakeServer(this.#options.client, resource);
+    const begun = resource.spec.suspend === true ? await this.#suspend(resource, false) : resource;
+    return this.#settled(isAway ? await this.#readAgain(resource) : begun, options);
+  }
+
+  async #readAgain(resource: McpServer): Promise<McpServer> {
+    const now = await this.#options.client.get<McpServer>(MCP_SERVERS, targetOf(resource));
+    if (!now || now.metadata.uid !== resource.metadata.uid) throw removedMeanwhile(resource);
+    return now;
   }
 
   async stop(resource: McpServer, { force = false }: { force?: boolean }): Promise<McpServer> {
@@ -107,7 +116,7 @@ export class OwnServers {
   }
 
   async restart(resource: McpServer, options: WaitOptions): Promise<McpServer> {
-    if (resource.spec.suspend === true || isAsleep(resource)) return this.start(resource, options);
+    if (resource.spec.suspend === true || hasNone(resource)) return this.start(resource, options);
     const at = new Date().toISOString();
     const written = await annotate(this.#options.client, resource, { [RESTARTED_AT]: at });
     if (options.wait) await this.#rolledOut(written, at, options.signal);
@@ -227,11 +236,19 @@ export class OwnServers {
 }
 
 function isWritten(seen: McpServer, written: McpServer): boolean {
-  if (seen.metadata.uid !== written.metadata.uid)
-    throw new BerthError('not-found', `${written.metadata.name} was removed meanwhile`);
+  if (seen.metadata.uid !== written.metadata.uid) throw removedMeanwhile(written);
   // Being woken makes no new generation.
   if (isAsleep(seen) && !isAsleep(written)) return false;
   return (seen.metadata.generation ?? 0) >= (written.metadata.generation ?? 0);
+}
+
+/** It sleeps, or was scaled to none. */
+function hasNone(resource: McpServer): boolean {
+  return isAsleep(resource) || resource.spec.replicas === 0;
+}
+
+function removedMeanwhile({ metadata }: McpServer): BerthError {
+  return new BerthError('not-found', `${metadata.name} was removed meanwhile`);
 }
 
 /** The cluster refuses it too, in words of the object. Throws `bad-input`. */

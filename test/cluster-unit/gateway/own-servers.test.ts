@@ -322,6 +322,77 @@ describe('waiting until it is ready', () => {
   });
 });
 
+describe('start of a server that was scaled to nothing', () => {
+  const none = { ...RUNNING, state: 'stopped', reason: 'ScaledToZero', ...settled(0) };
+
+  it.each([
+    ['as many replicas as it had', { 'berth.dev/replicas': '3' }, 3],
+    ['one where nobody knows', {}, 1],
+  ])('gives it %s', async (_what, annotations, replicas) => {
+    await there(none, { replicas: 0 });
+    const stored = resource();
+    fixture.cluster.put('mcpservers', { metadata: { ...stored?.metadata, annotations } } as never);
+    await seen();
+    expect((await fixture.servers.start('everything')).status.replicas.desired).toBe(replicas);
+    expect(resource()?.spec).toMatchObject({ replicas });
+  });
+
+  it('waits for them', async () => {
+    await there(RUNNING);
+    await fixture.servers.scale('everything', 0);
+    fixture.cluster.observe('mcpservers', 'everything', none);
+    await seen();
+    let done = false;
+    const starting = fixture.servers.start('everything', { wait: true }).then((view) => {
+      done = true;
+      return view;
+    });
+    await until('its replicas', () => resource()?.spec.replicas === 2);
+    await seen();
+    expect(done).toBe(false);
+    fixture.cluster.observe('mcpservers', 'everything', RUNNING);
+    expect((await starting).status).toMatchObject({ state: 'running', replicas: { ready: 2 } });
+  });
+
+  it('brings it back too when it was stopped besides', async () => {
+    await there(none, { replicas: 0, suspend: true });
+    await fixture.servers.start('everything');
+    expect(resource()?.spec).toMatchObject({ suspend: false, replicas: 1 });
+  });
+
+  it('sees what the watch has not shown yet', async () => {
+    await there(RUNNING);
+    fixture.cluster.hold();
+    await fixture.servers.scale('everything', 0);
+    await fixture.servers.start('everything');
+    expect(resource()?.spec.replicas).toBe(2);
+    await fixture.servers.stop('everything');
+    await fixture.servers.start('everything');
+    expect(resource()?.spec.suspend).toBe(false);
+    fixture.cluster.release();
+  });
+
+  it('is what running it again does, unless that asks for none', async () => {
+    const { replicas: _replicas, ...spec } = SPEC;
+    const { servers, cluster } = fixture;
+    await there(none, { replicas: 0 });
+    expect((await servers.run({ ...spec, replicas: 0 })).created).toBe(false);
+    expect(cluster.written).toEqual(['PATCH mcpservers/everything dry']);
+    await servers.remove('everything');
+    await servers.run(spec);
+    await seen();
+    await servers.scale('everything', 0);
+    expect((await servers.run(spec)).created).toBe(false);
+    expect(resource()?.spec.replicas).toBe(1);
+  });
+
+  it('is what a restart does', async () => {
+    await there(none, { replicas: 0 });
+    await fixture.servers.restart('everything');
+    expect(resource()?.spec.replicas).toBe(1);
+  });
+});
+
 describe('stop', () => {
   it('suspends and keeps the number of replicas; twice is once', async () => {
     await there(RUNNING);
