@@ -20,6 +20,9 @@ interface ConfigMap extends KubeObject {
 /** Under which the servers stand in the ConfigMap: YAML, by name. */
 const DECLARED_KEY = 'servers.yaml';
 
+/** Looks at one server that others change meanwhile. */
+const MOST_ATTEMPTS = 5;
+
 export interface DeclaredInput {
   readonly api: Pick<ClusterApi, 'get' | 'apply' | 'remove'>;
   readonly source: ObjectName;
@@ -44,32 +47,56 @@ export async function keepDeclared(input: DeclaredInput): Promise<void> {
   }
 }
 
-async function declare(
-  name: string,
-  given: unknown,
-  input: DeclaredInput & { readonly owner: ConfigMap },
-): Promise<void> {
-  const { api, release, namespace, servers, owner, onFault } = input;
+type Declaring = DeclaredInput & { readonly owner: ConfigMap };
+
+async function declare(name: string, given: unknown, input: Declaring): Promise<void> {
+  const { api, namespace, servers, onFault } = input;
   try {
     const spec = given as McpServerSpec;
     toServerSpec(name, spec);
-    const existing = servers.find(({ metadata }) => metadata.name === name);
-    if (existing && existing.metadata.labels?.[DECLARED_LABEL] !== release)
-      throw new BerthError('conflict', `there is another server ${name}, which these values have not made`);
-    const { replicas, ...rest } = spec;
-    // What somebody has scaled it to stays: replicas are given once.
-    const applied = existing
-      ? { ...rest, ...keptReplicas(existing) }
-      : { ...rest, ...(replicas !== undefined && { replicas }) };
-    const labels = { [DECLARED_LABEL]: release };
-    const metadata = { name, namespace, labels, ownerReferences: [ownedBy(CONFIG_MAPS, owner)] };
-    await api.apply(MCP_SERVERS, typed(MCP_SERVERS, { metadata, spec: applied }), {
-      manager: `${MANAGER}-values`,
-      force: true,
-    });
+    let existing = servers.find(({ metadata }) => metadata.name === name);
+    for (let attempt = 1; !(await isApplied(name, spec, { ...input, existing })); attempt++) {
+      if (attempt === MOST_ATTEMPTS) throw changesAlways(name);
+      existing = await api.get<McpServer>(MCP_SERVERS, { namespace, name });
+    }
   } catch (thrown) {
     onFault(name, toBerthError(thrown));
   }
+}
+
+/** False when it is no longer as it was seen: what somebody has made of it since must not be set back. */
+async function isApplied(
+  name: string,
+  spec: McpServerSpec,
+  { api, release, namespace, owner, existing }: Declaring & { readonly existing: McpServer | undefined },
+): Promise<boolean> {
+  if (existing && existing.metadata.labels?.[DECLARED_LABEL] !== release)
+    throw new BerthError('conflict', `there is another server ${name}, which these values have not made`);
+  const { replicas, ...rest } = spec;
+  // What somebody has scaled it to stays: replicas are given once.
+  const applied = existing
+    ? { ...rest, ...keptReplicas(existing) }
+    : { ...rest, ...(replicas !== undefined && { replicas }) };
+  const { resourceVersion } = existing?.metadata ?? {};
+  const metadata = {
+    ...{ name, namespace, labels: { [DECLARED_LABEL]: release } },
+    ownerReferences: [ownedBy(CONFIG_MAPS, owner)],
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
+  const object = typed(MCP_SERVERS, { metadata, spec: applied });
+  try {
+    await api.apply(MCP_SERVERS, object, { manager: `${MANAGER}-values`, force: true });
+    return true;
+  } catch (thrown) {
+    if (toBerthError(thrown).code !== 'conflict') throw thrown;
+    return false;
+  }
+}
+
+function changesAlways(name: string): BerthError {
+  return new BerthError('conflict', `${name} was changed whenever the values were to be applied to it`, {
+    hint: 'It is tried again within a minute.',
+  });
 }
 
 /** Left out, a field that was applied before would be taken away. */

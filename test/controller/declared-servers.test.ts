@@ -18,13 +18,13 @@ const values = (servers: Readonly<Record<string, unknown>>): void => {
   cluster.put(CONFIG_MAPS, { metadata: { ...source, uid: 'values' }, data } as KubeObject);
 };
 const servers = (): McpServer[] => cluster.list<McpServer>(MCP_SERVERS);
-const keep = (): Promise<void> =>
+const keep = (seen: readonly McpServer[] = servers()): Promise<void> =>
   keepDeclared({
     api: cluster,
     source,
     release: 'berth',
     namespace: 'berth-servers',
-    servers: servers(),
+    servers: seen,
     onFault: (name, error) => faults.push(`${name}: ${error.code}`),
   });
 
@@ -52,6 +52,49 @@ describe('servers of the values', () => {
     values({ a: { template: 'time', replicas: 1, args: ['x'] } });
     await keep();
     expect(servers()[0]?.spec).toEqual({ template: 'time', replicas: 4, args: ['x'] });
+  });
+
+  it.each([1, 3])(
+    'keep what is given to them while they are looked at, though it be %i times',
+    async (times) => {
+      values({ a: { template: 'time' }, b: { template: 'git', replicas: 0 } });
+      await keep();
+      let replicas = 0;
+      cluster.before = ({ verb, name }) => {
+        const b = servers().find(({ metadata }) => metadata.name === 'b');
+        if (verb !== 'apply' || name !== 'b' || !b || replicas === times) return;
+        cluster.put(MCP_SERVERS, { ...b, spec: { ...b.spec, replicas: ++replicas } } as McpServer);
+      };
+      values({ a: { template: 'time' }, b: { template: 'git', replicas: 0, args: ['x'] } });
+      await keep();
+      expect(servers()[1]?.spec).toEqual({ template: 'git', replicas: times, args: ['x'] });
+      expect(faults).toEqual([]);
+    },
+  );
+
+  it('that change all the time are left for the next look, and told', async () => {
+    values({ a: { template: 'time' } });
+    await keep();
+    let replicas = 0;
+    cluster.before = ({ verb }) => {
+      const [a] = servers();
+      if (verb === 'apply')
+        cluster.put(MCP_SERVERS, { ...a, spec: { ...a?.spec, replicas: ++replicas } } as McpServer);
+    };
+    values({ a: { template: 'time', args: ['x'] } });
+    await keep();
+    expect(faults).toEqual(['a: conflict']);
+    expect(servers()[0]?.spec).toEqual({ template: 'time', replicas });
+  });
+
+  it('that were removed meanwhile are made again', async () => {
+    values({ a: { template: 'time' } });
+    await keep();
+    const before = servers();
+    cluster.drop(MCP_SERVERS, { namespace: 'berth-servers', name: 'a' });
+    await keep(before);
+    expect(servers()).toMatchObject([{ spec: { template: 'time' } }]);
+    expect(faults).toEqual([]);
   });
 
   it('are not taken for those that others have made', async () => {

@@ -89,6 +89,9 @@ export class FakeCluster implements ClusterApi {
         const old = this.#owned.get(owner) ?? {};
         const before = this.#objects.get(key);
         if (!before && subresource) throw refused('apply', 404, 'NotFound');
+        const { resourceVersion } = object.metadata;
+        if (before && resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion)
+          throw refused('apply', 409, 'Conflict');
         this.#owned.set(owner, structuredClone(object) as unknown as Json);
         return this.#store(
           key,
