@@ -213,7 +213,7 @@ export class ClusterServers implements Servers {
     return log;
   }
 
-  async logs(name: string, lines: number): Promise<StderrLine[]> {
+  async logs(name: string, lines: number): Promise<LogLine[]> {
     return readPodLogs(this.#options.client, await this.#pods(name), lines);
   }
 

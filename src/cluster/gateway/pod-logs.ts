@@ -1,7 +1,7 @@
 /** Logs of a server's pods, of all their containers, in one order. */
 import { BerthError, toBerthError } from '../../errors.ts';
 import { LineSplitter } from '../../jsonrpc/framing.ts';
-import type { StderrLine } from '../../servers/host.ts';
+import type { LogLine, StderrLine } from '../../servers/host.ts';
 import type { ApiClient } from '../api-client.ts';
 import { apiStatusOf } from '../api-status.ts';
 import type { Pod } from './replica-pod.ts';
@@ -14,23 +14,36 @@ interface LogSource {
   readonly container: string;
 }
 
-/** The newest lines over all containers, oldest first. Containers that have not started have none. */
+/**
+ * The newest lines over all containers, oldest first. Containers that have not started have none; a pod whose log cannot be read is
+ * left out, and the last lines say so. Rejects when not one can be read.
+ */
 export async function readPodLogs(
   client: Pick<ApiClient, 'log'>,
   pods: readonly Pod[],
   tail: number,
-): Promise<StderrLine[]> {
+): Promise<LogLine[]> {
   if (tail === 0) return [];
-  const lines: StderrLine[] = [];
+  const lines: LogLine[] = [];
+  const faults = new Map<string, LogLine>();
   const signal = new AbortController().signal;
-  await Promise.all(
-    pods
-      .flatMap(sourcesOf)
-      .map((source) =>
-        readSource(client, source, { tail, follow: false, signal, line: (line) => lines.push(line) }),
-      ),
-  );
-  return lines.sort((a, b) => a.at - b.at).slice(-tail);
+  const read = async (source: LogSource): Promise<unknown> => {
+    const reading = { tail, follow: false, signal, line: (line: StderrLine) => lines.push(line) };
+    try {
+      return void (await readSource(client, source, reading));
+    } catch (thrown) {
+      faults.set(source.target.name, leftOut(source, thrown));
+      return thrown;
+    }
+  };
+  const thrown = await Promise.all(pods.flatMap(sourcesOf).map(read));
+  if (lines.length === 0 && thrown.length > 0 && thrown.every(Boolean)) throw thrown[0];
+  return [...lines.sort((a, b) => a.at - b.at), ...faults.values()].slice(-tail);
+}
+
+function leftOut({ target: { name } }: LogSource, thrown: unknown): LogLine {
+  const text = `${name} is left out: ${toBerthError(thrown).message}`;
+  return { at: Date.now(), pid: 0, text, replica: name, source: 'gateway', level: 'warn' };
 }
 
 /** Calls `line` for every further line of the pods until the signal; a container whose log cannot be read is left out. */

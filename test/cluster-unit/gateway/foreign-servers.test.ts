@@ -411,3 +411,48 @@ it('logs come from all containers of its pods, in one order', async () => {
   await until('the lines', () => followed.length === 3);
   leave();
 });
+
+describe('logs of pods on a node that is gone', () => {
+  const pod = (name: string) => ({
+    metadata: {
+      name,
+      labels: { app: 'web', 'pod-template-hash': '5d' },
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-5d', uid: 'r', controller: true },
+      ],
+    },
+    spec: { containers: [{ name: 'one' }, { name: 'two' }] },
+  });
+  const silent = (pods: readonly string[]): void => {
+    fixture.cluster.intercept = ({ path }, response) => {
+      if (!path.endsWith('/log') || !pods.some((name) => path.includes(`/${name}/`))) return false;
+      status(response, 500, 'InternalError', 'dial tcp 10.0.0.9:10250: connect: no route to host');
+      return true;
+    };
+  };
+
+  beforeEach(async () => {
+    await there('web', 2, settled(2));
+    for (const name of ['web-1', 'web-2']) fixture.cluster.put('pods', pod(name));
+    fixture.cluster.logs.set('web-1/one', '2026-11-25T00:00:01Z first\n2026-11-25T00:00:03Z second\n');
+  });
+
+  it('are left out, which is told once for each pod', async () => {
+    silent(['web-2']);
+    const lines = await fixture.servers.logs('web', 10);
+    expect(lines.map(({ text }) => text)).toEqual([
+      'first',
+      'second',
+      expect.stringMatching(/^web-2 is left out: cannot read the log of .*web-2.*no route to host/),
+    ]);
+    expect(lines[2]).toMatchObject({ replica: 'web-2', source: 'gateway', level: 'warn' });
+    expect(await fixture.servers.logs('web', 2)).toHaveLength(2);
+  });
+
+  it('cannot be read when there is no other', async () => {
+    silent(['web-1', 'web-2']);
+    await expect(fixture.servers.logs('web', 10)).rejects.toMatchObject({
+      message: expect.stringContaining('no route to host'),
+    });
+  });
+});
