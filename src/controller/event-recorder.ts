@@ -4,10 +4,12 @@ import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { apiVersionOf, EVENTS, type KubeObject, MCP_SERVERS } from '../cluster/resources.ts';
 import { toBerthError } from '../errors.ts';
 import type { ClusterApi } from './cluster-api.ts';
+import { cutText } from './cut-text.ts';
 
 /** Milliseconds in which the same thing is not said twice. */
 const SAY_AGAIN_AFTER = 5 * 60_000;
-const MOST_TEXT = 1_000;
+/** Bytes of a note; the API server refuses a longer one. */
+const MOST_NOTE = 1_024;
 const BAD_STATES: ReadonlySet<string> = new Set(['failed', 'degraded']);
 
 interface Said {
@@ -44,7 +46,7 @@ export class EventRecorder {
     await this.#say(server, {
       type: BAD_STATES.has(status.state) ? 'Warning' : 'Normal',
       reason: status.reason,
-      note: `${status.message}${words}${hint}`.slice(0, MOST_TEXT),
+      note: cutText(`${status.message}${words}${hint}`, MOST_NOTE),
     });
   }
 

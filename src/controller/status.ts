@@ -5,6 +5,7 @@ import { replicaSelector } from '../cluster/objects/naming.ts';
 import { endpointsOf } from '../servers/server-view.ts';
 import type { Observed } from './cluster-api.ts';
 import { rfc3339, toConditions } from './conditions.ts';
+import { cutText } from './cut-text.ts';
 import { factsOf, installReason, type Summary } from './facts.ts';
 import type { Install } from './install.ts';
 import { recordedTree } from './installation.ts';
@@ -24,6 +25,10 @@ import type { Replica, ReplicaReport } from './replica-probe.ts';
 import { reportedStatus } from './reported-status.ts';
 import { usageOf } from './usage.ts';
 import type { Volume } from './volume.ts';
+
+/** Bytes; conditions say both together, and may have 32 KiB. */
+const MOST_MESSAGE = 16_384;
+const MOST_HINT = 4_096;
 
 export interface StatusInput {
   readonly server: McpServer;
@@ -54,7 +59,7 @@ interface Counts {
 export function statusOf(input: StatusInput): McpServerStatus {
   const { server, observed, now, publicUrl } = input;
   const counts = countsOf(input);
-  const summary = summarise(input, counts);
+  const summary = cutSummary(summarise(input, counts));
   const { state, reason, message, problem } = summary;
   const { name = '', uid = '', generation = 0, creationTimestamp } = server.metadata;
   const tree = recordedTree(observed.deployment)?.tree;
@@ -84,6 +89,14 @@ export function statusOf(input: StatusInput): McpServerStatus {
     conditions: toConditions(factsOf({ ...input, ...counts, summary }), { before, generation, now }),
     ...(creationTimestamp !== undefined && { createdAt: creationTimestamp }),
     ...startedAt(server, counts, now),
+  };
+}
+
+/** Names without end must not keep the whole status from being written. */
+function cutSummary({ message, problem, ...rest }: Summary): Summary {
+  return {
+    ...{ ...rest, message: cutText(message, MOST_MESSAGE) },
+    ...(problem && { problem: { ...problem, hint: cutText(problem.hint, MOST_HINT) } }),
   };
 }
 
