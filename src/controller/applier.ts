@@ -5,7 +5,8 @@ import { type ClusterApi, MANAGER } from './cluster-api.ts';
 
 /** Milliseconds after which something is applied all the same: what others have changed is put right by then. */
 export const REAPPLY_AFTER = 10 * 60_000;
-
+/** Longer than a watch lags behind. */
+const FORGET_AFTER = 2 * REAPPLY_AFTER;
 const ABSENT = 'absent';
 
 interface Applied {
@@ -24,10 +25,17 @@ export class Applier {
   readonly #api: ClusterApi;
   readonly #now: () => number;
   readonly #applied = new Map<string, Applied>();
+  #lookedThrough: number;
 
   constructor(api: ClusterApi, now: () => number) {
     this.#api = api;
     this.#now = now;
+    this.#lookedThrough = now();
+  }
+
+  /** How much it knows of. */
+  get size(): number {
+    return this.#applied.size;
   }
 
   /** `watched`: how the cluster shows the object; one that is gone or has changed since is put right at once. */
@@ -38,7 +46,7 @@ export class Applier {
     if (before?.text === text && (!watched || isSame(before, watched.seen))) return;
     const made = await this.#api.apply(resource, object, { manager: MANAGER, force: true });
     const { uid, generation } = made.metadata;
-    this.#applied.set(key, { text, uid, generation, at: this.#now() });
+    this.#remember(key, { text, uid, generation });
   }
 
   /** An object as it is known best: as the watch shows it, or as it was applied since. */
@@ -56,7 +64,7 @@ export class Applier {
       if (toBerthError(thrown).code !== 'conflict') throw thrown;
       return undefined;
     });
-    this.#applied.set(key, { text: '', uid: undefined, generation: undefined, at: this.#now() });
+    this.#remember(key, { text: '', uid: undefined, generation: undefined });
     return made !== undefined;
   }
 
@@ -77,13 +85,22 @@ export class Applier {
     const key = keyOf(resource, object);
     if (this.#fresh(key)?.text === ABSENT) return;
     await this.remove(resource, object);
-    this.#applied.set(key, { text: ABSENT, uid: undefined, generation: undefined, at: this.#now() });
+    this.#remember(key, { text: ABSENT, uid: undefined, generation: undefined });
   }
 
   async remove(resource: Resource, object: KubeObject): Promise<void> {
     const { name = '', namespace } = object.metadata;
     this.#applied.delete(keyOf(resource, object));
     await this.#api.remove(resource, { name, namespace }, { propagation: 'Background' });
+  }
+
+  /** What belongs to servers that are gone is not asked for any more, and goes with time. */
+  #remember(key: string, told: Omit<Applied, 'at'>): void {
+    const at = this.#now();
+    this.#applied.set(key, { ...told, at });
+    if (at - this.#lookedThrough < FORGET_AFTER) return;
+    this.#lookedThrough = at;
+    for (const [one, before] of this.#applied) if (at - before.at >= FORGET_AFTER) this.#applied.delete(one);
   }
 
   #fresh(key: string): Applied | undefined {

@@ -114,6 +114,7 @@ export class Controller {
   async #look(name: string, signal: AbortSignal): Promise<number | undefined> {
     const { picture, tools, leads } = this.#options;
     const server = picture.server(name);
+    if (!server) this.#writer.keepOnly(picture.servers);
     // What is being deleted is removed with its children by the cluster itself.
     if (!server || server.metadata.deletionTimestamp !== undefined || !leads()) return undefined;
     const left = timeLeft(server, tools.now());

@@ -35,8 +35,10 @@ export class StatusWriter {
     return undefined;
   }
 
-  forget(uid: string): void {
-    this.#written.delete(uid);
+  /** Forgets all others: they are gone. */
+  keepOnly(servers: readonly McpServer[]): void {
+    const there = new Set(servers.map(({ metadata }) => metadata.uid));
+    for (const uid of this.#written.keys()) if (!there.has(uid)) this.#written.delete(uid);
   }
 }
 

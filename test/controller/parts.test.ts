@@ -3,6 +3,7 @@ import { ManualClock } from '../../src/clock.ts';
 import { ApiStatus, refusalError } from '../../src/cluster/api-status.ts';
 import type { McpServer, McpServerStatus } from '../../src/cluster/mcp-server.ts';
 import { EVENTS, type KubeObject, MCP_SERVERS, SECRETS } from '../../src/cluster/resources.ts';
+import { Applier } from '../../src/controller/applier.ts';
 import { EventRecorder } from '../../src/controller/event-recorder.ts';
 import { keepKeyRing, keepTreesKey, RING_KEY } from '../../src/controller/key-ring.ts';
 import { StatusWriter } from '../../src/controller/status-writer.ts';
@@ -230,11 +231,40 @@ describe('a status', () => {
     expect(server().status).not.toHaveProperty('hint');
   });
 
+  it('is forgotten with its server', async () => {
+    const gone = server();
+    cluster.put(MCP_SERVERS, { metadata: { namespace: 'ns', name: 'other' }, spec: {} } as McpServer);
+    const [, other] = cluster.list<McpServer>(MCP_SERVERS);
+    for (const one of [gone, other!]) await writer.write(one, status());
+    writer.keepOnly([other!]);
+    expect([writer.last(gone), writer.last(other!)]).toEqual([undefined, status()]);
+  });
+
   it('that another leader wrote is not written again', async () => {
     await writer.write(server(), status());
     cluster.calls.length = 0;
     await new StatusWriter(cluster, () => now).write(server(), status());
     expect(cluster.calls).toEqual([]);
+  });
+});
+
+describe('what was applied', () => {
+  const object = (name: string) => ({ metadata: { namespace: 'ns', name } });
+
+  it('is remembered for as long as somebody asks for it, and not for servers that are gone', async () => {
+    const applier = new Applier(cluster, () => now);
+    for (let round = 0; round < 30; round++) {
+      await applier.apply(SECRETS, object('stays'));
+      for (const one of ['a', 'b']) await applier.create(SECRETS, object(`${one}-${round}`));
+      await applier.ensureAbsent(SECRETS, object(`c-${round}`));
+      now += 10 * 60_000;
+    }
+    expect(applier.isFresh(SECRETS, object('c-0'))).toBe(false);
+    expect(applier.size).toBeLessThan(3 * 5);
+    cluster.calls.length = 0;
+    await applier.apply(SECRETS, object('stays'));
+    await applier.apply(SECRETS, object('stays'));
+    expect(cluster.calls).toEqual(['apply secrets stays']);
   });
 });
 

@@ -147,6 +147,7 @@ export class ServerDirectory {
     const known = this.#waking.get(uid);
     if (known && (known.under || known.sleep === sleep)) return known.done;
     const done = this.#options.wake(resource);
+    this.#forgetGone();
     const waking: Waking = { sleep, under: true, done };
     this.#waking.set(uid, waking);
     const over = (): void => {
@@ -154,6 +155,11 @@ export class ServerDirectory {
     };
     done.then(over, () => this.#waking.delete(uid));
     return done;
+  }
+
+  #forgetGone(): void {
+    const there = new Set(this.#options.view.servers.map(({ metadata }) => metadata.uid));
+    for (const [uid, { under }] of this.#waking) if (!under && !there.has(uid)) this.#waking.delete(uid);
   }
 }
 
