@@ -35,6 +35,7 @@ it('a status that names many Secrets fits into the schema', () => {
   const lacking = Array.from({ length: 100 }, (_, i) => ({
     name: `${'n'.repeat(240)}-${i}`,
     state: 'missing' as const,
+    isLasting: true,
   }));
   const problem = secretsProblem(server, lacking);
   const { message, hint, conditions } = statusOf({
