@@ -30,7 +30,8 @@ export interface DeclaredInput {
   readonly namespace: string;
   /** As they are now. */
   readonly servers: readonly McpServer[];
-  readonly onFault: (name: string, error: BerthError) => void;
+  /** `source`: the ConfigMap as it was read. */
+  readonly onFault: (name: string, error: BerthError, source: KubeObject) => void;
 }
 
 /** One bad entry does not stop the others, and is not taken for one that is gone. Without the ConfigMap nothing is done. */
@@ -50,7 +51,7 @@ export async function keepDeclared(input: DeclaredInput): Promise<void> {
 type Declaring = DeclaredInput & { readonly owner: ConfigMap };
 
 async function declare(name: string, given: unknown, input: Declaring): Promise<void> {
-  const { api, namespace, servers, onFault } = input;
+  const { api, namespace, servers, owner, onFault } = input;
   try {
     const spec = given as McpServerSpec;
     toServerSpec(name, spec);
@@ -60,7 +61,7 @@ async function declare(name: string, given: unknown, input: Declaring): Promise<
       existing = await api.get<McpServer>(MCP_SERVERS, { namespace, name });
     }
   } catch (thrown) {
-    onFault(name, toBerthError(thrown));
+    onFault(name, toBerthError(thrown), owner);
   }
 }
 

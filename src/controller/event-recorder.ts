@@ -1,8 +1,8 @@
 /** Events of servers, as `kubectl describe` shows them: one for each change of state, and the same thing said again is counted. */
 import { createHash } from 'node:crypto';
 import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
-import { apiVersionOf, EVENTS, type KubeObject, MCP_SERVERS } from '../cluster/resources.ts';
-import { toBerthError } from '../errors.ts';
+import { apiVersionOf, EVENTS, type KubeObject, MCP_SERVERS, type Resource } from '../cluster/resources.ts';
+import { type BerthError, toBerthError } from '../errors.ts';
 import type { ClusterApi } from './cluster-api.ts';
 import { cutText } from './cut-text.ts';
 
@@ -15,6 +15,12 @@ const BAD_STATES: ReadonlySet<string> = new Set(['failed', 'degraded']);
 interface Said {
   readonly at: number;
   readonly count: number;
+}
+
+/** What an Event is about. */
+interface Subject {
+  readonly kind: Resource;
+  readonly object: KubeObject;
 }
 
 export interface EventRecorderOptions {
@@ -43,40 +49,49 @@ export class EventRecorder {
     const last = status.failure?.stderr?.at(-1);
     const words = last === undefined ? '' : `: ${last}`;
     const hint = status.hint === undefined ? '' : ` — ${status.hint}`;
-    await this.#say(server, {
-      type: BAD_STATES.has(status.state) ? 'Warning' : 'Normal',
-      reason: status.reason,
-      note: cutText(`${status.message}${words}${hint}`, MOST_NOTE),
-    });
+    await this.#say(
+      { kind: MCP_SERVERS, object: server },
+      {
+        type: BAD_STATES.has(status.state) ? 'Warning' : 'Normal',
+        reason: status.reason,
+        note: cutText(`${status.message}${words}${hint}`, MOST_NOTE),
+      },
+    );
+  }
+
+  /** Tells what is wrong with an object that has no status. */
+  async refused(subject: Subject, reason: string, { message, details }: BerthError): Promise<void> {
+    const hint = details.hint === undefined ? '' : ` — ${details.hint}`;
+    await this.#say(subject, { type: 'Warning', reason, note: cutText(`${message}${hint}`, MOST_NOTE) });
   }
 
   async #say(
-    server: McpServer,
+    subject: Subject,
     said: { readonly type: string; readonly reason: string; readonly note: string },
   ): Promise<void> {
     const { now, api } = this.#options;
-    const name = nameOf(server, said);
+    const name = nameOf(subject.object, said);
     const before = this.#said.get(name);
     if (before && now() - before.at < SAY_AGAIN_AFTER) return;
     this.#said.set(name, { at: now(), count: (before?.count ?? 0) + 1 });
     this.#forgetOld();
     try {
-      await api.create(EVENTS, this.#event(server, name, said));
+      await api.create(EVENTS, this.#event(subject, name, said));
     } catch (thrown) {
       if (toBerthError(thrown).code !== 'conflict') throw thrown;
-      await this.#countOn(server, name);
+      await this.#countOn(subject.object, name);
     }
   }
 
-  async #countOn({ metadata: { namespace } }: McpServer, name: string): Promise<void> {
+  async #countOn({ metadata: { namespace } }: KubeObject, name: string): Promise<void> {
     const { api, now } = this.#options;
     const count = Math.max(2, this.#said.get(name)?.count ?? 2);
     const series = { count, lastObservedTime: micro(now()) };
     await api.patch(EVENTS, { namespace, name }, { patch: { series } });
   }
 
-  #event(server: McpServer, name: string, said: object): KubeObject {
-    const { namespace, uid, resourceVersion, name: serverName } = server.metadata;
+  #event({ kind, object }: Subject, name: string, said: object): KubeObject {
+    const { namespace, uid, resourceVersion, name: objectName } = object.metadata;
     return {
       metadata: { name, ...(namespace !== undefined && { namespace }) },
       eventTime: micro(this.#options.now()),
@@ -84,9 +99,9 @@ export class EventRecorder {
       reportingInstance: this.#options.instance,
       action: 'Reconcile',
       regarding: {
-        apiVersion: apiVersionOf(MCP_SERVERS),
-        kind: MCP_SERVERS.kind,
-        name: serverName,
+        apiVersion: apiVersionOf(kind),
+        kind: kind.kind,
+        name: objectName,
         namespace,
         uid,
         resourceVersion,
@@ -101,9 +116,9 @@ export class EventRecorder {
   }
 }
 
-/** The same words about the same server have the same name, whoever says them. */
+/** The same words about the same object have the same name, whoever says them. */
 function nameOf(
-  { metadata: { name = '', uid = '' } }: McpServer,
+  { metadata: { name = '', uid = '' } }: KubeObject,
   { reason, note }: { reason: string; note: string },
 ): string {
   const hash = createHash('sha256')

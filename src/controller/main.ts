@@ -23,6 +23,7 @@ import { Controller } from './controller.ts';
 import { ControllerCount } from './controller-count.ts';
 import { createControllerSource, type TermMeasure } from './controller-metrics.ts';
 import { keepDeclared } from './declared-servers.ts';
+import { EventRecorder } from './event-recorder.ts';
 import { type KeptUp, keepUp } from './keep-up.ts';
 import { keepKeyRing, keepTreesKey } from './key-ring.ts';
 import { createLinkProbe, type LinkProbe, openLinks } from './link-probe.ts';
@@ -158,6 +159,7 @@ async function beginTerm(
   let controller: Controller | undefined;
   const links = createReleaseLinks(client, settings);
   const probe = input.probe?.(links);
+  const events = new EventRecorder({ api: client, instance, now: Date.now });
   let fault: BerthError | undefined;
   const picture = watchPicture({
     client,
@@ -173,7 +175,8 @@ async function beginTerm(
   });
   let kept: KeptUp | undefined;
   const keep = async (): Promise<void> => {
-    if (leads()) await keepRelease(input, { picture, links, onRenewed: () => controller?.allChanged() });
+    if (leads())
+      await keepRelease(input, { picture, links, events, onRenewed: () => controller?.allChanged() });
   };
   const stop = systemClock.every(FORGET_EVERY, () => probe?.keepOnly(picture.pods));
   const close = async (): Promise<void> => {
@@ -242,13 +245,14 @@ async function beginTerm(
 interface Keeping {
   readonly picture: WatchedPicture;
   readonly links: ReleaseLinks;
+  readonly events: EventRecorder;
   /** The certificates of all servers are to be renewed. */
   readonly onRenewed: () => void;
 }
 
 async function keepRelease(
   { settings, client, log }: ControllerInput,
-  { picture, links, onRenewed }: Keeping,
+  { picture, links, events, onRenewed }: Keeping,
 ): Promise<void> {
   const { release, releaseNamespace } = settings.pods;
   const owner = await ownerOf(client, settings);
@@ -266,7 +270,14 @@ async function keepRelease(
     release,
     namespace: settings.namespace,
     servers: picture.servers,
-    onFault: (server, error) => log.warn({ server, err: error }, 'a server of the values cannot be made'),
+    onFault: (server, error, values) => {
+      log.warn({ server, err: error }, 'a server of the values cannot be made');
+      // The log of the controller is the last place where somebody looks.
+      const told = new BerthError(error.code, `server ${server}: ${error.message}`, error.details);
+      events
+        .refused({ kind: CONFIG_MAPS, object: values }, 'ServerRefused', told)
+        .catch((thrown: unknown) => log.warn({ err: toBerthError(thrown) }, 'an event could not be written'));
+    },
   });
 }
 

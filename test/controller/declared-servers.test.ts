@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { McpServer } from '../../src/cluster/mcp-server.ts';
-import { CONFIG_MAPS, type KubeObject, MCP_SERVERS } from '../../src/cluster/resources.ts';
-import { keepDeclared } from '../../src/controller/declared-servers.ts';
+import { CONFIG_MAPS, EVENTS, type KubeObject, MCP_SERVERS } from '../../src/cluster/resources.ts';
+import { type DeclaredInput, keepDeclared } from '../../src/controller/declared-servers.ts';
+import { EventRecorder } from '../../src/controller/event-recorder.ts';
 import { FakeCluster } from '../support/fake-cluster.ts';
 
 const source = { namespace: 'berth-servers', name: 'berth-servers' };
@@ -126,5 +127,21 @@ describe('servers of the values', () => {
     cluster.drop(CONFIG_MAPS, source);
     await keep();
     expect(servers()).toEqual([]);
+  });
+
+  it('that are refused show in an Event of their ConfigMap', async () => {
+    values({ a: { nonsense: 1 } });
+    const recorder = new EventRecorder({ api: cluster, instance: 'one', now: () => 0 });
+    const told: Promise<void>[] = [];
+    const onFault: DeclaredInput['onFault'] = (_name, error, object) =>
+      told.push(recorder.refused({ kind: CONFIG_MAPS, object }, 'ServerRefused', error)) as never;
+    const common = { api: cluster, source, release: 'berth', namespace: 'berth-servers', servers: [] };
+    await keepDeclared({ ...common, onFault });
+    await keepDeclared({ ...common, onFault });
+    await Promise.all(told);
+    const regarding = { apiVersion: 'v1', kind: 'ConfigMap', name: 'berth-servers' };
+    expect(cluster.list(EVENTS)).toMatchObject([
+      { type: 'Warning', reason: 'ServerRefused', regarding, note: expect.stringContaining('nonsense') },
+    ]);
   });
 });
