@@ -247,10 +247,9 @@ class LocalConversation implements Conversation {
     } catch (error) {
       return done(toBerthError(error));
     }
-    // Clients without a session send notifications that nothing keeps: they are taken and mean nothing.
-    if (this.#target.kind === 'modern') return done();
-    if (this.#target.kind === 'affinity' && message.envelope.method !== 'notifications/cancelled')
-      return done();
+    // Clients without a session send notifications that nothing keeps: they are taken and mean nothing. The id that a cancellation
+    // names may be another client's, even where only one call has it: its own may have been answered, or refused, or be still to come.
+    if (this.#target.kind !== 'session') return done();
     session.note(key, message, done);
   }
 

@@ -35,7 +35,7 @@ export const EXPECTED: Readonly<Record<string, Readonly<Record<ClientKind, Row>>
   progress:
     { legacy: 'works', stateless: 'works', modern: 'works' },
   'cancelling a call':
-    { legacy: 'works', stateless: 'works', modern: 'works' },
+    { legacy: 'works', stateless: 'unnamed', modern: 'works' },
   'a client that vanishes during its call':
     { legacy: { 'streamable-http': 'kept', sse: 'session-ends', websocket: 'session-ends' }, stateless: 'goes-on', modern: 'works' },
   'an answer that was lost on its way':

@@ -25,7 +25,7 @@ const NAMED_DIFFERENCES = {
     'The connection is the session: that ends with it (over SSE after 30 s), and so does its process. A link between gateway and supervisor that breaks ends it after 75 s.',
   ),
   'goes-on': differs(
-    'The call goes on, as a lost connection is no cancellation in this era, and can still be cancelled; its answer is dropped.',
+    'The call goes on, as a lost connection is no cancellation in this era; its answer is dropped.',
   ),
   undecided: differs(
     'The question passes as it is: what becomes of it is between the server and its client.',
@@ -57,6 +57,9 @@ const IMPOSSIBLE = {
   ),
   gone: impossible(
     'Without a session nobody can tell whose answer it was: the same request sent again is another call.',
+  ),
+  unnamed: impossible(
+    "Without a session an id may be another client's as well: a cancellation is taken and means nothing, and the call is answered.",
   ),
   removed: impossible(
     'The revision of the client does not have it: -32601 (over HTTP with 404), for a batch -32600.',

@@ -316,10 +316,23 @@ describe('without sessions', () => {
     expect(readers.map(({ lines }) => lines[0]?.error?.message)).toEqual(['later', undefined]);
   });
 
-  it('a call that is cancelled is cancelled there', async () => {
-    pool().call(request('5'));
+  it('a cancellation may be of another client, and means nothing', async () => {
+    const reader = pool().call(request('5'));
     await settle();
     await pool().cancel('5');
+    harness.server.answer(harness.server.id('tools/call'), { content: [] });
+    await settle();
+    expect(reader.lines).toMatchObject([{ id: 5, result: {} }]);
+    expect(harness.server.of('notifications/cancelled')).toEqual([]);
+  });
+
+  it('a client with a connection cancels its call there', async () => {
+    const client = harness.client({}, { delivery: 'single' });
+    client.attach();
+    await client.initialize();
+    client.call(request('5'));
+    await settle();
+    await client.cancel('5');
     await settle();
     expect(harness.server.of('notifications/cancelled')).toHaveLength(1);
   });
@@ -351,13 +364,17 @@ describe('with a process for each call', () => {
   });
 
   it.each(['cancelled', 'late'])('a call that is %s takes its process with it', async (how) => {
-    const reader = pool().call(request('1'));
+    const client = harness.client({}, { delivery: 'single' });
+    const stream = client.attach();
+    await client.initialize();
+    client.call(request('1'));
     await settle();
-    if (how === 'cancelled') await pool().cancel('1');
+    if (how === 'cancelled') await client.cancel('1');
     else harness.clock.advance(15 * 60_000 + 1_000);
     await settle();
-    expect(harness.server.process.stopping).toBe(true);
-    expect(reader.events).toHaveLength(how === 'cancelled' ? 0 : 1);
+    expect(harness.servers[1]?.of('tools/call')).toHaveLength(1);
+    expect(harness.servers[1]?.process.stopping).toBe(true);
+    expect(stream.events).toHaveLength(how === 'cancelled' ? 1 : 2);
   });
 
   it('a handshake takes a process of its own', async () => {

@@ -78,15 +78,28 @@ describe('without sessions', () => {
     expect(readers.map(({ events }) => events.length)).toEqual([0, 1]);
   });
 
-  it('a cancellation reaches the server only when it means exactly one call', async () => {
-    for (const id of ['1', '1', '2']) pool().call(request(id));
+  it('a cancellation that comes after its answer does not reach the call of another client', async () => {
+    const [others, own] = [pool().call(request('1')), pool().call(request('1'))];
     await settle();
+    const [first, second] = harness.server.of('tools/call').map(({ id }) => id);
+    harness.server.answer(second);
+    await settle();
+    expect(own.lines).toHaveLength(1);
     expect(await pool().cancel('1')).toBeUndefined();
-    expect(await pool().cancel('2')).toBeUndefined();
+    harness.server.answer(first, { late: true });
     await settle();
-    expect(harness.server.of('notifications/cancelled').map(({ params }) => params.requestId)).toEqual([
-      harness.server.of('tools/call')[2]?.id,
-    ]);
+    expect(others.lines).toMatchObject([{ id: 1, result: { late: true } }]);
+    expect(harness.server.of('notifications/cancelled')).toEqual([]);
+  });
+
+  it('nor does one that comes before its call, although the id is the only one of its kind', async () => {
+    const reader = pool().call(request('2'));
+    await settle();
+    expect(await pool().cancel('2')).toBeUndefined();
+    harness.server.answer(harness.server.id('tools/call'));
+    await settle();
+    expect(reader.lines).toMatchObject([{ id: 2, result: {} }]);
+    expect(harness.server.of('notifications/cancelled')).toEqual([]);
   });
 
   it('other notifications are taken and mean nothing', async () => {
@@ -184,12 +197,20 @@ describe('with a process for each call', () => {
     expect(harness.servers.map(({ process }) => process.stopping)).toEqual([true, false]);
   });
 
-  it('a cancelled call takes its process with it', async () => {
-    pool().call(request('1'));
+  it('a call that a client with a connection (sse, websocket) cancels takes its process with it', async () => {
+    const client = harness.client({}, { delivery: 'single' });
+    const stream = client.attach();
+    await client.initialize();
+    client.call(request('1'));
     await settle();
-    await pool().cancel('1');
+    await client.cancel('1');
     await settle();
-    expect(harness.server.process.stopping).toBe(true);
+    const server = harness.servers[1];
+    expect(server?.of('notifications/cancelled')).toMatchObject([
+      { params: { requestId: server?.id('tools/call') } },
+    ]);
+    expect(server?.process.stopping).toBe(true);
+    expect(stream.lines).toMatchObject([{ id: 'init' }]);
   });
 
   it('a call that passes its deadline takes its process with it', async () => {

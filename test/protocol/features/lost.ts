@@ -46,20 +46,34 @@ async function lost(scene: Scene, running: Running): Promise<OutcomeName> {
 }
 
 /** The rest of the call comes to a client that says where it was; one that cannot repeats its request. */
-async function found({ inner }: LegacyMatrixClient, running: Running): Promise<void> {
+async function found(client: LegacyMatrixClient, running: Running): Promise<void> {
+  const { inner } = client;
   if (
     running.eventId === undefined ||
     (await (inner as StreamableClient).get(running.eventId)).status !== 200
   )
     void inner.send(running.text);
+  await answered(client, running);
+}
+
+async function answered({ inner }: LegacyMatrixClient, running: Running): Promise<void> {
   const { id } = JSON.parse(running.text) as { id: string };
   const { message } = await inner.inbox.answer(JSON.stringify(id));
   expect(textOf(message)).toBe('Reported three steps');
 }
 
+/** A cancellation is taken, and the call is answered. */
+async function unnamed(client: LegacyMatrixClient): Promise<OutcomeName> {
+  const running = await client.begin(SLOW);
+  await running.cancel();
+  await answered(client, running);
+  return 'unnamed';
+}
+
 /** Cancellation, clients that vanish, answers that get lost. */
 export const lostFeatures: Probes = {
   'cancelling a call': async (scene) => {
+    if (scene.kind === 'stateless') return unnamed((await scene.connect()) as LegacyMatrixClient);
     const client = await scene.client();
     const before = await soFar(client, CANCELLED);
     await (await client.begin(WAIT)).cancel();
@@ -71,17 +85,23 @@ export const lostFeatures: Probes = {
     const client = await scene.client();
     const cancelled = await soFar(client, CANCELLED);
     const known = processes(scene);
+    const finished = await soFar(client, `finished ${SLOW}`);
     const other = await scene.connect();
-    const running = await other.begin(WAIT);
+    const running = await other.begin(scene.kind === 'stateless' ? SLOW : WAIT);
     const [own = 0] = [...processes(scene)].filter((pid) => !known.has(pid));
     await running.vanish();
     if (scene.kind === 'modern') {
       await untilCancelled(client, cancelled + 1);
       return 'works';
     }
+    if (scene.kind === 'stateless') {
+      const soon = async () => (await soFar(client, `finished ${SLOW}`)) > finished;
+      await eventually('it is carried out to its end', soon);
+      return 'goes-on';
+    }
     if (scene.transport === 'streamable-http') {
       await goesOn(other, running);
-      return scene.kind === 'legacy' ? 'kept' : 'goes-on';
+      return 'kept';
     }
     expect(own).toBeGreaterThan(0);
     if (scene.transport === 'sse') scene.clock.advance(SINGLE_GRACE);
