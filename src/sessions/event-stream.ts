@@ -52,7 +52,7 @@ export class EventStream implements UnreadStream {
   #complete = false;
   #reader: StreamReader | undefined;
   #readerTold = false;
-  /** Clock reading of the reader's last progress, kept by the session's sweep; undefined while it is not stalled. */
+  /** Clock reading from which on the reader was seen to make no progress, kept by the session's sweep. */
   stalledSince: number | undefined;
 
   constructor(id: number, { owner, keepsAnswers, unread }: StreamOptions) {
@@ -70,9 +70,9 @@ export class EventStream implements UnreadStream {
     return this.#complete;
   }
 
-  /** The reader's window is used up. */
-  get stalled(): boolean {
-    return this.#reader !== undefined && this.#inFlight >= READER_WINDOW;
+  /** Bytes on their way to the present reader. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   /** Bytes that the present reader has yet to be given. */

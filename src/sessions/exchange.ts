@@ -22,8 +22,10 @@ export interface Round {
 export interface ExchangeOwner {
   /** The answer was pushed, or there will be none. */
   settled(exchange: Exchange): void;
-  /** The server reported progress: the deadline moves. */
+  /** The server reported progress, which was pushed: the deadline moves. */
   moved(exchange: Exchange): void;
+  /** Another notification was pushed. */
+  notified(exchange: Exchange): void;
 }
 
 export type ExchangeState = 'running' | 'over';
@@ -89,8 +91,8 @@ export class Exchange implements UpstreamCall {
 
   progressed(parts: readonly Buffer[]): void {
     if (this.#state !== 'running') return;
-    this.#owner.moved(this);
     this.round.stream.push('notification', parts);
+    this.#owner.moved(this);
   }
 
   failed(error: BerthError): void {
@@ -110,7 +112,9 @@ export class Exchange implements UpstreamCall {
 
   /** A notification that belongs to this request, other than its progress. */
   notified(parts: readonly Buffer[]): void {
-    if (this.#state === 'running') this.round.stream.push('notification', parts);
+    if (this.#state !== 'running') return;
+    this.round.stream.push('notification', parts);
+    this.#owner.notified(this);
   }
 
   /** Ends the exchange without an answer, as a cancelled call does. */

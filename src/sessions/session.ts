@@ -4,17 +4,17 @@ import { idKey } from '../jsonrpc/id.ts';
 import { AbandonedStreams, givenUp } from './abandoned-streams.ts';
 import type { CallRequest, ModernCall } from './call-request.ts';
 import type { EventStream, StreamOwner } from './event-stream.ts';
-import { Exchange, type ExchangeOwner, type Round } from './exchange.ts';
+import { Exchange, type ExchangeOwner } from './exchange.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Lane, LaneHost } from './lanes/lane.ts';
-import { type ClientMessage, rawId } from './message.ts';
+import type { ClientMessage } from './message.ts';
 import { notOpened } from './not-opened.ts';
 import { type Attachment, READER_WINDOW, refuse, SHARED_BACKLOG, type StreamReader } from './reader.ts';
 import { RecentKeys } from './recent-keys.ts';
 import { SessionCalls } from './session-calls.ts';
 import type { SessionFacts, SessionOptions } from './session-options.ts';
-import { closeStalled, watchLastReaders } from './stall.ts';
-import { digestOf, doubledId, idTaken, type StreamEntry, StreamTable } from './stream-table.ts';
+import { isStalled, watchLastReaders } from './stall.ts';
+import { doubledId, idTaken, roundOf, type StreamEntry, StreamTable } from './stream-table.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 import { clientGone } from './upstream-failure.ts';
 
@@ -147,8 +147,8 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
       exchange.failed(error);
     }
     this.#standalone.close('ended');
-    if (this.#buffered >= READER_WINDOW)
-      watchLastReaders(this.#options.clock, (now) => this.#checkStalls(now));
+    const { clock } = this.#options;
+    if (this.#checkStalls(clock.now())) watchLastReaders(clock, (now) => this.#checkStalls(now));
     this.#options.onEnd();
     await this.#lane?.close(options);
   }
@@ -191,6 +191,10 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     this.lastActivity = this.#options.clock.now();
     this.#deadlines.set(exchange, this.lastActivity + this.#options.requestTimeout);
     this.#checkBacklog(exchange.stream);
+  }
+
+  notified({ stream }: Exchange): void {
+    this.#checkBacklog(stream);
   }
 
   buffered(delta: number): void {
@@ -256,7 +260,7 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
     stream: EventStream,
     { entry, modern }: { readonly entry?: StreamEntry; readonly modern?: ModernCall | undefined } = {},
   ): void {
-    const exchange = new Exchange(key, message, this.#roundOf(message, stream), this);
+    const exchange = new Exchange(key, message, roundOf(message, stream), this);
     this.#calls.begun(exchange, this.lastActivity, modern);
     if (this.#options.ownIds) this.#streams.take(exchange, exchange.round, entry);
     this.#kept.inFlight(this.#running.add(exchange).size);
@@ -276,11 +280,6 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #keepUnread(stream: EventStream): void {
     if (!this.#options.ownIds) this.#kept.add(stream);
     else if (!this.#kept.has(stream)) this.#unread.add(stream);
-  }
-
-  #roundOf(message: ClientMessage, stream: EventStream): Round {
-    const raw = rawId(message);
-    return { rawId: raw, idKey: idKey(raw), digest: digestOf(message.bytes), stream };
   }
 
   /** With an `answer` for a gateway that may come back: it must find that the call was made, and make it no second time. */
@@ -307,16 +306,11 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
   #cancel({ bytes, envelope }: ClientMessage): void {
     if (envelope.requestIdStart < 0) return;
     const key = idKey(bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd));
-    const exchange = this.#options.ownIds ? this.#streams.byId(key)?.exchange : this.#onlyRunning(key);
+    const exchange = this.#streams.byId(key)?.exchange;
     if (!exchange || !this.#running.has(exchange) || exchange.round.idKey !== key) return;
     this.#lane?.cancel(exchange, 'cancelled by the client');
     exchange.drop();
     this.#streams.release(exchange.round);
-  }
-
-  #onlyRunning(key: string): Exchange | undefined {
-    const found = [...this.#running].filter((exchange) => exchange.round.idKey === key);
-    return found.length === 1 ? found[0] : undefined;
   }
 
   #refusal(request: CallRequest): BerthError | undefined {
@@ -383,14 +377,23 @@ export class Session implements LaneHost, StreamOwner, ExchangeOwner {
 
   /** A shared channel cannot be paused for one reader: it is closed when too much waits for it. */
   #checkBacklog(stream: EventStream): void {
-    if (this.#lane?.isPrivate === false && stream.backlog > SHARED_BACKLOG) stream.close('slow');
+    if (this.#lane?.isPrivate === false && stream.backlog > SHARED_BACKLOG) this.#closeSlow(stream);
   }
 
   /** True while so much waits for readers that one of them may be stalled. */
   #checkStalls(now: number): boolean {
-    if (this.#buffered < READER_WINDOW) return false;
-    closeStalled(this.#standalone, now);
-    for (const { stream } of this.#streams.entries) closeStalled(stream, now);
+    if (!this.#paused && this.#buffered < READER_WINDOW) return false;
+    // A paused channel waits for all readers together: none of their windows need be full.
+    for (const stream of this.facts.streams)
+      if (isStalled(stream, now, this.#paused ? 1 : READER_WINDOW)) this.#closeSlow(stream);
     return true;
+  }
+
+  /** Its reader is gone for good, and no detaching follows. */
+  #closeSlow(stream: EventStream): void {
+    stream.close('slow');
+    if (stream.complete) return this.#keepUnread(stream);
+    // Whoever says something is not through with it yet: others may be told the same.
+    if (this.#abandoned) queueMicrotask(() => this.#cancelCallsOf(stream, 'the client did not read'));
   }
 }

@@ -116,6 +116,12 @@ export class StreamTable {
   }
 }
 
+/** What a request is known by while `stream` is where its answer comes. */
+export function roundOf(message: ClientMessage, stream: EventStream): Round {
+  const raw = rawId(message);
+  return { rawId: raw, idKey: idKey(raw), digest: digestOf(message.bytes), stream };
+}
+
 /** What a request whose id is in use is refused with. */
 export function idTaken(message: ClientMessage): BerthError {
   return new BerthError('invalid-request', `the id ${rawId(message)} is already in use`, {

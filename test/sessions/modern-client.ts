@@ -27,6 +27,8 @@ export interface ModernRequestOptions {
   readonly capabilities?: unknown;
   readonly meta?: Record<string, unknown>;
   readonly modern?: ModernCall;
+  /** One that reads at once when absent. */
+  readonly reader?: TestReader;
 }
 
 let lastKey = 0;
@@ -53,13 +55,13 @@ export class ModernClient {
     members: Record<string, unknown> = {},
     options: ModernRequestOptions = {},
   ): TestReader {
-    const { id = String(++lastId), capabilities = this.capabilities, meta, modern = {} } = options;
+    const { id = String(++lastId), capabilities = this.capabilities, meta } = options;
     const params = modernParams(members, { capabilities, ...(meta && { meta }) });
-    return this.sendRaw(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`, modern);
+    return this.sendRaw(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`, options);
   }
 
-  sendRaw(text: string, modern: ModernCall = {}): TestReader {
-    const reader = new TestReader();
+  sendRaw(text: string, options: Pick<ModernRequestOptions, 'modern' | 'reader'> = {}): TestReader {
+    const { modern = {}, reader = new TestReader() } = options;
     const target = {
       server: this.#harness.definition.id,
       kind: 'modern',

@@ -77,6 +77,63 @@ describe('on a process of its own', () => {
     expect(reader.ends).toEqual([]);
   });
 
+  describe('that waits for several readers, none of whose windows is full', () => {
+    /** A call whose answer of so many bytes is on its way to a client that does not read. */
+    async function answered(client: TestClient, id: string, bytes: number): Promise<TestReader> {
+      const reader = client.call(request(id), { reader: new TestReader(false) });
+      await settle();
+      harness.server.answer(harness.server.id('tools/call'), 'x'.repeat(bytes));
+      await settle();
+      return reader;
+    }
+    const isPaused = (): boolean => harness.server.process.server.paused;
+
+    it('goes on without the one that stands still, when the other has read its part', async () => {
+      const { client, reader } = await slow();
+      await flood(3);
+      const other = await answered(client, '1', 80 * KIB);
+      expect(isPaused()).toBe(true);
+      other.acknowledge(other.events[0]);
+      expect(isPaused()).toBe(true);
+      harness.clock.advance(9_000);
+      expect(reader.ends).toEqual([]);
+      harness.clock.advance(3_000);
+      expect([reader.ends, isPaused()]).toEqual([['slow'], false]);
+    });
+
+    it('goes on when all of them stand still', async () => {
+      const { client, reader } = await slow();
+      await flood(3);
+      const other = await answered(client, '1', 200 * KIB);
+      expect(isPaused()).toBe(true);
+      harness.clock.advance(12_000);
+      expect([reader.ends, isPaused()]).toEqual([['slow'], false]);
+      expect(other.ends).toEqual(['complete', 'slow']);
+    });
+
+    it('goes on when one has read some of a full window and then stands still', async () => {
+      const { reader } = await slow();
+      await flood(4);
+      expect(isPaused()).toBe(true);
+      reader.acknowledge(reader.events[0]);
+      harness.clock.advance(9_000);
+      reader.attachment?.credit(KIB);
+      harness.clock.advance(9_000);
+      expect([reader.ends, isPaused()]).toEqual([[], true]);
+      harness.clock.advance(3_000);
+      expect([reader.ends, isPaused()]).toEqual([['slow'], false]);
+    });
+
+    it('spares who has nothing on its way', async () => {
+      const { client, reader } = await slow();
+      await flood(3);
+      const idle = client.call(request('2', 'tools/list'), { reader: new TestReader(false) });
+      await answered(client, '1', 80 * KIB);
+      harness.clock.advance(12_000);
+      expect([reader.ends, idle.ends]).toEqual([['slow'], []]);
+    });
+  });
+
   it('a reader that leaves lets the channel go on', async () => {
     const { reader } = await slow();
     await flood(10);
@@ -99,6 +156,23 @@ describe('on a process of its own', () => {
     harness.clock.advance(5_000);
     expect([before, reader.ends]).toEqual([1, ['complete', 'slow']]);
   });
+});
+
+it('an answer that its closed reader has left unread counts among those that nobody comes for', async () => {
+  harness = new Harness();
+  const client = await harness.session();
+  const refused: (string | undefined)[] = [];
+  for (let n = 0; n < 10; n++) {
+    const reader = client.call(request(String(n)), { reader: new TestReader(false) });
+    refused.push(reader.error?.code);
+    await settle();
+    if (reader.error) continue;
+    harness.server.answer(harness.server.id('tools/call'), 'x'.repeat(8 * 1024 * KIB));
+    await settle();
+    harness.clock.advance(12_000);
+    expect(reader.ends).toEqual(['complete', 'slow']);
+  }
+  expect(refused).toEqual([...Array.from({ length: 8 }, () => undefined), 'limit-reached', 'limit-reached']);
 });
 
 describe.each(['shared', 'principal'] as const)('on a process shared by isolation %s', (isolation) => {
