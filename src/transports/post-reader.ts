@@ -2,6 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
+import { scanMessage } from '../jsonrpc/envelope.ts';
+import { idKey } from '../jsonrpc/id.ts';
+import { type ClientMessage, rawId } from '../sessions/message.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { EventSource } from './event-source.ts';
 import { sendPlain } from './plain-answer.ts';
@@ -31,12 +34,12 @@ export class PostReader implements StreamReader {
   #late = false;
   #source: EventSource | undefined;
   #over = false;
-  readonly #unanswered: Set<string>;
+  /** Comparable ids of the requests that were answered with events. */
+  readonly #answered = new Set<string>();
   attachment: Attachment | undefined;
 
   constructor(options: PostReaderOptions) {
     this.#options = options;
-    this.#unanswered = new Set(options.ids);
     this.#cancelTimer = options.clock.after(PLAIN_WITHIN, () => this.#tooLate());
     options.response.on('close', () => this.#left());
   }
@@ -56,7 +59,7 @@ export class PostReader implements StreamReader {
     if (this.#source === undefined && this.#options.plain && event.kind === 'answer')
       return this.#answerPlain(event);
     this.#open();
-    if (event.kind === 'answer') this.#unanswered.delete(this.#options.plain ? this.#id : idOf(event));
+    if (event.kind === 'answer') this.#answered.add(idKey(this.#options.plain ? this.#id : idOf(event)));
     this.#source?.send(event, this.#stream ?? 0, this.#credit);
   }
 
@@ -74,7 +77,8 @@ export class PostReader implements StreamReader {
 
   /** Nobody can resume what a session that is gone still owed. */
   #sayUnanswered(source: EventSource): void {
-    for (const id of this.#unanswered) source.say('message', rpcErrorText(unanswered('ended'), id));
+    for (const id of this.#options.ids)
+      if (!this.#answered.has(idKey(id))) source.say('message', rpcErrorText(unanswered('ended'), id));
   }
 
   /** Under which the whole body is answered. */
@@ -145,14 +149,17 @@ export class PostReader implements StreamReader {
 }
 
 function isResult(event: StreamEvent): boolean {
-  return 'result' in parsed(event);
+  return scanned(event)?.envelope.kind === 'result';
 }
 
-/** As the client has written it, but for its white space. */
+/** As the client has written it. */
 function idOf(event: StreamEvent): string {
-  return JSON.stringify((parsed(event) as { id?: unknown }).id);
+  const answer = scanned(event);
+  return answer ? rawId(answer) : 'null';
 }
 
-function parsed(event: StreamEvent): object {
-  return JSON.parse(Buffer.concat(event.parts as Buffer[]).toString('utf8')) as object;
+function scanned({ parts }: StreamEvent): ClientMessage | undefined {
+  const bytes = Buffer.concat(parts as Buffer[]);
+  const { envelope } = scanMessage(bytes);
+  return envelope && { bytes, envelope };
 }

@@ -50,6 +50,14 @@ describe('a stream whose session has ended meanwhile', () => {
   it('says nothing more when everything was answered', async () => {
     expect(await textOf(['"b"'], [ANSWER])).not.toContain('error');
   });
+
+  it.each(['1.0', '10e-1', '"\\u0061"', '9007199254740993'])(
+    'knows an answer to %s, however the id is written',
+    async (id) => {
+      const text = await textOf(['"other"', id], [`{"jsonrpc":"2.0","result":{},"id":${id}}`]);
+      expect(text.match(/"id":[^,]*,"error"/g)).toEqual(['"id":"other","error"']);
+    },
+  );
 });
 
 describe('a response that has not begun when the session ends', () => {
