@@ -18,8 +18,11 @@ export interface ChannelHandler {
    * `call`: raw id of the request on whose own stream it came, where the channel has such streams (HTTP).
    */
   message(bytes: Buffer, envelope: Envelope, call?: string): void;
-  /** A message longer than the limit was thrown away; `id` is the raw id bytes of an answer, as far as they could be read. */
-  oversized(id: string | undefined, bytes: number): void;
+  /**
+   * A message longer than the limit was thrown away; `id` is its raw id (latin1 of its bytes), as far as it could be read: that of a call
+   * which it answers, or its own where it `asks` for something.
+   */
+  oversized(id: string | undefined, bytes: number, asks: boolean): void;
   /** Bytes that are no JSON-RPC message (counted by the channel, never forwarded). */
   noise(line: Buffer): void;
   /** The outgoing queue fell below its mark after {@link Channel.send} had returned false. */

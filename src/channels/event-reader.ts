@@ -5,7 +5,7 @@ export interface EventReceiver {
   /** The data of one event; the buffer is the receiver's to keep. `type` is `message` unless the server says otherwise. */
   event(data: Buffer, type: string): void;
   /** The data of an event passed the limit and was thrown away. `id`: raw text of its top-level JSON-RPC id, if there was one. */
-  oversized(id: string | undefined, bytes: number): void;
+  oversized(id: string | undefined, bytes: number, asks: boolean): void;
 }
 
 const LF = 0x0a;
@@ -41,7 +41,7 @@ export class EventReader {
   constructor(maxBytes: number, receiver: EventReceiver) {
     this.#data = new LineSplitter(maxBytes, {
       line: (bytes) => receiver.event(bytes, this.#type === '' ? 'message' : this.#type),
-      oversized: (id, bytes) => receiver.oversized(id, bytes),
+      oversized: (id, bytes, asks) => receiver.oversized(id, bytes, asks),
     });
   }
 

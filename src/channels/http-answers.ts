@@ -57,7 +57,7 @@ export class HttpAnswers {
   receiver(call?: HttpCall): BodyReceiver {
     return {
       message: (bytes) => this.#message(bytes, call),
-      oversized: (id, bytes) => this.#oversized(id, bytes),
+      oversized: (id, bytes, asks) => this.#oversized(id, bytes, asks),
     };
   }
 
@@ -121,9 +121,9 @@ export class HttpAnswers {
     return envelope ? { bytes, envelope } : message;
   }
 
-  #oversized(id: string | undefined, bytes: number): void {
+  #oversized(id: string | undefined, bytes: number, asks: boolean): void {
     if (this.#closed) return;
-    this.#options.inbound.oversized(id, bytes);
-    if (id !== undefined) this.#calls.get(idKey(id))?.finish();
+    this.#options.inbound.oversized(id, bytes, asks);
+    if (id !== undefined && !asks) this.#calls.get(idKey(id))?.finish();
   }
 }

@@ -59,9 +59,9 @@ export class Inbound {
     return envelope && { bytes: text, envelope };
   }
 
-  oversized(id: string | undefined, bytes: number): void {
+  oversized(id: string | undefined, bytes: number, asks: boolean): void {
     this.#oversized++;
-    this.#handler?.oversized(id, bytes);
+    this.#handler?.oversized(id, bytes, asks);
   }
 
   #scan(text: Buffer): Envelope | undefined {

@@ -2,13 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import { LineSplitter } from '../jsonrpc/framing.ts';
 import { eachMessage } from './answer-batch.ts';
+import type { ChannelHandler } from './channel.ts';
 import { EventReader } from './event-reader.ts';
 
-export interface BodyReceiver {
+export interface BodyReceiver extends Pick<ChannelHandler, 'oversized'> {
   /** The text of one message, or of what stands in the place of one. The buffer is the receiver's to keep. */
   message(bytes: Buffer): void;
-  /** A message passed the limit and was thrown away; `id` as far as it could be read. */
-  oversized(id: string | undefined, bytes: number): void;
   /** An event that is no message; only of event streams. */
   event?(type: string, data: Buffer): void;
 }

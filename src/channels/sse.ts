@@ -72,7 +72,7 @@ class SseChannel extends RemoteChannel {
     const refused = Promise.withResolvers<never>();
     const body = this.traffic.read(response, {
       message: (bytes) => this.#deliver(bytes),
-      oversized: (id, bytes) => !this.isClosing && this.inbound.oversized(id, bytes),
+      oversized: (id, bytes, asks) => !this.isClosing && this.inbound.oversized(id, bytes, asks),
       event: (type, data) => {
         if (type !== 'endpoint' || this.#postUrl) return;
         named();

@@ -49,7 +49,7 @@ class WebSocketChannel implements Channel {
     this.#traffic = new HttpTraffic({ endpoint, clock, maxBytes: maxLineBytes, scrub });
     this.#message = new LineSplitter(maxLineBytes, {
       line: (bytes) => eachMessage(bytes, (one) => this.#inbound.line(one)),
-      oversized: (id, bytes) => this.#inbound.oversized(id, bytes),
+      oversized: (id, bytes, asks) => this.#inbound.oversized(id, bytes, asks),
     });
   }
 

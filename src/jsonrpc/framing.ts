@@ -1,6 +1,7 @@
 /** Newline framing on bytes: chunks are kept as they came and joined once per line, never once per chunk. */
 
 import { ChunkList } from './chunk-list.ts';
+import { SLOT } from './member-names.ts';
 import { NO_LIMITS } from './scan-limits.ts';
 import { Scanner } from './scanner.ts';
 
@@ -10,8 +11,11 @@ const CARRIAGE_RETURN = 0x0d;
 export interface LineReceiver {
   /** One complete line without its line break; may be empty. The buffer is the receiver's to keep. */
   line(bytes: Buffer): void;
-  /** A line passed the limit and was thrown away. `id`: raw text of its top-level id, if the scan found one. */
-  oversized(id: string | undefined, bytes: number): void;
+  /**
+   * A line passed the limit and was thrown away. `id`: raw text (latin1 of its bytes) of its top-level id, if the scan found one.
+   * `asks`: it has a method, so that the id is the sender's own and no answer's.
+   */
+  oversized(id: string | undefined, bytes: number, asks: boolean): void;
 }
 
 /** Splits a byte stream into lines of at most `maxBytes`. */
@@ -73,9 +77,10 @@ export class LineSplitter {
     const size = this.#size;
     this.#size = 0;
     if (this.#discard) {
-      const { idText } = this.#discard;
+      const { idText, starts } = this.#discard;
       this.#discard = undefined;
-      this.#receiver.oversized(idText === '' ? undefined : idText, size);
+      const asks = (starts[SLOT.method] as number) >= 0;
+      this.#receiver.oversized(idText === '' ? undefined : idText, size, asks);
       return;
     }
     const line = this.#parts.take();

@@ -1,4 +1,5 @@
 /** A client's message as the sessions take it: its own bytes and their envelope. */
+import { applyEdits, type Edit } from '../jsonrpc/edit.ts';
 import { type Envelope, readString } from '../jsonrpc/envelope.ts';
 
 export interface ClientMessage {
@@ -11,6 +12,17 @@ export function rawId({ bytes, envelope }: ClientMessage): string {
   return bytes.toString('utf8', envelope.idStart, envelope.idEnd);
 }
 
+/** The raw id of a message that was thrown away, from the latin1 of its bytes; undefined where it is none, or cut off. */
+export function rawIdOf(latin1: string): string | undefined {
+  const raw = Buffer.from(latin1, 'latin1').toString('utf8');
+  try {
+    const id: unknown = JSON.parse(raw);
+    return typeof id === 'string' || typeof id === 'number' ? raw : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Raw progress token of a request; undefined when it asks for no progress. */
 export function tokenOf({ bytes, envelope }: ClientMessage): string | undefined {
   if (envelope.metaTokenStart < 0) return undefined;
@@ -21,6 +33,25 @@ export function tokenOf({ bytes, envelope }: ClientMessage): string | undefined 
 export function rawRequestId({ bytes, envelope }: ClientMessage): string | undefined {
   if (envelope.requestIdStart < 0) return undefined;
   return bytes.toString('utf8', envelope.requestIdStart, envelope.requestIdEnd);
+}
+
+/** A request under an id of ours, which is its progress token as well where it has one. `more`: further edits, touching neither. */
+export function underOurId(
+  { bytes, envelope }: ClientMessage,
+  id: number,
+  more: readonly Edit[] = [],
+): Buffer[] {
+  const text = String(id);
+  const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text }];
+  if (envelope.metaTokenStart >= 0) {
+    const token = { start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text };
+    if (token.start < envelope.idStart) edits.unshift(token);
+    else edits.push(token);
+  }
+  if (more.length > 0) edits.push(...more);
+  if (edits.length > 2) edits.sort((a, b) => a.start - b.start);
+  else if (more.length > 0 && (edits[0] as Edit).start > (edits[1] as Edit).start) edits.reverse();
+  return applyEdits(bytes, edits);
 }
 
 /** `params.uri`, decoded. */

@@ -29,6 +29,11 @@ export function unreadable(cause: unknown): BerthError {
   });
 }
 
+/** Of a call whose answer was thrown away. */
+export function answerTooLarge(bytes: number): BerthError {
+  return new BerthError('message-too-large', `the server answered with ${bytes} bytes, more than its limit`);
+}
+
 /** Of an SSE or WebSocket session whose reader has not come back. */
 export function clientGone(): BerthError {
   return new BerthError('unknown-session', 'the client is gone');

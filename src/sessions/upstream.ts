@@ -8,10 +8,19 @@ import { applyEdits, byteLength, type Edit } from '../jsonrpc/edit.ts';
 import type { Envelope } from '../jsonrpc/envelope.ts';
 import { idKey, integerAt } from '../jsonrpc/id.ts';
 import type { ServerProcess } from '../supervisor/server-process.ts';
-import { type ClientMessage, errorMessage, rawId, rawRequestId, resultMessage, tokenOf } from './message.ts';
+import {
+  type ClientMessage,
+  errorMessage,
+  rawId,
+  rawIdOf,
+  rawRequestId,
+  resultMessage,
+  tokenOf,
+  underOurId,
+} from './message.ts';
 import { ServerRequests } from './server-requests.ts';
 import type { StopOptions } from './stop-options.ts';
-import { exitFailure, unreadable } from './upstream-failure.ts';
+import { answerTooLarge, exitFailure, unreadable } from './upstream-failure.ts';
 
 /** Queued bytes towards the process from which new messages are refused. */
 const REFUSE_ABOVE = 8 * 1024 * 1024;
@@ -113,8 +122,7 @@ export class Upstream {
   /** Removes a member and answers the server's requests that only it could have answered. */
   leave(member: UpstreamMember): void {
     this.#members.delete(member);
-    for (const { rawId } of this.#requests.closeAllOf(member))
-      this.send([errorMessage(rawId, { code: -32000, message: 'the client is gone' })]);
+    for (const { rawId } of this.#requests.closeAllOf(member)) this.#refuse(rawId, 'the client is gone');
   }
 
   /** Why no more messages are taken just now; undefined when they are. */
@@ -133,19 +141,8 @@ export class Upstream {
 
   /** Forwards a request under an id of ours and returns that id. `more`: further edits, not touching id or token. */
   call(message: ClientMessage, call: UpstreamCall, more: readonly Edit[] = []): number {
-    const { bytes, envelope } = message;
     const id = this.#enter(call);
-    const text = String(id);
-    const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text }];
-    if (envelope.metaTokenStart >= 0) {
-      const token = { start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text };
-      if (token.start < envelope.idStart) edits.unshift(token);
-      else edits.push(token);
-    }
-    if (more.length > 0) edits.push(...more);
-    if (edits.length > 2) edits.sort((a, b) => a.start - b.start);
-    else if (more.length > 0 && (edits[0] as Edit).start > (edits[1] as Edit).start) edits.reverse();
-    this.send(applyEdits(bytes, edits), this.#calls.size === 1);
+    this.send(underOurId(message, id, more), this.#calls.size === 1);
     return id;
   }
 
@@ -240,7 +237,7 @@ export class Upstream {
     this.#channel = process.channel;
     this.#channel.start({
       message: (bytes, envelope, call) => this.#message(bytes, envelope, call),
-      oversized: (id, bytes) => this.#oversized(id, bytes),
+      oversized: (id = '', bytes, asks) => (asks ? this.#tooLarge(id, bytes) : this.#oversized(id, bytes)),
       noise: () => {},
       drain: () => this.#drained(),
       end: (end) => void this.#channelEnded(end),
@@ -292,21 +289,13 @@ export class Upstream {
     const [member] = this.#choose(this.#members, 'request', message);
     if (!member) {
       if (envelope.method === 'ping') return this.send([resultMessage(raw, '{}')]);
-      this.send([errorMessage(raw, { code: -32601, message: 'no client can answer this request' })]);
-      return;
+      return this.#refuse(raw, 'no client can answer this request', -32601);
     }
-    if (this.#requests.full)
-      return this.send([
-        errorMessage(raw, { code: -32000, message: 'too many requests wait for the client' }),
-      ]);
+    if (this.#requests.full) return this.#refuse(raw, 'too many requests wait for the client');
     const id = this.#next++;
     const rawToken = tokenOf(message);
     this.#requests.add(id, { rawId: raw, rawToken, member, bytes: bytes.length });
-    const edits: Edit[] = [{ start: envelope.idStart, end: envelope.idEnd, text: String(id) }];
-    if (rawToken !== undefined)
-      edits.push({ start: envelope.metaTokenStart, end: envelope.metaTokenEnd, text: String(id) });
-    edits.sort((a, b) => a.start - b.start);
-    const request = { id, parts: applyEdits(bytes, edits), message };
+    const request = { id, parts: underOurId(message, id), message };
     if (call !== undefined && this.#calls.get(Number(call))?.asked?.(request)) return;
     member.serverRequest(request);
   }
@@ -358,14 +347,20 @@ export class Upstream {
     call.cancelled();
   }
 
-  #oversized(id: string | undefined, bytes: number): void {
-    const number = id !== undefined && /^\d{1,15}$/.test(id) ? Number(id) : undefined;
-    const call = number === undefined ? undefined : this.#calls.get(number);
-    if (number === undefined || !call) return;
-    this.#calls.delete(number);
-    call.failed(
-      new BerthError('message-too-large', `the server answered with ${bytes} bytes, more than its limit`),
-    );
+  #oversized(id: string, bytes: number): void {
+    const call = this.#calls.get(Number(id));
+    this.#calls.delete(Number(id));
+    call?.failed(answerTooLarge(bytes));
+  }
+
+  /** A request of the server. */
+  #tooLarge(id: string, bytes: number): void {
+    const raw = rawIdOf(id);
+    if (raw !== undefined) this.#refuse(raw, `the request has ${bytes} bytes, more than the limit`);
+  }
+
+  #refuse(rawId: string, message: string, code = -32000): void {
+    this.send([errorMessage(rawId, { code, message })]);
   }
 
   /** What a process leaves behind may hold its output open for ever; while a reader is slow, there may still be answers in it. */

@@ -152,7 +152,7 @@ export class ProbeConversation {
   #handler(): ChannelHandler {
     return {
       message: (bytes) => this.#message(JSON.parse(bytes.toString('utf8'))),
-      oversized: (id) => this.#answers.get(Number(id))?.({}),
+      oversized: (id, _bytes, asks) => asks || this.#answers.get(Number(id))?.({}),
       noise: () => {},
       drain: () => {},
       end: () => this.#cleanUp.push(this.#clock.after(EXIT_MS, () => this.#fail())),

@@ -4,14 +4,14 @@ import { LineSplitter } from '../../src/jsonrpc/framing.ts';
 
 interface Seen {
   lines: string[];
-  oversized: { id: string | undefined; bytes: number }[];
+  oversized: { id: string | undefined; bytes: number; asks: boolean }[];
 }
 
 function split(chunks: readonly Buffer[], maxBytes: number): Seen {
   const seen: Seen = { lines: [], oversized: [] };
   const splitter = new LineSplitter(maxBytes, {
     line: (bytes) => seen.lines.push(bytes.toString()),
-    oversized: (id, bytes) => seen.oversized.push({ id, bytes }),
+    oversized: (id, bytes, asks) => seen.oversized.push({ id, bytes, asks }),
   });
   for (const chunk of chunks) {
     // What is of no use is overwritten: nothing may be read from it any more.
@@ -72,7 +72,29 @@ describe('newline framing', () => {
   it('holds the limit at the boundary', () => {
     expect(split([Buffer.from(`${'x'.repeat(10)}\n${'y'.repeat(11)}\n`)], 10)).toEqual({
       lines: ['x'.repeat(10)],
-      oversized: [{ id: undefined, bytes: 11 }],
+      oversized: [{ id: undefined, bytes: 11, asks: false }],
     });
+  });
+
+  it('tells a request from an answer, wherever its method stands', () => {
+    const pad = 'x'.repeat(200);
+    const lines = [
+      `{"jsonrpc":"2.0","id":1,"method":"m","params":"${pad}"}`,
+      `{"params":{"pad":"${pad}"},"id":2,"method":"m","jsonrpc":"2.0"}`,
+      `{"id":3,"result":{"method":"m","pad":"${pad}"}}`,
+      `{"method":"m","params":"${pad}"}`,
+    ];
+    for (const size of [1, 7, 10_000]) {
+      const bytes = Buffer.from(lines.join('\n'));
+      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
+        Buffer.from(bytes.subarray(n * size, (n + 1) * size)),
+      );
+      expect(split(chunks, 30).oversized.map(({ id, asks }) => [id, asks])).toEqual([
+        ['1', true],
+        ['2', true],
+        ['3', false],
+        [undefined, true],
+      ]);
+    }
   });
 });
