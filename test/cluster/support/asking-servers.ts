@@ -22,7 +22,6 @@ createInterface({ input: process.stdin }).on('line', (line) => {
 
 /** What {@link KEEPING} gives out, which must come back as it was. */
 export const KEPT_STATE = 'kept/by the server=';
-export const REFUSED_STATE = 'not my state';
 
 /** Of 2026-07-28: what it knows of the call it gives the client to bring back. */
 export const KEEPING = `
@@ -35,7 +34,7 @@ const params = { mode: 'form', message: 'Who?', requestedSchema: { type: 'object
 const asked = { resultType: 'input_required', inputRequests: { who: { method: 'elicitation/create', params } }, requestState: '${KEPT_STATE}' };
 function call(id, { requestState, inputResponses }) {
   if (requestState === undefined) return answer(id, { result: asked });
-  if (requestState !== asked.requestState) return answer(id, { error: { code: -32602, message: '${REFUSED_STATE}' } });
+  if (requestState !== asked.requestState) return answer(id, { error: { code: -32602, message: 'not my state' } });
   answer(id, { result: { resultType: 'complete', content: [{ type: 'text', text: inputResponses.who.content.name }] } });
 }
 createInterface({ input: process.stdin }).on('line', (line) => {
