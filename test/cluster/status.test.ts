@@ -60,6 +60,22 @@ it('the resource and the API tell eras, tools, sessions and processes', async ()
   expect(sum.bytesFromServer).toBeGreaterThan(0);
 });
 
+it('what the API server refuses is told in its words, and the server stops all the same', async () => {
+  const resources = { requests: { memory: '2Gi' }, limits: { memory: '1Gi' } };
+  await world.apply('refused', smallServer('1'));
+  await untilState(world, 'refused', 'running');
+  await world.apply('refused', smallServer('2', { resources }));
+  const { status } = await untilState(world, 'refused', 'degraded');
+  expect(status).toMatchObject({ reason: 'Refused', phase: 'schedule', ready: '1/1' });
+  expect(status?.message).toContain('must be less than or equal to memory limit of 1Gi');
+  await world.apply('refused', smallServer('2', { resources, suspend: true }));
+  const { status: stopped } = await untilState(world, 'refused', 'stopped');
+  expect(stopped).toMatchObject({ reason: 'Suspended', replicas: 0 });
+  // A limit alone, below what servers ask for by default, is one that they can have.
+  await world.apply('refused', smallServer('2', { resources: { limits: { memory: '100Mi' } } }));
+  await untilState(world, 'refused', 'running');
+});
+
 it('a handshake that fails keeps a replica from being ready, and everybody is told why', async () => {
   await world.apply('failing', smallServer('1', { args: ['1', '--fail'] }));
   const { status } = await untilState(world, 'failing', 'failed');
