@@ -201,6 +201,8 @@ export interface McpServerStatus {
   readonly sessions?: number;
   /** Processes or connections of all replicas, spares included. */
   readonly processes?: number;
+  /** What one replica takes at one time: sessions, and processes for clients where they do not all share what is started. */
+  readonly capacity?: { readonly sessions: number; readonly processes?: number };
   /** More of what {@link message}, {@link hint} and {@link phase} say is wrong. */
   readonly failure?: StatusFailure;
   /** The newest health check; of several replicas the one that fares worst. */

@@ -5,6 +5,7 @@
 import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { disruptionBudget } from '../cluster/objects/account.ts';
 import type { Blueprint } from '../cluster/objects/blueprint.ts';
+import { capacityOf } from '../cluster/objects/capacity.ts';
 import type { Generation } from '../cluster/objects/config-secret.ts';
 import { type Deployment, deployment, TREE_ANNOTATION } from '../cluster/objects/deployment.ts';
 import { networkPolicy } from '../cluster/objects/network-policy.ts';
@@ -100,26 +101,27 @@ async function seeTo(look: Look, tools: ReconcileTools, signal: AbortSignal): Pr
     return refused(look, tools, refusalProblem(thrown));
   }
   await tellDeletionCost(replicas, tools.api);
+  const planned = { ...look, capacity: capacityOf(plan.blueprint(), tools.settings.pods) };
   const asleep = await sleepIfUnused(
     { ...look, deployment: observed.deployment, after: plan.replicas > 0 ? plan.sleep : 0 },
     tools,
     signal,
   );
   // The watch brings the server back as it is then.
-  if (asleep) return outcome(look, tools, { wanted: plan.replicas });
+  if (asleep) return outcome(planned, tools, { wanted: plan.replicas });
   try {
-    return await converge(look, plan, tools);
+    return await converge(planned, plan, tools);
   } catch (thrown) {
     // Only our own objects say that: the API server never blames the caller.
     if (!(thrown instanceof BerthError) || thrown.code !== 'bad-input') throw thrown;
-    return refused(look, tools, refusalProblem(thrown));
+    return refused(planned, tools, refusalProblem(thrown));
   }
 }
 
 /** One that has been stopped is told of as that; what stands in the way of its next start is told then. */
 function refused(look: Look, tools: ReconcileTools, problem: Problem): Outcome {
   const isStopped = isToStop(look.server) && look.observed.deployment?.spec.replicas === 0;
-  return outcome(look, tools, isStopped ? { wanted: 0 } : { problem });
+  return outcome(look.capacity ? look : asBefore(look), tools, isStopped ? { wanted: 0 } : { problem });
 }
 
 interface Look {
@@ -128,6 +130,7 @@ interface Look {
   readonly replicas: readonly Replica[];
   readonly needs: readonly Need[];
   readonly heldUp: HeldUp | undefined;
+  readonly capacity?: NonNullable<McpServerStatus['capacity']>;
 }
 
 async function converge(look: Look, plan: Plan, tools: ReconcileTools): Promise<Outcome> {
@@ -178,7 +181,7 @@ async function keepReplicas(
     await scale(observed.deployment, gate.isHeld ? fewer : plan.replicas, api);
     const install = await keepTree(plan, observed, { ledger, tools });
     await tidy(look, plan, { ledger, tools, install });
-    return outcome(look, tools, { ...found, ...(install && { install }), ...problemOf(gate) });
+    return outcome(asBefore(look), tools, { ...found, ...(install && { install }), ...problemOf(gate) });
   }
   const needs = waitsFor(look, plan, tools);
   const waits = gate.isHeld || needs !== undefined;
@@ -194,6 +197,12 @@ async function keepReplicas(
   const made = await makeReplicas(look, plan.blueprint(install?.installed.tree), { ledger, tools, install });
   await tidy(look, plan, { ledger, tools, made, ...(install && { install }) });
   return outcome(look, tools, { ...found, ...(install && { install }), ...problemOf(gate) });
+}
+
+/** What runs on as it is has the room that it had. */
+function asBefore({ capacity: _planned, ...look }: Look): Look {
+  const { capacity } = look.server.status ?? {};
+  return { ...look, ...(capacity && { capacity }) };
 }
 
 function problemOf({ problem }: SecretGate): { readonly problem?: Problem } {

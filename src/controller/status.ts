@@ -39,6 +39,8 @@ export interface StatusInput {
   readonly install?: Install;
   /** Of the plan. */
   readonly problem?: Problem;
+  /** Of the replicas that there are, or are to be. */
+  readonly capacity?: McpServerStatus['capacity'];
   readonly volume?: Volume;
   readonly needs: readonly Need[];
   /** Of a pod that is held up before its first container, or of an installer without one. */
@@ -81,6 +83,7 @@ export function statusOf(input: StatusInput): McpServerStatus {
     updatedReplicas: counts.updated,
     selector: replicaSelector({ uid }),
     ...reportedStatus(input.replicas, server.status),
+    ...(input.capacity && { capacity: input.capacity }),
     ...(usage && { usage }),
     ...(tree && { package: tree.package, tree: { digest: tree.digest } }),
     ...(volume && { volume }),

@@ -57,6 +57,8 @@ export interface ServerStatus {
   readonly lastCheck?: HealthCheckView;
   readonly sessions: number;
   readonly processes: number;
+  /** In a cluster: what one replica takes at one time, and processes only where clients do not all share what is started. */
+  readonly capacity?: { readonly sessions: number; readonly processes?: number };
   /** On one machine: what each of its processes may have; absent where that is all there is. */
   readonly resources?: ResourcesView;
   /** What the server speaks itself; clients of either era can call it. */

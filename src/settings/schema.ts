@@ -119,7 +119,9 @@ const limitsSchema = z.strictObject({
     'Time without a message, a call or a reader after which a session ends.',
   ),
   servers: integer(50, 1, 10_000).describe('Servers at one time, stopped ones included.'),
-  sessions: integer(DEFAULT_LIMITS.sessions, 1, 1_000_000).describe('Sessions of one server at one time.'),
+  sessions: integer(DEFAULT_LIMITS.sessions, 1, 1_000_000).describe(
+    'Sessions of one server at one time. In a cluster: of one replica; without it, as many as the memory limit carries.',
+  ),
   sessionsPerPrincipal: integer(DEFAULT_LIMITS.sessionsPerPrincipal, 1, 1_000_000).describe(
     'Sessions of one caller on one server at one time.',
   ),

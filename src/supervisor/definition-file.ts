@@ -84,6 +84,7 @@ const definition = z
     eras: eras.optional(),
     knownEras: eras.optional(),
     limits: limits.default({}),
+    processes: z.int().min(1).optional(),
     secrets: z.array(z.string()).default([]),
     secretFiles: z.record(z.string(), absolute).optional(),
     valueFiles: z.record(z.string(), absolute).optional(),

@@ -5,6 +5,7 @@ import { DowngradeLane } from '../sessions/lanes/downgrade/lane.ts';
 import type { Use } from '../sessions/lanes/downgrade/processes.ts';
 import type { Lane, LaneHost } from '../sessions/lanes/lane.ts';
 import { type Chooser, Upstream } from '../sessions/upstream.ts';
+import { mostProcesses } from './room.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 import { type SharedUpstream, SharedUpstreams } from './shared-upstreams.ts';
@@ -21,9 +22,9 @@ export class DowngradeLanes {
 
   constructor(options: DowngradeLanesOptions) {
     this.#options = options;
-    const { sessions, idle } = options.definition.limits;
+    const { idle } = options.definition.limits;
     const open = (): Upstream => this.#start(chooseModern);
-    this.#shared = new SharedUpstreams({ open, most: sessions, idle });
+    this.#shared = new SharedUpstreams({ open, most: mostProcesses(options.definition), idle });
   }
 
   /** What several sessions share, by key. */

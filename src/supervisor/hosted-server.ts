@@ -15,6 +15,7 @@ import { Upstream } from '../sessions/upstream.ts';
 import { UsageCount } from '../sessions/usage-count.ts';
 import { DowngradeLanes } from './downgrade-lanes.ts';
 import { ModernProcesses } from './modern-processes.ts';
+import { MORE_ROOM, mostProcesses, tooManyProcesses } from './room.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 import type { OpenSession, ServerParts } from './session-list.ts';
@@ -247,7 +248,9 @@ export class HostedServer {
   #admit(principal: string): void {
     const { sessions, sessionsPerPrincipal } = this.definition.limits;
     if (this.#sessions.size >= sessions)
-      throw new BerthError('limit-reached', `this server has ${sessions} sessions, its limit`);
+      throw new BerthError('limit-reached', `this server has ${sessions} sessions, its limit`, {
+        hint: MORE_ROOM,
+      });
     const own = this.#perPrincipal.get(principal) ?? 0;
     if (own >= sessionsPerPrincipal)
       throw new BerthError(
@@ -297,7 +300,7 @@ export class HostedServer {
   #openShared(host: Session, isolation: 'principal' | 'shared', key: string): Lane {
     let shared = this.#shared.get(key);
     if (!shared || shared.upstream.failure) {
-      if (this.#shared.size >= this.definition.limits.sessions) this.#stopUnused();
+      if (!shared && this.#shared.size >= mostProcesses(this.definition)) this.#makeRoom();
       const { startTimeout, subscriptions } = this.definition.limits;
       const state = new SharedState({ isolation, subscriptions, startTimeout, clock: this.#clock });
       const upstream = new Upstream(this.#source.acquire(), (members, kind, message) =>
@@ -309,12 +312,13 @@ export class HostedServer {
     return new RelayLane({ host, upstream: shared.upstream, shared: shared.state });
   }
 
-  /** Ends the shared process that has been without sessions for longest: there are never more than there may be sessions. */
-  #stopUnused(): void {
+  /** Ends the shared process that has been without sessions for longest; throws `limit-reached` when all are in use. */
+  #makeRoom(): void {
     const unused = [...this.#shared].filter(([, { upstream }]) => upstream.members.size === 0);
     const since = ({ idleSince = Number.POSITIVE_INFINITY }: SharedProcess): number => idleSince;
     const [oldest] = unused.sort(([, a], [, b]) => (since(a) < since(b) ? -1 : since(a) > since(b) ? 1 : 0));
-    if (oldest) this.#stopShared(...oldest);
+    if (!oldest) throw tooManyProcesses(this.#shared.size);
+    this.#stopShared(...oldest);
   }
 
   #stopShared(key: string, shared: SharedProcess): void {

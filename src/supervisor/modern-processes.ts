@@ -15,6 +15,7 @@ import type { Interactive } from '../sessions/lanes/upgrade/turns.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { StopOptions } from '../sessions/stop-options.ts';
 import { Upstream, type UpstreamMember } from '../sessions/upstream.ts';
+import { mostProcesses, tooManyProcesses } from './room.ts';
 import type { ServerDefinition } from './server-definition.ts';
 import type { ProcessSource } from './server-process.ts';
 
@@ -182,10 +183,10 @@ export class ModernProcesses {
   }
 
   #admit(owner: string): void {
-    const { sessions } = this.#definition.limits;
+    const most = mostProcesses(this.#definition);
     const own = [...this.#held].filter(([, { principal }]) => principal === owner);
     if (own.length >= MOST_PER_PRINCIPAL && owner !== '') this.#makeRoom(own);
-    else if (this.#held.size >= sessions) this.#makeRoom([...this.#held]);
+    else if (this.#held.size >= most) this.#makeRoom([...this.#held]);
   }
 
   #makeRoom(candidates: readonly (readonly [string, Held])[]): void {
@@ -193,8 +194,7 @@ export class ModernProcesses {
     const since = ([, { idleSince = Number.POSITIVE_INFINITY }]: readonly [string, Held]): number =>
       idleSince;
     const [oldest] = [...unused].sort((a, b) => since(a) - since(b) || 0);
-    if (!oldest)
-      throw new BerthError('limit-reached', `${candidates.length} processes serve modern clients, the limit`);
+    if (!oldest) throw tooManyProcesses(candidates.length);
     this.#end(...oldest);
   }
 

@@ -77,6 +77,8 @@ interface DefinedServer {
   /** What the server speaks; absent means legacy, which almost every published server is. */
   readonly eras?: readonly Era[];
   readonly limits: ServerLimits;
+  /** Processes for its clients at one time; as many as sessions unless given. */
+  readonly processes?: number;
   /** Of each of its processes; absent where they may have the whole machine. */
   readonly resources?: ResourceLimits;
   /** Secret values, to be scrubbed from stderr and errors. */

@@ -1,5 +1,6 @@
 /** Processes of one server that several conversations share, by key; one that nobody has used for a while is ended. */
 import type { Upstream } from '../sessions/upstream.ts';
+import { tooManyProcesses } from './room.ts';
 
 export interface SharedUpstream {
   readonly upstream: Upstream;
@@ -10,7 +11,7 @@ export interface SharedUpstream {
 export interface SharedUpstreamsOptions {
   /** Starts a process. */
   readonly open: () => Upstream;
-  /** Beyond as many, the one that has been unused for longest goes. */
+  /** Beyond as many, the one that has been unused for longest goes, and there is no further one while all are used. */
   readonly most: number;
   /** Milliseconds without anybody after which a process ends. */
   readonly idle: number;
@@ -29,11 +30,11 @@ export class SharedUpstreams {
     return this.#shared;
   }
 
-  /** The process of a key; a fresh one when there is none that runs. */
+  /** The process of a key; a fresh one when there is none that runs. Throws `limit-reached`. */
   get(key: string): Upstream {
     const known = this.#shared.get(key);
     if (known && !known.upstream.failure) return known.upstream;
-    if (this.#shared.size >= this.#options.most) this.#stopUnused();
+    if (!known && this.#shared.size >= this.#options.most) this.#makeRoom();
     const upstream = this.#options.open();
     this.#shared.set(key, { upstream, idleSince: undefined });
     return upstream;
@@ -53,13 +54,14 @@ export class SharedUpstreams {
     await Promise.all(ending.map(({ upstream }) => upstream.stop(options)));
   }
 
-  #stopUnused(): void {
+  #makeRoom(): void {
     let oldest: [string, SharedUpstream] | undefined;
     for (const [key, shared] of this.#shared) {
       if (shared.upstream.members.size > 0) continue;
       if (!oldest || since(shared) < since(oldest[1])) oldest = [key, shared];
     }
-    if (oldest) this.#stop(...oldest);
+    if (!oldest) throw tooManyProcesses(this.#shared.size);
+    this.#stop(...oldest);
   }
 
   #stop(key: string, { upstream }: SharedUpstream): void {

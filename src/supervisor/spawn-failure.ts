@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { BerthError } from '../errors.ts';
 import type { Launch } from './launch.ts';
 import { systemHint } from './process-start-error.ts';
+import { MORE_ROOM } from './room.ts';
 import type { SpawnRecord } from './spawn-wire.ts';
 
 type FailedRecord = Extract<SpawnRecord, { readonly kind: 'failed' }>;
@@ -50,7 +51,7 @@ function fromRecord(launch: Launch, failure: FailedRecord): BerthError {
   if (failure.step === 'limit') {
     return new BerthError('busy', message, {
       phase: 'spawn',
-      hint: 'End sessions that are no longer used, raise the process limit of the workload, or add replicas.',
+      hint: MORE_ROOM,
     });
   }
   return startFailed(message, { hint: recordHint(launch, failure) });

@@ -22,7 +22,9 @@ afterAll(() => cluster?.close());
 async function run(carrier: Carrier, era: 'legacy' | 'modern', revision: string): Promise<Results> {
   const authority = carrier === 'network' ? await createTestLinks() : undefined;
   const own = await authority?.client();
-  const server = { name: `${era}-${carrier}`, program, folder, args: ['--era', era], behavior: { era } };
+  // Every scenario has a session or two of its own, and few of them end it.
+  const behavior = { era, limits: { sessions: 500 } };
+  const server = { name: `${era}-${carrier}`, program, folder, args: ['--era', era], behavior };
   const pods = [await startServer(cluster, { ...server, ...(authority && { authority }) })];
   const gateway = await startPodGateway({ ...cluster, pods, ...(own && { identity: () => own }) });
   try {

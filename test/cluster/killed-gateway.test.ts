@@ -36,7 +36,7 @@ let release: RunningRelease;
 
 beforeAll(async () => {
   release = await startRelease({ gateway: { replicas: 1 } });
-  await release.run(recorderSpec('each'));
+  await release.run(recorderSpec('each', { limits: { sessions: 100 } }));
   await release.run(
     recorderSpec('all', {
       isolation: 'shared',

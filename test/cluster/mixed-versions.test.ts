@@ -47,7 +47,7 @@ describe.runIf(HAS_PREVIOUS)('an upgrade from an older version', () => {
   beforeAll(async () => {
     previous = openPrevious();
     release = await startRelease({ servers: { defaults: { drainSeconds: DRAIN } } }, previous);
-    await release.run(recorderSpec('each'));
+    await release.run(recorderSpec('each', { limits: { sessions: 100 } }));
     for (const [name, code] of Object.entries({ asking: ASKING, keeping: KEEPING }))
       await release.run({ name, source: { script: { runtime: 'node', code } } });
   }, LONGEST);

@@ -69,6 +69,31 @@ it('new sessions go where there is most room, and past a replica that takes no m
   await closeAll(clients);
 });
 
+it('a replica takes the sessions that its memory carries, the next one more of them, and none runs out of memory', async () => {
+  const resources = { limits: { memory: '256Mi' } };
+  await world.apply('carried', smallServer('1', { replicas: 2, resources }));
+  const { status } = await untilState(world, 'carried', 'running');
+  expect(status?.capacity).toEqual({ sessions: 4, processes: 4 });
+  await eventually('both replicas', () => gateway.view.replicas.of(uidOf('carried')).length === 2);
+  const clients: StreamableClient[] = [];
+  for (let at = 0; at < 8; at++) clients.push(await openSmall(at < 4 ? gateway : other, 'carried'));
+  expect(await spread('carried')).toEqual([4, 4]);
+  const refused = openSmall(gateway, 'carried');
+  await expect(refused).rejects.toThrow(
+    /4 sessions, its limit.*limit-reached.*limits\.sessions.*memory.*replicas/,
+  );
+  for (const client of clients) expect(await callSmall(client, 'whoami')).toMatchObject({ version: '1' });
+  for (const { metadata, status: pod } of await world.pods('carried')) {
+    expect(metadata.deletionTimestamp).toBeUndefined();
+    expect(pod?.containerStatuses).toHaveLength(2);
+    expect(pod?.containerStatuses?.map(({ ready, restartCount }) => [ready, restartCount])).toEqual([
+      [true, 0],
+      [true, 0],
+    ]);
+  }
+  await closeAll(clients);
+});
+
 const uidOf = (name: string): string => gateway.view.server(name)?.metadata.uid ?? '';
 
 it('a new version takes new sessions; old ones finish on the old version', async () => {

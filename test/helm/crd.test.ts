@@ -156,6 +156,7 @@ describe('its schema', () => {
       selector: true,
       sessions: true,
       processes: true,
+      capacity: true,
       failure: true,
       lastCheck: true,
       usage: true,

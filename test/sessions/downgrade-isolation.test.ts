@@ -86,6 +86,16 @@ describe('the process', () => {
     expect(harness.servers.map(({ process }) => process.stopping)).toEqual([true, false, false]);
   });
 
+  it('is refused to a further principal while all that there may be are used', async () => {
+    harness = modernHarness({ isolation: 'principal', processes: 1 });
+    const session = await harness.session({ principal: 'a' });
+    const initialize = request('1', 'initialize', '{"protocolVersion":"2025-11-25"}');
+    expect(harness.client({ principal: 'b' }).call(initialize).error?.code).toBe('limit-reached');
+    await session.end();
+    await harness.session({ principal: 'b' });
+    expect(harness.servers.map(({ process }) => process.stopping)).toEqual([true, false]);
+  });
+
   it('of a server that speaks both eras is a legacy one for legacy clients', async () => {
     harness = modernHarness({ eras: ['legacy', 'modern'] });
     harness.client().call(request('1', 'initialize'));

@@ -203,6 +203,7 @@ export class TestClient {
 export interface HarnessOptions {
   readonly isolation?: Isolation;
   readonly sessions?: 'minted' | 'none';
+  readonly processes?: number;
   readonly limits?: Partial<ServerLimits>;
   readonly eras?: readonly Era[];
   readonly answers?: ServerAnswers;
@@ -238,6 +239,7 @@ export class Harness {
       sessions: options.sessions ?? 'minted',
       ...(options.eras && { eras: options.eras }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      ...(options.processes !== undefined && { processes: options.processes }),
       secrets: [],
     };
     this.supervisor.define(this.definition);

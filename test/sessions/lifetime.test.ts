@@ -60,7 +60,8 @@ describe('opening', () => {
     const refused = harness.client().call(INITIALIZE);
     expect(refused.error).toMatchObject({ code: 'limit-reached', status: 429 });
     await harness.session({ principal: 'bob' });
-    expect(harness.client({ principal: 'carol' }).call(INITIALIZE).error?.code).toBe('limit-reached');
+    const full = harness.client({ principal: 'carol' }).call(INITIALIZE).error;
+    expect(full).toMatchObject({ code: 'limit-reached', hint: expect.stringContaining('limits.sessions') });
     await first.end();
     await harness.session({ principal: 'carol' });
     expect(harness.client().call(INITIALIZE).error?.code).toBe('limit-reached');

@@ -10,6 +10,8 @@ import {
   type TestReader,
 } from './harness.ts';
 
+const INITIALIZE = request('1', 'initialize', '{"protocolVersion":"2025-11-25"}');
+
 let harness: Harness;
 afterEach(() => harness.close());
 
@@ -440,5 +442,25 @@ describe('processes that clients could make many of', () => {
     await settle();
     expect(harness.servers.map(({ closed }) => closed || undefined)).toHaveLength(5);
     expect(harness.servers.map(({ process }) => process.stopping)).toEqual([true, true, false, false, false]);
+  });
+
+  it('are as many as there may be, whatever the sessions on them: while all are used there is no other', async () => {
+    harness = new Harness({ isolation: 'principal', processes: 2 });
+    const first = await harness.session({ principal: 'a' });
+    for (const principal of ['b', 'a', 'b']) await harness.session({ principal });
+    const refused = harness.client({ principal: 'c' }).call(INITIALIZE);
+    expect(refused.error).toMatchObject({ code: 'limit-reached', hint: expect.stringContaining('replicas') });
+    await harness.session({ principal: 'b' });
+    expect([harness.servers.length, harness.supervisor.activity('the-server')?.sessions]).toEqual([2, 5]);
+    await first.end();
+    expect(harness.client({ principal: 'c' }).call(INITIALIZE).error?.code).toBe('limit-reached');
+  });
+
+  it('make room as soon as nobody is on one of them', async () => {
+    harness = new Harness({ isolation: 'principal', processes: 2 });
+    const [first] = [await harness.session({ principal: 'a' }), await harness.session({ principal: 'b' })];
+    await first.end();
+    await harness.session({ principal: 'c' });
+    expect(harness.servers.map(({ process }) => process.stopping)).toEqual([true, false, false]);
   });
 });

@@ -231,7 +231,10 @@ describe('a helper', () => {
   it('that is full is busy', async () => {
     const { socket } = await another({ args: ['--max-processes', '1'] });
     const only = await spawnRemote(launch, options({ socket }));
-    expect(await failure(launch, { socket })).toMatchObject({ code: 'busy', details: { phase: 'spawn' } });
+    expect(await failure(launch, { socket })).toMatchObject({
+      code: 'busy',
+      details: { phase: 'spawn', hint: expect.stringMatching(/limits\.sessions.*memory limit.*replicas/) },
+    });
     await only.stop();
   });
 

@@ -49,6 +49,7 @@ const status = z
     lastCheck: lastCheck.optional(),
     sessions: wholeNumber,
     processes: wholeNumber,
+    capacity: z.object({ sessions: wholeNumber, processes: wholeNumber.optional() }).optional(),
     resources: resources.optional(),
     eras: z.array(era).optional(),
     era: era.optional(),

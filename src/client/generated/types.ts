@@ -282,6 +282,7 @@ export type ServerStatus = {
   lastCheck?: { at: string; ms: number; failures: number };
   sessions: number;
   processes: number;
+  capacity?: { sessions: number; processes?: number };
   /** On one machine: what each process of the server may have. */ resources?: { limits: { memory?: string; cpu?: string }; outOfMemory?: { count: number; lastAt: string } };
   eras?: ("legacy" | "modern")[];
   era?: "legacy" | "modern";

@@ -58,6 +58,7 @@ function viewStatus(resource: McpServer, endpoints: ServerStatus['endpoints']): 
     health: state === 'running' ? 'healthy' : isUnwell(state) ? 'unhealthy' : 'unknown',
     sessions: status?.sessions ?? 0,
     processes: status?.processes ?? 0,
+    ...(status?.capacity && { capacity: status.capacity }),
     ...(status?.lastCheck && { lastCheck: { ...status.lastCheck, at: iso(status.lastCheck.at) } }),
     ...(status && viewReport(status)),
     phases: [],

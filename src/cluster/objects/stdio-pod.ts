@@ -1,6 +1,7 @@
 /** A replica whose program speaks on standard input and output: package, script or image. */
 import type { Blueprint, PodSettings, Program } from './blueprint.ts';
 import { caMounts } from './ca.ts';
+import { mostProcesses } from './capacity.ts';
 import { claimMounts, claimVolumes, homeMounts, homeVolumes } from './claim.ts';
 import { HELPER, PLACE, SPAWN_SOCKET, UID, WORKLOAD } from './places.ts';
 import type { Container, Volume, VolumeMount } from './pod-types.ts';
@@ -56,7 +57,10 @@ function workload(blueprint: Blueprint, settings: PodSettings): Container {
     ...ownContainer(WORKLOAD, 'runner', settings),
     ...(image && serverImage(image, settings)),
     securityContext: containerSecurity(user),
-    command: [helper, 'spawn', '--socket', SPAWN_SOCKET, '--peer-uid', `${UID.supervisor}`],
+    command: [
+      ...[helper, 'spawn', '--socket', SPAWN_SOCKET, '--peer-uid', `${UID.supervisor}`],
+      ...['--max-processes', `${mostProcesses(blueprint, settings)}`],
+    ],
     resources: workloadResources(blueprint.resources, settings.resources.workload),
     volumeMounts: [
       ...(isForeign(blueprint.program) ? [{ name: 'helper', mountPath: PLACE.helper, readOnly: true }] : []),

@@ -10,6 +10,7 @@ import {
   type Tree,
   treesUrl,
 } from './blueprint.ts';
+import { capacityOf } from './capacity.ts';
 import { keptFolder } from './claim.ts';
 import { LOOK_PROGRAM, PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
 
@@ -26,7 +27,7 @@ const ENV_PROGRAM = '/usr/bin/env';
 /** What of the operator's settings is in the file. */
 export type FileSettings = Pick<
   PodSettings,
-  'release' | 'releaseNamespace' | 'remoteHosts' | 'linkPort' | 'metrics'
+  'release' | 'releaseNamespace' | 'remoteHosts' | 'linkPort' | 'metrics' | 'resources'
 >;
 
 /** The file's text; the same blueprint gives the same text. */
@@ -65,6 +66,7 @@ export const SCRIPT_KEY = 'script';
 function definition(blueprint: Blueprint, settings: FileSettings): object {
   const { owner, behavior, program, secrets, configMaps, inspection } = blueprint;
   const spawns = program.kind !== 'sidecar' && program.kind !== 'remote';
+  const { sessions, processes } = capacityOf(blueprint, settings);
   return {
     id: owner.uid,
     name: owner.name,
@@ -72,7 +74,8 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
     sessions: behavior.sessions,
     ...(behavior.era && { eras: pinnedEras(behavior.era) }),
     ...(blueprint.knownEras && { knownEras: blueprint.knownEras }),
-    limits: behavior.limits,
+    limits: { ...behavior.limits, ...(processes !== undefined && { sessions }) },
+    ...(processes !== undefined && { processes }),
     ...(behavior.health && { health: behavior.health }),
     ...(inspection && { inspection: { look: LOOK }, secrets: inspection.secrets }),
     ...(spawns ? { launch: launchOf(blueprint, program) } : { remote: remoteOf(program) }),
