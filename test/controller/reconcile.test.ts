@@ -461,6 +461,18 @@ describe('an upgrade of Berth', () => {
     expect([world.jobs, world.deployment.spec]).toEqual([[], before.spec]);
   });
 
+  it('lets it be told with the room that it has, until it is rolled', async () => {
+    const { pods } = world.settings;
+    const workload = { limits: { memory: '512Mi' } };
+    expect((await world.look()).capacity).toEqual({ sessions: 16, processes: 16 });
+    world.reports.set('*', { sessions: 1 });
+    world.settings = { ...world.settings, pods: { ...pods, resources: { ...pods.resources, workload } } };
+    world.restart();
+    expect((await world.settle()).capacity).toEqual({ sessions: 16, processes: 16 });
+    world.reports.set('*', { sessions: 0 });
+    expect((await world.settle()).capacity).toEqual({ sessions: 8, processes: 8 });
+  });
+
   it('scales such a server all the same', async () => {
     upgrade();
     world.apply({ ...PACKAGE, replicas: 3 });
