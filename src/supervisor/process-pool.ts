@@ -44,6 +44,9 @@ export interface ProcessPool extends ProcessSource {
 const SETTLED_MS = 60_000;
 /** Milliseconds after which spares that found no room are started again, if no process of this pool ends sooner. */
 const ROOM_LOOK_MS = 10_000;
+/** Milliseconds within which whoever starts processes knows that one has ended, and between looks whether it does. */
+const NOTICED_MS = 1_000;
+const NOTICE_LOOK_MS = 20;
 const STDERR_LINES = 20;
 
 /** Builds the pool of one server and starts its spares (`limits.spares`). */
@@ -63,6 +66,8 @@ class Pool implements ProcessPool {
   #retry: Cancel | undefined;
   /** Calls off the next look for room; there was none for the newest process. */
   #full: Cancel | undefined;
+  /** Clock reading. */
+  #lastEnd = Number.NEGATIVE_INFINITY;
   #closed: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
@@ -96,7 +101,7 @@ class Pool implements ProcessPool {
       return spare;
     }
     if (this.#state() === 'failed') throw this.#refusal();
-    const started = await this.#start();
+    const started = await this.#startInRoom();
     if (!this.#closed) return started;
     await started.stop({ force: true });
     throw new BerthError('stopped', `server ${this.#options.definition.name} was stopped`);
@@ -162,6 +167,22 @@ class Pool implements ProcessPool {
     this.#starting.add(starting);
   }
 
+  /** Waits for processes that are just ending where they have the room: whoever has left makes way for whoever comes. */
+  async #startInRoom(): Promise<LocalProcess> {
+    for (;;) {
+      try {
+        return await this.#start();
+      } catch (thrown) {
+        if (!isFull(toBerthError(thrown)) || this.#closed) throw thrown;
+        const ending = [...this.#live.keys()].filter(({ stopping }) => stopping);
+        if (ending.length > 0) await Promise.race(ending.map(({ ended }) => ended));
+        else if (this.#options.clock.now() - this.#lastEnd > NOTICED_MS) throw thrown;
+        // What starts them hears of an end no sooner than this program.
+        await new Promise<void>((resolve) => this.#options.clock.after(NOTICE_LOOK_MS, resolve));
+      }
+    }
+  }
+
   async #start(): Promise<LocalProcess> {
     const { definition, homes, spawn } = this.#options;
     let home: string | undefined;
@@ -190,6 +211,7 @@ class Pool implements ProcessPool {
     });
     const gone = started.ended.then(async () => {
       this.#live.delete(started);
+      this.#lastEnd = this.#options.clock.now();
       this.#lookForRoom();
       if (home !== undefined) await removeHome(home);
     });

@@ -226,6 +226,34 @@ describe('a server that has no room for another process', () => {
     expect(made.status).toMatchObject({ state: 'ready', spares: 1 });
   });
 
+  it('takes whoever comes as one is ending, in its place', async () => {
+    const leaving = Promise.withResolvers<void>();
+    const first: MemoryProcess = Object.create(memoryProcess(), { ended: { value: leaving.promise } });
+    const second = memoryProcess();
+    // That it is gone is not known at once where they are started.
+    const outcomes = [first, full, full, second];
+    const clock = new ManualClock();
+    const made = createProcessPool({
+      definition: { name: 'files', launch, limits: DEFAULT_LIMITS },
+      clock,
+      spawn: async () => {
+        const outcome = outcomes.shift();
+        if (outcome === undefined || outcome instanceof BerthError) throw outcome;
+        return outcome;
+      },
+    });
+    await (await made.acquire()).stop();
+    const next = made.acquire();
+    await turn();
+    expect([outcomes.length, made.status.state]).toEqual([2, 'ready']);
+    leaving.resolve();
+    for (let look = 0; look < 2; look++) {
+      await turn();
+      clock.advance(20);
+    }
+    expect(await next).toBe(second);
+  });
+
   it('is asked no more once its pool is closed', async () => {
     const { pool: made, started, state, spawns, clock } = await pool(1);
     state.failure = full;

@@ -238,6 +238,23 @@ describe('a helper', () => {
     await only.stop();
   });
 
+  it('that is full takes whoever comes as one is ending, as soon as it is gone', async () => {
+    const { socket } = await another({ args: ['--max-processes', '1'] });
+    const pool = createProcessPool({
+      definition: { name: 'polite', launch, limits: DEFAULT_LIMITS },
+      clock: systemClock,
+      spawn: (one) => spawnRemote(one, options({ socket })),
+    });
+    for (let round = 0; round < 5; round++) {
+      const before = await pool.acquire();
+      const ending = before.stop();
+      const next = await pool.acquire();
+      expect(isRunning(before.pid)).toBe(false);
+      await Promise.all([ending, next.stop()]);
+    }
+    await pool.close();
+  });
+
   it('that dies takes its processes with it, and each of them says so', async () => {
     const { socket, child } = await another();
     const started = await spawnRemote(fixtureLaunch('stubborn'), options({ socket }));
