@@ -45,7 +45,18 @@ export class Controller {
   constructor(options: ControllerOptions) {
     this.#options = options;
     const { clock, tools, log, instance } = options;
-    this.#writer = new StatusWriter(tools.api, tools.now);
+    this.#writer = new StatusWriter({
+      api: tools.api,
+      now: tools.now,
+      onOlder: (members) =>
+        log.warn(
+          {
+            members,
+            hint: 'Upgrade the release that installs the definition, or install it with crds.install.',
+          },
+          'the definition of MCPServer in this cluster is older than this controller: statuses lack what it does not know',
+        ),
+    });
     this.#events = new EventRecorder({ api: tools.api, instance, now: tools.now });
     this.#queue = createWorkQueue({
       clock,

@@ -2,18 +2,32 @@
 import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { MCP_SERVERS } from '../cluster/resources.ts';
 import { type ClusterApi, MANAGER } from './cluster-api.ts';
+import { unknownMembers, withoutMembers } from './older-definition.ts';
 
 /** Milliseconds between two writes of one server whose state is the same. */
 export const WRITE_EVERY = 10_000;
+/** Milliseconds for which what the cluster's definition does not know is left out: an upgrade of it is noticed. */
+const LEFT_OUT_FOR = 10 * 60_000;
+
+export interface StatusWriterOptions {
+  readonly api: Pick<ClusterApi, 'apply'>;
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** The cluster's definition of MCPServer is older: statuses are written without these members. */
+  readonly onOlder: (members: readonly string[]) => void;
+}
 
 export class StatusWriter {
-  readonly #api: Pick<ClusterApi, 'apply'>;
-  readonly #now: () => number;
+  readonly #api: StatusWriterOptions['api'];
+  readonly #now: StatusWriterOptions['now'];
+  readonly #onOlder: StatusWriterOptions['onOlder'];
+  #leftOut: { readonly members: readonly string[]; readonly until: number } | undefined;
   readonly #written = new Map<string, { readonly at: number; readonly status: McpServerStatus }>();
 
-  constructor(api: Pick<ClusterApi, 'apply'>, now: () => number) {
+  constructor({ api, now, onOlder }: StatusWriterOptions) {
     this.#api = api;
     this.#now = now;
+    this.#onOlder = onOlder;
   }
 
   /** What the newest write said, which the resource may not show yet. */
@@ -29,10 +43,29 @@ export class StatusWriter {
     if (known && canonical(known) === canonical(status)) return undefined;
     const wait = before ? before.at + WRITE_EVERY - this.#now() : 0;
     if (known && wait > 0 && essence(known) === essence(status)) return wait;
-    const object = { metadata: { name, namespace }, status };
-    await this.#api.apply(MCP_SERVERS, object, { manager: MANAGER, force: true, subresource: 'status' });
+    await this.#apply({ name, namespace }, status);
     this.#written.set(uid, { at: this.#now(), status });
     return undefined;
+  }
+
+  async #apply(metadata: { name: string; namespace: string }, status: McpServerStatus): Promise<void> {
+    const apply = (leftOut: readonly string[]): Promise<unknown> =>
+      this.#api.apply(
+        MCP_SERVERS,
+        { metadata, status: withoutMembers(status, leftOut) },
+        { manager: MANAGER, force: true, subresource: 'status' },
+      );
+    const known = this.#leftOut && this.#leftOut.until > this.#now() ? this.#leftOut.members : [];
+    try {
+      await apply(known);
+    } catch (thrown) {
+      const unknown = unknownMembers(thrown);
+      if (unknown.length === 0) throw thrown;
+      const members = [...known, ...unknown];
+      await apply(members);
+      this.#leftOut = { members, until: this.#now() + LEFT_OUT_FOR };
+      this.#onOlder(members);
+    }
   }
 
   /** Forgets all others: they are gone. */

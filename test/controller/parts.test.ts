@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
 import { ApiStatus, refusalError } from '../../src/cluster/api-status.ts';
 import type { McpServer, McpServerStatus } from '../../src/cluster/mcp-server.ts';
@@ -199,11 +199,14 @@ const status = (more: Partial<McpServerStatus> = {}): McpServerStatus => ({
 const server = (): McpServer => cluster.list<McpServer>(MCP_SERVERS)[0]!;
 
 describe('a status', () => {
+  const older: (readonly string[])[] = [];
+  const newWriter = () =>
+    new StatusWriter({ api: cluster, now: () => now, onOlder: (members) => older.push(members) });
   let writer: StatusWriter;
 
   beforeEach(() => {
     cluster.put(MCP_SERVERS, { metadata: { namespace: 'ns', name: 'demo' }, spec: {} } as McpServer);
-    writer = new StatusWriter(cluster, () => now);
+    writer = newWriter();
   });
 
   it('is written when it says something new, and never touches the specification', async () => {
@@ -231,6 +234,46 @@ describe('a status', () => {
     expect(server().status).not.toHaveProperty('hint');
   });
 
+  it('is written as far as an older definition knows it, which is tried again later', async () => {
+    const applied: McpServerStatus[] = [];
+    let knows: readonly string[] = ['hint', 'capacity'];
+    older.length = 0;
+    vi.spyOn(cluster, 'apply').mockImplementation(async (_resource, object) => {
+      const said = (object as unknown as McpServer).status as McpServerStatus;
+      applied.push(said);
+      const unknown = Object.keys(said).filter((member) => member !== 'state' && !knows.includes(member));
+      if (unknown.length === 0) return object;
+      const paths = unknown.map((member) => `  .status.${member}.of[name="x"]: field not declared in schema`);
+      throw refusalError(
+        'apply mcpservers demo',
+        new ApiStatus(500, {
+          reason: '',
+          message: `failed to create typed patch object (ns/demo): errors:\n${paths.join('\n')}`,
+        }),
+      );
+    });
+    const plain = { state: 'running', hint: 'do this' } as unknown as McpServerStatus;
+    await writer.write(server(), plain);
+    knows = ['hint'];
+    const write = async (sessions: number): Promise<void> => {
+      now += 10_000;
+      await writer.write(server(), { ...plain, capacity: { sessions } });
+    };
+    await write(1);
+    expect(applied.slice(1)).toEqual([{ ...plain, capacity: { sessions: 1 } }, plain]);
+    await write(2);
+    expect([applied.length, older]).toEqual([4, [['capacity']]]);
+    now += 10 * 60_000;
+    knows = ['hint', 'capacity'];
+    await write(3);
+    expect(applied.at(-1)).toEqual({ ...plain, capacity: { sessions: 3 } });
+    knows = [];
+    vi.mocked(cluster.apply).mockRejectedValueOnce(
+      refusalError('apply', new ApiStatus(500, { reason: '', message: 'no leader' })),
+    );
+    await expect(write(4)).rejects.toMatchObject({ code: 'busy' });
+  });
+
   it('is forgotten with its server', async () => {
     const gone = server();
     cluster.put(MCP_SERVERS, { metadata: { namespace: 'ns', name: 'other' }, spec: {} } as McpServer);
@@ -243,7 +286,7 @@ describe('a status', () => {
   it('that another leader wrote is not written again', async () => {
     await writer.write(server(), status());
     cluster.calls.length = 0;
-    await new StatusWriter(cluster, () => now).write(server(), status());
+    await newWriter().write(server(), status());
     expect(cluster.calls).toEqual([]);
   });
 });
