@@ -310,6 +310,10 @@ describe('what was made when other images were allowed', () => {
       spec: { ...job.spec, suspend: true },
     });
   });
+  // Later tests make one of that name.
+  afterAll(() =>
+    run('kubectl', ['-n', release.servers, 'delete', 'deployment/mcp-demo', `job/${OLD_JOB}`, '--wait']),
+  );
 
   it.each<readonly [string, object]>([
     ['scaled', { spec: { replicas: 3 } }],

@@ -1,4 +1,5 @@
 /** A release of the chart whose pods run: installed, used from outside through its Service or one certain gateway, and removed with all it made. */
+import { get } from 'node:http';
 import { ApiClient as ManagementClient, type ServerAnswer } from '../../../src/cli/client.ts';
 import type { ClusterAccess } from '../../../src/cluster/access.ts';
 import { ApiClient } from '../../../src/cluster/api-client.ts';
@@ -106,12 +107,9 @@ export async function startRelease(
     await runBeside('helm', args, JSON.stringify(all));
     await Promise.all(['controller', 'trees', 'gateway'].map((part) => rolledOut(name, namespace, part)));
     addresses.service = serviceAddress(`${name}-gateway`, namespace);
-    // A node knows the pods behind a Service a moment later than they are ready. A connection of before then leads nowhere for minutes.
-    await steady('an answer through the Service', async () => {
-      const signal = AbortSignal.timeout(ONE_TRY);
-      const answer = await fetch(`${addresses.url}/livez`, { signal }).catch(() => undefined);
-      return answer?.ok ? true : undefined;
-    });
+    // A node knows the pods behind a Service a moment later than they are ready. A connection of before then leads nowhere for
+    // minutes, or out of the cluster to whoever answers there: each try has its own.
+    await steady('an answer through the Service', () => isServed(`${addresses.url}/livez`));
   } catch (cause) {
     const told = describe(namespace);
     await cleanUp();
@@ -173,6 +171,17 @@ export async function startRelease(
       if (left.length > 0) throw new Error(`${name} left behind: ${left.join(', ')}`);
     },
   };
+}
+
+function isServed(url: string): Promise<true | undefined> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: ONE_TRY }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200 ? true : undefined);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(undefined));
+  });
 }
 
 /** Looks until there is something, a bounded number of times. */
