@@ -1,5 +1,4 @@
 /** What nothing uses any more is removed. */
-
 import type { Generation } from '../cluster/objects/config-secret.ts';
 import { GENERATION_LABEL, isGeneration, linkSecretName, secretName } from '../cluster/objects/naming.ts';
 import type { Applier } from './applier.ts';

@@ -33,9 +33,9 @@ export interface Directory {
 export interface Route {
   readonly replica: string;
   readonly link: Link;
-  /** The next best choice after a refusal with which nothing was taken; absent where there never is one. */
   /** Which replica it really is, where that has to be asked first. */
   readonly settled?: Promise<Route>;
+  /** The next best choice after a refusal with which nothing was taken; absent where there never is one. */
   readonly next?: (refusal: BerthError) => Route | Promise<Route> | undefined;
 }
 

@@ -129,7 +129,7 @@ export class ReplicaTable {
     return typeof what === 'object' ? this.#toTask(placing, what.task) : this.#route(placing, what);
   }
 
-  /** A replica that is to go keeps its tasks until then: it is asked for its caller's, as its caller is nobody's new one elsewhere. */
+  /** Where its caller is by now, unless a replica that is about to go says that it runs the task: it keeps its tasks until it goes. */
   #toTask(placing: Placing, task: string): ReplicaRoute | undefined {
     const { server, key: principal } = placing;
     const usual = this.#route(placing);
