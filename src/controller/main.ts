@@ -48,6 +48,8 @@ export interface ControllerInput {
   readonly probe?: (links: ReleaseLinks) => LinkProbe;
   /** Of the wait for a first picture of the cluster. */
   readonly clock?: Clock;
+  /** Milliseconds since 1970, by the machine's clock unless another one is given. */
+  readonly now?: () => number;
   /** Where berth-trees is reached from here, when that is not where pods reach it. */
   readonly treesUrl?: string;
 }
@@ -155,11 +157,11 @@ async function beginTerm(
   input: ControllerInput,
   { count, leads, signal, onStuck }: Beginning,
 ): Promise<Term> {
-  const { settings, client, log, instance, templates, clock = systemClock } = input;
+  const { settings, client, log, instance, templates, clock = systemClock, now = Date.now } = input;
   let controller: Controller | undefined;
-  const links = createReleaseLinks(client, settings);
+  const links = createReleaseLinks(client, settings, now);
   const probe = input.probe?.(links);
-  const events = new EventRecorder({ api: client, instance, now: Date.now });
+  const events = new EventRecorder({ api: client, instance, now });
   let fault: BerthError | undefined;
   const picture = watchPicture({
     client,
@@ -212,7 +214,6 @@ async function beginTerm(
         ),
     });
     await kept.tried;
-    const now = Date.now;
     const tools = {
       ...{ api: client, templates, settings, now },
       applier: new Applier(client, now),
@@ -251,7 +252,7 @@ interface Keeping {
 }
 
 async function keepRelease(
-  { settings, client, log }: ControllerInput,
+  { settings, client, log, now = Date.now }: ControllerInput,
   { picture, links, events, onRenewed }: Keeping,
 ): Promise<void> {
   const { release, releaseNamespace } = settings.pods;
@@ -259,7 +260,7 @@ async function keepRelease(
   const ring = { namespace: releaseNamespace, name: `${release}-keys`, ...owner };
   const done = await keepKeyRing(client, ring, {
     maxAgeMs: settings.rotateKeysDays * DAY_MS,
-    now: Date.now(),
+    now: now(),
   });
   if (done !== 'kept') log.info({ ring: ring.name }, `the key ring was ${done}`);
   await keepTreesKey(client, { ...treesKeyOf(settings), ...owner });

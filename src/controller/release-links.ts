@@ -16,9 +16,14 @@ export interface ReleaseLinks {
   keep(owner: OwnerReference | undefined): Promise<boolean>;
 }
 
-export function createReleaseLinks(api: SecretApi, settings: ControllerSettings): ReleaseLinks {
+/** `now`: milliseconds since 1970. */
+export function createReleaseLinks(
+  api: SecretApi,
+  settings: ControllerSettings,
+  now: () => number,
+): ReleaseLinks {
   const { release, releaseNamespace: namespace, linkPort } = settings.pods;
-  const times = { life: settings.certificateDays * DAY_MS, now: Date.now };
+  const times = { life: settings.certificateDays * DAY_MS, now };
   let authority: LinkAuthority | undefined;
   let identity: TlsIdentity | undefined;
   return {

@@ -59,7 +59,7 @@ class StdioClient implements WebSocketHost {
     this.#client = new DuplexClient(plane, caller, this);
     const lines = new LineSplitter(plane.limits.messageBytes, {
       line: (bytes) => this.#line(bytes),
-      oversized: (id, bytes) => this.#tooLarge(id, bytes),
+      oversized: (id, bytes, asks) => this.#tooLarge(id, bytes, asks),
     });
     input.on('data', (chunk: Buffer) => lines.push(chunk));
     input.once('end', () => this.#inputEnded());
@@ -114,10 +114,13 @@ class StdioClient implements WebSocketHost {
     if (this.#untaken > 0) this.#input.pause();
   }
 
-  #tooLarge(id: string | undefined, bytes: number): void {
+  #tooLarge(id: string | undefined, bytes: number, asks: boolean): void {
     const message = `the message has ${bytes} bytes, and ${this.#plane.limits.messageBytes} is the limit`;
+    const text = rpcErrorText(new BerthError('too-large', message), id);
+    // An answer: the server waits for it.
+    if (!asks && id !== undefined) return this.#line(Buffer.from(text));
     this.#owed++;
-    this.say(rpcErrorText(new BerthError('too-large', message), id));
+    this.say(text);
   }
 
   #answered(): void {

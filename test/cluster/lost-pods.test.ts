@@ -6,7 +6,7 @@ import { requestText } from '../support/mcp-client.ts';
 import { type ModernCall, ModernHttpClient } from '../support/modern-client.ts';
 import { SseClient } from '../support/sse-client.ts';
 import { StreamableClient } from '../support/streamable-client.ts';
-import { session } from '../support/transports.ts';
+import { session, TRANSPORTS } from '../support/transports.ts';
 import { WsClient } from '../support/ws-client.ts';
 import { eventually } from './support/cluster.ts';
 import { figure, since } from './support/figures.ts';
@@ -187,17 +187,40 @@ it('a killed supervisor fails its calls, ends its sessions, and runs nothing twi
 it('a server process that ends fails its own calls at once and nobody else’s', {
   timeout: LONGEST,
 }, async () => {
+  const options = { key: release.key };
+  const base = release.serverUrl('each');
   const [client, other] = [await opened(), await opened()];
-  void client.send(call('hold', 'exit-held'));
-  await eventually('the call', async () => (await recorded(other)).executions.includes('exit-held'));
+  const sse = (await session('sse', base, options)) as SseClient;
+  const ws = (await session('websocket', base, options)) as WsClient;
+  const modern = new ModernHttpClient(`${base}/mcp`, options);
+  const clients = Object.entries({ 'exit-held': client, 'exit-sse': sse, 'exit-ws': ws });
+  for (const [key, one] of clients) void one.send(call('hold', key));
+  const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: 'exit-modern' } });
+  const keys = [...clients.map(([key]) => key), 'exit-modern'];
+  await eventually('the calls', async () => {
+    const { executions } = await recorded(other);
+    return keys.every((key) => executions.includes(key));
+  });
   const ended = performance.now();
-  void client.send(call('exit', 'exit-now'));
-  const error = await errorOf(client, 'exit-held');
+  for (const [key, one] of clients) void one.send(call('exit', `${key}-now`));
+  const modernExit = modern.start('tools/call', { name: 'exit', arguments: { key: 'exit-modern-now' } });
+  const errors = await Promise.all([
+    ...clients.map(([key, one]) => errorOf(one, key)),
+    ...[modernCall, modernExit].map((held) => held.answer(PATIENCE).then(({ message }) => message.error)),
+  ]);
   figure('a server process that ends fails its calls after', since(ended));
-  expect(error).toMatchObject({ data: { code: 'process-exited', phase: 'run', exitCode: 7 } });
+  const reason = { data: { code: 'process-exited', phase: 'run', exitCode: 7 } };
+  expect(errors).toMatchObject([reason, reason, reason, reason, reason]);
+  await Promise.all([sse.ended, ws.closed]);
   await untilUnknown(client, 'exit-late');
+  expect(await modern.tool('record', { arguments: { key: 'exit-next' } })).toMatchObject({
+    result: { content: [{ text: 'exit-next' }] },
+  });
   const { executions } = await recorded(other);
-  expect(timesOf(executions, ['exit-held', 'exit-late'])).toEqual({ 'exit-held': 1, 'exit-late': 0 });
+  expect(timesOf(executions, [...keys, 'exit-next', 'exit-late'])).toEqual({
+    ...Object.fromEntries([...keys, 'exit-next'].map((key) => [key, 1])),
+    'exit-late': 0,
+  });
   await other.close();
 });
 
@@ -327,20 +350,41 @@ it.each([
     timeout: LONGEST,
   },
   async (what, lose) => {
-    const client = await opened();
-    const before = await recorded(client);
+    const options = { key: release.key };
+    const base = release.serverUrl('each');
+    const clients = await Promise.all(TRANSPORTS.map((transport) => session(transport, base, options)));
+    const name = `after-${what.replaceAll(' ', '-')}`;
+    const keys = clients.map((_, at) => `${name}-${at}`);
+    for (const [at, client] of clients.entries()) void client.send(call('hold', keys[at] ?? ''));
+    const modern = new ModernHttpClient(`${base}/mcp`, options);
+    const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: `${name}-modern` } });
+    const all = [...keys, `${name}-modern`];
+    const [first] = clients as [StreamableClient];
+    await eventually('the calls', async () => {
+      const { executions } = await recorded(first);
+      return all.every((key) => executions.includes(key));
+    });
+    const before = await Promise.all(clients.map(recorded));
     const { pod, holder } = await leader();
     await lose(pod);
     const lost = performance.now();
-    const name = `after-${what.replaceAll(' ', '-')}`;
     const running = release.run(recorderSpec(name));
     await eventually('another leader', async () => (await leader()).holder !== holder);
     figure(`a leader that ${what} is followed after`, since(lost));
-    expect((await recorded(client)).pid).toBe(before.pid);
+    const after = await Promise.all(clients.map(recorded));
+    expect(after.map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
+    await first.toolText('release', { keys: all });
+    const answers = await Promise.all(clients.map((client, at) => client.inbox.answer(`"${keys[at]}"`)));
+    expect([...answers, await modernCall.answer()].map(({ text }) => text)).toEqual(
+      all.map((key) => expect.stringContaining(key)),
+    );
+    expect(timesOf((await recorded(first)).executions, all)).toEqual(
+      Object.fromEntries(all.map((key) => [key, 1])),
+    );
     await running;
     figure(`a server that was asked for when the leader was lost (${what}) runs after`, since(lost));
     await release.remove(name);
-    await client.close();
+    await Promise.all(clients.map((client) => client.close()));
   },
 );
 

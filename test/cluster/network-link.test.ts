@@ -17,12 +17,12 @@ import { openCutProxy } from './support/cut-proxy.ts';
 import { type Forward, forward } from './support/forward.ts';
 import { HAS_PARTS, renewControllers, without } from './support/parts.ts';
 import { type PodGateway, startPodGateway } from './support/pod-gateway.ts';
+import { pidsOf } from './support/processes.ts';
 import { orphan, type RunningPod, startServer } from './support/server-pod.ts';
 import { createTestLinks } from './support/test-links.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/trap-server', import.meta.url));
 const program = { kind: 'script', runtime: 'node', code: "import './main.ts';" } as const;
-const OUTAGE = 30_000;
 const LONGEST = 300_000;
 
 let cluster: TestCluster;
@@ -183,15 +183,18 @@ describe('a link over the network', () => {
     LONGEST,
   );
 
-  it.runIf(HAS_PARTS)(
-    'does not notice an API server that is away for half a minute',
-    async () => {
+  it.runIf(HAS_PARTS).each([
+    ['an API server', 'kube-apiserver', 30_000],
+    ['a containerd', 'containerd', 10_000],
+  ] as const)(
+    'does not notice %s that is away',
+    async (_, part, outage) => {
       const clients = await sessions();
       const before = await Promise.all(clients.map(trapState));
       const breaks = gateway.breaks(pod.pod);
       let answered = 0;
-      await without('kube-apiserver', async () => {
-        const end = Date.now() + OUTAGE;
+      await without(part, async () => {
+        const end = Date.now() + outage;
         const slow = requestText('"slow"', 'tools/call', { name: 'slow', arguments: { ms: 5_000 } });
         for (const client of clients) await client.send(slow);
         while (Date.now() < end) {
@@ -213,8 +216,22 @@ describe('a link over the network', () => {
       expect(gateway.breaks(pod.pod)).toBe(breaks);
       const after = await Promise.all(clients.map(trapState));
       expect(after.map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
+      if (part === 'kube-apiserver') await renewControllers(cluster.client);
+      const servers = () => pidsOf(pod, WORKLOAD, { program: '/node', argument: 'server.mjs' });
+      // The sessions of meanwhile have left none.
+      await eventually('a process for each session, and no other', async () => {
+        const pids = await servers().catch(() => []);
+        return (
+          pids.sort().join() ===
+          before
+            .map(({ pid }) => pid)
+            .sort()
+            .join()
+        );
+      });
       await Promise.all(clients.map((client) => client.close()));
-      await renewControllers(cluster.client);
+      await eventually('no process at all', async () => (await servers()).length === 0);
+      expect([await pod.restarts(SUPERVISOR), await pod.restarts(WORKLOAD)]).toEqual([0, 0]);
     },
     LONGEST,
   );

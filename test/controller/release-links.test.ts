@@ -16,14 +16,14 @@ const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'berth-controller', u
 
 it('has nothing, and asks for nothing, where links go by exec', async () => {
   const cluster = new FakeCluster();
-  const links = createReleaseLinks(cluster, settings('exec'));
+  const links = createReleaseLinks(cluster, settings('exec'), Date.now);
   expect(await links.keep(owner)).toBe(false);
   expect([links.authority, links.identity, cluster.names]).toEqual([undefined, undefined, []]);
 });
 
 it('makes both Secrets for the release, and says when every certificate is to be renewed', async () => {
   const cluster = new FakeCluster();
-  const links = createReleaseLinks(cluster, settings('network'));
+  const links = createReleaseLinks(cluster, settings('network'), Date.now);
   expect(await links.keep(owner)).toBe(false);
   expect(
     cluster.list(SECRETS).map(({ metadata: { name, ownerReferences } }) => [name, ownerReferences]),
@@ -41,7 +41,7 @@ it('makes both Secrets for the release, and says when every certificate is to be
   expect(links.identity?.ca).not.toBe(first?.ca);
   expect(await links.keep(owner)).toBe(false);
   // A new run of the controller finds what is there, and renews nothing.
-  const next = createReleaseLinks(cluster, settings('network'));
+  const next = createReleaseLinks(cluster, settings('network'), Date.now);
   expect(await next.keep(owner)).toBe(false);
   expect(next.identity).toEqual(links.identity);
 });

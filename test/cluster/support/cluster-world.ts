@@ -26,6 +26,7 @@ import { TEST_LIMITS } from '../../support/gateway.ts';
 import { StreamableClient } from '../../support/streamable-client.ts';
 import { eventually, openCluster, type TestCluster } from './cluster.ts';
 import { podSettings } from './images.ts';
+import { RivalClient } from './rival-client.ts';
 import type { PodObject } from './server-pod.ts';
 import { SMALL_SERVER } from './small-server.ts';
 import { goesWithTest } from './tidy.ts';
@@ -41,13 +42,20 @@ export interface WorldGateway {
 }
 
 export interface ClusterWorld extends TestCluster {
-  readonly controller: RunningController;
+  readonly controller: WorldController;
+  /** One more, that leads by a lease of its own as if there were no other, by a clock that is so many milliseconds ahead. */
+  rival(ahead: number): WorldController;
   /** One more; all of them have the same sealing keys. Its watches begin with `watching`: until then it knows what it has listed. */
   gateway(watching?: Promise<void>): Promise<WorldGateway>;
   /** Makes or changes an MCPServer as a person would; one of a test goes with it. */
   apply(name: string, spec: McpServerSpec): Promise<void>;
   server(name: string): Promise<McpServer>;
   pods(name: string): Promise<PodObject[]>;
+}
+
+export interface WorldController extends Pick<RunningController, 'leading' | 'close'> {
+  /** How often it has asked a replica how much it is used. */
+  readonly asked: number;
 }
 
 /** An MCPServer of the small server. */
@@ -75,25 +83,48 @@ export async function openWorld(
   const access = (await through?.(cluster.access)) ?? cluster.access;
   const own = new ApiClient({ access });
   const carrier = createExecCarrier({ access });
-  const instance = randomUUID();
   const { images: all, resources } = podSettings(namespace);
   const images = { supervisor: all.supervisor, runner: all.runner };
-  const controller = runController({
-    settings: parseControllerSettings({
-      ...{ release: 'berth', releaseNamespace: namespace, serversNamespace: namespace },
-      ...{ images, resources, drain: 60_000, publicUrl: 'https://berth.example.com' },
-      ...settings,
-    }),
-    client: own,
-    templates: new TemplateCatalogue([]),
-    log: silentLog(),
-    instance,
-    ...(store && { treesUrl: store.url }),
-    probe: (links) => {
-      const byPod = createPodCarrier({ exec: carrier, identity: () => links.identity });
-      return createLinkProbe({ open: openLinks(byPod, instance), now: Date.now });
-    },
-  });
+  const begin = (client: ApiClient, now: () => number): WorldController => {
+    const instance = randomUUID();
+    let asked = 0;
+    const running = runController({
+      settings: parseControllerSettings({
+        ...{ release: 'berth', releaseNamespace: namespace, serversNamespace: namespace },
+        ...{ images, resources, drain: 60_000, publicUrl: 'https://berth.example.com' },
+        ...settings,
+      }),
+      ...{ client, instance, now },
+      templates: new TemplateCatalogue([]),
+      log: silentLog(),
+      ...(store && { treesUrl: store.url }),
+      probe: (links) => {
+        const byPod = createPodCarrier({ exec: carrier, identity: () => links.identity });
+        const probe = createLinkProbe({ open: openLinks(byPod, instance), now });
+        return {
+          ...probe,
+          report: (...given) => {
+            asked++;
+            return probe.report(...given);
+          },
+        };
+      },
+    });
+    return {
+      get leading() {
+        return running.leading;
+      },
+      get asked() {
+        return asked;
+      },
+      close: async () => {
+        await running.close();
+        client.close();
+      },
+    };
+  };
+  const controller = begin(new ApiClient({ access }), Date.now);
+  const rivals: WorldController[] = [];
   const sealer = createSealer({
     keys: [{ name: randomBytes(4).toString('base64url'), secret: randomBytes(32) }],
   });
@@ -107,6 +138,12 @@ export async function openWorld(
   return {
     ...cluster,
     controller,
+    rival: (ahead) => {
+      const client = new RivalClient({ access });
+      const rival = begin(client, () => Date.now() + ahead);
+      rivals.push(rival);
+      return rival;
+    },
     gateway: async (watching) => {
       const made = await openGateway({ client: own, namespace }, { carrier, sealer, watching });
       gateways.push(made);
@@ -131,7 +168,7 @@ export async function openWorld(
     },
     close: async () => {
       await Promise.all(gateways.map((one) => one.close()));
-      await controller.close();
+      await Promise.all([controller, ...rivals].map((one) => one.close()));
       own.close();
       await cluster.close();
     },

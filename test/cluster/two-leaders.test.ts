@@ -1,0 +1,166 @@
+/**
+ * Two controllers that both believe they lead, with clocks five minutes apart, over the same real servers (F-07). A lease keeps them
+ * apart (lease.test.ts); what they do must not depend on it.
+ */
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { ASLEEP } from '../../src/cluster/asleep.ts';
+import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
+import { SERVER_LABEL } from '../../src/cluster/objects/naming.ts';
+import { createReflector, type Reflector } from '../../src/cluster/reflector.ts';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  JOBS,
+  type KubeObject,
+  MCP_SERVERS,
+  NETWORK_POLICIES,
+  PODS,
+  REPLICA_SETS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+} from '../../src/cluster/resources.ts';
+import { eventually, type TestCluster } from './support/cluster.ts';
+import {
+  type ClusterWorld,
+  callSmall,
+  openSmall,
+  openWorld,
+  smallServer,
+  untilState,
+  type WorldController,
+  type WorldGateway,
+} from './support/cluster-world.ts';
+import { figure } from './support/figures.ts';
+import { leaveForLater } from './support/left-for-later.ts';
+import { startTrees } from './support/trees-pod.ts';
+
+const SKEW = 5 * 60_000;
+/** Milliseconds without use: less than the clocks are apart. */
+const SLEEP = 4 * 60_000;
+const KINDS = [
+  ...[PODS, JOBS, DEPLOYMENTS, REPLICA_SETS, SECRETS, CONFIG_MAPS, SERVICE_ACCOUNTS],
+  NETWORK_POLICIES,
+];
+/** With a program and without dependencies. */
+const SMALL_PACKAGE = { name: 'semver', version: '7.7.2' };
+
+vi.setConfig({ testTimeout: 300_000 });
+
+let world: ClusterWorld;
+let gateway: WorldGateway;
+let leaders: WorldController[];
+let watches: Reflector<KubeObject>[];
+/** Kind and uid of everything that was ever made. */
+const made = new Map<string, string>();
+
+beforeAll(async () => {
+  world = await openWorld({ sleep: SLEEP }, { startStore: (own: TestCluster) => startTrees(own) });
+  gateway = await world.gateway();
+  const { client, namespace } = world;
+  watches = KINDS.map((resource) =>
+    createReflector<KubeObject>({
+      client,
+      resource,
+      selection: { namespace },
+      handler: {
+        added: ({ metadata }) => {
+          const server = metadata.labels?.[SERVER_LABEL];
+          if (server !== undefined) made.set(metadata.uid ?? '', `${server} ${resource.plural}`);
+        },
+      },
+    }),
+  );
+  await Promise.all(watches.map(({ synced }) => synced));
+});
+afterAll(async () => {
+  await Promise.all((watches ?? []).map((watch) => watch.close()));
+  await world?.close();
+});
+
+/** How many objects of each kind were ever made for a server. */
+function madeFor(server: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const what of made.values()) {
+    const [name, kind = ''] = what.split(' ');
+    if (name === server) counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Both have looked at every server twice since, if it has one replica. */
+async function bothHaveLooked(): Promise<void> {
+  const before = leaders.map(({ asked }) => asked);
+  await eventually('looks of both', () => leaders.every(({ asked }, at) => asked > (before[at] ?? 0) + 1));
+}
+
+const remove = (name: string) =>
+  world.client.remove(MCP_SERVERS, { namespace: world.namespace, name }, { propagation: 'Background' });
+
+const STORIES: readonly (readonly [string, string, readonly McpServerSpec[]])[] = [
+  ['script', 'running', [smallServer('1', { replicas: 2 }), smallServer('2', { replicas: 1 })]],
+  ['package', 'stopped', [{ source: { npm: SMALL_PACKAGE }, replicas: 0 }]],
+];
+
+/** Makes the server, and changes it as the story goes. Resolves with what was made for it. */
+async function live(name: string, state: string, specs: readonly McpServerSpec[]) {
+  for (const [at, spec] of specs.entries()) {
+    await world.apply(name, spec);
+    await eventually(`version ${at} of ${name}`, async () => {
+      const { status, metadata } = await world.server(name);
+      const isSeen = status?.observedGeneration === metadata.generation && status?.state === state;
+      return isSeen && (await world.pods(name)).length === (spec.replicas ?? 1);
+    });
+  }
+  return madeFor(name);
+}
+
+let alone: Record<string, number>[];
+
+it('one of them alone: what is to be made', async () => {
+  alone = [];
+  for (const [name, state, specs] of STORIES) alone.push(await live(`${name}-alone`, state, specs));
+  figure('made by one leader', JSON.stringify(alone));
+  expect(alone).toMatchObject([
+    { deployments: 1, replicasets: 2, pods: 3, secrets: 2 },
+    { deployments: 1, jobs: 1, pods: 1 },
+  ]);
+});
+
+it('both at one time make the same, nothing twice, and leave nothing', async () => {
+  leaveForLater(/^leases .*-of-a-rival$/);
+  leaders = [world.controller, world.rival(SKEW)];
+  await eventually('two leaders', () => leaders.every(({ leading }) => leading));
+  const both: Record<string, number>[] = [];
+  for (const [name, state, specs] of STORIES) both.push(await live(`${name}-both`, state, specs));
+  expect(both).toEqual(alone);
+  await bothHaveLooked();
+  expect(leaders.map(({ leading }) => leading)).toEqual([true, true]);
+  expect(STORIES.map(([name]) => madeFor(`${name}-both`))).toEqual(alone);
+  for (const [name] of STORIES) await remove(`${name}-both`);
+  const left = () =>
+    watches
+      .flatMap(({ items }) => items)
+      .filter(({ metadata }) => /-both$/.test(metadata.labels?.[SERVER_LABEL] ?? ''));
+  await eventually('nothing of them', () => left().length === 0);
+});
+
+it('a session outlives them, however they change its server, and one in use is not put to sleep', async () => {
+  await world.apply('kept', smallServer('1'));
+  await untilState(world, 'kept', 'running');
+  const client = await openSmall(gateway, 'kept');
+  const { pid } = await callSmall(client, 'whoami');
+  await bothHaveLooked();
+  expect(await callSmall(client, 'whoami')).toMatchObject({ pid, version: '1' });
+  await world.apply('kept', smallServer('2'));
+  await eventually('the next version', async () => {
+    const next = await openSmall(gateway, 'kept');
+    const { version } = await callSmall(next, 'whoami');
+    await next.close();
+    return version === '2';
+  });
+  expect(await callSmall(client, 'whoami')).toMatchObject({ pid, version: '1' });
+  await client.close();
+  // Nobody uses it now. When it was used is less than it may be ago, but by one clock's reading of the other's notes.
+  await bothHaveLooked();
+  expect((await world.server('kept')).metadata.annotations?.[ASLEEP]).toBeUndefined();
+});
