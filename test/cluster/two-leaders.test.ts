@@ -35,8 +35,8 @@ import { leaveForLater } from './support/left-for-later.ts';
 import { startTrees } from './support/trees-pod.ts';
 
 const SKEW = 5 * 60_000;
-/** Milliseconds without use: less than the clocks are apart. */
-const SLEEP = 4 * 60_000;
+/** Milliseconds without use, of the server that may sleep. */
+const SLEEP = 3_000;
 const KINDS = [
   ...[PODS, JOBS, DEPLOYMENTS, REPLICA_SETS, SECRETS, CONFIG_MAPS, SERVICE_ACCOUNTS],
   NETWORK_POLICIES,
@@ -54,7 +54,7 @@ let watches: Reflector<KubeObject>[];
 const made = new Map<string, string>();
 
 beforeAll(async () => {
-  world = await openWorld({ sleep: SLEEP }, { startStore: (own: TestCluster) => startTrees(own) });
+  world = await openWorld({ sleep: 0 }, { startStore: (own: TestCluster) => startTrees(own) });
   gateway = await world.gateway();
   const { client, namespace } = world;
   watches = KINDS.map((resource) =>
@@ -95,6 +95,15 @@ async function bothHaveLooked(): Promise<void> {
 
 const remove = (name: string) =>
   world.client.remove(MCP_SERVERS, { namespace: world.namespace, name }, { propagation: 'Background' });
+
+async function steadily<T>(look: () => Promise<T | undefined>): Promise<T> {
+  let found: T | undefined;
+  await eventually('the next version', async () => {
+    found = await look();
+    return found !== undefined;
+  });
+  return found as T;
+}
 
 const STORIES: readonly (readonly [string, string, readonly McpServerSpec[]])[] = [
   ['script', 'running', [smallServer('1', { replicas: 2 }), smallServer('2', { replicas: 1 })]],
@@ -144,23 +153,34 @@ it('both at one time make the same, nothing twice, and leave nothing', async () 
   await eventually('nothing of them', () => left().length === 0);
 });
 
-it('a session outlives them, however they change its server, and one in use is not put to sleep', async () => {
-  await world.apply('kept', smallServer('1'));
+it('a session outlives them, however they change its server; asleep it is only when nobody has one', async () => {
+  const spec = (version: string) => smallServer(version, { limits: { sleep: SLEEP } });
+  const annotation = async () => (await world.server('kept')).metadata.annotations?.[ASLEEP];
+  await world.apply('kept', spec('1'));
   await untilState(world, 'kept', 'running');
   const client = await openSmall(gateway, 'kept');
   const { pid } = await callSmall(client, 'whoami');
+  // Without a call for longer than it may be, by any clock.
   await bothHaveLooked();
-  expect(await callSmall(client, 'whoami')).toMatchObject({ pid, version: '1' });
-  await world.apply('kept', smallServer('2'));
-  await eventually('the next version', async () => {
-    const next = await openSmall(gateway, 'kept');
-    const { version } = await callSmall(next, 'whoami');
-    await next.close();
-    return version === '2';
+  expect([await annotation(), await callSmall(client, 'whoami')]).toMatchObject([
+    undefined,
+    { pid, version: '1' },
+  ]);
+  await world.apply('kept', spec('2'));
+  const next = await steadily(async () => {
+    const one = await openSmall(gateway, 'kept');
+    if ((await callSmall(one, 'whoami')).version === '2') return one;
+    await one.close();
+    return undefined;
   });
-  expect(await callSmall(client, 'whoami')).toMatchObject({ pid, version: '1' });
-  await client.close();
-  // Nobody uses it now. When it was used is less than it may be ago, but by one clock's reading of the other's notes.
   await bothHaveLooked();
-  expect((await world.server('kept')).metadata.annotations?.[ASLEEP]).toBeUndefined();
+  expect([await annotation(), await callSmall(client, 'whoami')]).toMatchObject([
+    undefined,
+    { pid, version: '1' },
+  ]);
+  await Promise.all([client, next].map((one) => one.close()));
+  await eventually('its sleep', async () => (await annotation()) !== undefined);
+  const woken = await openSmall(gateway, 'kept');
+  expect(await callSmall(woken, 'whoami')).toMatchObject({ version: '2' });
+  await woken.close();
 });

@@ -6,9 +6,9 @@ import { createSealKey } from '../../src/auth/key-ring.ts';
 import { LOCAL_PRINCIPAL } from '../../src/auth/principal.ts';
 import { createSealer } from '../../src/auth/seal.ts';
 import { createInProcessLink } from '../../src/link/in-process.ts';
-import { DEFAULT_LIMITS } from '../../src/supervisor/server-definition.ts';
 import { type StdioEnd, serveStdio } from '../../src/transports/stdio.ts';
 import { Harness, type Line, request, settle } from '../sessions/harness.ts';
+import { TEST_LIMITS } from '../support/gateway.ts';
 
 const MOST = 1_000;
 
@@ -28,7 +28,7 @@ beforeEach(async () => {
   });
   let count = 0;
   const plane = {
-    limits: { ...DEFAULT_LIMITS, messageBytes: MOST },
+    limits: { ...TEST_LIMITS, messageBytes: MOST },
     sealer: createSealer({ keys: [createSealKey()], lasting: false }),
     router: { route: () => ({ replica: 'local', link }), replica: () => link },
     nextKey: () => `stdio.${++count}`,
