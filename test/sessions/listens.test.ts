@@ -97,6 +97,14 @@ describe('on a legacy server', () => {
     expect(harness.server.of('resources/unsubscribe')).toMatchObject([{ params: { uri: 'test://a' } }]);
   });
 
+  it('hears of the parts of a resource, and of each once', async () => {
+    const reader = await listen(start(), { resourceSubscriptions: ['test://a', 'test://a/b'] });
+    for (const uri of ['test://a/b/c', 'test://a/d', 'test://ab', 'test://'])
+      harness.server.notify('notifications/resources/updated', { uri });
+    await settle();
+    expect(reader.lines.slice(1).map(({ params }) => params.uri)).toEqual(['test://a/b/c', 'test://a/d']);
+  });
+
   it('is not acknowledged for a resource that the server refuses', async () => {
     const client = start();
     const reader = await client.call('subscriptions/listen', {

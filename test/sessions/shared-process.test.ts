@@ -319,6 +319,27 @@ describe.each(['principal', 'shared'] as const)('with isolation %s', (isolation)
     expect(listeners.map(({ events }) => events.length)).toEqual([1, 0]);
   });
 
+  it('an update of a part of a resource goes to those who subscribed to the whole, once to each', async () => {
+    const [a, b] = await two();
+    const listeners = [a.attach(), b.attach()];
+    for (const uri of ['file:///a', 'file:///a/b', 'note://x/']) a.call(subscribe(uri));
+    b.call(subscribe('file:///a/b'));
+    await settle();
+    const updated = async (uri: string): Promise<number[]> => {
+      const before = listeners.map(({ events }) => events.length);
+      harness.server.notify('notifications/resources/updated', { uri });
+      await settle();
+      return listeners.map(({ events }, at) => events.length - (before[at] ?? 0));
+    };
+    expect(await updated('file:///a/b/c')).toEqual([1, 1]);
+    expect(await updated('file:///a/d')).toEqual([1, 0]);
+    expect(await updated('file:///a#line-3')).toEqual([1, 0]);
+    expect(await updated('note://x/y')).toEqual([1, 0]);
+    // A name that begins like another one is none of its parts.
+    expect(await updated('file:///ab')).toEqual([0, 0]);
+    expect(await updated('file:///')).toEqual([0, 0]);
+  });
+
   it('list changes and vendor notifications go to all', async () => {
     const listeners = (await two()).map((client) => client.attach());
     for (const list of ['tools', 'resources', 'prompts'])

@@ -13,6 +13,7 @@ import {
   sharedCapabilities,
 } from './initialize.ts';
 import { SharedLevels } from './shared-levels.ts';
+import { isPartOf } from './sub-resource.ts';
 import { SubscriptionQuota } from './subscription-quota.ts';
 import { setLevelParams } from './upgrade/logging.ts';
 
@@ -138,7 +139,14 @@ export class SharedState {
       return [];
     if (envelope.method !== 'notifications/resources/updated') return members;
     if (envelope.uriStart < 0) return [];
-    return this.#subscribers.get(readString(bytes, envelope.uriStart, envelope.uriEnd)) ?? [];
+    return this.#subscribersOf(readString(bytes, envelope.uriStart, envelope.uriEnd));
+  }
+
+  #subscribersOf(uri: string): Set<UpstreamMember> {
+    const all = new Set<UpstreamMember>();
+    for (const [whole, subscribers] of this.#subscribers)
+      if (isPartOf(uri, whole)) for (const member of subscribers) all.add(member);
+    return all;
   }
 
   #chooseForRequest(members: ReadonlySet<BusyMember>): UpstreamMember[] {

@@ -2,6 +2,7 @@
 import type { Exchange, Taker } from '../../exchange.ts';
 import { type ClientMessage, resultMessage, uriOf } from '../../message.ts';
 import type { LaneHost } from '../lane.ts';
+import { isPartOf } from '../sub-resource.ts';
 import { type LegacyServer, offers } from './legacy-server.ts';
 import {
   acknowledgement,
@@ -83,7 +84,11 @@ export class Listens implements Taker {
   updated(message: ClientMessage): void {
     const uri = uriOf(message);
     for (const [exchange, { filter, acknowledged }] of this.#open)
-      if (acknowledged && uri !== undefined && filter.resourceSubscriptions.includes(uri))
+      if (
+        acknowledged &&
+        uri !== undefined &&
+        filter.resourceSubscriptions.some((whole) => isPartOf(uri, whole))
+      )
         exchange.notified(stamped(message, exchange.round.rawId));
   }
 
