@@ -9,6 +9,7 @@ import type { Log } from '../log/log.ts';
 import { type ChildView, observe } from './cluster-api.ts';
 import type { ControllerCount } from './controller-count.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { LostReplicas } from './lost-replicas.ts';
 import { type ReconcileTools, reconcile } from './reconcile.ts';
 import { StatusWriter, WRITE_EVERY } from './status-writer.ts';
 import { createWorkQueue, type QueueLengths, type WorkQueue } from './work-queue.ts';
@@ -39,6 +40,7 @@ export class Controller {
   readonly #queue: WorkQueue;
   readonly #writer: StatusWriter;
   readonly #events: EventRecorder;
+  readonly #lost: LostReplicas;
   readonly #timers: readonly Cancel[];
 
   /** Begins at once with all servers. */
@@ -58,6 +60,7 @@ export class Controller {
         ),
     });
     this.#events = new EventRecorder({ api: tools.api, instance, now: tools.now });
+    this.#lost = new LostReplicas({ events: this.#events, now: tools.now });
     this.#queue = createWorkQueue({
       clock,
       work: (name, signal) => this.#counted(name, signal),
@@ -125,20 +128,19 @@ export class Controller {
   async #look(name: string, signal: AbortSignal): Promise<number | undefined> {
     const { picture, tools, leads } = this.#options;
     const server = picture.server(name);
-    if (!server) this.#writer.keepOnly(picture.servers);
+    if (!server) this.#forget();
     // What is being deleted is removed with its children by the cluster itself.
     if (!server || server.metadata.deletionTimestamp !== undefined || !leads()) return undefined;
     const left = timeLeft(server, tools.now());
     if (left !== undefined && left <= 0) return await this.#removeTried(server);
     const known = { ...server, ...withStatus(this.#writer.last(server)) };
-    const { status, again } = await reconcile(known, observe(picture, server.metadata.uid ?? ''), {
-      tools,
-      signal,
-    });
+    const observed = observe(picture, server.metadata.uid ?? '');
+    const { status, again } = await reconcile(known, observed, { tools, signal });
     if (!leads() || signal.aborted) return undefined;
+    await this.#said(this.#lost.tell(server, observed.lost));
     const before = this.#writer.last(server) ?? server.status;
     const held = await this.#writer.write(server, status);
-    if (held === undefined) await this.#tell(server, before, status);
+    if (held === undefined) await this.#said(this.#events.changed(server, before, status));
     return earliest(again, held, left);
   }
 
@@ -148,9 +150,15 @@ export class Controller {
     await this.#options.tools.api.remove(MCP_SERVERS, { namespace, name }, { propagation: 'Background' });
   }
 
+  #forget(): void {
+    const { servers } = this.#options.picture;
+    this.#writer.keepOnly(servers);
+    this.#lost.keepOnly(servers);
+  }
+
   /** An event that cannot be written is no reason to do anything again. */
-  async #tell(...changed: Parameters<EventRecorder['changed']>): Promise<void> {
-    await this.#events.changed(...changed).catch((thrown: unknown) => {
+  async #said(saying: Promise<void>): Promise<void> {
+    await saying.catch((thrown: unknown) => {
       this.#options.log.warn({ err: toBerthError(thrown) }, 'an event could not be written');
     });
   }

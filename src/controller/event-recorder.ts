@@ -5,6 +5,7 @@ import { apiVersionOf, EVENTS, type KubeObject, MCP_SERVERS, type Resource } fro
 import { type BerthError, toBerthError } from '../errors.ts';
 import type { ClusterApi } from './cluster-api.ts';
 import { cutText } from './cut-text.ts';
+import type { Problem } from './problem.ts';
 
 /** Milliseconds in which the same thing is not said twice. */
 const SAY_AGAIN_AFTER = 5 * 60_000;
@@ -57,6 +58,15 @@ export class EventRecorder {
         note: cutText(`${status.message}${words}${hint}`, MOST_NOTE),
       },
     );
+  }
+
+  /** Tells why a replica, which had sessions of its own, is gone. */
+  async lost(server: McpServer, replica: string, { reason, message, hint }: Problem): Promise<void> {
+    const note = cutText(
+      `replica ${replica} was lost with its sessions (${reason}): ${message.trim()} — ${hint}`,
+      MOST_NOTE,
+    );
+    await this.#say({ kind: MCP_SERVERS, object: server }, { type: 'Warning', reason: 'ReplicaLost', note });
   }
 
   /** Tells what is wrong with an object that has no status. */

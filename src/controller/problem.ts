@@ -191,15 +191,23 @@ function schedulingProblem({ status }: Pod): Problem | undefined {
   };
 }
 
-function evictionProblem({ status }: Pod): Problem | undefined {
+/** Of a pod that its node has ended for good; undefined for any other. */
+export function evictionProblem({ status }: Pod): Problem | undefined {
   if (status?.phase !== 'Failed') return undefined;
-  return {
-    reason: status.reason ?? 'PodFailed',
-    message: status.message ?? 'the pod has failed',
-    hint: 'Another pod takes its place. If it comes again, raise the limits of the server: spec.resources.',
-    phase: 'run',
-    waits: true,
-  };
+  const { reason = 'PodFailed', message = 'the pod has failed' } = status;
+  return { reason, message, hint: evictionHint(reason, message), phase: 'run', waits: true };
+}
+
+function evictionHint(reason: string, message: string): string {
+  if (/emptydir|ephemeral/i.test(message))
+    return 'It wrote more than it may: raise servers.scratchSize of the chart, or have it write to a folder that stays (spec.persistence).';
+  if (/low on resource/i.test(message))
+    return 'Its node ran short: raise spec.resources.requests to what the server needs, or add a node.';
+  if (reason === 'Preempting')
+    return 'A pod of higher priority took its room: add a node, or name a higher servers.defaults.priorityClassName of the chart.';
+  if (reason === 'Terminated' || reason === 'NodeShutdown')
+    return 'Its node was shut down: another pod takes its place.';
+  return 'Another pod takes its place. If it comes again, raise the limits of the server: spec.resources.';
 }
 
 function containerProblem({ status }: Pod, server: McpServer): Problem | undefined {

@@ -420,6 +420,13 @@ it('a pod whose server filled its disk has been evicted by now, and the next one
   expect(read<{ items: object[] }>('events', '-n', release.servers, ...why).items).toMatchObject([
     { message: expect.stringContaining(`"tmp" exceeds the limit "${SCRATCH_MIB}Mi"`) },
   ]);
+  // The next pod hides it, and the server's own events do not.
+  const lost = await steady('the event of the server', async () => {
+    const about = ['--field-selector', 'reason=ReplicaLost,involvedObject.name=full'];
+    return read<{ items: { message: string }[] }>('events', '-n', release.servers, ...about).items[0];
+  });
+  expect(lost.message).toContain(`replica ${name} was lost with its sessions (Evicted): `);
+  expect(lost.message).toContain('raise servers.scratchSize of the chart');
   const error = await errorOf(client, 'full');
   figure('the call in flight of such a pod is told', JSON.stringify(error));
   expect(error.code).toEqual(expect.any(Number));

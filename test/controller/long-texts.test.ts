@@ -9,7 +9,7 @@ import { statusOf } from '../../src/controller/status.ts';
 import { FakeCluster } from '../support/fake-cluster.ts';
 
 const server = { metadata: { namespace: 'ns', name: 'demo', uid: 'u' }, spec: {} } as McpServer;
-const observed = { deployment: undefined, jobs: [], pods: [], installers: [], claim: undefined };
+const observed = { deployment: undefined, jobs: [], pods: [], lost: [], installers: [], claim: undefined };
 /** As the CRD counts. */
 const length = (text = ''): number => [...text].length;
 

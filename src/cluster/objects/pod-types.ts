@@ -162,6 +162,8 @@ export interface PodCondition {
   readonly status: string;
   readonly reason?: string;
   readonly message?: string;
+  /** RFC 3339 text. */
+  readonly lastTransitionTime?: string;
 }
 
 export interface ContainerStatus {
