@@ -10,17 +10,31 @@ import type { Finding } from '../../src/cluster/doctor/finding.ts';
 import { loadClusterAccess } from '../../src/cluster/kube-config.ts';
 import {
   CONFIG_MAPS,
+  EVENTS,
   type KubeObject,
   NAMESPACES,
   resource,
   SERVICE_ACCOUNTS,
 } from '../../src/cluster/resources.ts';
+import { EventRecorder } from '../../src/controller/event-recorder.ts';
+import { BerthError } from '../../src/errors.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { enforcing, enforcingLack } from './support/enforced-policies.ts';
 import { IMAGES } from './support/images.ts';
+import { render } from './support/rendered.ts';
 import { goesWithTest } from './support/tidy.ts';
 import { applyDefinition, run, uniqueName } from './support/tools.ts';
 
+const POLICIES = resource(
+  'admissionregistration.k8s.io/v1',
+  'ValidatingAdmissionPolicy',
+  'validatingadmissionpolicies',
+);
+const BINDINGS = resource(
+  'admissionregistration.k8s.io/v1',
+  'ValidatingAdmissionPolicyBinding',
+  'validatingadmissionpolicybindings',
+);
 const QUOTAS = resource('v1', 'ResourceQuota', 'resourcequotas');
 const ROLES = resource('rbac.authorization.k8s.io/v1', 'Role', 'roles');
 const ROLE_BINDINGS = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings');
@@ -185,6 +199,50 @@ describe('the doctor', () => {
       spec: { limits },
     } as KubeObject);
     expect(of(await look(tight), 'limit range')).toMatchObject({ state: 'problem' });
+  });
+
+  it('names the admission policies that a release lacks', async () => {
+    const { client, namespace } = cluster;
+    expect(of(await look(), 'admission policies')).toMatchObject({
+      state: 'warning',
+      fix: 'Set admissionPolicies.enabled of the chart.',
+    });
+    const made = render(namespace, []).filter(({ kind }) => kind.startsWith('ValidatingAdmissionPolicy'));
+    for (const kind of [POLICIES, BINDINGS]) {
+      const these = made.filter((one) => one.kind === kind.kind);
+      goesWithTest(client, kind, { names: these.map(({ metadata }) => metadata.name) });
+      for (const { apiVersion: _, kind: __, ...object } of these)
+        await client.create(kind, object as KubeObject);
+    }
+    expect(of(await look(), 'admission policies')?.state).toBe('ok');
+    await client.remove(BINDINGS, { name: `${namespace}-berth-exec` });
+    expect(of(await look(), 'admission policies')).toMatchObject({
+      state: 'problem',
+      message: `missing: ValidatingAdmissionPolicyBinding ${namespace}-berth-exec`,
+    });
+    // Where nothing is installed nothing of it can be missing.
+    const nowhere = { places: { release: 'none', namespace, servers: namespace } };
+    expect(of(await look(namespace, nowhere), 'admission policies')).toBeUndefined();
+  });
+
+  it('names the servers of the values that cannot be made, as long as they cannot', async () => {
+    const { client, namespace } = cluster;
+    expect(of(await look(), 'servers of the values')?.state).toBe('ok');
+    const metadata = { namespace, name: 'berth-servers' };
+    goesWithTest(client, CONFIG_MAPS, { namespace, names: [metadata.name] });
+    const object = await client.create<KubeObject>(CONFIG_MAPS, { metadata });
+    const error = new BerthError('bad-setting', 'server brave: spec.source is missing', {
+      hint: 'Say which.',
+    });
+    const recorder = new EventRecorder({ api: client, instance: 'one', now: Date.now });
+    await recorder.refused({ kind: CONFIG_MAPS, object }, 'ServerRefused', error);
+    const { items } = await client.list(EVENTS, { namespace, fieldSelector: 'reason=ServerRefused' });
+    goesWithTest(client, EVENTS, { namespace, names: items.map(({ metadata }) => metadata.name ?? '') });
+    expect(of(await look(), 'servers of the values')).toMatchObject({
+      state: 'problem',
+      message: 'server brave: spec.source is missing — Say which.',
+      fix: expect.stringContaining('servers.items'),
+    });
   });
 
   it('speaks on the command line, and ends with 5 when there is a problem', async () => {

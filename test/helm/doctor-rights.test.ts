@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { ADMISSION_POLICIES } from '../../src/cluster/doctor/release-checks.ts';
 import { RIGHTS } from '../../src/cluster/doctor/rights.ts';
-import { ROLES, rulesOf } from './chart-files.ts';
+import { ROLES, readChart, rulesOf, templatePaths } from './chart-files.ts';
 
 const line = (
   where: string,
@@ -29,3 +30,15 @@ it.each(['gateway', 'controller'] as const)(
     expect(asked.sort()).toEqual(granted.sort());
   },
 );
+
+it('the doctor looks for the admission policies that the chart makes, and for the binding of each', () => {
+  const made = templatePaths()
+    .map((path) => /^templates\/admission\/(.*)\.yaml$/.exec(path)?.[1])
+    .filter((name) => name !== undefined && name !== 'bindings');
+  const [, bound = ''] =
+    /range list ((?:"[^"]+" ?)+)/.exec(readChart('templates/admission/bindings.yaml')) ?? [];
+  expect([...ADMISSION_POLICIES].sort()).toEqual(made);
+  expect([...ADMISSION_POLICIES].sort()).toEqual(
+    [...bound.matchAll(/"([^"]+)"/g)].map(([, name]) => name).sort(),
+  );
+});

@@ -9,6 +9,7 @@ import { checkDefinition, checkNamespace, checkProcessLimit, checkVersion } from
 import type { DoctorPlaces, Finding } from './finding.ts';
 import { checkPod } from './pod-checks.ts';
 import { probePods } from './probe.ts';
+import { checkRelease } from './release-checks.ts';
 import { type Account, checkRights } from './rights.ts';
 
 export interface DoctorOptions {
@@ -42,9 +43,10 @@ export async function examine(
     checkNamespace(client, places),
     checkProcessLimit(client),
   ]);
+  const release = await checkRelease(client, places, Date.now());
   const pods = await checkPod(client, settings, places);
   const probed = probe ? await probePods({ client, settings, places, sleep }) : [notProbed()];
-  return [version, ...found, ...pods, ...probed];
+  return [version, ...found, ...release, ...pods, ...probed];
 }
 
 function notProbed(): Finding {
