@@ -26,7 +26,7 @@ export interface Observed {
   readonly jobs: readonly Job[];
   /** Replicas, those that are being ended included; not those that were evicted or shut down, which may lie about for days. */
   readonly pods: readonly Pod[];
-  /** Replicas that were evicted, preempted or shut down with their node, as long as they lie about. */
+  /** Replicas that were evicted or shut down with their node, as long as they lie about; not what somebody has deleted. */
   readonly lost: readonly Pod[];
   readonly installers: readonly Pod[];
   /** The one that was made for it, even if it has no use for one any more. */
@@ -44,7 +44,7 @@ export function observe(view: ChildView, uid: string): Observed {
     deployment: own(view.deployments)[0],
     jobs: own(view.jobs),
     pods: pods.filter((pod) => !isInstaller(pod) && !isOver(pod)),
-    lost: pods.filter((pod) => !isInstaller(pod) && pod.status?.phase === 'Failed'),
+    lost: pods.filter((pod) => !isInstaller(pod) && isOver(pod) && !pod.metadata.deletionTimestamp),
     installers: pods.filter(isInstaller),
     claim: own(view.claims)[0],
   };

@@ -2,7 +2,7 @@
 import type { McpServer } from '../cluster/mcp-server.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { evictionProblem } from './problem.ts';
+import { lossProblem } from './problem.ts';
 
 /** Milliseconds after which it is no news: what was said of it then is kept no longer by the cluster either. */
 const NEWS = 60 * 60_000;
@@ -29,9 +29,8 @@ export class LostReplicas {
     if (lost.length === 0) return void this.#told.delete(of);
     this.#told.set(of, new Set(lost.map(uidOf)));
     for (const pod of lost) {
-      const problem = before?.has(uidOf(pod)) ? undefined : evictionProblem(pod);
-      if (problem && this.#options.now() - endOf(pod) < NEWS)
-        await this.#options.events.lost(server, pod.metadata.name ?? '', problem);
+      const isNews = !before?.has(uidOf(pod)) && this.#options.now() - endOf(pod) < NEWS;
+      if (isNews) await this.#options.events.lost(server, pod.metadata.name ?? '', lossProblem(pod));
     }
   }
 

@@ -191,10 +191,15 @@ function schedulingProblem({ status }: Pod): Problem | undefined {
   };
 }
 
-/** Of a pod that its node has ended for good; undefined for any other. */
-export function evictionProblem({ status }: Pod): Problem | undefined {
-  if (status?.phase !== 'Failed') return undefined;
-  const { reason = 'PodFailed', message = 'the pod has failed' } = status;
+function evictionProblem(pod: Pod): Problem | undefined {
+  return pod.status?.phase === 'Failed' ? lossProblem(pod) : undefined;
+}
+
+/** Of a pod that its node has ended for good: also one whose programs ended well when they were told to has lost its place. */
+export function lossProblem({ status = {} }: Pod): Problem {
+  const disruption = status.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  const reason = status.reason ?? disruption?.reason ?? 'PodFailed';
+  const message = status.message ?? disruption?.message ?? 'the pod has failed';
   return { reason, message, hint: evictionHint(reason, message), phase: 'run', waits: true };
 }
 

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { McpServer } from '../../src/cluster/mcp-server.ts';
 import type { Pod, PodStatus } from '../../src/cluster/objects/pod-types.ts';
-import { EVENTS } from '../../src/cluster/resources.ts';
+import { EVENTS, PODS } from '../../src/cluster/resources.ts';
 import { observe } from '../../src/controller/cluster-api.ts';
 import { EventRecorder } from '../../src/controller/event-recorder.ts';
 import { LostReplicas } from '../../src/controller/lost-replicas.ts';
@@ -91,13 +91,30 @@ describe('what can be done', () => {
   });
 });
 
-it('are those that have failed, and no installer', async () => {
+it('is one as well whose programs ended with 0 when the node told them to', async () => {
+  const condition = {
+    ...{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' },
+    ...{
+      message: 'Usage of EmptyDir volume "tmp" exceeds the limit "32Mi".',
+      lastTransitionTime: '2026-11-27T11:59:00Z',
+    },
+  };
+  await replicas.tell(server, [lost('a', { phase: 'Succeeded', conditions: [condition] })]);
+  expect(notes()).toEqual([
+    expect.stringMatching(/\(TerminationByKubelet\): Usage of EmptyDir .* — It wrote more/),
+  ]);
+});
+
+it('are those that are over, and none that somebody deleted', async () => {
   const world = new ServerWorld();
   world.apply({ source: { image: { image: 'ghcr.io/acme/mcp:1', entrypoint: ['/mcp'] } } });
   await world.settle();
   world.putPod('gone', world.deployment, { phase: 'Failed', reason: 'Evicted' });
   world.putPod('done', world.deployment, { phase: 'Succeeded' });
+  const [running] = world.replicas;
+  const deleted = { ...running?.metadata, name: 'deleted', deletionTimestamp: '2026-11-27T11:59:00Z' };
+  world.cluster.put(PODS, { ...running, metadata: deleted, status: { phase: 'Failed' } } as Pod);
   const { lost: seen, pods } = observe(world.view, world.server.metadata.uid ?? '');
-  expect(seen.map(({ metadata }) => metadata.name)).toEqual(['gone']);
+  expect(seen.map(({ metadata }) => metadata.name)).toEqual(['gone', 'done']);
   expect(pods.map(({ metadata }) => metadata.name)).not.toContain('gone');
 });
