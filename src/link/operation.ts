@@ -1,6 +1,7 @@
 /** What a gateway has asked a supervisor for and is not through with: it is asked again whenever the link is re-made. */
 import type { BerthError } from '../errors.ts';
 import type { OpenOptions } from '../sessions/conversation.ts';
+import { endedUnanswered, nothingTaken } from '../sessions/ended-unanswered.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { readRefused } from './error-record.ts';
 import { type LinkRecord, RECORD } from './record.ts';
@@ -35,6 +36,8 @@ export interface Operation {
   expire(error: BerthError): void;
   /** The supervisor runs anew. What was asked of the run before is over; what was not is still to be asked. */
   orphaned(error: BerthError): void;
+  /** The supervisor is gone for good, and what it was asked for with it. `unreachable`: to tell whoever can do nothing about it. */
+  gone(unreachable: BerthError): void;
 }
 
 /** A note, or the end of a session: done when the supervisor says so. */
@@ -77,6 +80,10 @@ export class PlainOperation implements Operation {
   /** What it tells is true of any run. */
   orphaned(): void {}
 
+  gone(unreachable: BerthError): void {
+    this.#finish(unreachable);
+  }
+
   #finish(error?: BerthError): void {
     this.#host.done(this);
     this.#done(error);
@@ -90,6 +97,8 @@ export interface ReaderOptions {
   readonly request: (how: ReaderRequest) => readonly Buffer[];
   /** Position that the client has already. */
   readonly after: number;
+  /** Of a conversation that is a session. */
+  readonly session: boolean;
   /** A call: with single delivery (stream 0) it is over once it was accepted. */
   readonly call: boolean;
 }
@@ -186,6 +195,14 @@ export class ReaderOperation implements Operation, Attachment {
   orphaned(error: BerthError): void {
     if (this.#stream !== undefined) return this.#end('ended');
     if (this.#asked) this.expire(error);
+  }
+
+  /** A session that was not taken yet is nowhere, whatever was done to open it: it can be opened elsewhere, as what was never asked. */
+  gone(unreachable: BerthError): void {
+    if (this.#stream !== undefined) return this.#end('ended');
+    const { open, session } = this.#options;
+    if (open || !(session || this.#asked)) this.expire(nothingTaken());
+    else this.expire(this.#asked ? endedUnanswered() : unreachable);
   }
 
   #accepted(stream: number): void {

@@ -68,6 +68,7 @@ export class RemoteConversation implements Conversation, OperationHost {
     return this.#read(ref, {
       reader,
       open,
+      session: this.#target.kind === 'session',
       after: request.after ?? 0,
       call: true,
       request: (how) => callRecord(ref, request, how),
@@ -86,6 +87,7 @@ export class RemoteConversation implements Conversation, OperationHost {
     return this.#read(ref, {
       reader,
       open,
+      session: this.#target.kind === 'session',
       after: request.after ?? 0,
       call: false,
       request: (how) => attachRecord(ref, request, how),
@@ -147,8 +149,10 @@ export class RemoteConversation implements Conversation, OperationHost {
 
   /** The link is closed for good. `gone`: so is its supervisor, with what was asked of it. */
   close(error: BerthError, gone: boolean): void {
-    if (gone) for (const { operation } of this.#operations.values) operation.orphaned(endedUnanswered());
-    for (const { operation } of this.#operations.values) operation.expire(error);
+    for (const { operation } of this.#operations.values) {
+      if (gone) operation.gone(error);
+      else operation.expire(error);
+    }
     this.release();
   }
 

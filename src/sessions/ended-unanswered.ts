@@ -1,4 +1,4 @@
-/** What is told of a call whose supervisor, or pod, ended before it answered. */
+/** What is told of a call whose supervisor, or pod, ended before it answered, or before it took it. */
 import { BerthError } from '../errors.ts';
 
 export function endedUnanswered(): BerthError {
@@ -7,4 +7,9 @@ export function endedUnanswered(): BerthError {
     'the server ended before it answered; it is not known whether the call was carried out',
     { hint: 'Find out whether it was before you make the call again.' },
   );
+}
+
+/** Nothing has begun, or nothing of it is left: it goes to another replica, or wakes the server. */
+export function nothingTaken(): BerthError {
+  return new BerthError('resting', 'the replica ended before it took this');
 }

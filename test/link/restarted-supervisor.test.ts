@@ -128,7 +128,7 @@ describe('a supervisor that was killed and runs anew', () => {
     expect(harness().servers).toHaveLength(0);
   });
 
-  it('is gone for good with its link: what it was asked for is over, what it was not is refused', async () => {
+  it('is gone for good with its link: what it was asked for is over, what it was not goes elsewhere', async () => {
     wire().mute = true;
     const sent = call('affinity');
     await until('the call', () => harness().servers.length > 0 && executed(harness()) === 1);
@@ -137,7 +137,32 @@ describe('a supervisor that was killed and runs anew', () => {
     await until('the loss', () => servers[0]?.gateways === 0);
     const waiting = call('affinity', '2');
     await link.close({ gone: true });
-    expect([sent.error?.code, waiting.error?.code]).toEqual(['process-exited', 'busy']);
+    expect([sent.error?.code, waiting.error?.code]).toEqual(['process-exited', 'resting']);
+  });
+
+  it('is gone for good with a session that it had not taken yet: that is opened elsewhere, and what belongs to one that was is refused', async () => {
+    const conversation = (key: string) =>
+      link.conversation({ server: harness().definition.id, kind: 'session', key, principal: 'alice' });
+    const known = new TestClient(conversation('known'), { delivery: 'streams' });
+    const first = known.call(request('"init"', 'initialize', HELLO));
+    await until('the handshake', () => first.ends.length > 0);
+    wire().mute = true;
+    const opened = new TestClient(conversation('new'), { delivery: 'streams' });
+    const opening = opened.call(request('"init"', 'initialize', HELLO));
+    const asked = known.call(request('1'));
+    await until('the call', () => executed(harness()) === 1);
+    expect([opening.stream, asked.stream]).toEqual([undefined, undefined]);
+    reachable = false;
+    wire().cut();
+    await until('the loss', () => servers[0]?.gateways === 0);
+    const later = opened.attach(0, undefined, new TestReader());
+    const never = known.call(request('2'));
+    const noted = known.note('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+    await link.close({ gone: true });
+    expect([opening, asked, later, never].map(({ error }) => error?.code)).toEqual([
+      ...['resting', 'process-exited', 'busy', 'busy'],
+    ]);
+    expect((await noted)?.code).toBe('busy');
   });
 
   it('is the same one after a mere cut: the call goes on', async () => {
