@@ -60,7 +60,11 @@ export class Controller {
         ),
     });
     this.#events = new EventRecorder({ api: tools.api, instance, now: tools.now });
-    this.#lost = new LostReplicas({ events: this.#events, now: tools.now });
+    this.#lost = new LostReplicas({
+      events: this.#events,
+      now: tools.now,
+      ...(tools.warnings && { warnings: tools.warnings }),
+    });
     this.#queue = createWorkQueue({
       clock,
       work: (name, signal) => this.#counted(name, signal),
@@ -137,7 +141,7 @@ export class Controller {
     const observed = observe(picture, server.metadata.uid ?? '');
     const { status, again } = await reconcile(known, observed, { tools, signal });
     if (!leads() || signal.aborted) return undefined;
-    await this.#said(this.#lost.tell(server, observed.lost));
+    await this.#said(this.#lost.tell(server, observed.lost, signal));
     const before = this.#writer.last(server) ?? server.status;
     const held = await this.#writer.write(server, status);
     if (held === undefined) await this.#said(this.#events.changed(server, before, status));

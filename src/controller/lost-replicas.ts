@@ -2,13 +2,17 @@
 import type { McpServer } from '../cluster/mcp-server.ts';
 import type { Pod } from '../cluster/objects/pod-types.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import type { PodWarnings } from './pod-warnings.ts';
 import { lossProblem } from './problem.ts';
 
 /** Milliseconds after which it is no news: what was said of it then is kept no longer by the cluster either. */
 const NEWS = 60 * 60_000;
+/** By which kubelet ends a pod: where the programs of one end well when they are told to, its status says no more than that they did. */
+const ENDS: ReadonlySet<string> = new Set(['Evicted', 'Preempting', 'NodeShutdown']);
 
 export interface LostReplicasOptions {
   readonly events: Pick<EventRecorder, 'lost'>;
+  readonly warnings?: PodWarnings;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -23,14 +27,16 @@ export class LostReplicas {
   }
 
   /** `lost`: all of the server that lie about. Rejects when an Event cannot be written; what was not told is not told again. */
-  async tell(server: McpServer, lost: readonly Pod[]): Promise<void> {
+  async tell(server: McpServer, lost: readonly Pod[], signal: AbortSignal): Promise<void> {
     const { uid: of = '' } = server.metadata;
     const before = this.#told.get(of);
     if (lost.length === 0) return void this.#told.delete(of);
     this.#told.set(of, new Set(lost.map(uidOf)));
     for (const pod of lost) {
       const isNews = !before?.has(uidOf(pod)) && this.#options.now() - endOf(pod) < NEWS;
-      if (isNews) await this.#options.events.lost(server, pod.metadata.name ?? '', lossProblem(pod));
+      if (!isNews) continue;
+      const said = pod.status?.reason ? undefined : await this.#options.warnings?.newest(pod, signal, ENDS);
+      await this.#options.events.lost(server, pod.metadata.name ?? '', lossProblem(pod, said));
     }
   }
 

@@ -17,8 +17,15 @@ export interface PodWarning {
 }
 
 export interface PodWarnings {
-  /** Undefined when there is none, or it cannot be asked just now; never rejects. */
-  newest(object: KubeObject, signal: AbortSignal): Promise<PodWarning | undefined>;
+  /**
+   * Of those with one of the `reasons`, by default what holds a pod up. Undefined when there is none, or it cannot be asked just now;
+   * never rejects.
+   */
+  newest(
+    object: KubeObject,
+    signal: AbortSignal,
+    reasons?: ReadonlySet<string>,
+  ): Promise<PodWarning | undefined>;
 }
 
 /** Of a Job: its pod is refused. */
@@ -41,13 +48,13 @@ export function createPodWarnings(
   onFault: (error: BerthError) => void,
 ): PodWarnings {
   return {
-    newest: async ({ metadata: { namespace, uid = '' } }, signal) => {
+    newest: async ({ metadata: { namespace, uid = '' } }, signal, reasons = HOLD_UP) => {
       try {
         const fieldSelector = `regarding.uid=${uid},type=Warning`;
         const selection = { namespace, fieldSelector, limit: MOST };
         const { items } = await client.list<EventObject>(EVENTS, selection, signal);
         const [newest] = items
-          .filter(({ reason = '' }) => HOLD_UP.has(reason))
+          .filter(({ reason = '' }) => reasons.has(reason))
           .sort((a, b) => eventTimeOf(b) - eventTimeOf(a));
         return newest && { reason: newest.reason ?? '', note: newest.note?.trim() ?? '' };
       } catch (thrown) {

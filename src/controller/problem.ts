@@ -195,11 +195,11 @@ function evictionProblem(pod: Pod): Problem | undefined {
   return pod.status?.phase === 'Failed' ? lossProblem(pod) : undefined;
 }
 
-/** Of a pod that its node has ended for good: also one whose programs ended well when they were told to has lost its place. */
-export function lossProblem({ status = {} }: Pod): Problem {
+/** Of a pod that its node has ended for good; `said` is the node's Event, for what the status leaves out. */
+export function lossProblem({ status = {} }: Pod, said?: PodWarning): Problem {
   const disruption = status.conditions?.find(({ type }) => type === 'DisruptionTarget');
-  const reason = status.reason ?? disruption?.reason ?? 'PodFailed';
-  const message = status.message ?? disruption?.message ?? 'the pod has failed';
+  const reason = status.reason ?? said?.reason ?? disruption?.reason ?? 'PodFailed';
+  const message = status.message ?? said?.note ?? disruption?.message ?? 'its node has ended the pod';
   return { reason, message, hint: evictionHint(reason, message), phase: 'run', waits: true };
 }
 

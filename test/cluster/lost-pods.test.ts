@@ -425,7 +425,7 @@ it('a pod whose server filled its disk has been evicted by now, and the next one
     const about = ['--field-selector', 'reason=ReplicaLost,involvedObject.name=full'];
     return read<{ items: { message: string }[] }>('events', '-n', release.servers, ...about).items[0];
   });
-  expect(lost.message).toContain(`replica ${name} was lost with its sessions (`);
+  expect(lost.message).toContain(`replica ${name} was lost with its sessions (Evicted): `);
   expect(lost.message).toContain('raise servers.scratchSize of the chart');
   const error = await errorOf(client, 'full');
   figure('the call in flight of such a pod is told', JSON.stringify(error));

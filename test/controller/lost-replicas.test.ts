@@ -6,6 +6,7 @@ import { EVENTS, PODS } from '../../src/cluster/resources.ts';
 import { observe } from '../../src/controller/cluster-api.ts';
 import { EventRecorder } from '../../src/controller/event-recorder.ts';
 import { LostReplicas } from '../../src/controller/lost-replicas.ts';
+import type { PodWarnings } from '../../src/controller/pod-warnings.ts';
 import { FakeCluster } from '../support/fake-cluster.ts';
 import { ServerWorld } from '../support/server-world.ts';
 
@@ -19,6 +20,9 @@ beforeEach(() => {
   const now = (): number => NOW;
   replicas = new LostReplicas({ events: new EventRecorder({ api: cluster, instance: 'one', now }), now });
 });
+
+const tell = (lost: readonly Pod[]): Promise<void> =>
+  replicas.tell(server, lost, new AbortController().signal);
 
 const server = { metadata: { name: 'demo', namespace: 'servers', uid: 'u-1' } } as McpServer;
 
@@ -37,7 +41,7 @@ it('is told once, and the next one beside it', async () => {
     reason: 'Evicted',
     message: 'Usage of EmptyDir volume "tmp" exceeds the limit "1Gi". ',
   });
-  for (let look = 0; look < 3; look++) await replicas.tell(server, [full]);
+  for (let look = 0; look < 3; look++) await tell([full]);
   expect(cluster.list(EVENTS)).toMatchObject([
     {
       type: 'Warning',
@@ -48,24 +52,24 @@ it('is told once, and the next one beside it', async () => {
       ),
     },
   ]);
-  await replicas.tell(server, [full, lost('b')]);
+  await tell([full, lost('b')]);
   expect(notes()).toHaveLength(2);
   expect(notes()[1]).toMatch(/^replica b .*\(PodFailed\)/);
 });
 
 it('is no news after an hour, as when another controller has just begun to lead', async () => {
-  await replicas.tell(server, [lost('old', {}, '2026-11-27T10:59:00Z')]);
+  await tell([lost('old', {}, '2026-11-27T10:59:00Z')]);
   const terminated = { exitCode: 137, finishedAt: '2026-11-27T11:30:00Z' };
   const ended = [{ name: 'workload', ready: false, restartCount: 0, state: { terminated } }];
-  await replicas.tell(server, [lost('newer', { conditions: [], containerStatuses: ended })]);
+  await tell([lost('newer', { conditions: [], containerStatuses: ended })]);
   expect(notes()).toEqual([expect.stringContaining('replica newer ')]);
 });
 
 it('is forgotten with its pod, and with its server', async () => {
-  await replicas.tell(server, [lost('a')]);
-  await replicas.tell(server, []);
+  await tell([lost('a')]);
+  await tell([]);
   replicas.keepOnly([]);
-  await replicas.tell(server, [lost('a')]);
+  await tell([lost('a')]);
   // The same words again are counted.
   expect(notes()).toHaveLength(1);
 });
@@ -86,7 +90,7 @@ describe('what can be done', () => {
     ['Terminated', 'Pod was terminated in response to imminent node shutdown.', /shut down/],
     ['OutOfcpu', 'Node did not have enough resource: cpu', /Another pod takes its place/],
   ])('%s: %s', async (reason, message, hint) => {
-    await replicas.tell(server, [lost('a', { reason, message })]);
+    await tell([lost('a', { reason, message })]);
     expect(notes()).toEqual([expect.stringMatching(hint)]);
   });
 });
@@ -99,9 +103,29 @@ it('is one as well whose programs ended with 0 when the node told them to', asyn
       lastTransitionTime: '2026-11-27T11:59:00Z',
     },
   };
-  await replicas.tell(server, [lost('a', { phase: 'Succeeded', conditions: [condition] })]);
+  await tell([lost('a', { phase: 'Succeeded', conditions: [condition] })]);
   expect(notes()).toEqual([
     expect.stringMatching(/\(TerminationByKubelet\): Usage of EmptyDir .* — It wrote more/),
+  ]);
+});
+
+it('has its reason in an Event of its node alone, where its status says only that its programs ended', async () => {
+  const asked: string[] = [];
+  const now = (): number => NOW;
+  const warnings: PodWarnings = {
+    newest: async ({ metadata }, _signal, reasons) => {
+      asked.push(metadata.name ?? '');
+      const note = 'Usage of EmptyDir volume "tmp" exceeds the limit "32Mi".';
+      return reasons?.has('Evicted') ? { reason: 'Evicted', note } : undefined;
+    },
+  };
+  const events = new EventRecorder({ api: cluster, instance: 'one', now });
+  replicas = new LostReplicas({ events, now, warnings });
+  await tell([lost('a', { phase: 'Succeeded' }), lost('b', { reason: 'Terminated', message: 'shut down' })]);
+  expect(asked).toEqual(['a']);
+  expect(notes()).toEqual([
+    expect.stringMatching(/^replica a .*\(Evicted\): Usage of EmptyDir .* — It wrote more/),
+    expect.stringMatching(/^replica b .*\(Terminated\): shut down/),
   ]);
 });
 
