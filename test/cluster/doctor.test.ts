@@ -7,6 +7,7 @@ import { runCli } from '../../src/cli/program.ts';
 import { ApiClient } from '../../src/cluster/api-client.ts';
 import { type DoctorOptions, examine } from '../../src/cluster/doctor/doctor.ts';
 import type { Finding } from '../../src/cluster/doctor/finding.ts';
+import { BINDINGS, POLICIES } from '../../src/cluster/doctor/release-checks.ts';
 import { loadClusterAccess } from '../../src/cluster/kube-config.ts';
 import {
   CONFIG_MAPS,
@@ -25,16 +26,6 @@ import { render } from './support/rendered.ts';
 import { goesWithTest } from './support/tidy.ts';
 import { applyDefinition, run, uniqueName } from './support/tools.ts';
 
-const POLICIES = resource(
-  'admissionregistration.k8s.io/v1',
-  'ValidatingAdmissionPolicy',
-  'validatingadmissionpolicies',
-);
-const BINDINGS = resource(
-  'admissionregistration.k8s.io/v1',
-  'ValidatingAdmissionPolicyBinding',
-  'validatingadmissionpolicybindings',
-);
 const QUOTAS = resource('v1', 'ResourceQuota', 'resourcequotas');
 const ROLES = resource('rbac.authorization.k8s.io/v1', 'Role', 'roles');
 const ROLE_BINDINGS = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings');

@@ -6,12 +6,12 @@ import { CONFIG_MAPS, EVENTS, type KubeObject, resource } from '../resources.ts'
 import { unknown } from './cluster-checks.ts';
 import type { DoctorPlaces, Finding } from './finding.ts';
 
-const POLICIES = resource(
+export const POLICIES = resource(
   'admissionregistration.k8s.io/v1',
   'ValidatingAdmissionPolicy',
   'validatingadmissionpolicies',
 );
-const BINDINGS = resource(
+export const BINDINGS = resource(
   'admissionregistration.k8s.io/v1',
   'ValidatingAdmissionPolicyBinding',
   'validatingadmissionpolicybindings',
