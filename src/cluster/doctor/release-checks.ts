@@ -1,8 +1,8 @@
 /** What a release that is installed says of itself: whether the API server holds its accounts to their rules, and which of its servers it could not make. */
-
 import type { ApiClient } from '../api-client.ts';
 import { apiStatusOf } from '../api-status.ts';
-import { CONFIG_MAPS, EVENTS, type KubeObject, resource } from '../resources.ts';
+import { type EventObject, eventTimeOf } from '../objects/event.ts';
+import { CONFIG_MAPS, EVENTS, resource } from '../resources.ts';
 import { unknown } from './cluster-checks.ts';
 import type { DoctorPlaces, Finding } from './finding.ts';
 
@@ -78,12 +78,6 @@ async function checkPolicies(
   }
 }
 
-interface Refusal extends KubeObject {
-  readonly note?: string;
-  readonly eventTime?: string | null;
-  readonly series?: { readonly lastObservedTime?: string | null } | null;
-}
-
 /** Servers of the chart's values that the controller cannot make: there is no MCPServer that could say it. */
 async function checkDeclared(
   client: Pick<ApiClient, 'list'>,
@@ -93,8 +87,8 @@ async function checkDeclared(
   const check = 'servers of the values';
   try {
     const fieldSelector = `reason=ServerRefused,regarding.kind=ConfigMap,regarding.name=${release}-servers`;
-    const { items } = await client.list<Refusal>(EVENTS, { namespace: servers, fieldSelector });
-    const refused = items.filter((event) => now - saidAt(event) < LASTS).map(({ note = '' }) => note);
+    const { items } = await client.list<EventObject>(EVENTS, { namespace: servers, fieldSelector });
+    const refused = items.filter((event) => now - eventTimeOf(event) < LASTS).map(({ note = '' }) => note);
     if (refused.length === 0) return { check, state: 'ok', message: 'none is refused' };
     return {
       ...{ check, state: 'problem', message: [...new Set(refused)].sort().join('; ') },
@@ -105,10 +99,4 @@ async function checkDeclared(
     if (apiStatusOf(thrown)?.code === 404) return { check, state: 'ok', message: 'none is refused' };
     return unknown(check, thrown);
   }
-}
-
-/** Milliseconds since 1970. */
-function saidAt({ eventTime, series, metadata: { creationTimestamp } }: Refusal): number {
-  const times = [eventTime, series?.lastObservedTime, creationTimestamp];
-  return Math.max(0, ...times.map((at) => Date.parse(at ?? '') || 0));
 }
