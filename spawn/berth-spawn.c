@@ -25,7 +25,7 @@ enum {
 
 static const char USAGE[] =
     "usage: berth-spawn spawn --socket PATH --peer-uid UID [--max-processes N] [--max-tasks N]"
-    " | join --socket PATH [--wait-ms N] [--idle-ms N] | probe --status PATH [--mode ready|live] [--max-age SECONDS] | copy PATH";
+    " | join --socket PATH [--wait-ms N] [--idle-ms N] | probe --status PATH [--mode ready|live] [--max-age SECONDS] [--wait-ms N] | copy PATH";
 
 /* An option and where its value goes. */
 struct option {
@@ -105,8 +105,14 @@ static int run_join(char **arguments)
 
 static int run_probe(char **arguments)
 {
-    const char *status = NULL, *mode = "ready", *max_age = NULL;
-    const struct option known[] = {{"--status", &status}, {"--mode", &mode}, {"--max-age", &max_age}, {NULL, NULL}};
+    const char *status = NULL, *mode = "ready", *max_age = NULL, *wait = NULL;
+    const struct option known[] = {
+        {"--status", &status},
+        {"--mode", &mode},
+        {"--max-age", &max_age},
+        {"--wait-ms", &wait},
+        {NULL, NULL},
+    };
 
     read_options(arguments, known);
     if (strcmp(mode, "ready") != 0 && strcmp(mode, "live") != 0)
@@ -115,6 +121,7 @@ static int run_probe(char **arguments)
         .status = required(status, "--status"),
         .ready = strcmp(mode, "ready") == 0,
         .max_age = number(max_age, 0, MOST_SECONDS, "--max-age"),
+        .wait_ms = number(wait, 0, MOST_SECONDS * MS_PER_SECOND, "--wait-ms"),
     };
     return probe_run(&options);
 }

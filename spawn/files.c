@@ -11,9 +11,10 @@
 
 #include "common.h"
 
-enum { MAX_STATUS = 4096, CHUNK = 64 * 1024, MODE = 0755 };
+enum { MAX_STATUS = 4096, PAUSE_NS = 50 * 1000 * 1000, CHUNK = 64 * 1024, MODE = 0755 };
 
 static const char *const READY[] = {"ready", NULL};
+static const char *const STARTING[] = {"starting", NULL};
 static const char *const ALIVE[] = {"starting", "ready", "failing", "draining", NULL};
 
 static bool begins_with_one_of(const char *text, const char *const *words)
@@ -39,22 +40,61 @@ static bool is_stale(int fd, uint32_t max_age)
     return age > (time_t)max_age || age < -(time_t)max_age;
 }
 
-int probe_run(const struct probe_options *options)
-{
+/* One look at the status file: what it says, and what is wrong with it beside that, or empty. */
+struct look {
+    bool fits;
+    /* It may fit soon: nothing is wrong yet. */
+    bool may_wait;
     char text[MAX_STATUS + 1];
+    char problem[PATH_MAX];
+};
+
+static void read_status(int fd, const struct probe_options *options, struct look *look)
+{
+    ssize_t size = read(fd, look->text, MAX_STATUS);
+
+    if (size < 0) {
+        snprintf(look->problem, sizeof look->problem, "cannot read %s: %s", options->status, strerror(errno));
+        return;
+    }
+    look->text[size] = 0;
+    if (is_stale(fd, options->max_age))
+        snprintf(look->problem, sizeof look->problem, "the status was not written for %u s", options->max_age);
+    else
+        look->fits = begins_with_one_of(look->text, options->ready ? READY : ALIVE);
+    look->may_wait = look->problem[0] == 0 && begins_with_one_of(look->text, STARTING);
+}
+
+static void look_once(const struct probe_options *options, struct look *look)
+{
     int fd = open(options->status, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-    if (fd < 0)
-        fail(EXIT_FAILED, "cannot read %s: %s", options->status, strerror(errno));
-    ssize_t size = read(fd, text, MAX_STATUS);
-    if (size < 0)
-        fail(EXIT_FAILED, "cannot read %s: %s", options->status, strerror(errno));
-    text[size] = 0;
-    fputs(text, stdout);
-    if (is_stale(fd, options->max_age))
-        fail(EXIT_FAILED, "the status was not written for %u s", options->max_age);
+    look->fits = look->may_wait = false;
+    look->text[0] = look->problem[0] = 0;
+    if (fd < 0) {
+        look->may_wait = errno == ENOENT;
+        snprintf(look->problem, sizeof look->problem, "cannot read %s: %s", options->status, strerror(errno));
+        return;
+    }
+    read_status(fd, options, look);
     close(fd);
-    return begins_with_one_of(text, options->ready ? READY : ALIVE) ? 0 : EXIT_FAILED;
+}
+
+int probe_run(const struct probe_options *options)
+{
+    static struct look look;
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    int64_t end = now_ms() + options->wait_ms;
+
+    look_once(options, &look);
+    while (!look.fits && look.may_wait && now_ms() < end) {
+        nanosleep(&pause, NULL);
+        look_once(options, &look);
+    }
+    fputs(look.text, stdout);
+    if (look.problem[0] != 0)
+        fail(EXIT_FAILED, "%s", look.problem);
+    return look.fits ? 0 : EXIT_FAILED;
 }
 
 static bool write_all(int fd, const char *bytes, size_t size)

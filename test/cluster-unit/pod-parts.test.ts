@@ -58,6 +58,17 @@ describe('the probes of a supervisor', () => {
     expect(silence + live!.periodSeconds).toBeLessThanOrEqual(90);
   });
 
+  it.each(KINDS)('of kind %s cost an idle node little: not one in three seconds', (kind) => {
+    const { readinessProbe: ready, livenessProbe: live } = supervisorOf(kind);
+    expect(1 / ready!.periodSeconds + 1 / live!.periodSeconds).toBeLessThan(1 / 3);
+    // What is not ready yet is told at once, and within the time that kubelet gives the probe.
+    const command = ready!.exec!.command;
+    const waitMs = Number(command[command.indexOf('--wait-ms') + 1]);
+    expect(waitMs).toBeGreaterThan(0);
+    expect(waitMs).toBeLessThan(ready!.periodSeconds * 1_000);
+    expect(waitMs * 2).toBeLessThan(ready!.timeoutSeconds * 1_000);
+  });
+
   it.each(KINDS)('of kind %s do not have what hangs waited for as for sessions that end', (kind) => {
     const { spec } = deploymentOf(blueprint(programs[kind]!)).spec.template;
     for (const { livenessProbe } of [...(spec.initContainers ?? []), ...spec.containers])

@@ -1,10 +1,12 @@
 /** The small modes of berth-spawn: probe and copy, and what it says when it is called wrongly. */
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -12,6 +14,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildSpawn } from '../support/spawn-helper.ts';
 
@@ -77,6 +81,45 @@ describe('probe', () => {
     expect(run('probe', '--status', status, '--max-age', '120')).toMatchObject({ status: 0 });
   });
 
+  it('waits for one that is not there yet, or that starts', async () => {
+    const status = join(folder, 'status');
+    const write = (text: string): void => {
+      writeFileSync(`${status}.new`, text);
+      renameSync(`${status}.new`, status);
+    };
+    const probing = spawn(program, ['probe', '--status', status, '--max-age', '30', '--wait-ms', '60000']);
+    const printed = readAll(probing.stdout);
+    const exit = once(probing, 'exit');
+    await setTimeout(200);
+    write('starting\n');
+    await setTimeout(200);
+    expect(probing.exitCode).toBeNull();
+    write('ready sessions=1\n');
+    expect(await exit).toEqual([0, null]);
+    expect(await printed).toBe('ready sessions=1\n');
+  });
+
+  it('waits no longer than it is told, and then says how it is', () => {
+    const late = probe('starting\n', '--wait-ms', '300');
+    expect(late).toMatchObject({ status: 1, stdout: 'starting\n', stderr: '' });
+    const missing = run('probe', '--status', join(folder, 'missing'), '--wait-ms', '300');
+    expect(missing).toMatchObject({ status: 1, stdout: '' });
+    expect(missing.stderr).toContain('No such file or directory');
+  });
+
+  it.each(['failing', 'draining', 'stopped'])('does not wait for one that is %s', (word) => {
+    expect(probe(`${word}\n`, '--wait-ms', '60000')).toMatchObject({ status: 1, stdout: `${word}\n` });
+  });
+
+  it('does not wait for one that hangs', () => {
+    const status = join(folder, 'status');
+    writeFileSync(status, 'starting\n');
+    const then = Date.now() / 1_000 - 60;
+    utimesSync(status, then, then);
+    const { stderr } = run('probe', '--status', status, '--max-age', '30', '--wait-ms', '60000');
+    expect(stderr).toContain('not written for 30 s');
+  });
+
   it('says what it cannot read', () => {
     const { status, stderr } = run('probe', '--status', join(folder, 'missing'));
     expect(status).toBe(1);
@@ -127,6 +170,7 @@ describe('called wrongly', () => {
     [['join'], '--socket is missing'],
     [['join', '--socket', '/x', '--idle-ms', '1s'], '--idle-ms must be a whole number'],
     [['probe'], '--status is missing'],
+    [['probe', '--status', '/x', '--wait-ms', '1s'], '--wait-ms must be a whole number'],
     [['probe', '--status', '/x', '--mode', 'dead'], "--mode must be ready or live, not 'dead'"],
     [['copy'], 'the path to copy to is missing'],
     [['copy', 'a', 'b'], 'copy takes one path'],
