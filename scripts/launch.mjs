@@ -2,6 +2,7 @@
  * What `npm start`, `npm test`, `npm run coverage`, `npm run berth` and `npm run bench` run: sets the checkout up with any Node
  * from 20 on, then runs the program on the pinned Node. Arguments after the name of the program are the program's.
  */
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { findNode } from '../bin/find-node.mjs';
 import { NODE_FLAGS } from '../bin/node-flags.mjs';
@@ -30,7 +31,7 @@ async function main([name = '', ...args]) {
   if (found.problem !== undefined) throw new Error(found.problem);
   await build(found.file);
   const [script, ...first] = program;
-  const options = { cwd: workingFolder(name), env: environment(found.file) };
+  const options = { cwd: workingFolder(name), env: { ...environment(found.file), ...codeCache(name) } };
   const flags = name === 'start' || name === 'berth' ? NODE_FLAGS : [];
   return runChild(found.file, [...flags, join(ROOT, script), ...first, ...args], options);
 }
@@ -44,6 +45,11 @@ function workingFolder(name) {
 /** The pinned Node comes first on the path, so that tests and benchmarks that say `node` mean it. */
 function environment(node) {
   return { ...process.env, PATH: [dirname(node), process.env.PATH].filter(Boolean).join(delimiter) };
+}
+
+/** Each file of tests is a process, which starts sooner with the code that another has compiled; what is covered is counted without. */
+function codeCache(name) {
+  return name.startsWith('test') ? { NODE_COMPILE_CACHE: join(tmpdir(), 'berth-test-code') } : {};
 }
 
 try {
