@@ -18,10 +18,20 @@ export interface Operation {
 
 /** Every answer of `api` from now on rejects when it is not in the document. */
 export function underContract<T extends Api>(api: T): T {
-  const contract = new Contract(documentOf(api) as unknown as Json);
+  const contract = contractOf(documentOf(api) as unknown as Json);
   const fetch = api.fetch.bind(api);
   api.fetch = async (request, ...more) => contract.check(request, await fetch(request, ...more));
   return api;
+}
+
+/** By document: most APIs of a file of tests have the same, and to compile its schemas takes longer than most tests do. */
+const contracts = new Map<string, Contract>();
+
+function contractOf(document: Json): Contract {
+  const key = JSON.stringify(document);
+  const known = contracts.get(key) ?? new Contract(document);
+  contracts.set(key, known);
+  return known;
 }
 
 export function operationsOf(document: Json): Operation[] {
