@@ -16,7 +16,7 @@ const GROUP_READABLE = 0o440;
  */
 const READY_SECONDS = 5;
 /**
- * Kubelet pays about 55 ms of a processor for each probe that it runs in a container: a node full of idle servers is busy with nothing
+ * Kubelet pays about 45 ms of a processor for each probe that it runs in a container: a node full of idle servers is busy with nothing
  * else if it asks often. So it asks seldom, and the probe itself waits for what starts and tells it at once when it is ready.
  */
 const READY_PERIOD = 5;
