@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** Told how long a ping took, in milliseconds. */
   readonly onRoundTrip?: (ms: number) => void;
+  /** The supervisor is about to end: it takes nothing new, and waits for this side to go. */
+  readonly onLeaving?: () => void;
 }
 
 export class LinkConnection {
@@ -39,13 +41,16 @@ export class LinkConnection {
   #hello: RecordStream | undefined;
   #run: string | undefined;
   #closing = false;
+  #leaving = false;
   #failure: BerthError | undefined;
   #ponged = true;
 
   readonly #onRoundTrip: ConnectionOptions['onRoundTrip'];
+  readonly #onLeaving: ConnectionOptions['onLeaving'];
 
-  constructor({ stream, hello, clock, onRoundTrip }: ConnectionOptions) {
+  constructor({ stream, hello, clock, onRoundTrip, onLeaving }: ConnectionOptions) {
     this.#onRoundTrip = onRoundTrip;
+    this.#onLeaving = onLeaving;
     this.#clock = clock;
     this.#stream = stream;
     this.#session = openCarrier(stream);
@@ -68,6 +73,11 @@ export class LinkConnection {
   /** It ends because this side wants it to. */
   get closing(): boolean {
     return this.#closing;
+  }
+
+  /** The supervisor has said that it is about to end. */
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
   /** Names the run of the supervisor; undefined before {@link ready}, and of one that is too old to say it. */
@@ -130,6 +140,7 @@ export class LinkConnection {
     try {
       const asking = this.#asked.get(ref);
       if (asking && this.#asked.delete(ref)) return settle(asking, type, body);
+      if (type === RECORD.leaving) return this.#leave();
       if (type === RECORD.refused) throw readRefused(body);
       if (type !== RECORD.hello) return;
       const { version, run } = readHello(body);
@@ -139,6 +150,11 @@ export class LinkConnection {
       this.#failure = error instanceof BerthError ? error : undefined;
       this.destroy();
     }
+  }
+
+  #leave(): void {
+    this.#leaving = true;
+    this.#onLeaving?.();
   }
 
   #request(path: string) {

@@ -10,7 +10,7 @@ import { type Hello, helloRecord, LINK_VERSION, negotiate, readHello } from './h
 import type { ConversationHost } from './in-process.ts';
 import { type LinkQuestion, readQuestion } from './question.ts';
 import { type LinkRecord, RECORD } from './record.ts';
-import { jsonRecord } from './record-bodies.ts';
+import { bareRecord, jsonRecord } from './record-bodies.ts';
 import { RecordStream } from './record-stream.ts';
 import { ServedConversation } from './served-conversation.ts';
 
@@ -18,6 +18,8 @@ import { ServedConversation } from './served-conversation.ts';
 const HELLO_LIMIT = 10_000;
 /** Milliseconds in which what was written before the end has to leave. */
 const END_LIMIT = 1_000;
+/** Milliseconds that gateways have to read what they were told last and to go. One that is too old to go by itself takes them all. */
+const LEAVE_LIMIT = 3_000;
 
 export interface LinkServerOptions {
   readonly clock?: Clock;
@@ -32,7 +34,12 @@ export interface LinkServer {
   serve(stream: Duplex): void;
   /** Gateways that have said hello. */
   readonly gateways: number;
-  /** Ends all connections, after what is queued for them. Idempotent. */
+  /** From now on nothing new begins here, and gateways are told so: what they ask for yet is refused with `resting`. Idempotent. */
+  leave(): void;
+  /**
+   * Ends all connections, after what is queued for them. After {@link leave} gateways have a while to go by themselves: what is on its
+   * way from them is answered meanwhile. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -42,6 +49,9 @@ export function createLinkServer(host: ConversationHost, options: LinkServerOpti
   const connections = new Set<GatewayConnection>();
   const byInstance = new Map<string, GatewayConnection>();
   let closed: Promise<void> | undefined;
+  let leaving = false;
+  const isLeaving = (): boolean => leaving;
+  let gone = (): void => {};
 
   /** False for a connection that a newer one of the same gateway has made obsolete. */
   const admit = (connection: GatewayConnection, hello: Hello): boolean => {
@@ -52,20 +62,38 @@ export function createLinkServer(host: ConversationHost, options: LinkServerOpti
     return true;
   };
   const serve = (stream: Duplex): void => {
-    const connection = new GatewayConnection(stream, { host, clock, version, run, answer, admit });
+    const connection = new GatewayConnection(stream, { host, clock, version, run, answer, admit, isLeaving });
     connections.add(connection);
     connection.onClose = () => {
       connections.delete(connection);
       if (byInstance.get(connection.instance) === connection) byInstance.delete(connection.instance);
+      if (connections.size === 0) gone();
     };
+  };
+  const close = async (): Promise<void> => {
+    if (leaving && connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(LEAVE_LIMIT, resolve);
+        gone = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    await Promise.all([...connections].map((connection) => connection.close()));
   };
   return {
     serve: (stream) => (closed ? void stream.destroy() : serve(stream)),
     get gateways() {
       return byInstance.size;
     },
+    leave: () => {
+      if (leaving) return;
+      leaving = true;
+      for (const connection of connections) connection.leave();
+    },
     close: () => {
-      closed ??= Promise.all([...connections].map((connection) => connection.close())).then(() => {});
+      closed ??= close();
       return closed;
     },
   };
@@ -78,6 +106,8 @@ interface ConnectionOptions {
   readonly run: string;
   readonly answer: (question: LinkQuestion) => unknown;
   readonly admit: (connection: GatewayConnection, hello: Hello) => boolean;
+  /** Nothing new begins any more. */
+  readonly isLeaving: () => boolean;
 }
 
 class GatewayConnection {
@@ -115,6 +145,10 @@ class GatewayConnection {
     this.#stream.destroy();
   }
 
+  leave(): void {
+    if (this.#admitted) this.#hello?.send(bareRecord(RECORD.leaving, 0));
+  }
+
   async close(): Promise<void> {
     for (const conversation of this.#conversations) conversation.end();
     this.#hello?.end();
@@ -134,9 +168,9 @@ class GatewayConnection {
   }
 
   #converse(stream: ServerHttp2Stream): void {
-    const conversation: ServedConversation = new ServedConversation(stream, this.#options.host, () =>
-      this.#conversations.delete(conversation),
-    );
+    const { host, isLeaving } = this.#options;
+    const closed = (): void => void this.#conversations.delete(conversation);
+    const conversation: ServedConversation = new ServedConversation(stream, { host, isLeaving, closed });
     this.#conversations.add(conversation);
   }
 
@@ -153,6 +187,7 @@ class GatewayConnection {
       this.epoch = hello.epoch;
       this.#admitted = true;
       this.#hello?.send(helloRecord({ ...hello, version, run: this.#options.run }));
+      if (this.#options.isLeaving()) this.leave();
     } catch (error) {
       this.#hello?.send(refusedRecord(0, toBerthError(error)));
       this.#hello?.end();

@@ -29,6 +29,8 @@ export interface OperationHost {
 
 export interface Operation {
   readonly ref: number;
+  /** It is about nothing that the supervisor has already. */
+  readonly begins: boolean;
   /** Asks for it on a link that has just come up, for the first time or again. */
   ask(): void;
   record(record: LinkRecord): void;
@@ -43,6 +45,7 @@ export interface Operation {
 /** A note, or the end of a session: done when the supervisor says so. */
 export class PlainOperation implements Operation {
   readonly ref: number;
+  readonly begins = false;
   readonly #host: OperationHost;
   readonly #request: readonly Buffer[];
   readonly #done: (error?: BerthError) => void;
@@ -127,6 +130,11 @@ export class ReaderOperation implements Operation, Attachment {
     this.#reader = options.reader;
     this.#received = options.after;
     this.#acknowledged = options.after;
+  }
+
+  get begins(): boolean {
+    const { open, session, call } = this.#options;
+    return open !== undefined || (call && !session);
   }
 
   /** It was refused, ended or left. */

@@ -26,6 +26,8 @@ export const RECORD = {
   /** An event that asks for input: its park record stands before the message. */
   parked: 21,
   answer: 22,
+  /** On the hello's stream: the supervisor is about to end and takes nothing new; what it is asked for yet it answers. */
+  leaving: 23,
 } as const;
 
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];

@@ -2,7 +2,7 @@
 import { type BerthError, toBerthError } from '../errors.ts';
 import type { CallRequest } from '../sessions/call-request.ts';
 import type { Conversation, ConversationTarget, OpenOptions } from '../sessions/conversation.ts';
-import { endedUnanswered } from '../sessions/ended-unanswered.ts';
+import { endedUnanswered, nothingTaken } from '../sessions/ended-unanswered.ts';
 import type { ClientMessage } from '../sessions/message.ts';
 import type { Attachment, StreamReader } from '../sessions/reader.ts';
 import { type Operation, type OperationHost, PlainOperation, ReaderOperation } from './operation.ts';
@@ -24,9 +24,13 @@ export interface ConversationLink {
   open(handler: RecordHandler): RecordStream | undefined;
   /** Why nothing is taken any more; undefined while the link is not closed. */
   readonly refusal: BerthError | undefined;
+  /** The supervisor has said that it begins nothing new. */
+  readonly isLeft: boolean;
   readonly now: number;
   /** The conversation has something in hand: the link must know it, so that it is told when a connection comes or goes. */
   using(conversation: RemoteConversation): void;
+  /** Nothing of the conversation is in hand any more, of a link that is left. */
+  settled(): void;
   /** One stream broke while the connection seemed to hold. */
   broken(): void;
   /** A record could not be read, or its reader threw. */
@@ -116,6 +120,7 @@ export class RemoteConversation implements Conversation, OperationHost {
   done(operation: Operation): void {
     this.#operations.delete(operation.ref);
     this.#lastUse = this.#link.now;
+    if (this.#operations.size === 0 && this.#link.isLeft) this.#link.settled();
   }
 
   /**
@@ -167,6 +172,7 @@ export class RemoteConversation implements Conversation, OperationHost {
     const inHand: InHand = { ref: operation.ref, operation, waiting: this.#link.now };
     this.#operations.add(inHand);
     if (refusal) return operation.expire(refusal);
+    if (this.#link.isLeft && operation.begins) return operation.expire(nothingTaken());
     this.#link.using(this);
     if (this.#records === undefined) this.#open();
     else {

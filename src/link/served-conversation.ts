@@ -2,6 +2,7 @@
 import type { Http2Stream } from 'node:http2';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { Conversation } from '../sessions/conversation.ts';
+import { nothingTaken } from '../sessions/ended-unanswered.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { refusedRecord } from './error-record.ts';
 import type { ConversationHost } from './in-process.ts';
@@ -20,15 +21,25 @@ import {
 import { RecordStream } from './record-stream.ts';
 import { RefTable } from './ref-table.ts';
 
+export interface ServedOptions {
+  readonly host: ConversationHost;
+  /** Nothing new begins any more: who asks for it is told that it was not taken. */
+  readonly isLeaving: () => boolean;
+  /** Called once, when the stream is gone and its readers are detached. */
+  readonly closed: () => void;
+}
+
 export class ServedConversation {
   readonly #host: ConversationHost;
+  readonly #isLeaving: () => boolean;
   readonly #records: RecordStream;
   readonly #attached = new RefTable<Attached>();
   #conversation: Conversation | undefined;
+  #isSession = false;
 
-  /** `closed` is called once, when the stream is gone and its readers are detached. */
-  constructor(stream: Http2Stream, host: ConversationHost, closed: () => void) {
+  constructor(stream: Http2Stream, { host, isLeaving, closed }: ServedOptions) {
     this.#host = host;
+    this.#isLeaving = isLeaving;
     this.#records = new RecordStream(stream, {
       record: (record) => this.#record(record),
       closed: () => {
@@ -61,9 +72,12 @@ export class ServedConversation {
 
   #take({ type, ref, body }: LinkRecord): void {
     switch (type) {
-      case RECORD.target:
-        this.#conversation = this.#host.conversation(readTarget(body));
+      case RECORD.target: {
+        const target = readTarget(body);
+        this.#isSession = target.kind === 'session';
+        this.#conversation = this.#host.conversation(target);
         return;
+      }
       case RECORD.call:
         return this.#call(ref, body);
       case RECORD.note: {
@@ -86,6 +100,11 @@ export class ServedConversation {
     }
   }
 
+  /** What was asked for before may have been taken then: only who has it can tell. A session is served for as long as it is there. */
+  #admit(begins: boolean): void {
+    if (begins && this.#isLeaving()) throw nothingTaken();
+  }
+
   #target(): Conversation {
     if (!this.#conversation) throw new BerthError('internal', 'a conversation without target');
     return this.#conversation;
@@ -93,12 +112,14 @@ export class ServedConversation {
 
   #call(ref: number, body: Buffer): void {
     const { request, how } = readCall(body);
+    if (!how.again) this.#admit(how.open !== undefined || !this.#isSession);
     const reader = this.#reader(ref, { yields: how.again, answered: how.open?.delivery !== 'single' });
     this.#keep(reader, this.#target().call(request, reader, how.open));
   }
 
   #attach(ref: number, body: Buffer): void {
     const { request, how } = readAttach(body);
+    if (!how.again) this.#admit(how.open !== undefined);
     const reader = this.#reader(ref, { yields: how.again, answered: false });
     this.#keep(reader, this.#target().attach(request, reader, how.open));
   }

@@ -21,6 +21,8 @@ export const WAIT_LIMIT = 60_000;
 /** Milliseconds after which a conversation with nothing in hand gives its stream back. */
 const IDLE_STREAM = 60_000;
 const SWEEP_EVERY = 5_000;
+/** Milliseconds after the end of a connection for which a supervisor that said that it ends is taken to have no successor. */
+const LEFT_FOR = 5_000;
 
 export interface SocketLinkOptions {
   /**
@@ -72,6 +74,8 @@ class SocketLink implements Link, ConversationLink {
   /** Ends the wait of a lazy link for its next use. */
   #wake: () => void = asleepNoMore;
   #lastUse: number;
+  /** Clock reading until which the supervisor begins nothing new. */
+  #leftUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: SocketLinkOptions) {
     this.#options = options;
@@ -87,6 +91,10 @@ class SocketLink implements Link, ConversationLink {
 
   get refusal(): BerthError | undefined {
     return this.#closing.signal.aborted ? unreachable() : undefined;
+  }
+
+  get isLeft(): boolean {
+    return this.#leftUntil !== Number.NEGATIVE_INFINITY && this.now < this.#leftUntil;
   }
 
   start(): void {
@@ -136,6 +144,12 @@ class SocketLink implements Link, ConversationLink {
     this.#inUse.add(conversation);
     this.#lastUse = this.now;
     this.#wake();
+  }
+
+  settled(): void {
+    for (const { idleSince } of this.#inUse) if (idleSince === undefined) return;
+    for (const conversation of this.#inUse) conversation.release();
+    void this.#connection?.close();
   }
 
   broken(): void {
@@ -198,6 +212,7 @@ class SocketLink implements Link, ConversationLink {
       hello,
       clock: this.#clock,
       onRoundTrip: (ms) => this.#count.roundTrips.observe(ms / 1_000),
+      onLeaving: () => this.#left(connection),
     });
     const drop = (): void => connection.destroy();
     signal.addEventListener('abort', drop);
@@ -210,8 +225,16 @@ class SocketLink implements Link, ConversationLink {
     }
   }
 
+  /** What was not asked for yet goes elsewhere; what was is answered, and then the supervisor is left. */
+  #left(connection: LinkConnection): void {
+    if (connection !== this.#connection) return;
+    this.#leftUntil = Number.POSITIVE_INFINITY;
+    this.settled();
+  }
+
   #up(connection: LinkConnection): void {
     if (this.#closing.signal.aborted) return connection.destroy();
+    this.#leftUntil = Number.NEGATIVE_INFINITY;
     this.#connection = connection;
     this.#count.up++;
     this.#count.connects++;
@@ -222,12 +245,15 @@ class SocketLink implements Link, ConversationLink {
     for (const asking of this.#waiting) void connection.ask(asking);
     this.#waiting.clear();
     this.#options.onState?.(true);
+    // It may have said so together with its hello.
+    if (connection.leaving) this.#left(connection);
   }
 
   #down(reason: BerthError | undefined): void {
     const wasUp = this.#connection !== undefined;
     this.#connection = undefined;
     if (wasUp) this.#count.up--;
+    if (this.#leftUntil === Number.POSITIVE_INFINITY) this.#leftUntil = this.now + LEFT_FOR;
     for (const conversation of this.#inUse) conversation.disconnected();
     if (wasUp || reason) this.#options.onState?.(false, reason);
   }

@@ -107,6 +107,7 @@ async function serve(
         served.draining();
         for (const { id } of servers) host.supervisor.endListens(id);
         if (!force) await drained(host, servers, drain);
+        link.leave();
         listener.close();
         await network?.close();
         await end(force);

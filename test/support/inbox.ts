@@ -35,7 +35,13 @@ interface Taker {
 export class Inbox {
   readonly #received: Received[] = [];
   readonly #takers = new Set<Taker>();
+  readonly #told: string[] = [];
   #ended: string | undefined;
+
+  /** What happened on the way, for the error of who waits in vain. */
+  tell(what: string): void {
+    this.#told.push(what);
+  }
 
   push(text: string, stream: string, eventId?: string): void {
     const message = JSON.parse(text) as Message;
@@ -84,7 +90,10 @@ export class Inbox {
     this.#drop(taker);
     const there = this.#received.slice(0, 10).map(({ stream, text }) => `${stream}: ${text.slice(0, 200)}`);
     const ended = this.#ended === undefined ? '' : ` (${this.#ended})`;
-    taker.reject(new Error(`never came: ${taker.what}${ended}; there are ${JSON.stringify(there)}`));
+    const told = this.#told.slice(-10).map((what) => `\n  ${what}`);
+    taker.reject(
+      new Error(`never came: ${taker.what}${ended}; there are ${JSON.stringify(there)}${told.join('')}`),
+    );
   }
 
   #drop(taker: Taker): void {

@@ -110,6 +110,7 @@ export class ModernHttpClient extends ModernClient {
     const headers = { ...modernHeaders(method, params), ...bearer(this.options.key), ...sending.headers };
     const posted = open(this.url, { method: 'POST', headers, body: text });
     const inbox = new Inbox();
+    inbox.tell(`POST ${this.url}: ${text.slice(0, 300)}`);
     posted.then(
       (response) => this.#read(response, inbox),
       (error: unknown) => inbox.end(String(error)),
@@ -125,6 +126,7 @@ export class ModernHttpClient extends ModernClient {
 
   async #read(response: OpenResponse, inbox: Inbox): Promise<void> {
     this.#open.add(response);
+    inbox.tell(`its response: ${response.status} ${response.headers['content-type']}`);
     if (!response.isEvents) inbox.push(await response.text(), 'json');
     else for await (const { data, id } of response.events()) if (data !== '') inbox.push(data, 'events', id);
     this.#open.delete(response);

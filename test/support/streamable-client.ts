@@ -37,7 +37,9 @@ export class StreamableClient extends McpClient {
 
   async send(text: string): Promise<number> {
     const name = `post-${++this.#posts}`;
+    this.inbox.tell(`${name} to ${this.url}: ${text.slice(0, 300)}`);
     const response = await this.post(text);
+    this.inbox.tell(`${name}: ${response.status} ${response.headers['content-type']}`);
     const session = response.headers['mcp-session-id'];
     if (typeof session === 'string') this.session = session;
     if (response.isEvents) void this.#pump(response, name);
@@ -75,6 +77,7 @@ export class StreamableClient extends McpClient {
     for await (const event of response.events()) {
       if (event.data !== '') this.inbox.push(event.data, name, event.id);
     }
+    this.inbox.tell(`${name}: ended`);
     this.#streams.delete(response);
   }
 

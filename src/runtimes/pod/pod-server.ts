@@ -8,6 +8,7 @@ import { type Cancel, type Clock, pause } from '../../clock.ts';
 import { BerthError, toBerthError } from '../../errors.ts';
 import { type HealthCheck, type HealthLimits, ServerHealth } from '../../servers/server-health.ts';
 import { toFailure } from '../../servers/server-record.ts';
+import { nothingTaken } from '../../sessions/ended-unanswered.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
 import type { Era, HandshakeReport } from '../../supervisor/handshake-report.ts';
 import type { LocalHost } from '../local-host.ts';
@@ -114,11 +115,7 @@ export class PodServer {
     this.#retry();
     this.#unwatch();
     this.#health.end();
-    this.#life.abort(
-      new BerthError('stopped', 'the supervisor is ending', {
-        hint: 'Try again: another replica serves it.',
-      }),
-    );
+    this.#life.abort(nothingTaken());
   }
 
   /** Never rejects: who waits looks again at {@link closed}. */

@@ -197,7 +197,7 @@ describe('a server in a pod', () => {
     const { closed } = server;
     server.close();
     await closed;
-    expect([host.tries, (server.closed as BerthError).code]).toEqual([0, 'stopped']);
+    expect([host.tries, (server.closed as BerthError).code]).toEqual([0, 'resting']);
   });
 
   it('starts nothing when its supervisor ends before its package is there', async () => {
@@ -206,7 +206,7 @@ describe('a server in a pod', () => {
     server.close();
     bringing.resolve();
     await host.answer(report);
-    expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'stopped' })]);
+    expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'resting' })]);
   });
 
   it('is watched once, however often it was tried', async () => {
@@ -370,7 +370,7 @@ describe('a server in a pod', () => {
       await server.closed;
       server.close();
       await pass(5_000);
-      expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'stopped' })]);
+      expect([host.tries, server.closed]).toEqual([0, expect.objectContaining({ code: 'resting' })]);
     });
   });
 
@@ -431,7 +431,7 @@ describe('a server in a pod', () => {
     const server = begin();
     server.close();
     await host.answer(report);
-    expect([server.closed, host.defined]).toEqual([expect.objectContaining({ code: 'stopped' }), []]);
+    expect([server.closed, host.defined]).toEqual([expect.objectContaining({ code: 'resting' }), []]);
     clock.advance(60_000);
     expect(host.tries).toBe(1);
   });
