@@ -9,7 +9,6 @@ const ALONE = [
   'drained-node',
   'killed-gateway',
   'killed-parts',
-  'lost-pods',
   'mixed-versions',
   'network-link',
   'network-release',

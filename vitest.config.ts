@@ -7,6 +7,53 @@ const TIMED = [
 ];
 const NEVER = ['test/cluster/**', '**/node_modules/**'];
 
+/**
+ * Folders whose tests are of modules and need no process of their own: to start one and to load the modules again takes as long as
+ * most of these files do.
+ */
+const IN_ONE_PROCESS = [
+  ...[
+    'api',
+    'architecture',
+    'auth',
+    'bench',
+    'channels',
+    'cli',
+    'client',
+    'cluster-unit',
+    'control',
+    'controller',
+    'discovery',
+    'docs',
+  ],
+  ...[
+    'groups',
+    'helm',
+    'inspection',
+    'jsonrpc',
+    'link',
+    'log',
+    'metrics',
+    'packages',
+    'protocol',
+    'runtimes',
+    'servers',
+    'sessions',
+  ],
+  ...['settings', 'store', 'templates', 'traces', 'transports', 'trees'],
+].map((folder) => `test/${folder}/**/*.test.ts`);
+/** They change what belongs to the whole process (its environment, its clock), or start and kill programs. */
+const BY_THEMSELVES = [
+  'test/cluster-unit/exec-pace.test.ts',
+  'test/cluster-unit/kube-config.test.ts',
+  'test/controller/crash.test.ts',
+  'test/controller/two-leaders.test.ts',
+  'test/inspection/inspector.test.ts',
+  'test/link/killed-gateway.test.ts',
+  'test/packages/silence.test.ts',
+  'test/servers/remote-servers.test.ts',
+];
+
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -18,9 +65,28 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'all',
+          name: 'isolated',
           include: ['test/**/*.test.ts'],
-          exclude: [...TIMED, ...NEVER],
+          exclude: [...TIMED, ...NEVER, ...IN_ONE_PROCESS],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'by themselves',
+          include: BY_THEMSELVES,
+          exclude: NEVER,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'in one process',
+          include: IN_ONE_PROCESS,
+          exclude: [...BY_THEMSELVES, ...NEVER],
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
