@@ -1,18 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+const files = (...names: readonly string[]): string[] => names.map((name) => `test/cluster/${name}.test.ts`);
 /**
- * They take parts of the cluster away, measure how long something takes, or have time limits of their own: nothing else runs beside
- * them.
+ * They take parts of the cluster away, or measure how long something takes: no other file of these runs beside them. They wait more than
+ * they work, and come first: what else a machine has to do has time then.
  */
-const ALONE = [
-  'conformance',
-  'drained-node',
-  'killed-gateway',
-  'killed-parts',
-  'mixed-versions',
-  'network-link',
-  'network-release',
-].map((name) => `test/cluster/${name}.test.ts`);
+const ALONE = files('drained-node', 'killed-gateway', 'killed-parts', 'network-link', 'network-release');
+/** A suite with time limits of its own. */
+const TIMED = files('conformance');
 
 /** The tests against a real cluster. They share it: each has names and namespaces of its own. */
 export default defineConfig({
@@ -26,21 +21,30 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'together',
-          include: ['test/cluster/**/*.test.ts'],
-          exclude: ALONE,
-          maxWorkers: 2,
+          name: 'alone',
+          include: ALONE,
+          maxWorkers: 1,
+          fileParallelism: false,
           sequence: { groupOrder: 0 },
         },
       },
       {
         extends: true,
         test: {
-          name: 'alone',
-          include: ALONE,
-          maxWorkers: 1,
-          fileParallelism: false,
+          name: 'together',
+          include: ['test/cluster/**/*.test.ts'],
+          exclude: [...ALONE, ...TIMED],
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'timed',
+          include: TIMED,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
