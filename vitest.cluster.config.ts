@@ -25,7 +25,8 @@ export default defineConfig({
           include: ALONE,
           maxWorkers: 1,
           fileParallelism: false,
-          sequence: { groupOrder: 0 },
+          // Of the order 0 vitest puts what has one worker last.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -35,7 +36,7 @@ export default defineConfig({
           include: ['test/cluster/**/*.test.ts'],
           exclude: [...ALONE, ...TIMED],
           maxWorkers: 3,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -44,7 +45,7 @@ export default defineConfig({
           name: 'timed',
           include: TIMED,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],
