@@ -176,7 +176,7 @@ describe('a Deployment that somebody else made', () => {
     await servers.stop('stubborn', { force: true });
     await eventually('the end of its pod', async () => (await podNames('stubborn')).length === 0);
     expect(JSON.stringify((await read('stubborn'))?.spec.template)).toBe(template);
-    expect((await servers.get('stubborn')).status.state).toBe('stopped');
+    await eventually('its state', async () => (await servers.get('stubborn')).status.state === 'stopped');
   });
 
   it('that cannot have its pods says why', async () => {
