@@ -68,7 +68,8 @@ export default defineConfig({
           name: 'isolated',
           include: ['test/**/*.test.ts'],
           exclude: [...TIMED, ...NEVER, ...IN_ONE_PROCESS],
-          sequence: { groupOrder: 0 },
+          // Programs and installations first: they wait more than what comes behind. Of the order 0 vitest puts what has one worker last.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -77,7 +78,7 @@ export default defineConfig({
           name: 'by themselves',
           include: BY_THEMSELVES,
           exclude: NEVER,
-          sequence: { groupOrder: 0 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -87,7 +88,7 @@ export default defineConfig({
           include: IN_ONE_PROCESS,
           exclude: [...BY_THEMSELVES, ...NEVER],
           isolate: false,
-          sequence: { groupOrder: 0 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -97,7 +98,7 @@ export default defineConfig({
           include: TIMED,
           exclude: NEVER,
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
