@@ -15,9 +15,10 @@ export interface GroupWatchOptions {
 
 /** Milliseconds between looks at the states of servers; nothing is asked of them. */
 const LOOK_EVERY = 1_000;
-/** Milliseconds after which a server that ended its stream is listened to again. */
+/** Milliseconds after which a server that has no such stream is asked again; the longest wait for one that ended it. */
 const AGAIN_AFTER = 30_000;
 const ALL: readonly ChangedList[] = ['tools', 'prompts', 'resources'];
+const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 const CHANGE = /^notifications\/(tools|prompts|resources)\/list_changed$/;
 
 interface Listening {
@@ -25,7 +26,17 @@ interface Listening {
   readonly stop: AbortController;
   /** Clock reading from which it may be listened to again; undefined while it is. */
   again: number | undefined;
+  /** Its server has acknowledged it. */
+  open: boolean;
+  /** A stream before it ended, and nothing is known of what has changed since. */
+  readonly missed: boolean;
+  /** Milliseconds that are waited after its end. */
+  wait: number;
 }
+
+const down = (): Listening => ({
+  ...{ up: false, stop: new AbortController(), again: undefined, open: false, missed: false, wait: 0 },
+});
 
 /** Who listens to which group. */
 export interface Watcher {
@@ -78,24 +89,30 @@ class Watch {
       const before = this.#members.get(server);
       const up = this.#options.isUp(server);
       if (before?.up === up) {
-        if (up && before.again !== undefined && before.again <= this.#clock.now()) this.#listen(server);
+        if (up && before.again !== undefined && before.again <= this.#clock.now())
+          this.#listen(server, before);
         continue;
       }
       before?.stop.abort();
       changed ||= before !== undefined;
       if (up) this.#listen(server);
-      else this.#members.set(server, { up, stop: new AbortController(), again: undefined });
+      else this.#members.set(server, down());
     }
     if (changed && !quiet) this.#tell(ALL);
   }
 
-  #listen(server: string): void {
+  /** `before`: the stream that its server has ended; it may have started anew since, and offer other things. */
+  #listen(server: string, before = down()): void {
     const { caller, capabilities } = this.#watcher;
     const stop = new AbortController();
-    const listening: Listening = { up: true, stop, again: undefined };
+    const began = this.#clock.now();
+    const missed = before.open || before.missed;
+    const listening: Listening = { up: true, stop, again: undefined, open: false, missed, wait: 0 };
     this.#members.set(server, listening);
     const over = (): void => {
-      listening.again = this.#clock.now() + AGAIN_AFTER;
+      const now = this.#clock.now();
+      listening.wait = waitAfter(listening, now - began, before.wait);
+      listening.again = now + listening.wait;
     };
     this.#options
       .ask({
@@ -106,17 +123,28 @@ class Watch {
         },
         signal: stop.signal,
         onNotification: (method) => {
+          if (stop.signal.aborted) return;
+          if (method === ACKNOWLEDGED) {
+            listening.open = true;
+            if (missed) this.#tell(ALL);
+          }
           const list = CHANGE.exec(method)?.[1];
-          if (list !== undefined && !stop.signal.aborted) this.#tell([list as ChangedList]);
+          if (list !== undefined) this.#tell([list as ChangedList]);
         },
       })
-      // A server that has nothing to say of changes, or one that went: its state tells the rest.
       .then(over, over);
   }
 
   #tell(lists: readonly ChangedList[]): void {
     for (const list of lists) for (const listener of this.listeners) listener(list);
   }
+}
+
+/** Milliseconds after the end of a stream that lasted so long: one that ends again and again is asked for more and more rarely. */
+function waitAfter({ open, missed }: Listening, lasted: number, before: number): number {
+  if (!open && !missed) return AGAIN_AFTER;
+  if (open && lasted >= AGAIN_AFTER) return 0;
+  return Math.min(Math.max(2 * before, LOOK_EVERY), AGAIN_AFTER);
 }
 
 export class GroupWatches {
