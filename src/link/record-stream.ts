@@ -5,9 +5,6 @@ import { type LinkRecord, RecordSplitter } from './record.ts';
 
 /** What is written in one turn is copied together up to this size; above, its buffers pass as they are. */
 const COPY_BELOW = 64 * 1024;
-/** Milliseconds that a record nobody waits for looks for another one to leave with. */
-const COMPANY = 2;
-
 export interface RecordHandler {
   record(record: LinkRecord): void;
   /** Called once: nothing comes or goes any more. */
@@ -19,7 +16,8 @@ export class RecordStream {
   readonly #handler: RecordHandler;
   #queued: Buffer[] = [];
   #scheduled = false;
-  #late: NodeJS.Timeout | undefined;
+  /** What leaves at the latest by then, on the clock of `performance.now`. */
+  #late: { readonly timer: NodeJS.Timeout; readonly by: number } | undefined;
   #closed = false;
 
   constructor(stream: Http2Stream, handler: RecordHandler) {
@@ -54,11 +52,15 @@ export class RecordStream {
     setImmediate(this.#flush);
   }
 
-  /** Queues a record that nobody waits for: it leaves with the next one, or soon by itself. */
-  sendLater(parts: readonly Buffer[]): void {
+  /** Queues a record that nobody waits for: it leaves with the next one, or by itself after so many milliseconds. */
+  sendLater(parts: readonly Buffer[], within: number): void {
     if (this.#closed) return;
     this.#queued.push(...parts);
-    if (!this.#scheduled) this.#late ??= setTimeout(this.#flush, COMPANY);
+    if (this.#scheduled) return;
+    const by = performance.now() + within;
+    if (this.#late !== undefined && this.#late.by <= by) return;
+    clearTimeout(this.#late?.timer);
+    this.#late = { timer: setTimeout(this.#flush, within), by };
   }
 
   /** Sends what is queued and ends this side. Idempotent. */
@@ -75,10 +77,8 @@ export class RecordStream {
 
   readonly #flush = (): void => {
     this.#scheduled = false;
-    if (this.#late !== undefined) {
-      clearTimeout(this.#late);
-      this.#late = undefined;
-    }
+    clearTimeout(this.#late?.timer);
+    this.#late = undefined;
     const queued = this.#queued;
     if (queued.length === 0) return;
     this.#queued = [];

@@ -18,6 +18,12 @@ import {
 import type { RecordHandler, RecordStream } from './record-stream.ts';
 import { RefTable } from './ref-table.ts';
 
+/**
+ * Milliseconds by which a supervisor hears that an answer was read. A caller who asks the next thing by then costs one frame a call
+ * through a cluster, else two; until then a request with the same id through another gateway counts as a repetition.
+ */
+const ACKNOWLEDGED_WITHIN = 10;
+
 /** What a conversation needs of its link. */
 export interface ConversationLink {
   /** Opens a stream on the present connection; undefined while there is none. */
@@ -114,7 +120,7 @@ export class RemoteConversation implements Conversation, OperationHost {
   }
 
   sendLater(parts: readonly Buffer[]): void {
-    this.#records?.sendLater(parts);
+    this.#records?.sendLater(parts, ACKNOWLEDGED_WITHIN);
   }
 
   done(operation: Operation): void {

@@ -21,6 +21,9 @@ import {
 import { RecordStream } from './record-stream.ts';
 import { RefTable } from './ref-table.ts';
 
+/** Milliseconds by which a gateway hears that a call was taken, if that was not answered before. */
+const ACCEPTED_WITHIN = 2;
+
 export interface ServedOptions {
   readonly host: ConversationHost;
   /** Nothing new begins any more: who asks for it is told that it was not taken. */
@@ -170,7 +173,7 @@ class ServedReader implements StreamReader {
   accepted(stream: number): void {
     const record = acceptedRecord(this.ref, stream);
     // Stream 0 is one that others read: being accepted is all that this client hears of the call.
-    if (this.#answered && stream !== 0) this.#records.sendLater(record);
+    if (this.#answered && stream !== 0) this.#records.sendLater(record, ACCEPTED_WITHIN);
     else this.#records.send(record);
   }
 
