@@ -60,7 +60,7 @@ function toEntry(pointer: string, name: string, reference: SecretReference): Sec
   if ('fromSecret' in reference) return { name, secretKeyRef: reference.fromSecret };
   throw new BerthError('bad-input', `${pointer.slice(1)}: the value must be in a Secret of the cluster`, {
     fields: [{ pointer, detail: 'must be secret:NAME/KEY or {"fromSecret": {"name": …, "key": …}}' }],
-    hint: 'Put the value into a Secret beside the server, labelled berth.dev/usable=true, and refer to that.',
+    hint: 'Put the value into a Secret beside the server, labelled berth.dev/usable=true, and refer to that: secret:NAME/KEY.',
   });
 }
 

@@ -1,8 +1,10 @@
 /** Events of servers, as `kubectl describe` shows them: one for each change of state, and the same thing said again is counted. */
+
 import { createHash } from 'node:crypto';
 import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { apiVersionOf, EVENTS, type KubeObject, MCP_SERVERS, type Resource } from '../cluster/resources.ts';
 import { type BerthError, toBerthError } from '../errors.ts';
+import { lastWords } from '../log/last-words.ts';
 import type { ClusterApi } from './cluster-api.ts';
 import { cutText } from './cut-text.ts';
 import type { Problem } from './problem.ts';
@@ -47,7 +49,7 @@ export class EventRecorder {
     status: McpServerStatus,
   ): Promise<void> {
     if (before?.state === status.state && before.reason === status.reason) return;
-    const last = status.failure?.stderr?.at(-1);
+    const last = lastWords(status.failure?.stderr ?? []);
     const words = last === undefined ? '' : `: ${last}`;
     const hint = status.hint === undefined ? '' : ` — ${status.hint}`;
     await this.#say(

@@ -1,5 +1,7 @@
 /** What the conditions of a server's status say. */
+
 import type { McpServerState } from '../cluster/mcp-server.ts';
+import { lastWords } from '../log/last-words.ts';
 import type { Observed } from './cluster-api.ts';
 import type { Facts } from './conditions.ts';
 import type { Install } from './install.ts';
@@ -27,7 +29,7 @@ export interface FactsInput {
 
 export function factsOf({ install, observed, needs, summary, wanted, ready }: FactsInput): Facts {
   const { state, reason, message, problem } = summary;
-  const text = problem ? `${message}${lastWords(problem)} — ${problem.hint}` : message;
+  const text = problem ? `${message}${saidLast(problem)} — ${problem.hint}` : message;
   const isReady = wanted > 0 && ready >= wanted;
   const moves =
     state === 'starting' ||
@@ -51,8 +53,8 @@ export function factsOf({ install, observed, needs, summary, wanted, ready }: Fa
   };
 }
 
-function lastWords({ failure }: Problem): string {
-  const last = failure?.stderr?.at(-1);
+function saidLast({ failure }: Problem): string {
+  const last = lastWords(failure?.stderr ?? []);
   return last === undefined ? '' : `: ${last}`;
 }
 

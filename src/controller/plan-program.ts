@@ -8,12 +8,7 @@ import type { ControllerSettings } from './settings.ts';
 
 const ARCHON_PORT = 8051;
 const HTTP_PORT = 8080;
-const SETTING = {
-  images: 'MCP_ALLOW_CUSTOM_IMAGES',
-  archon: 'allow.archon',
-  scripts: 'allow.scripts',
-  remote: 'BERTH_ALLOW_REMOTE',
-} as const;
+type ProgramGate = 'images' | 'archon' | 'scripts' | 'remote';
 
 /** A program, and variables that come with it. */
 export interface PlannedProgram {
@@ -152,9 +147,9 @@ function remoteProgram({ source }: McpServerSpec, settings: ControllerSettings):
   return { kind: 'remote', url, transport, headers };
 }
 
-function checkGate(gate: keyof typeof SETTING, { allow }: ControllerSettings): void {
+function checkGate(gate: ProgramGate, { allow }: ControllerSettings): void {
   if (allow[gate]) return;
-  throw new BerthError('not-allowed', `${gate} are not allowed here (${SETTING[gate]}=false)`, {
-    hint: `An operator has to set ${SETTING[gate]}=true.`,
+  throw new BerthError('not-allowed', `${gate} are not allowed here (allow.${gate}=false)`, {
+    hint: `An operator has to set allow.${gate}=true in the values of the chart.`,
   });
 }

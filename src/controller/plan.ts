@@ -153,7 +153,7 @@ function planPackage(spec: ServerSpec, { settings, templates }: PlanInput): Pack
     { ...rest, limits },
     {
       ...{ templates, allow: settings.allow, packages: settings.packages },
-      ...{ remote: createRemotePolicy([]), configNames: Object.keys(configMaps) },
+      ...{ remote: createRemotePolicy([]), configNames: Object.keys(configMaps), inCluster: true },
     },
   );
   if (plan.remote)

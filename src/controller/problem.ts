@@ -160,7 +160,25 @@ export function silenceProblem({ metadata: { name = '' }, spec }: Pod): Problem 
 
 /** The first thing that is wrong with a pod of this server; undefined when nothing is, or nothing yet. */
 export function podProblem(pod: Pod, server: McpServer): Problem | undefined {
-  return schedulingProblem(pod) ?? evictionProblem(pod) ?? containerProblem(pod, server);
+  return (
+    schedulingProblem(pod, OF_SERVER) ?? evictionProblem(pod) ?? containerProblem(pod, server, OF_SERVER)
+  );
+}
+
+/** The same of a pod that installs its package. */
+export function installerPodProblem(pod: Pod, server: McpServer): Problem | undefined {
+  return (
+    schedulingProblem(pod, OF_INSTALLER) ??
+    evictionProblem(pod) ??
+    containerProblem(pod, server, OF_INSTALLER)
+  );
+}
+
+/** Where the resources of a pod are chosen, and its nodes. */
+interface PodKind {
+  readonly resources: string;
+  /** Absent where there is no choice. */
+  readonly placement?: string;
 }
 
 /** What holds a pod of this server up before its first container. */
@@ -176,7 +194,10 @@ export function warningProblem({ reason, note }: PodWarning, server: McpServer):
   );
 }
 
-function schedulingProblem({ status }: Pod): Problem | undefined {
+const OF_SERVER: PodKind = { resources: 'spec.resources', placement: 'spec.placement' };
+const OF_INSTALLER: PodKind = { resources: 'servers.installer.resources of the chart' };
+
+function schedulingProblem({ status }: Pod, { resources, placement }: PodKind): Problem | undefined {
   const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status !== 'False') return undefined;
   const { message = 'no node takes the pod' } = scheduled;
@@ -185,7 +206,7 @@ function schedulingProblem({ status }: Pod): Problem | undefined {
     message,
     hint: /persistentvolumeclaim|persistent ?volume|volume node affinity/i.test(message)
       ? 'Look at the claim: kubectl describe pvc. Name a storage class that the cluster has in spec.persistence, or an existingClaim.'
-      : 'Lower spec.resources, loosen spec.placement, or add a node: the message says what each node lacks.',
+      : `Lower ${resources}, ${placement ? `loosen ${placement}, ` : ''}or add a node: the message says what each node lacks.`,
     phase: 'schedule',
     waits: true,
   };
@@ -215,10 +236,10 @@ function evictionHint(reason: string, message: string): string {
   return 'Another pod takes its place. If it comes again, raise the limits of the server: spec.resources.';
 }
 
-function containerProblem({ status }: Pod, server: McpServer): Problem | undefined {
+function containerProblem({ status }: Pod, server: McpServer, kind: PodKind): Problem | undefined {
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   for (const one of all) {
-    const problem = pullProblem(one) ?? configProblem(one, server) ?? crashProblem(one);
+    const problem = pullProblem(one) ?? configProblem(one, server) ?? crashProblem(one, kind);
     if (problem) return problem;
   }
   return undefined;
@@ -264,7 +285,10 @@ function configProblem({ state }: ContainerStatus, server: McpServer): Problem |
   );
 }
 
-function crashProblem({ name, state, lastState, restartCount }: ContainerStatus): Problem | undefined {
+function crashProblem(
+  { name, state, lastState, restartCount }: ContainerStatus,
+  { resources }: PodKind,
+): Problem | undefined {
   const ended = state?.terminated ?? lastState?.terminated;
   const crashes =
     state?.waiting?.reason === 'CrashLoopBackOff' || (restartCount > 0 && state?.running === undefined);
@@ -275,7 +299,7 @@ function crashProblem({ name, state, lastState, restartCount }: ContainerStatus)
     reason: killed ? 'OutOfMemory' : 'CrashLoopBackOff',
     message: `container ${name} ended with exit code ${ended.exitCode}${said(own?.message ?? ended.message)}`,
     hint: killed
-      ? 'Raise spec.resources.limits.memory.'
+      ? `Raise limits.memory in ${resources}.`
       : (own?.hint ?? 'Read its last lines: kubectl logs -p, or the message here.'),
     phase: name === 'tree' ? 'install' : 'spawn',
     waits: false,

@@ -13,6 +13,7 @@ import type { Need } from './needs.ts';
 import { NOT_CREATED, type PodWarning } from './pod-warnings.ts';
 import {
   deploymentProblem,
+  installerPodProblem,
   installerRefusal,
   type Problem,
   podProblem,
@@ -136,7 +137,7 @@ function problemIn(input: StatusInput): Problem | undefined {
 
 function installerProblem({ server, install, observed, warning }: StatusInput): Problem | undefined {
   if (install?.state !== 'running') return undefined;
-  const seen = observed.installers.map((pod) => podProblem(pod, server)).find(Boolean);
+  const seen = observed.installers.map((pod) => installerPodProblem(pod, server)).find(Boolean);
   return seen ?? (warning?.reason === NOT_CREATED ? installerRefusal(warning.note, server) : undefined);
 }
 

@@ -67,6 +67,8 @@ export interface PlanRules {
   readonly packages?: PackageRules;
   /** Names of variables that the pods get from ConfigMaps. */
   readonly configNames?: readonly string[];
+  /** Secrets are those of the cluster. */
+  readonly inCluster?: boolean;
   /** What of a process cannot be limited; absent where none is to run. */
   readonly findLack?: FindLack;
 }
@@ -76,7 +78,7 @@ export function planServer(spec: ServerSpec, rules: PlanRules): ServerPlan {
   refuseWorkload(spec);
   const remote = spec.source?.remote ?? planTemplateElsewhere(spec, rules.templates);
   if (!remote) return planPackage(spec, rules);
-  checkGate('remote', rules.allow);
+  checkGate('remote', rules);
   refuseRemoteLimits(spec);
   rules.remote.check(new URL(remote.url));
   return {
@@ -133,7 +135,7 @@ function planTemplateElsewhere(spec: ServerSpec, templates: TemplateCatalogue): 
 }
 
 function planPackage(spec: ServerSpec, rules: PlanRules): PackagePlan {
-  const { templates, allow, packages = NO_RULES, findLack, configNames = [] } = rules;
+  const { templates, packages = NO_RULES, findLack, configNames = [], inCluster = false } = rules;
   const template = spec.template === undefined ? undefined : templates.get(spec.template);
   const behavior = template?.extras.behavior;
   const filled = template
@@ -144,9 +146,10 @@ function planPackage(spec: ServerSpec, rules: PlanRules): PackagePlan {
         env: spec.env,
         secretNames: Object.keys(spec.secrets),
         configNames,
+        inCluster,
       })
     : { source: toSource(spec), args: spec.args, env: spec.env, homeFiles: {} };
-  checkGate(filled.source.ecosystem, allow);
+  checkGate(filled.source.ecosystem, rules);
   const source = checkPackageSource(filled.source);
   checkSourceAllowed(source, packages);
   const resources = planLimits(spec, findLack);
@@ -171,12 +174,17 @@ function common(spec: ServerSpec, usual: Partial<ServerLimits> = {}): Pick<Commo
 }
 
 /** Throws `not-allowed` when the operator has switched the gate off. */
-export function checkGate(gate: Gate, gates: Gates): void {
-  if (gates[gate]) return;
-  const setting = GATE_SETTING[gate];
+export function checkGate(
+  gate: Gate,
+  { allow, inCluster = false }: Pick<PlanRules, 'allow' | 'inCluster'>,
+): void {
+  if (allow[gate]) return;
+  const setting = inCluster ? `allow.${gate}` : GATE_SETTING[gate];
   const what = gate === 'remote' ? 'remote servers' : `${gate} packages`;
   throw new BerthError('not-allowed', `${what} are not allowed here (${setting}=false)`, {
-    hint: `An operator has to set ${setting}=true and start Berth again.`,
+    hint: inCluster
+      ? `An operator has to set ${setting}=true in the values of the chart.`
+      : `An operator has to set ${setting}=true and start Berth again.`,
   });
 }
 

@@ -23,7 +23,7 @@ export async function startRemote(
   plan: RemotePlan,
 ): Promise<StartResult> {
   const { record, signal } = input;
-  checkGate('remote', tools.allow);
+  checkGate('remote', tools);
   tools.remote.check(new URL(plan.remote.url));
   const { headers, secrets } = await resolveHeaders(plan.remote.headers, tools.secrets);
   const definition: ServerDefinition = {

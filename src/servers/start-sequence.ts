@@ -26,7 +26,7 @@ interface PackageStart extends StartInput {
 
 async function startPackage(tools: StartTools, input: PackageStart): Promise<StartResult> {
   const { record, plan, log, signal } = input;
-  checkGate(plan.source.ecosystem, tools.allow);
+  checkGate(plan.source.ecosystem, tools);
   const secrets = await resolveSecrets(plan.secrets, tools.secrets);
   const resolved = await resolve(tools, input);
   input.pinned({ resolved });

@@ -39,12 +39,13 @@ export function checkTemplateRights(template: Template, rules: TemplateRules): v
   for (const remote of template.document.remotes ?? []) checkRemote(remote, rules);
 }
 
-function checkPackage(template: Template, { allow, packages = NO_RULES }: TemplateRules): void {
+function checkPackage(template: Template, rules: TemplateRules): void {
+  const { packages = NO_RULES } = rules;
   const found = findRunnable(template);
   if (!found) return;
   const { runner } = template.extras;
   const { ecosystem, version, definition } = found;
-  checkGate(ecosystem, allow);
+  checkGate(ecosystem, rules);
   const source = checkPackageSource({
     ecosystem,
     name: definition.identifier,
@@ -58,12 +59,12 @@ function checkPackage(template: Template, { allow, packages = NO_RULES }: Templa
 
 function checkRemote(
   { url, type }: NonNullable<Template['document']['remotes']>[number],
-  { allow, remote }: TemplateRules,
+  rules: TemplateRules,
 ): void {
-  checkGate('remote', allow);
+  checkGate('remote', rules);
   const result = remoteSchema.safeParse({ url, transport: type });
   if (!result.success) throw toInputError(result.error);
-  remote.check(new URL(result.data.url));
+  rules.remote.check(new URL(result.data.url));
 }
 
 function variableFaults({ document, extras }: Template): Fault[] {

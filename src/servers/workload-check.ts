@@ -18,7 +18,11 @@ export function checkWorkload(given: ServerSpec, rules: WorkloadRules): void {
   const [first] = faults;
   if (first) throw new BerthError('bad-input', `${first.pointer} ${first.detail}`, { fields: faults });
   if (image || archon || script) return;
-  planServer(withoutWorkload(spec), { ...rules, configNames: Object.keys(spec.configMaps ?? {}) });
+  planServer(withoutWorkload(spec), {
+    ...rules,
+    configNames: Object.keys(spec.configMaps ?? {}),
+    inCluster: true,
+  });
 }
 
 /** As one machine would be asked for it. */
@@ -41,8 +45,7 @@ function withoutWorkload(spec: ServerSpec): ServerSpec {
 }
 
 function imagesForbidden(): BerthError {
-  const setting = 'MCP_ALLOW_CUSTOM_IMAGES';
-  return new BerthError('not-allowed', `container images are not allowed here (${setting}=false)`, {
-    hint: `An operator has to set ${setting}=true and start Berth again.`,
+  return new BerthError('not-allowed', 'container images are not allowed here (allow.images=false)', {
+    hint: 'An operator has to set allow.images=true in the values of the chart, and name the image in servers.allowedImages.',
   });
 }

@@ -51,9 +51,11 @@ export const scriptSchema = z
     'needs exactly one of code and configMapRef',
   );
 
-const quantity = z
-  .string()
-  .regex(/^[0-9]+(\.[0-9]+)?(m|[kKMGTP]i?)?$/, 'must be a quantity such as 500m or 512Mi');
+/** An amount as Kubernetes takes it: text, or a plain number. */
+export const quantity = z.preprocess(
+  (value) => (typeof value === 'number' ? String(value) : value),
+  z.string().regex(/^[0-9]+(\.[0-9]+)?(m|[kKMGTP]i?)?$/, 'must be a quantity such as 500m or 512Mi'),
+);
 const quantities = z.partialRecord(z.enum(['cpu', 'memory', 'ephemeral-storage']), quantity).optional();
 const label = z.string().max(317);
 

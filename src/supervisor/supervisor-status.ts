@@ -1,5 +1,7 @@
 /** How a supervisor fares, in few words: what the probes of its pod print, and so what `kubectl describe` shows. */
+
 import type { BerthError } from '../errors.ts';
+import { lastWords } from '../log/last-words.ts';
 import type { PoolStatus } from './process-pool.ts';
 
 /** The words that `berth-spawn probe` knows (`spawn/files.c`). Ready is only `ready`; all but `stopped` are alive. */
@@ -57,7 +59,7 @@ export function statusText({ state, servers, failure }: SupervisorStatus): strin
 
 function failureLines(failure: BerthError): string[] {
   const { phase, stderr } = failure.details;
-  const last = stderr?.at(-1);
+  const last = lastWords(stderr ?? []);
   return [
     `failure ${phase ? `phase=${phase} ` : ''}${failure.code}: ${failure.message}`,
     `hint: ${failure.hint}`,

@@ -16,6 +16,8 @@ export interface TemplateInput {
   readonly secretNames: readonly string[];
   /** Names of the variables that are given elsewhere, where they are no secret. */
   readonly configNames?: readonly string[];
+  /** Secrets are those of the cluster, and references to them are written so. */
+  readonly inCluster?: boolean;
 }
 
 /** All that is known before a package is resolved. */
@@ -87,7 +89,7 @@ function variableFaults(variable: ServerJsonVariable, input: TemplateInput): Fie
     return [
       {
         pointer,
-        detail: `${name} is secret: give it as a reference, as in --secret ${name}=env:${name}, never as a value`,
+        detail: `${name} is secret: give it as a reference, as in --secret ${name}=${referenceTo(name, input)}, never as a value`,
       },
     ];
   if (choices && !choices.includes(value))
@@ -133,7 +135,7 @@ function requireInputs(
     ),
   ];
   throw new BerthError('missing-input', `${template.slug} needs ${needs.join(', ')}`, {
-    hint: runHint(template.slug, missing, args),
+    hint: runHint(template.slug, { variables: missing, args }, input),
     fields: [
       ...missing.map(({ name, isSecret }) => ({
         pointer: `/${isSecret ? 'secrets' : 'env'}/${name}`,
@@ -153,15 +155,20 @@ function missingAlternative(template: Template, given: ReadonlySet<string>): str
   return anyOf.map((names) => names.join(' and ')).join(', or ');
 }
 
+interface Missing {
+  readonly variables: readonly ServerJsonVariable[];
+  readonly args: readonly ServerJsonArgument[];
+}
+
+function referenceTo(name: string, { inCluster }: TemplateInput): string {
+  return inCluster ? 'secret:NAME/KEY' : `env:${name}`;
+}
+
 /** The command that would have worked, as far as it can be known. */
-function runHint(
-  slug: string,
-  variables: readonly ServerJsonVariable[],
-  args: readonly ServerJsonArgument[],
-): string {
+function runHint(slug: string, { variables, args }: Missing, input: TemplateInput): string {
   const secret = variables.find((variable) => variable.isSecret);
   const flags = variables.map(({ name, isSecret }) =>
-    isSecret ? `--secret ${name}=env:${name}` : `--env ${name}=…`,
+    isSecret ? `--secret ${name}=${referenceTo(name, input)}` : `--env ${name}=…`,
   );
   const rest = args.map(
     (argument) =>
@@ -169,7 +176,10 @@ function runHint(
       (argument.type === 'named' ? `${argument.name}=…` : `<${argument.valueHint ?? 'value'}>`),
   );
   const command = ['berth run', slug, ...flags, ...(rest.length > 0 ? ['--', ...rest] : [])].join(' ');
-  return secret ? `Give it as a reference: ${command} or file:/path/to/key` : `Give it: ${command}`;
+  if (!secret) return `Give it: ${command}`;
+  return input.inCluster
+    ? `Give it as a reference: ${command}, to a Secret beside the server that is labelled berth.dev/usable=true; in an MCPServer in spec.secrets.`
+    : `Give it as a reference: ${command} or file:/path/to/key`;
 }
 
 function isArgumentMissing(

@@ -49,7 +49,7 @@ describe('the gate of an operator', () => {
 
   it('is closed for images where nothing is said', () => {
     const act = () => plan({ source: SOURCES.images }, { allow: {} });
-    expect(act).toThrow(/MCP_ALLOW_CUSTOM_IMAGES/);
+    expect(act).toThrow(/allow\.images=false/);
   });
 });
 

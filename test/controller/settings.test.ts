@@ -25,6 +25,18 @@ describe('the settings of the controller', () => {
     });
   });
 
+  it('take amounts as numbers, as the values of a chart have them', () => {
+    const limits = { cpu: 1, memory: 268_435_456 };
+    const { pods } = parseControllerSettings({
+      ...LEAST,
+      resources: { workload: { limits }, installer: { requests: { cpu: 0.5 } } },
+      ...{ treeSize: 1_073_741_824, scratchSize: '2Gi' },
+    });
+    expect(pods.resources.workload.limits).toEqual({ cpu: '1', memory: '268435456' });
+    expect(pods.resources.installer.requests).toEqual({ cpu: '0.5' });
+    expect([pods.treeSize, pods.scratchSize]).toEqual(['1073741824', '2Gi']);
+  });
+
   it('tell installers which packages may be had, where that is said', () => {
     expect(parseControllerSettings(LEAST).pods.installerEnv).toEqual([]);
     const { packages, pods } = parseControllerSettings({
@@ -54,6 +66,8 @@ describe('the settings of the controller', () => {
     [{ certificateDays: 91 }, '/certificateDays'],
     [{ packages: { allow: ['no such pattern'] } }, '/packages/allow/0'],
     [{ resources: { workload: { limits: { gpu: '1' } } } }, '/resources/workload/limits'],
+    [{ resources: { workload: { limits: { cpu: 'much' } } } }, '/resources/workload/limits/cpu'],
+    [{ treeSize: 'large' }, '/treeSize'],
   ])('name what is wrong with %j', (wrong, pointer) => {
     expect(() => parseControllerSettings({ ...LEAST, ...wrong })).toThrow(
       expect.objectContaining({ code: 'bad-setting', message: expect.stringContaining(pointer) }),

@@ -15,6 +15,7 @@ import { at } from './values-doc.ts';
 
 interface Member {
   readonly type?: string;
+  readonly description?: string;
   readonly properties?: Readonly<Record<string, Member>>;
   readonly additionalProperties?: Member;
   readonly items?: Member;
@@ -23,6 +24,7 @@ interface Member {
   readonly maxLength?: number;
   readonly maxItems?: number;
   readonly maxProperties?: number;
+  readonly 'x-kubernetes-int-or-string'?: boolean;
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
   readonly 'x-kubernetes-validations'?: readonly { readonly rule: string; readonly message?: string }[];
 }
@@ -40,6 +42,9 @@ const status = root.properties?.status ?? {};
 /** The keys of a type; the compiler sees to it that none is left out. */
 const keysOf = <T>(keys: Record<keyof T, true>): string[] => Object.keys(keys).sort();
 const namesIn = (member: Member | undefined): string[] => Object.keys(member?.properties ?? {}).sort();
+
+const typeOf = (member: Member): string | undefined =>
+  member['x-kubernetes-int-or-string'] ? 'integer or string' : member.type;
 
 function walk(member: Member, path: string): (readonly [string, Member])[] {
   const inner = [
@@ -197,7 +202,7 @@ describe('its schema', () => {
 
   it('bounds everything that a person writes', () => {
     const unbounded = walk(spec, 'spec').filter(([, member]) => {
-      if (member.type === 'string')
+      if (typeOf(member) !== member.type || member.type === 'string')
         return member.maxLength === undefined && !member.enum && member.format === undefined;
       if (member.type === 'array') return member.maxItems === undefined;
       return member.additionalProperties !== undefined && member.maxProperties === undefined;
@@ -207,9 +212,16 @@ describe('its schema', () => {
 
   it('is structural: every part has a type, and only the affinity is open', () => {
     const parts = walk(root, 'root');
-    expect(parts.filter(([, { type }]) => type === undefined).map(([path]) => path)).toEqual([]);
+    expect(parts.filter(([, member]) => typeOf(member) === undefined).map(([path]) => path)).toEqual([]);
     const open = parts.filter(([, member]) => member['x-kubernetes-preserve-unknown-fields']);
     expect(open.map(([path]) => path)).toEqual(['root.spec.placement.affinity']);
+  });
+
+  it('explains every field that is no mere member of a group', () => {
+    const silent = walk(spec, 'spec').filter(
+      ([path, { description, properties }]) => !description && !properties && !/(\[\]|\{\})$/.test(path),
+    );
+    expect(silent.map(([path]) => path)).toEqual([]);
   });
 
   it('has no field that is a command', () => {
@@ -224,8 +236,8 @@ describe('its schema', () => {
   });
 
   it('has these fields', async () => {
-    const lines = walk(spec, 'spec').map(([path, { type, enum: words }]) =>
-      words ? `${path}: ${words.join('|')}` : `${path}: ${type}`,
+    const lines = walk(spec, 'spec').map(
+      ([path, member]) => `${path}: ${member.enum?.join('|') ?? typeOf(member)}`,
     );
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('pins/mcp-server.txt');
   });
