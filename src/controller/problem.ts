@@ -165,12 +165,16 @@ export function podProblem(pod: Pod, server: McpServer): Problem | undefined {
   );
 }
 
-/** The same of a pod that installs its package. */
+/** The same of a pod that installs its package. One that ended by itself has said why: that is for its Job. */
 export function installerPodProblem(pod: Pod, server: McpServer): Problem | undefined {
+  const lost = wasEnded(pod) ? evictionProblem(pod) : undefined;
+  return schedulingProblem(pod, OF_INSTALLER) ?? lost ?? containerProblem(pod, server, OF_INSTALLER);
+}
+
+/** By its node or by the cluster. */
+function wasEnded({ status = {} }: Pod): boolean {
   return (
-    schedulingProblem(pod, OF_INSTALLER) ??
-    evictionProblem(pod) ??
-    containerProblem(pod, server, OF_INSTALLER)
+    status.reason !== undefined || (status.conditions ?? []).some(({ type }) => type === 'DisruptionTarget')
   );
 }
 

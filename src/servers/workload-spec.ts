@@ -98,7 +98,7 @@ const toleration = z.strictObject({
 });
 
 const allowed = z.strictObject({
-  cidr: z.union([z.cidrv4(), z.cidrv6()]),
+  cidr: z.union([z.cidrv4(), z.cidrv6()], 'must be a range of addresses such as 10.1.0.0/16'),
   /** All ports when there are none. */
   ports: z.array(port).max(32).default([]),
 });

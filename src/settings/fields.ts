@@ -8,14 +8,12 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
+const SIZES = { k: 1_000, m: 1_000_000, g: 1_000_000_000, ki: 1_024, mi: 1_048_576, gi: 1_073_741_824 };
+/** With the B of sizes, and without as Kubernetes writes them. */
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   b: 1,
-  kb: 1_000,
-  mb: 1_000_000,
-  gb: 1_000_000_000,
-  kib: 1_024,
-  mib: 1_048_576,
-  gib: 1_073_741_824,
+  ...SIZES,
+  ...Object.fromEntries(Object.entries(SIZES).map(([unit, bytes]) => [`${unit}b`, bytes])),
 };
 const TRUE_WORDS: ReadonlySet<string> = new Set(['true', '1', 'yes', 'on']);
 const FALSE_WORDS: ReadonlySet<string> = new Set(['false', '0', 'no', 'off']);

@@ -18,6 +18,8 @@ export interface ServedServer {
   readonly sessions: 'minted' | 'none';
   /** Why it cannot be called; undefined while it can. */
   readonly failure?: BerthError;
+  /** It is being stopped: sessions of before go on for a while, and nothing new begins. */
+  readonly isEnding?: boolean;
   /** Set while it cannot be called and soon can: resolves when to look again, rejects with BerthError or the signal's reason. */
   readonly awaited?: (signal: AbortSignal) => Promise<void>;
 }

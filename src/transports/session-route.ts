@@ -5,6 +5,7 @@ import { traced } from './call-tracer.ts';
 import type { Caller, DataPlane, ServedServer, SessionClaims } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
 import { openOn } from './opening.ts';
+import { noReplica } from './served-server.ts';
 
 export interface SessionRoute {
   readonly conversation: Conversation;
@@ -34,7 +35,7 @@ export function newSession(
   const { server, principal } = who;
   const nonce = plane.nextNonce();
   const route = plane.router.route(server.id, nonce, 'session');
-  if (!route) throw new BerthError('busy', 'no replica of this server is ready');
+  if (!route) throw noReplica(server);
   const target = { server: server.id, kind: 'session', key: nonce, principal: principal.id } as const;
   const opening = openOn(route, target);
   const claims = { nonce, principal: principal.digest, issuedAt: Date.now(), ...(delivery && { delivery }) };
@@ -77,7 +78,7 @@ export function openSealed(
 function pooledConversation(plane: DataPlane, http: HttpRequest): Conversation {
   const { server, principal } = http;
   const route = plane.router.route(server.id, principal.id);
-  if (!route) throw new BerthError('busy', 'no replica of this server is ready');
+  if (!route) throw noReplica(server);
   const target = { server: server.id, kind: 'affinity', key: '', principal: principal.id } as const;
   return traced(plane, openOn(route, target).conversation, http);
 }

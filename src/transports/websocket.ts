@@ -5,8 +5,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { BerthError } from '../errors.ts';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
+import { noReplica } from './served-server.ts';
 import { SilentConnections } from './silent-connections.ts';
 import type { Visit } from './traffic.ts';
 import { CLOSE, CLOSE_WITHIN, WebSocketConnection } from './websocket-connection.ts';
@@ -45,8 +45,7 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
   const silent = new SilentConnections(plane.clock);
   return {
     upgrade: ({ request, socket, head, visit, server, principal }) => {
-      if (!plane.router.route(server.id, principal.id))
-        throw new BerthError('busy', 'no replica of this server is ready');
+      if (!plane.router.route(server.id, principal.id)) throw noReplica(server);
       silent.check(principal.id);
       sockets.handleUpgrade(request, socket, head, (ws) => {
         visit.status = SWITCHING;

@@ -280,6 +280,35 @@ describe('a package', () => {
     });
   });
 
+  it('whose installer has ended by itself is told of by its Job, not as lost with its node', async () => {
+    world.apply(PACKAGE);
+    await world.look();
+    const state = { terminated: { exitCode: 1, message: 'there is no such package' } };
+    world.putPod('demo-install-pod', world.jobs[0]!, {
+      phase: 'Failed',
+      containerStatuses: [{ name: 'installer', ready: false, restartCount: 0, state }],
+    });
+    expect(await world.look()).toMatchObject({ state: 'starting', reason: 'Installing' });
+    world.putPod('demo-install-pod', world.jobs[0]!, { phase: 'Failed', reason: 'Evicted', message: 'low' });
+    expect(await world.look()).toMatchObject({ reason: 'Evicted' });
+  });
+
+  it('whose installer has no room says which resources those are', async () => {
+    world.apply(PACKAGE);
+    await world.look();
+    const unscheduled = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message: '0/1 nodes',
+    };
+    world.putPod('demo-install-pod', world.jobs[0]!, { phase: 'Pending', conditions: [unscheduled] });
+    expect(await world.look()).toMatchObject({
+      reason: 'Unschedulable',
+      hint: 'Lower servers.installer.resources of the chart, or add a node: the message says what each node lacks.',
+    });
+  });
+
   it('is installed again, in the version that it had, when its tree is gone', async () => {
     world.apply(PACKAGE);
     await world.settle();

@@ -14,6 +14,7 @@ interface Given {
   env?: Record<string, string>;
   secretNames?: string[];
   version?: string;
+  inCluster?: boolean;
 }
 
 const fill = (slug: string, given: Given = {}) =>
@@ -26,6 +27,14 @@ describe('required inputs', () => {
         code: 'missing-input',
         message: 'brave-search needs BRAVE_API_KEY (secret)',
         hint: 'Give it as a reference: berth run brave-search --secret BRAVE_API_KEY=env:BRAVE_API_KEY or file:/path/to/key',
+      }),
+    );
+  });
+
+  it('name it as a Secret of the cluster there', () => {
+    expect(() => fill('brave-search', { inCluster: true })).toThrow(
+      expect.objectContaining({
+        hint: 'Give it as a reference: berth run brave-search --secret BRAVE_API_KEY=secret:NAME/KEY, to a Secret beside the server that is labelled berth.dev/usable=true; in an MCPServer in spec.secrets.',
       }),
     );
   });

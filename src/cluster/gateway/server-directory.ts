@@ -20,6 +20,8 @@ export interface DirectoryEntry {
   readonly isolation: Isolation;
   readonly sessions: 'minted' | 'none';
   readonly failure?: BerthError;
+  /** Sessions of before go on for a while, and nothing new begins. */
+  readonly isEnding?: boolean;
   readonly awaited?: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -63,7 +65,10 @@ export class ServerDirectory {
     const common = { id, name, ...behaviorOf(resource, this.#usual(resource)) };
     const failure = failureOf(resource);
     if (failure) return { ...common, state: 'failed', failure };
-    if (isStopped(resource)) return { ...common, state: this.#leftover(id) ? 'running' : 'stopped' };
+    if (isStopped(resource))
+      return this.#leftover(id)
+        ? { ...common, state: 'running', isEnding: true }
+        : { ...common, state: 'stopped' };
     return { ...common, state: stateOf(resource), awaited: (signal) => this.#arrival(name, signal) };
   }
 

@@ -13,6 +13,7 @@ import { traced } from '../call-tracer.ts';
 import type { Caller, DataPlane, Route, ServedServer, ServerStateClaims, StateClaims } from '../context.ts';
 import type { HttpRequest } from '../http-request.ts';
 import { openOn } from '../opening.ts';
+import { noReplica } from '../served-server.ts';
 import { withSealedState, withServerState } from './server-state.ts';
 
 export interface ModernCaller {
@@ -47,7 +48,7 @@ export function routeModern(plane: RoutePlane, caller: ModernCaller, message: Cl
   const route = parked
     ? routeParked(plane, server, parked)
     : routeCall(plane, caller, { task, replica: own?.replica });
-  if (!route) throw new BerthError('busy', 'no replica of this server is ready');
+  if (!route) throw noReplica(server);
   const target = { server: server.id, kind: 'modern', key: '', principal: principal.id } as const;
   const opening = openOn(route, target);
   return {

@@ -295,6 +295,25 @@ describe('a server without one', () => {
     expect(await response.json()).toMatchObject({ error: { data: { code: 'stopped' } } });
   });
 
+  it('that is being stopped says so to whoever is new, while sessions of before go on', async () => {
+    await running();
+    const client = new StreamableClient(`${base}/mcp`);
+    await client.initialize();
+    put({ suspend: true });
+    fixture.cluster.put('pods', serverPod(owner, 'memory-1', { ready: false, leaving: true }));
+    await until('the stop', () => fixture.directory.find('memory')?.isEnding === true);
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} });
+    const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
+    const response = await fetch(`${base}/mcp`, { method: 'POST', headers, body });
+    expect(await response.json()).toMatchObject({
+      error: { message: 'the server memory is stopped', data: { code: 'stopped' } },
+    });
+    const call = client.request('2', 'tools/list');
+    await until('the call', () => harness.server.of('tools/list').length === 1);
+    harness.server.answer(harness.server.id('tools/list'));
+    expect((await call).message.result).toBeDefined();
+  });
+
   it('that could not be started says why', async () => {
     put();
     const failed = {
