@@ -202,10 +202,11 @@ function limitsOf(given: Readonly<Record<string, unknown>>): Partial<ServerLimit
     Object.entries(given).filter(([name]) => SERVER_LIMITS.includes(name as keyof ServerLimits)),
   );
   const read = settingsSchema.shape.limits.safeParse(named);
-  if (!read.success)
-    throw new BerthError('bad-setting', 'controller settings: /limits are not limits of a gateway', {
-      cause: read.error,
-    });
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    const pointer = ['', 'limits', ...(issue?.path ?? [])].join('/');
+    throw new BerthError('bad-setting', `controller settings: ${pointer}: expected ${issue?.message}`);
+  }
   return Object.fromEntries(
     Object.keys(named).map((name) => [name, read.data[name as keyof typeof read.data]]),
   );

@@ -119,6 +119,10 @@ describe('the schema refuses', () => {
     ['a server name that is none', 'servers.items.A_b.template=time', /propertyNames|does not match pattern/],
     ['eleven replicas of a server', 'servers.items.a.replicas=11', /maximum/],
     ['a bundle that is no certificate', 'caBundle.pem=secret', /does not match pattern/],
+    ['an amount that is none', 'servers.treeSize=lots', /does not match pattern/],
+    ['a resource that processes have not', 'servers.defaults.resources.limits.gpu=1', /'gpu' not allowed/],
+    ['no end for an idle session', 'settings.limits.idle=off', /does not match pattern/],
+    ['a day for an installation', 'servers.installer.timeoutSeconds=86400', /maximum/],
   ])('%s', (_what, value, why) => {
     const { ok, err } = attempt('helm', ['template', 'berth', CHART, ...set(value)]);
     expect(err).toMatch(why);
@@ -207,6 +211,18 @@ describe('the objects', () => {
     const settings = parseControllerSettings(JSON.parse(settingsTextOf(template('-f', path), 'controller')));
     expect(settings.pods.release).toBe('berth');
     expect(settings.namespace).not.toBe(namespace);
+  });
+
+  it.each([
+    ['servers.defaults.resources.limits.cpu=1', 'servers.supervisor.resources.limits.cpu=2'],
+    ['servers.installer.resources.requests.cpu=0.5', 'servers.installer.timeoutSeconds=7200'],
+    ['servers.treeSize=1073741824', 'servers.scratchSize=2G'],
+    ['settings.limits.lineBytes=8Mi', 'settings.limits.idle=1 h', 'settings.health.interval=off'],
+  ])('give both programs what they take, however it is written: %s, %s', (...values) => {
+    const objects = template(...set(...values));
+    parseControllerSettings(JSON.parse(settingsTextOf(objects, 'controller')));
+    const gateway = settingsTextOf(objects, 'gateway');
+    loadSettings({ env: { BERTH_CONFIG: 'x' }, readFile: () => gateway });
   });
 
   it('are in the pods, so that no pod gets those of another revision', () => {

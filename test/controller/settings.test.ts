@@ -68,6 +68,7 @@ describe('the settings of the controller', () => {
     [{ resources: { workload: { limits: { gpu: '1' } } } }, '/resources/workload/limits'],
     [{ resources: { workload: { limits: { cpu: 'much' } } } }, '/resources/workload/limits/cpu'],
     [{ treeSize: 'large' }, '/treeSize'],
+    [{ limits: { idle: 'off' } }, '/limits/idle: expected a duration'],
   ])('name what is wrong with %j', (wrong, pointer) => {
     expect(() => parseControllerSettings({ ...LEAST, ...wrong })).toThrow(
       expect.objectContaining({ code: 'bad-setting', message: expect.stringContaining(pointer) }),
