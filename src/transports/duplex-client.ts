@@ -18,7 +18,9 @@ import { type WebSocketHost, WebSocketSession } from './websocket-session.ts';
 export type DuplexPlane = Pick<
   DataPlane,
   'router' | 'sealer' | 'limits' | 'nextKey' | 'nextNonce' | 'tracer'
->;
+> &
+  // Of a server that is removed while its client is there.
+  Partial<Pick<DataPlane, 'directory'>>;
 
 export class DuplexClient {
   readonly #plane: DuplexPlane;
@@ -58,6 +60,7 @@ export class DuplexClient {
   #take(body: ClientBody): void {
     const [first] = body.messages;
     if (!first) return;
+    if (body.requests > 0) this.#refuseRemoved();
     if (body.batch) {
       if (body.modern) throw new BerthError('invalid-request', 'this protocol revision has no batches');
       return this.#takeLegacy(body);
@@ -69,6 +72,16 @@ export class DuplexClient {
     if (!isCall || !hasEnvelope(first)) return this.#takeLegacy(body, first);
     // Modern notifications are for calls that are over, or for nobody.
     if (kind === 'request') this.#calls.start(first);
+  }
+
+  /** What is in flight goes on, as with a client that asks each time. Another server may have the name by now. */
+  #refuseRemoved(): void {
+    const { id, name } = this.#caller.server;
+    const { directory } = this.#plane;
+    if (!directory || directory.find(name)?.id === id) return;
+    throw new BerthError('not-found', `the server ${name} of this connection was removed`, {
+      hint: 'Connect again, if there is a server of that name.',
+    });
   }
 
   #takeLegacy(body: ClientBody, single?: ClientMessage): void {

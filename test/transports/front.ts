@@ -37,6 +37,8 @@ export interface Front {
   readonly base: string;
   /** What the directory says of the server, to be changed by tests. */
   readonly served: {
+    /** Another one: the server was removed, and its name taken again. */
+    id?: string;
     state: ServedServer['state'];
     failure?: NonNullable<ServedServer['failure']>;
     awaited?: NonNullable<ServedServer['awaited']>;
