@@ -2,10 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 const files = (...names: readonly string[]): string[] => names.map((name) => `test/cluster/${name}.test.ts`);
 /**
- * They take parts of the cluster away, or measure how long something takes: no other file of these runs beside them. They wait more than
+ * They take parts of the cluster away, write what all share in another way (`kubectl apply -k`, the definition), or measure how long something
+ * takes: no other file of these runs beside them. They wait more than
  * they work, and come first: what else a machine has to do has time then.
  */
-const ALONE = files('drained-node', 'killed-gateway', 'killed-parts', 'network-link', 'network-release');
+const ALONE = files(
+  ...['drained-node', 'killed-gateway', 'killed-parts', 'kustomize', 'network-link', 'network-release'],
+);
 /** A suite with time limits of its own. */
 const TIMED = files('conformance');
 

@@ -1,5 +1,4 @@
 /** Events of servers, as `kubectl describe` shows them: one for each change of state, and the same thing said again is counted. */
-
 import { createHash } from 'node:crypto';
 import type { McpServer, McpServerStatus } from '../cluster/mcp-server.ts';
 import { apiVersionOf, EVENTS, type KubeObject, MCP_SERVERS, type Resource } from '../cluster/resources.ts';

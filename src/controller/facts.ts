@@ -1,5 +1,4 @@
 /** What the conditions of a server's status say. */
-
 import type { McpServerState } from '../cluster/mcp-server.ts';
 import { lastWords } from '../log/last-words.ts';
 import type { Observed } from './cluster-api.ts';

@@ -5,6 +5,7 @@ import { type LinkRecord, RecordSplitter } from './record.ts';
 
 /** What is written in one turn is copied together up to this size; above, its buffers pass as they are. */
 const COPY_BELOW = 64 * 1024;
+
 export interface RecordHandler {
   record(record: LinkRecord): void;
   /** Called once: nothing comes or goes any more. */

@@ -1,5 +1,4 @@
 /** How a supervisor fares, in few words: what the probes of its pod print, and so what `kubectl describe` shows. */
-
 import type { BerthError } from '../errors.ts';
 import { lastWords } from '../log/last-words.ts';
 import type { PoolStatus } from './process-pool.ts';
