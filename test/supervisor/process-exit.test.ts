@@ -3,7 +3,10 @@ import { exitDetails } from '../../src/supervisor/process-exit.ts';
 
 it.each([
   [{ code: null, signal: 'SIGKILL' as const }, /memory runs out\. Then raise resources\.limits\.memory/],
-  [{ code: null, signal: 'SIGKILL' as const, outOfMemory: { limitBytes: 67_108_864 } }, /^Raise resources\.limits\.memory/],
+  [
+    { code: null, signal: 'SIGKILL' as const, outOfMemory: { limitBytes: 67_108_864 } },
+    /^Raise resources\.limits\.memory/,
+  ],
 ])('a process that was killed says what may have done that: %j', (exit, hint) => {
   expect(exitDetails(exit).hint).toMatch(hint);
 });
