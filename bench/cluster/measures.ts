@@ -3,15 +3,17 @@ import { attempt, Book, type Failure } from '../book.ts';
 import type { CallsResult, OpenResult } from '../job.ts';
 import type { Cell } from '../plan.ts';
 import { runJob } from '../worker.ts';
+import { bareRoundTrips, type RoundTrips } from './bare-exec.ts';
 import { type ColdServers, type ColdStart, prepareCold } from './cold.ts';
 import { type CrowdResult, measureCrowd } from './crowd.ts';
 import { CARRIERS, type Carrier, type EchoServer, type Places, WHOS, type Who } from './places.ts';
-import { CLUSTER_CELLS, type ClusterPlan } from './plan.ts';
+import { CLUSTER_CELLS, type ClusterPlan, ONE_CALL } from './plan.ts';
 import { costsDuring, type ProcessorCosts } from './processor-time.ts';
 
 export interface ClusterBooks {
   readonly calls: Book<CallsResult>;
   readonly costs: Book<ProcessorCosts>;
+  readonly bare: Book<RoundTrips>;
   readonly opening: Book<OpenResult>;
   readonly cold: Book<ColdResult>;
   readonly crowd: Book<CrowdResult>;
@@ -28,6 +30,7 @@ export const OPENINGS: readonly (readonly [name: string, server: EchoServer])[] 
 ];
 export const COLD_START = 'cold start';
 export const CROWD = 'crowd';
+export const BARE = 'bare exec';
 
 const DEADLINE_MS = 60_000;
 const GAP_MS = 30;
@@ -64,6 +67,7 @@ export async function measureAll(run: Run, wanted: Wanted): Promise<ClusterBooks
   const books: ClusterBooks = {
     calls: new Book(),
     costs: new Book(),
+    bare: new Book(),
     opening: new Book(),
     cold: new Book(),
     crowd: new Book(),
@@ -138,6 +142,10 @@ async function takeTurns({ places, plan, log }: Run, cell: Cell, books: ClusterB
       'failure' in entry ? entry.failure : `${Math.round(entry.perSecond)}/s, p50 ${entry.p50.toFixed(2)} ms`;
     log(`${cell.id} ${who}: ${text}`);
   }
+  if (cell.id === ONE_CALL)
+    await note({ places, plan, log }, books.bare, [BARE, 'exec'], () =>
+      bareRoundTrips(places.exec.release, plan.measureMs),
+    );
 }
 
 async function openings({ places, plan }: Run, who: Who, server: EchoServer): Promise<OpenResult> {

@@ -10,7 +10,7 @@ import { median, quantile } from '../stats.ts';
 import { middle } from '../summary.ts';
 import { STEPS } from './cold.ts';
 import type { CrowdResult } from './crowd.ts';
-import { type ClusterBooks, COLD_START, CROWD, OPENINGS } from './measures.ts';
+import { BARE, type ClusterBooks, COLD_START, CROWD, OPENINGS } from './measures.ts';
 import { CARRIERS, type Carrier, WHOS, type Who } from './places.ts';
 import { BUSY, CLUSTER_CELLS, type ClusterPlan, ONE_CALL } from './plan.ts';
 import { PROGRAM_NAMES } from './processor-time.ts';
@@ -112,6 +112,21 @@ function calls(books: ClusterBooks): string[] {
     '',
     ...table(['calls per second', ...heads, 'exec : local', 'network : local'], rates),
     ...table(['p50 / p99 in ms', ...heads], times),
+    ...bareExec(books),
+  ];
+}
+
+/** What of the time over exec is the cluster's own, on this machine and at this time. */
+function bareExec({ bare }: ClusterBooks): string[] {
+  if (bare.values(BARE, 'exec').length === 0) return [];
+  const of = (key: 'p50' | 'p99'): string =>
+    figure(
+      middle(bare, BARE, 'exec', (value) => value[key]),
+      2,
+    );
+  return [
+    `A round trip to a bare \`cat\` over exec, with nothing of Berth in the pod: ${of('p50')} / ${of('p99')} ms. API server, kubelet and container runtime take that of every call over exec.`,
+    '',
   ];
 }
 
@@ -240,6 +255,7 @@ function failures(books: ClusterBooks): string[] {
     books.opening,
     OPENINGS.map(([name]) => name),
   );
+  collect(books.bare, [BARE]);
   collect(books.cold, [COLD_START]);
   collect(books.crowd, [CROWD]);
   for (const carrier of CARRIERS) {

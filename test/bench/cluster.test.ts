@@ -81,6 +81,7 @@ function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd, slowest = 4
   const all: ClusterBooks = {
     calls: new Book(),
     costs: new Book(),
+    bare: new Book(),
     opening: new Book(),
     cold: new Book(),
     crowd: new Book(),
@@ -93,6 +94,7 @@ function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd, slowest = 4
     all.calls.add(cell, 'exec', calls(exec, 1.2));
     all.calls.add(cell, 'network', calls(900, 0.4));
   }
+  for (const p50 of [0.5, 0.9, 0.7]) all.bare.add('bare exec', 'exec', { p50, p99: 2 * p50 });
   all.costs.add(BUSY, 'exec', { 'API server': 30, gateway: 66, other: 4 });
   for (const name of ['open', 'open with a spare']) all.opening.add(name, 'exec', { samples: [40, 90, 60] });
   const starts = [2000, 2500, slowest].map((ms) => ({ ms, steps: { 'pod made': ms / 10, answered: ms } }));
@@ -138,6 +140,7 @@ describe('the page of the cluster', () => {
     });
     expect(page).toContain('| 20 sessions × 16 in flight | 1000 | 800 | 900 | 0.80 | 0.90 |');
     expect(page).toContain('gateway 66 %, API server 30 %');
+    expect(page).toContain('bare `cat` over exec, with nothing of Berth in the pod: 0.70 / 1.40 ms');
     expect(page).toContain('- crowd, network: no pod');
     expect(page).toContain('| cold start | – / – | 2500 / 4900 | – / – |');
     expect(page).toContain('| pod made | 250 | – |');
