@@ -11,6 +11,7 @@ import type { ControllerCount } from './controller-count.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { LostReplicas } from './lost-replicas.ts';
 import { type ReconcileTools, reconcile } from './reconcile.ts';
+import { RemovedReplicas } from './removed-replicas.ts';
 import { StatusWriter, WRITE_EVERY } from './status-writer.ts';
 import { createWorkQueue, type QueueLengths, type WorkQueue } from './work-queue.ts';
 
@@ -41,6 +42,7 @@ export class Controller {
   readonly #writer: StatusWriter;
   readonly #events: EventRecorder;
   readonly #lost: LostReplicas;
+  readonly #removed: RemovedReplicas;
   readonly #timers: readonly Cancel[];
 
   /** Begins at once with all servers. */
@@ -64,6 +66,10 @@ export class Controller {
       events: this.#events,
       now: tools.now,
       ...(tools.warnings && { warnings: tools.warnings }),
+    });
+    this.#removed = new RemovedReplicas({
+      ...{ clock, again: (name) => this.#queue.add(name) },
+      ...(tools.probe && { probe: tools.probe }),
     });
     this.#queue = createWorkQueue({
       clock,
@@ -96,6 +102,7 @@ export class Controller {
   /** Resolves when nothing is written any more. Idempotent. */
   async close(): Promise<void> {
     for (const stop of this.#timers) stop();
+    this.#removed.close();
     await this.#queue.close();
   }
 
@@ -133,6 +140,7 @@ export class Controller {
     const { picture, tools, leads } = this.#options;
     const server = picture.server(name);
     if (!server) this.#forget();
+    if (leads()) this.#removed.tell(name, server?.metadata.uid, picture.pods);
     // What is being deleted is removed with its children by the cluster itself.
     if (!server || server.metadata.deletionTimestamp !== undefined || !leads()) return undefined;
     const left = timeLeft(server, tools.now());

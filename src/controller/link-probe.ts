@@ -88,6 +88,17 @@ export function createLinkProbe({ open, now, clock = systemClock }: LinkProbeOpt
         return false;
       }
     },
+    removed: async (pod) => {
+      const server = pod.metadata.labels?.[UID_LABEL];
+      if (server === undefined) return true;
+      try {
+        await replicaOf(pod, server).link.ask?.({ what: 'removed', server });
+        return true;
+      } catch (thrown) {
+        // A supervisor of before knows no such thing: it waits for its sessions as it always did.
+        return toBerthError(thrown).code === 'internal';
+      }
+    },
     keepOnly: (pods) => {
       const there = new Set(pods.map(({ metadata }) => metadata.uid));
       for (const uid of [...replicas.keys()]) if (!there.has(uid)) void drop(uid);

@@ -36,6 +36,8 @@ export interface ReplicaProbe {
   isSilent?(pod: Pod): boolean;
   /** Closes a replica that nobody uses, for a while; false when somebody does, or it cannot be asked. Never rejects. */
   rest?(pod: Pod, signal: AbortSignal): Promise<boolean>;
+  /** Tells a replica that its server is there no more; false when it could not be told just now. Never rejects. */
+  removed?(pod: Pod): Promise<boolean>;
 }
 
 /** A pod with what it said. */
@@ -70,7 +72,7 @@ export function sessionsOf(replicas: readonly Replica[]): number | undefined {
 }
 
 /** A supervisor that does not run has no sessions, and nobody waits for its answer. */
-function isAskable({ status }: Pod): boolean {
+export function isAskable({ status }: Pod): boolean {
   const supervisor = status?.containerStatuses?.find(({ name }) => name === SUPERVISOR);
   return status?.phase === 'Running' && (supervisor === undefined || supervisor.state?.running !== undefined);
 }

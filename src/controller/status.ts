@@ -169,7 +169,7 @@ function summarise(input: StatusInput, counts: Counts): Summary {
   const name = server.metadata.name ?? '';
   const { wanted, ready, existing, updated } = counts;
   const problem = problemIn(input);
-  if (wanted === 0 && !input.problem) return stopped(server, existing);
+  if (wanted === 0 && !input.problem) return stopped(input, existing);
   if (problem) return troubled(problem, ready > 0);
   if (install?.state === 'running') return installing(name, install, ready > 0);
   const isCurrent =
@@ -200,15 +200,17 @@ function installing(name: string, { again }: RunningInstall, serves: boolean): S
 
 type RunningInstall = Extract<Install, { readonly state: 'running' }>;
 
-function stopped(server: McpServer, existing: number): Summary {
+/** Its pods count until they have gone: a Deployment no longer counts those that are told to end. */
+function stopped({ server, observed, replicas }: StatusInput, existing: number): Summary {
   const { name = '' } = server.metadata;
+  const left = Math.max(existing, observed.pods.length);
   const suspended = server.spec.suspend === true;
   const asleep = !suspended && isAsleep(server);
-  if (existing > 0)
+  if (left > 0)
     return {
       state: 'scaling',
       reason: 'Stopping',
-      message: `${existing} replicas of ${name} wait for their sessions to end`,
+      message: `${name} is being stopped; ${counted(left, 'replica')}${withSessions(replicas)} left`,
     };
   return {
     state: 'stopped',
@@ -217,6 +219,16 @@ function stopped(server: McpServer, existing: number): Summary {
       ? `${name} sleeps, as nobody has used it; its next request wakes it`
       : `${name} is stopped`,
   };
+}
+
+/** As far as replicas have said it. */
+function withSessions(replicas: readonly Replica[]): string {
+  const sessions = replicas.reduce((sum, { report }) => sum + (report?.sessions ?? 0), 0);
+  return sessions > 0 ? ` with ${counted(sessions, 'session')}` : '';
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function troubled(problem: Problem, serves: boolean): Summary {

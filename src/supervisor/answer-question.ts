@@ -18,6 +18,8 @@ export interface QuestionedHost {
   holds(id: string, principal: string): boolean;
   /** A process here said to that principal that it runs this task. */
   hasTask(id: string, principal: string, task: string): boolean;
+  /** The server is there no more: what it has can be reached by nobody. False for an id that is not one of its servers'. */
+  removed(id: string): boolean;
 }
 
 /** JSON, or undefined where there is nothing to tell. */
@@ -40,5 +42,7 @@ export async function answerQuestion(
       return host.holds(server, principal);
     case 'task':
       return host.hasTask(server, principal, task);
+    case 'removed':
+      return host.removed(server);
   }
 }

@@ -106,7 +106,7 @@ async function serve(
         health.draining();
         served.draining();
         for (const { id } of servers) host.supervisor.endListens(id);
-        if (!force) await drained(host, servers, drain);
+        if (!force) await drained(served, servers, drain);
         link.leave();
         listener.close();
         await network?.close();
@@ -143,9 +143,9 @@ function say(line: Readonly<Record<string, string>>): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
 }
 
-/** Gateways may come and go meanwhile; resolves when no session and no call is left, parked ones included, or the time is up. */
-async function drained(host: LocalHost, servers: SupervisorConfig['servers'], ms: number): Promise<void> {
-  const isUsed = (): boolean => servers.some(({ id }) => host.activity(id)?.inUse);
+/** Gateways may come and go meanwhile; resolves when nothing is used any more, or the time is up. */
+async function drained(served: PodServers, servers: SupervisorConfig['servers'], ms: number): Promise<void> {
+  const isUsed = (): boolean => servers.some(({ id }) => served.isUsed(id));
   const end = systemClock.now() + ms;
   while (systemClock.now() < end && isUsed()) await sleep(DRAIN_LOOK);
 }

@@ -18,7 +18,7 @@ import { everything, read, runBeside } from './support/tools.ts';
 
 const LONGEST = 300_000;
 /** Of the server. The last ten seconds of it are for ending what has not ended by itself; the rest is the sessions'. */
-const DRAIN = 14_000;
+const DRAIN = 20_000;
 
 /** What a server may write in one folder. */
 const SCRATCH_MIB = 32;
@@ -437,6 +437,23 @@ it('a pod whose server filled its disk has been evicted by now, and the next one
     'full-late': 0,
   });
   await next.close();
+});
+
+it('a server that is removed answers what is in flight, and its pods wait for no session', {
+  timeout: LONGEST,
+}, async () => {
+  await release.run(recorderSpec('leaving', { limits: { drain: 600_000 } }));
+  const [client, idle] = [await opened('leaving'), await opened('leaving')];
+  const answer = client.request('"last"', 'tools/call', {
+    name: 'record',
+    arguments: { key: 'last', ms: 5_000 },
+  });
+  await eventually('the call', async () => (await recorded(idle)).executions.includes('last'));
+  const removed = performance.now();
+  await release.remove('leaving');
+  figure('the pods of a removed server with two sessions and a call of 5 s are gone after', since(removed));
+  expect((await answer).message).toMatchObject({ result: { content: [{ text: 'last' }] } });
+  expect(await idle.send(call('record', 'late'))).toBe(404);
 });
 
 it('leaves no object of servers that are gone', { timeout: LONGEST }, async () => {

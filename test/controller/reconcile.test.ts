@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
 import { RESTARTED_AT } from '../../src/cluster/objects/deployment.ts';
+import type { Pod } from '../../src/cluster/objects/pod-types.ts';
 import {
   JOBS,
   type KubeObject,
@@ -142,6 +143,26 @@ describe('stop, start, scale and restart', () => {
     world.apply(IMAGE);
     expect(await world.settle()).toMatchObject({ state: 'running', ready: '2/2' });
     expect(world.deployment.spec.template).toEqual(template);
+  });
+
+  it('is being stopped until its last pod has gone, and tells what that waits for', async () => {
+    const [first, second] = world.replicas;
+    world.apply({ ...IMAGE, suspend: true });
+    await world.look();
+    world.setDeployment({ replicas: 0 });
+    const end = ({ metadata, ...pod }: Pod): void =>
+      world.cluster.put(PODS, {
+        ...pod,
+        metadata: { ...metadata, deletionTimestamp: '2026-11-25T12:00:00Z' },
+      });
+    for (const pod of [first, second]) end(pod!);
+    world.reports.set(first!.metadata.name!, { sessions: 3, inUse: true });
+    const message = `${NAME} is being stopped; 2 replicas with 3 sessions left`;
+    expect(await world.look()).toMatchObject({ state: 'scaling', reason: 'Stopping', message });
+    world.cluster.drop(PODS, first!.metadata as { name: string });
+    expect(await world.look()).toMatchObject({ message: `${NAME} is being stopped; 1 replica left` });
+    world.cluster.drop(PODS, second!.metadata as { name: string });
+    expect(await world.look()).toMatchObject({ state: 'stopped', reason: 'Suspended' });
   });
 
   it('scales without making new pods of the old ones', async () => {

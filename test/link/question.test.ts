@@ -114,6 +114,7 @@ it('a supervisor lists and ends what it has', async () => {
     rest: (id: string) => id === 's',
     holds: (id: string, principal: string) => id === 's' && principal === 'p',
     hasTask: (...which: string[]) => which.join() === 's,p,t',
+    removed: (id: string) => id === 's',
     inspection: (id: string) => (id === 's' ? ({ state: 'trying' } as const) : undefined),
   };
   expect(await answerQuestion(host, { what: 'holds', server: 's', principal: 'p' })).toBe(true);
@@ -125,6 +126,8 @@ it('a supervisor lists and ends what it has', async () => {
   expect(await answerQuestion(host, { what: 'report', server: 's' })).toMatchObject({ state: 'ready' });
   expect(await answerQuestion(host, { what: 'report', server: 'other' })).toBeNull();
   expect(await answerQuestion(host, { what: 'rest', server: 's' })).toBe(true);
+  expect(await answerQuestion(host, { what: 'removed', server: 's' })).toBe(true);
+  expect(await answerQuestion(host, { what: 'removed', server: 'other' })).toBe(false);
   expect(await answerQuestion(host, QUESTION)).toEqual([]);
   expect(await answerQuestion(host, { what: 'end', server: 's', session: 'x' })).toBe(2);
   expect(await answerQuestion(host, { what: 'end', server: 's' })).toBe(2);

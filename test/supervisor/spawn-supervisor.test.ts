@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSocketLink } from '../../src/link/socket-link.ts';
+import { connectUnixSocket } from '../../src/link/unix-socket.ts';
+import type { SessionReport } from '../../src/supervisor/session-report.ts';
 import type { GatewayProgram } from '../support/gateway-program.ts';
 import { eventually, fixture, isRunning } from '../support/local-process.ts';
 import { buildSpawn, type RunningHelper, startHelper } from '../support/spawn-helper.ts';
@@ -93,9 +96,9 @@ async function startSupervisor(setting: Setting = {}): Promise<ChildProcess> {
   return (await run(SUPERVISOR, '--socket', socket, '--config', writeConfig(setting))).child;
 }
 
-async function openClient(): Promise<{ gateway: ChildProcess; client: StreamableClient }> {
+async function openClient(instance = 'g'): Promise<{ gateway: ChildProcess; client: StreamableClient }> {
   const seal = { name: randomBytes(4).toString('base64url'), secret: randomBytes(32).toString('base64url') };
-  const settings: GatewayProgram = { socket, dataDir: folder, instance: 'g', server, seal };
+  const settings: GatewayProgram = { socket, dataDir: folder, instance, server, seal };
   const { child, said } = await run(GATEWAY, JSON.stringify(settings));
   const client = new StreamableClient(`http://127.0.0.1:${String(said.port)}/servers/${server.name}/mcp`);
   await client.initialize();
@@ -193,6 +196,27 @@ describe('told to end', () => {
     expect(readFileSync(terminationLog, 'utf8')).toBe(statusNow());
     expect(probe('--mode', 'live').status).toBe(1);
     await eventually('the end of the helper', () => workload.exitCode === 0);
+  });
+
+  it('it waits for calls alone once its server is there no more', async () => {
+    await startWorkload();
+    const launch = { file: process.execPath, args: [fixture('recorder')] };
+    const child = await startSupervisor({ launch, config: { drain: 600_000 } });
+    const { client } = await openClient();
+    const { client: idle } = await openClient('another');
+    const execution = randomUUID();
+    const held = client.request('"held"', 'tools/call', { name: 'hold', arguments: { key: execution } });
+    const link = createSocketLink({ connect: () => connectUnixSocket(socket), instance: 'controller' });
+    const sessions = async (): Promise<readonly SessionReport[]> =>
+      (await link.ask?.({ what: 'sessions', server: server.id })) as readonly SessionReport[];
+    await eventually('the call', async () => (await sessions()).some(({ state }) => state === 'busy'));
+    expect(await link.ask?.({ what: 'removed', server: server.id })).toBe(true);
+    child.kill('SIGTERM');
+    await saysState(/^draining sessions=2 /);
+    await idle.request('"release"', 'tools/call', { name: 'release', arguments: { keys: [execution] } });
+    expect((await held).text).toContain(execution);
+    await eventually('its end', () => child.exitCode === 0);
+    await link.close();
   });
 
   it('it ends its sessions when their time is up', async () => {

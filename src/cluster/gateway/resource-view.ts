@@ -46,7 +46,7 @@ function viewStatus(resource: McpServer, endpoints: ServerStatus['endpoints']): 
   return {
     state,
     reason: told?.reason ?? REASON[state],
-    message: told?.message ?? `${metadata.name} is ${state}: the controller has not looked at it yet`,
+    message: told?.message ?? asked(resource, state),
     ...(told?.hint !== undefined && { hint: told.hint }),
     ...(told && isUnwell(state) && { failure: failureOf(told) }),
     replicas: {
@@ -74,6 +74,17 @@ function viewStatus(resource: McpServer, endpoints: ServerStatus['endpoints']): 
     ...(status?.startedAt !== undefined && { startedAt: iso(status.startedAt) }),
     ...(status?.lastActivity !== undefined && { lastActivity: iso(status.lastActivity) }),
   };
+}
+
+/** Before the controller has looked at it: what it was asked for. */
+function asked(resource: McpServer, state: McpServerState): string {
+  const { name = '' } = resource.metadata;
+  const replicas = desiredOf(resource);
+  if (state === 'stopped') return `${name} is stopped`;
+  if (state !== 'scaling') return `${name} waits for the controller`;
+  return replicas === 0
+    ? `${name} is being stopped`
+    : `${name} is being changed to ${replicas} replica${replicas === 1 ? '' : 's'}`;
 }
 
 function viewReport({

@@ -32,6 +32,8 @@ export interface PodServersOptions {
 export interface PodServers extends ConversationHost, QuestionedHost, HealthSource {
   /** From now on reports say so. */
   draining(): void;
+  /** Whether an end has to wait: for everything that clients have; of a server that is there no more for calls in hand alone. */
+  isUsed(id: string): boolean;
   /** No further handshakes. Idempotent. */
   close(): void;
 }
@@ -42,6 +44,7 @@ const RUN_BYTES = 9;
 export function createPodServers(options: PodServersOptions): PodServers {
   const { host, clock = systemClock, bring, changed } = options;
   const servers = new Map<string, PodServer | PodTrial>();
+  const removed = new Set<string>();
   let isDraining = false;
   for (const definition of options.servers) {
     const { tree } = definition;
@@ -91,6 +94,15 @@ export function createPodServers(options: PodServersOptions): PodServers {
     },
     holds: (id, principal) => host.supervisor.holds(id, principal),
     hasTask: (id, principal, task) => host.supervisor.hasTask(id, principal, task),
+    removed: (id) => {
+      if (!servers.has(id)) return false;
+      removed.add(id);
+      return true;
+    },
+    isUsed: (id) =>
+      removed.has(id)
+        ? host.sessions(id).some(({ callsInFlight }) => callsInFlight > 0)
+        : host.activity(id)?.inUse === true,
     report: (id) => {
       const server = servers.get(id);
       if (!server) return undefined;

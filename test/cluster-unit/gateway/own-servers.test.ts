@@ -393,12 +393,23 @@ describe('start of a server that was scaled to nothing', () => {
   });
 });
 
+it('is told of by what was asked for, until the controller has looked', async () => {
+  const messageOf = async (): Promise<string> => (await fixture.servers.get('everything')).status.message;
+  await there(undefined);
+  expect(await messageOf()).toBe('everything waits for the controller');
+  fixture.cluster.observe('mcpservers', 'everything', RUNNING);
+  await fixture.servers.scale('everything', 4);
+  await seen();
+  expect(await messageOf()).toBe('everything is being changed to 4 replicas');
+});
+
 describe('stop', () => {
   it('suspends and keeps the number of replicas; twice is once', async () => {
     await there(RUNNING);
     const { servers, cluster } = fixture;
     expect((await servers.stop('everything')).status).toMatchObject({
       state: 'scaling',
+      message: 'everything is being stopped',
       replicas: { desired: 0 },
     });
     await seen();
