@@ -9,11 +9,10 @@ import { BerthError } from '../errors.ts';
 import type { LogLevel } from '../log/log.ts';
 import { NO_RULES, type PackageRules } from '../packages/package-rules.ts';
 import { REGISTRY_SILENCE_MS } from '../packages/silence.ts';
-import { quantity } from '../servers/workload-spec.ts';
+import { byteQuantity, quantities } from '../servers/workload-spec.ts';
 import { settingsSchema } from '../settings/schema.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../supervisor/server-definition.ts';
 
-const quantities = z.partialRecord(z.enum(['cpu', 'memory', 'ephemeral-storage']), quantity);
 const resources = z.strictObject({ requests: quantities.optional(), limits: quantities.optional() });
 const range = z.strictObject({ cidr: z.string(), ports: z.array(z.int()).default([]) });
 const entry = z.strictObject({ name: z.string(), value: z.string() });
@@ -42,8 +41,8 @@ const schema = z.strictObject({
       installer: resources.default({ requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '2Gi' } }),
     })
     .prefault({}),
-  treeSize: quantity.default('4Gi'),
-  scratchSize: quantity.default('1Gi'),
+  treeSize: byteQuantity.default('4Gi'),
+  scratchSize: byteQuantity.default('1Gi'),
   priorityClass: z.string().optional(),
   runtimeClass: z.string().optional(),
   hostUsers: z.boolean().optional(),

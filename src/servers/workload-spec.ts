@@ -52,11 +52,26 @@ export const scriptSchema = z
   );
 
 /** An amount as Kubernetes takes it: text, or a plain number. */
-export const quantity = z.preprocess(
-  (value) => (typeof value === 'number' ? String(value) : value),
-  z.string().regex(/^[0-9]+(\.[0-9]+)?(m|[kKMGTP]i?)?$/, 'must be a quantity such as 500m or 512Mi'),
+const amount = (pattern: RegExp, expected: string) =>
+  z.preprocess(
+    (value) => (typeof value === 'number' ? String(value) : value),
+    z.string().regex(pattern, expected),
+  );
+/** Of processors. */
+const quantity = amount(
+  /^[0-9]+(\.[0-9]+)?(m|[kKMGTP]i?)?$/,
+  'must be a number of processors such as 500m or 2',
 );
-const quantities = z.partialRecord(z.enum(['cpu', 'memory', 'ephemeral-storage']), quantity).optional();
+/** Of bytes: `m` is a thousandth, and `512m` of memory half a byte. */
+export const byteQuantity = amount(
+  /^[0-9]+(\.[0-9]+)?([kKMGTP]i?)?$/,
+  'must be an amount of bytes such as 512Mi or 2Gi',
+);
+export const quantities = z.strictObject({
+  cpu: quantity.optional(),
+  memory: byteQuantity.optional(),
+  'ephemeral-storage': byteQuantity.optional(),
+});
 const label = z.string().max(317);
 
 /** A folder that outlives the pods of a server: a claim of its own, or one that is there. */
@@ -122,7 +137,7 @@ export const workloadFields = {
   port: port.optional(),
   replicas: z.int().min(0).max(10).optional(),
   suspend: z.boolean().optional(),
-  resources: z.strictObject({ requests: quantities, limits: quantities }).optional(),
+  resources: z.strictObject({ requests: quantities.optional(), limits: quantities.optional() }).optional(),
   network: z
     .strictObject({
       egress: z.enum(['none', 'public', 'allow']).default('public'),

@@ -45,6 +45,18 @@ describe('how many sessions a replica takes', () => {
     expect(capacity('512Mi', { limits: { spares: 30 } })).toEqual({ sessions: 1, processes: 1 });
   });
 
+  it.each([
+    ['512Mi', {}, 7],
+    ['64Mi', {}, 0],
+    ['512Mi', { sessions: 500 }, 30],
+  ])(
+    'starts no more spares than a memory limit of %s carries beside one session, with limits %j',
+    (memory, limits, spares) => {
+      const given = server(memory, { limits: { spares: 30, ...limits } });
+      expect(JSON.parse(supervisorJson(given, settings)).servers[0].limits.spares).toBe(spares);
+    },
+  );
+
   it('is what its specification says, before anything else', () => {
     expect(capacity('64Mi', { limits: { sessions: 500, spares: 3 } })).toEqual({
       sessions: 500,

@@ -120,6 +120,7 @@ describe('the schema refuses', () => {
     ['eleven replicas of a server', 'servers.items.a.replicas=11', /maximum/],
     ['a bundle that is no certificate', 'caBundle.pem=secret', /does not match pattern/],
     ['an amount that is none', 'servers.treeSize=lots', /does not match pattern/],
+    ['half a byte of memory', 'servers.defaults.resources.limits.memory=512m', /does not match pattern/],
     ['a resource that processes have not', 'servers.defaults.resources.limits.gpu=1', /'gpu' not allowed/],
     ['no end for an idle session', 'settings.limits.idle=off', /does not match pattern/],
     ['a day for an installation', 'servers.installer.timeoutSeconds=86400', /maximum/],

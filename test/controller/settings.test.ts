@@ -37,6 +37,11 @@ describe('the settings of the controller', () => {
     expect([pods.treeSize, pods.scratchSize]).toEqual(['1073741824', '2Gi']);
   });
 
+  it('take no amount of bytes in thousandths', () => {
+    for (const wrong of [{ treeSize: '4m' }, { resources: { workload: { limits: { memory: '512m' } } } }])
+      expect(() => parseControllerSettings({ ...LEAST, ...wrong })).toThrow('amount of bytes such as 512Mi');
+  });
+
   it('tell installers which packages may be had, where that is said', () => {
     expect(parseControllerSettings(LEAST).pods.installerEnv).toEqual([]);
     const { packages, pods } = parseControllerSettings({

@@ -155,6 +155,13 @@ describe('a server specification', () => {
     ]);
   });
 
+  it('takes no amount of bytes in thousandths', () => {
+    const resources = { limits: { cpu: '500m', memory: '512m' }, requests: { memory: '512Mi' } };
+    expect(faultsOf({ template: 'time', resources })).toEqual([
+      { pointer: '/resources/limits/memory', detail: 'must be an amount of bytes such as 512Mi or 2Gi' },
+    ]);
+  });
+
   it('refuses anything that is no object', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

@@ -42,18 +42,26 @@ export function capacityOf(given: Given, settings: Settings): Capacity {
 export function mostProcesses(given: Given, settings: Settings): number {
   const { processes } = capacityOf(given, settings);
   if (processes === undefined) return SHARED_PROCESSES;
-  return Math.min(MOST_PROCESSES, processes + sparesOf(given) + ROOM);
+  return Math.min(MOST_PROCESSES, processes + sparesOf(given, settings) + ROOM);
+}
+
+/** `limits.spares`, as far as the memory limit carries them beside one process more; where `limits.sessions` is given all of them. */
+export function sparesOf(given: Given, settings: Settings): number {
+  const { spares = DEFAULT_LIMITS.spares, sessions } = given.behavior.limits;
+  const most = sessions === undefined ? fitting(given, settings) : undefined;
+  return most === undefined ? spares : Math.min(spares, most - 1);
 }
 
 /** Processes beside the spares that the memory limit has room for; without a limit nothing is known. */
 function carried(given: Given, settings: Settings): number {
-  const { limits } = workloadResources(given.resources, settings.resources.workload);
-  const memory = readMemory(limits?.memory ?? '');
-  if (memory === undefined) return DEFAULT_LIMITS.sessions;
-  const room = Math.floor(memory / PROCESS_MEMORY) - sparesOf(given);
-  return Math.min(DEFAULT_LIMITS.sessions, Math.max(1, room));
+  const most = fitting(given, settings);
+  if (most === undefined) return DEFAULT_LIMITS.sessions;
+  return Math.min(DEFAULT_LIMITS.sessions, most - sparesOf(given, settings));
 }
 
-function sparesOf({ behavior }: Pick<Given, 'behavior'>): number {
-  return behavior.limits.spares ?? DEFAULT_LIMITS.spares;
+/** Processes that the memory limit has room for, one at least; undefined without a limit. */
+function fitting(given: Given, settings: Settings): number | undefined {
+  const { limits } = workloadResources(given.resources, settings.resources.workload);
+  const memory = readMemory(limits?.memory ?? '');
+  return memory === undefined ? undefined : Math.max(1, Math.floor(memory / PROCESS_MEMORY));
 }

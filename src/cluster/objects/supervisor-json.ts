@@ -10,7 +10,7 @@ import {
   type Tree,
   treesUrl,
 } from './blueprint.ts';
-import { capacityOf } from './capacity.ts';
+import { capacityOf, sparesOf } from './capacity.ts';
 import { keptFolder } from './claim.ts';
 import { LOOK_PROGRAM, PLACE, SPAWN_SOCKET, STATUS_FILE } from './places.ts';
 
@@ -74,7 +74,11 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
     sessions: behavior.sessions,
     ...(behavior.era && { eras: pinnedEras(behavior.era) }),
     ...(blueprint.knownEras && { knownEras: blueprint.knownEras }),
-    limits: { ...behavior.limits, ...(processes !== undefined && { sessions }) },
+    limits: {
+      ...behavior.limits,
+      ...(processes !== undefined && { sessions }),
+      ...(spawns && behavior.limits.spares !== undefined && { spares: sparesOf(blueprint, settings) }),
+    },
     ...(processes !== undefined && { processes }),
     ...(behavior.health && { health: behavior.health }),
     ...(inspection && { inspection: { look: LOOK }, secrets: inspection.secrets }),
