@@ -6,6 +6,7 @@ import { BerthError, toBerthError } from '../errors.ts';
 import { BodyError } from './client-body.ts';
 import { BRIDGE_PATHS, type Caller, type DataPlane, type ServedServer } from './context.ts';
 import type { HttpRequest } from './http-request.ts';
+import { LongStreams } from './long-streams.ts';
 import { REQUEST_ID, rpcErrorText, sendRpcError } from './rpc-error.ts';
 import { awaitedOf, serverOf } from './served-server.ts';
 import { handleSse, handleSseMessage } from './sse.ts';
@@ -20,6 +21,8 @@ export interface DataPlaneServer {
   handle(request: IncomingMessage, response: ServerResponse, visit: Visit): boolean;
   /** The same for WebSocket upgrades. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit): boolean;
+  /** Ends streams and connections that would stay open, one after the other; resolves when that is done, after `ms` at the latest. */
+  leave(ms: number): Promise<void>;
   /** Ends WebSocket connections; responses end with the HTTP server. */
   close(): void;
 }
@@ -31,7 +34,8 @@ interface Target {
 }
 
 export function createDataPlane(plane: DataPlane): DataPlaneServer {
-  const websockets = createWebSocketFront(plane);
+  const streams = new LongStreams(plane.clock);
+  const websockets = createWebSocketFront(plane, streams);
   const { bridge, bridgePaths } = plane;
   const parse = (url: string, kind: Bridged['kind']): Target | undefined =>
     bridge === undefined
@@ -48,7 +52,7 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
         client: response,
         serve: (entered) => {
           endWithKey(plane, request, response);
-          dispatch(plane, target, { request, response, ...entered });
+          dispatch(plane, target, { request, response, streams, ...entered });
         },
         fail,
       });
@@ -71,6 +75,7 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
       });
       return true;
     },
+    leave: (ms) => streams.leave(ms),
     close: () => websockets.close(),
   };
 }

@@ -51,6 +51,16 @@ export class DuplexClient {
     }
   }
 
+  /** Calls are in flight. */
+  get busy(): boolean {
+    return this.#calls.busy || this.#session?.busy === true;
+  }
+
+  /** What is only listened to is completed: the stream is about to end. */
+  leave(): void {
+    this.#calls.completeListens();
+  }
+
   /** The stream is gone, and with it every call and the session. */
   close(): void {
     this.#calls.close();

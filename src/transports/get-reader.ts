@@ -48,6 +48,11 @@ export class GetReader implements StreamReader {
     else this.#source?.end();
   }
 
+  /** The gateway goes away: the client comes back to another one, with the id of the last event. */
+  leave(): void {
+    this.#source?.end();
+  }
+
   readonly #credit: Attachment = {
     credit: (bytes, seq) => this.attachment?.credit(bytes, seq),
     detach: () => this.attachment?.detach(),

@@ -2,12 +2,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BerthError } from '../errors.ts';
 import type { Caller, ServedServer } from './context.ts';
+import type { LongStream, LongStreams } from './long-streams.ts';
 
 export interface HttpRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly server: ServedServer;
   readonly principal: Caller;
+  readonly streams: LongStreams;
+}
+
+/** The response is an event stream that stays open: a gateway that goes away ends it by `end`. */
+export function keepOpen({ response, streams }: HttpRequest, end: LongStream['end']): void {
+  response.once('close', streams.add({ busy: false, end }));
 }
 
 /** A 405 that says what is allowed. */

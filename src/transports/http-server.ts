@@ -78,7 +78,10 @@ export interface HttpFront {
   /** New connections are shown this certificate; those that are open go on. */
   renew(certificate: FrontCertificate): void;
   listen(port: number, host: string): Promise<{ readonly port: number; readonly address: string }>;
-  /** Stops listening, and resolves when no POST is in flight any more, after `ms` at the latest. */
+  /**
+   * Stops listening, ends what would stay open, one stream after the other, and resolves when no POST is in flight any more, after `ms`
+   * at the latest.
+   */
   drain(ms: number): Promise<void>;
   /** Stops listening and ends open connections; resolves when all are gone. Idempotent. */
   close(): Promise<void>;
@@ -89,6 +92,7 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
   const { traffic = new Traffic(), clock = systemClock, onRequest } = options;
   const endpointOf = createEndpointNames(options.endpoints ?? []);
   const posts = new InFlight();
+  let isLeaving = false;
   const server = createFor(
     options.certificate,
     {
@@ -115,6 +119,8 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       });
       const given = request.headers['x-request-id'];
       if (given !== undefined) response.setHeader(REQUEST_ID, requestIdOf(given));
+      // Its connection is from before: the next request is to go elsewhere.
+      if (isLeaving) response.shouldKeepAlive = false;
       if (before?.(request, response) === true) return;
       if (dataPlane.handle(request, response, visit)) return;
       if (given === undefined) response.setHeader(REQUEST_ID, requestIdOf(undefined));
@@ -146,9 +152,10 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
     },
     listen: (port, host) => listen(server, port, host),
     drain: async (ms) => {
+      isLeaving = true;
       server.close();
       server.closeIdleConnections();
-      await posts.over(ms);
+      await Promise.all([posts.over(ms), dataPlane.leave(ms)]);
     },
     close: () => {
       closing ??= close(server, dataPlane);

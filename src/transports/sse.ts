@@ -8,7 +8,7 @@ import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-
 import { refuseCoded } from './content-coding.ts';
 import { BRIDGE_PATHS, type DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
-import { type HttpRequest, isJson, notAllowed } from './http-request.ts';
+import { type HttpRequest, isJson, keepOpen, notAllowed } from './http-request.ts';
 import { sendRpcError } from './rpc-error.ts';
 import { newSession, openSealed } from './session-route.ts';
 
@@ -25,6 +25,7 @@ export function handleSse(plane: DataPlane, http: HttpRequest): void {
   const { conversation, sealed } = newSession(plane, http, DELIVERY);
   const endpoint = (): string => `${plane.pathPrefix}${messagesPath}?sessionId=${sealed()}`;
   const reader = new SseReader(plane, response, endpoint);
+  keepOpen(http, () => reader.leave());
   response.on('close', () => conversation.end(() => {}));
   reader.attachment = conversation.attach({ stream: STANDALONE }, reader, { delivery: DELIVERY });
 }
@@ -113,6 +114,11 @@ class SseReader implements StreamReader {
   end(reason: ReaderEnd): void {
     if (reason === 'slow') this.#source?.destroy();
     else this.#source?.end();
+  }
+
+  /** The gateway goes away, and the session with its stream. */
+  leave(): void {
+    this.#source?.end();
   }
 
   readonly #credit: Attachment = {

@@ -8,7 +8,7 @@ import { BodyError, type ClientBody, idOf, parseBody, readBody } from './client-
 import { refuseCoded } from './content-coding.ts';
 import type { DataPlane } from './context.ts';
 import { GetReader } from './get-reader.ts';
-import { accepts, type HttpRequest, isJson, notAllowed, versionOf } from './http-request.ts';
+import { accepts, type HttpRequest, isJson, keepOpen, notAllowed, versionOf } from './http-request.ts';
 import { postModern } from './modern/post.ts';
 import { claimsModern } from './modern/revision.ts';
 import { PostReader } from './post-reader.ts';
@@ -120,6 +120,7 @@ function get(plane: DataPlane, http: HttpRequest): void {
     after: position?.after ?? 0,
     primed: versionOf(request) === PRIMED_FROM,
   });
+  keepOpen(http, () => reader.leave());
   reader.attachment = conversation.attach(position ?? { stream: STANDALONE }, reader);
 }
 

@@ -6,6 +6,7 @@ import type { BerthError } from '../errors.ts';
 import type { ReaderEnd } from '../sessions/reader.ts';
 import type { DataPlane } from './context.ts';
 import { DuplexClient } from './duplex-client.ts';
+import type { LongStream } from './long-streams.ts';
 import type { ModernCaller } from './modern/route.ts';
 import type { SilentConnections } from './silent-connections.ts';
 import { FrameSender } from './websocket-frames.ts';
@@ -27,7 +28,10 @@ export const CLOSE = {
   unauthorized: 4401,
 } as const;
 
-export class WebSocketConnection implements WebSocketHost {
+/** Of a gateway that goes away. */
+export const LEAVING = 'the gateway is going away';
+
+export class WebSocketConnection implements WebSocketHost, LongStream {
   readonly #plane: DataPlane;
   readonly #ws: WebSocket;
   readonly #client: DuplexClient;
@@ -62,6 +66,17 @@ export class WebSocketConnection implements WebSocketHost {
     // ws closes with the code that fits; ending the socket here would make the client's kernel throw that frame away.
     ws.on('error', () => {});
     ws.on('close', () => this.#closed());
+  }
+
+  get busy(): boolean {
+    return this.#client.busy;
+  }
+
+  /** The gateway goes away. */
+  end(): void {
+    if (this.#ws.readyState !== this.#ws.OPEN) return;
+    this.#client.leave();
+    this.#ws.close(CLOSE.goingAway, LEAVING);
   }
 
   get nextKey(): () => string {

@@ -36,6 +36,8 @@ export class WebSocketSession implements StreamReader {
   readonly #conversation: Conversation;
   readonly #attachment: Attachment | undefined;
   #answered = false;
+  /** Requests of the client that have no answer yet; those that it cancels get none. */
+  #owed = 0;
   #over = false;
 
   constructor(host: WebSocketHost, conversation: Conversation) {
@@ -50,6 +52,10 @@ export class WebSocketSession implements StreamReader {
   /** Its `initialize` has been answered. */
   get answered(): boolean {
     return this.#answered;
+  }
+
+  get busy(): boolean {
+    return this.#owed > 0;
   }
 
   take(body: ClientBody): void {
@@ -73,6 +79,7 @@ export class WebSocketSession implements StreamReader {
 
   event(event: StreamEvent): void {
     if (this.#over) return;
+    if (event.kind === 'answer') this.#settled();
     this.#answered ||= event.kind === 'answer';
     this.#host.frames.event(event, this.#credit);
   }
@@ -92,13 +99,21 @@ export class WebSocketSession implements StreamReader {
     const id = first && !batch ? idOf(first) : 'null';
     const reader = acceptanceReader((error) => {
       this.#host.released();
-      if (error) this.#host.say(rpcErrorText(error, id));
+      if (!error) return;
+      this.#settled();
+      this.#host.say(rpcErrorText(error, id));
     });
+    this.#owed++;
     this.#host.held();
     this.#conversation.call({ key: this.#host.nextKey(), messages, batch }, reader);
   }
 
+  #settled(): void {
+    this.#owed = Math.max(0, this.#owed - 1);
+  }
+
   #note(message: ClientMessage): void {
+    if (message.envelope.method === 'notifications/cancelled') this.#settled();
     this.#host.held();
     this.#conversation.note(this.#host.nextKey(), message, () => this.#host.released());
   }

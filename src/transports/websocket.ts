@@ -6,10 +6,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Caller, DataPlane, ServedServer } from './context.ts';
+import type { LongStreams } from './long-streams.ts';
 import { noReplica } from './served-server.ts';
 import { SilentConnections } from './silent-connections.ts';
 import type { Visit } from './traffic.ts';
-import { CLOSE, CLOSE_WITHIN, WebSocketConnection } from './websocket-connection.ts';
+import { CLOSE, CLOSE_WITHIN, LEAVING, WebSocketConnection } from './websocket-connection.ts';
 
 /** Fragments of one message (ws's own default is 16 times as much). */
 const MOST_FRAGMENTS = 1_024;
@@ -32,7 +33,7 @@ export interface WebSocketFront {
   close(): void;
 }
 
-export function createWebSocketFront(plane: DataPlane): WebSocketFront {
+export function createWebSocketFront(plane: DataPlane, streams: LongStreams): WebSocketFront {
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: true,
@@ -50,6 +51,7 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
       sockets.handleUpgrade(request, socket, head, (ws) => {
         visit.status = SWITCHING;
         const connection = new WebSocketConnection(plane, { server, principal }, { ws, socket, silent });
+        ws.once('close', streams.add(connection));
         ws.once(
           'close',
           plane.guard.hold(request, () => connection.unauthorized()),
@@ -57,7 +59,7 @@ export function createWebSocketFront(plane: DataPlane): WebSocketFront {
       });
     },
     close: () => {
-      for (const ws of sockets.clients) ws.close(CLOSE.goingAway, 'the gateway is going away');
+      for (const ws of sockets.clients) ws.close(CLOSE.goingAway, LEAVING);
       plane.clock.after(CLOSE_WITHIN, () => {
         for (const ws of sockets.clients) ws.terminate();
       });

@@ -8,7 +8,7 @@ afterEach(() => front.close());
 async function start() {
   const held: (() => void)[] = [];
   front = createHttpFront({
-    dataPlane: { handle: () => false, upgrade: () => false, close: () => {} },
+    dataPlane: { handle: () => false, upgrade: () => false, leave: async () => {}, close: () => {} },
     control: (_request, response) => {
       response.flushHeaders();
       held.push(() => response.end('done'));

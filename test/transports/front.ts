@@ -49,6 +49,8 @@ export interface Front {
   unroute(): void;
   /** A client behind its handshake, and the server's side of its process. */
   session(protocolVersion?: string): Promise<{ client: StreamableClient; server: ServerSide }>;
+  /** As a gateway that is told to end, with so many milliseconds for what is in flight. */
+  drain(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -103,6 +105,7 @@ export async function startFront(options: FrontOptions = {}): Promise<Front> {
       if (!server) throw new Error('no process was started');
       return { client, server };
     },
+    drain: (ms) => front.drain(ms),
     close: async () => {
       await front.close();
       await harness.close();

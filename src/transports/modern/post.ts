@@ -3,7 +3,7 @@ import { BerthError } from '../../errors.ts';
 import type { ClientMessage } from '../../sessions/message.ts';
 import { type ClientBody, idOf } from '../client-body.ts';
 import type { DataPlane } from '../context.ts';
-import { accepts, type HttpRequest } from '../http-request.ts';
+import { accepts, type HttpRequest, keepOpen } from '../http-request.ts';
 import { checkModern } from './check.ts';
 import { type McpHeaders, readMcpHeaders } from './headers.ts';
 import { ModernReader } from './reader.ts';
@@ -30,6 +30,7 @@ function call(plane: DataPlane, http: HttpRequest, message: ClientMessage, { par
     throw new BerthError('not-acceptable', 'subscriptions are answered with text/event-stream');
   const { conversation, message: sent, resume, sealed } = routeModern(plane, http, message);
   const reader = new ModernReader({ response, clock: plane.clock, id: idOf(message), streams, sealed });
+  if (message.envelope.method === LISTEN) keepOpen(http, () => reader.complete());
   reader.attachment = conversation.call(
     {
       key: plane.nextKey(),

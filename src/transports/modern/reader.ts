@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../../clock.ts';
 import { BerthError } from '../../errors.ts';
+import { completedListen } from '../../sessions/completed-listen.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../sessions/reader.ts';
 import { EventSource } from '../event-source.ts';
 import { sendPlain } from '../plain-answer.ts';
@@ -64,6 +65,15 @@ export class ModernReader implements StreamReader {
       return;
     }
     this.#end(reason === 'lost' || reason === 'ended' ? unanswered(reason) : undefined);
+  }
+
+  /** The gateway goes away: a listen is completed, so that its client listens anew, elsewhere. */
+  complete(): void {
+    if (this.#over) return;
+    if (!this.#source) return this.refused(new BerthError('busy', 'the gateway is going away'));
+    this.#finish();
+    this.#source.say('message', completedListen(this.#options.id).toString('utf8'));
+    this.#source.end();
   }
 
   /** The way back, usable before {@link attachment} is set. */

@@ -1,6 +1,7 @@
 /** The modern calls of a client on a WebSocket or on standard streams, both streams of messages (2026-07-28, stdio). */
 import { BerthError } from '../../errors.ts';
 import { idKey } from '../../jsonrpc/id.ts';
+import { completedListen } from '../../sessions/completed-listen.ts';
 import { type ClientMessage, rawId } from '../../sessions/message.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../../sessions/reader.ts';
 import { rpcErrorText, unanswered } from '../rpc-error.ts';
@@ -55,6 +56,17 @@ export class ModernCalls {
     const reader = this.#unanswered.get(key);
     reader?.leave();
     return reader !== undefined;
+  }
+
+  /** Calls are in flight; listens, which have no end of their own, do not count. */
+  get busy(): boolean {
+    for (const reader of this.#unanswered.values()) if (!reader.listens) return true;
+    return false;
+  }
+
+  /** The gateway goes away: listens are completed, so that their clients listen anew, elsewhere. */
+  completeListens(): void {
+    for (const reader of [...this.#unanswered.values()]) if (reader.listens) reader.complete();
   }
 
   /** The connection is gone, and with it every call. */
@@ -122,6 +134,16 @@ class ModernCallReader implements StreamReader {
     if (reason === 'slow') this.#host.ended(reason);
     else if (reason === 'lost' || reason === 'ended')
       this.#host.say(rpcErrorText(unanswered(reason), this.#options.id));
+  }
+
+  get listens(): boolean {
+    return this.#options.listens;
+  }
+
+  complete(): void {
+    const { id } = this.#options;
+    this.leave();
+    this.#host.say(completedListen(id).toString('utf8'));
   }
 
   /** Its client wants nothing more of it. */

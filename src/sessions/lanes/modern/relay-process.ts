@@ -7,8 +7,9 @@ import type { BerthError } from '../../../errors.ts';
 import { applyEdits } from '../../../jsonrpc/edit.ts';
 import type { Envelope } from '../../../jsonrpc/envelope.ts';
 import { membersOf } from '../../../jsonrpc/members.ts';
+import { completedListen } from '../../completed-listen.ts';
 import type { Exchange, Taker } from '../../exchange.ts';
-import { type ClientMessage, resultMessage } from '../../message.ts';
+import type { ClientMessage } from '../../message.ts';
 import type { StopOptions } from '../../stop-options.ts';
 import type { Upstream, UpstreamMember } from '../../upstream.ts';
 import { levelOf, verbosity } from '../upgrade/logging.ts';
@@ -209,7 +210,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
       progressed: () => {},
       cancelled: () => {
         this.#drop(exchange, listen);
-        exchange.finish([completion(exchange.round.rawId)]);
+        exchange.finish([completedListen(exchange.round.rawId)]);
       },
       failed: (error: BerthError) => {
         // A listen outlives its process unless nothing was ever heard of it.
@@ -249,7 +250,7 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     const open = [...this.#listens.keys()];
     this.#listens.clear();
     this.#byListen.clear();
-    for (const exchange of open) exchange.finish([completion(exchange.round.rawId)]);
+    for (const exchange of open) exchange.finish([completedListen(exchange.round.rawId)]);
   }
 
   /** A log names no request: it is told to the only one that wants to hear, or to nobody. */
@@ -276,11 +277,6 @@ export class RelayProcess implements ServingProcess, UpstreamMember, Taker {
     });
     return () => upstream.abandon(id);
   }
-}
-
-/** The end of a listen that the server ends without an answer, or can no longer answer. */
-function completion(rawId: string): Buffer {
-  return resultMessage(rawId, `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${rawId}}}`);
 }
 
 /** The end of a listen under the client's own id, in both places where it stands. */

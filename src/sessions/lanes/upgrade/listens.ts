@@ -1,6 +1,7 @@
 /** `subscriptions/listen` on a legacy server: Berth keeps the subscriptions and hands out what the server says unasked. */
+import { completedListen } from '../../completed-listen.ts';
 import type { Exchange, Taker } from '../../exchange.ts';
-import { type ClientMessage, resultMessage, uriOf } from '../../message.ts';
+import { type ClientMessage, uriOf } from '../../message.ts';
 import type { LaneHost } from '../lane.ts';
 import { isPartOf } from '../sub-resource.ts';
 import { type LegacyServer, offers } from './legacy-server.ts';
@@ -118,11 +119,7 @@ export class Listens implements Taker {
   complete(): void {
     const open = [...this.#open.keys()];
     this.#open.clear();
-    for (const exchange of open) {
-      const id = exchange.round.rawId;
-      const result = `{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":${id}}}`;
-      exchange.finish([resultMessage(id, result)]);
-    }
+    for (const exchange of open) exchange.finish([completedListen(exchange.round.rawId)]);
   }
 
   #unsubscribe({ filter, subscribed }: Listen): void {
