@@ -298,22 +298,30 @@ it(`${SESSIONS} sessions: those of the killed gateway go on through the other on
   expect(new Set(after.executions).size).toBe(after.executions.length);
 });
 
-/** A call of a session and a modern one, both through one gateway, that are answered when their keys are released. */
+/** Calls of a session, of a modern client and on a WebSocket, all through one gateway, that are answered when their keys are released; and a listen. */
 async function heldThrough(url: string, index: number) {
   const one = streamable('each', url);
   await one.initialize();
-  const keys = [`kept-${index}`, `kept-modern-${index}`] as const;
+  const keys = [`kept-${index}`, `kept-modern-${index}`, `kept-ws-${index}`] as const;
   const sent = one.send(call(`"${keys[0]}"`, 'hold', { key: keys[0] }));
   const modern = new ModernHttpClient(`${release.serverUrl('each', url)}/mcp`, { key: release.key });
   const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: keys[1] } });
+  const ws = await WsClient.connect(`${release.serverUrl('each', url)}/ws`, { key: release.key });
+  await ws.initialize();
+  await ws.send(call(`"${keys[2]}"`, 'hold', { key: keys[2] }));
+  const listen = modern.start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+  await listen.inbox.method('notifications/subscriptions/acknowledged');
+  const completed = listen.answer(PATIENCE);
+  completed.catch(() => {});
   // Each on the connection that it began on: nothing is repeated.
   const answers = Promise.all([
     sent.then(() => one.inbox.answer(`"${keys[0]}"`, PATIENCE)),
     modernCall.answer(PATIENCE),
+    ws.inbox.answer(`"${keys[2]}"`, PATIENCE),
   ]);
   // It is told where it is awaited.
   answers.catch(() => {});
-  return { url, keys, answers };
+  return { url, keys, answers, ws, completed };
 }
 
 it('a rollout of the gateways under load answers what is in flight first, loses no call and runs none twice', {
@@ -346,7 +354,7 @@ it('a rollout of the gateways under load answers what is in flight first, loses 
   try {
     const deployment = `deployment/${release.name}-gateway`;
     await runBeside('kubectl', ['-n', release.namespace, 'rollout', 'restart', deployment]);
-    const drained = held.map(async ({ url, keys, answers }) => {
+    const drained = held.map(async ({ url, keys, answers, ws, completed }) => {
       // It has been told to end, and takes nobody any more: what it has it answers.
       await steady('a gateway that takes no connection', () =>
         open(url)
@@ -356,9 +364,14 @@ it('a rollout of the gateways under load answers what is in flight first, loses 
             () => true,
           ),
       );
+      const told = performance.now();
+      // What only listens holds nobody up, and its client listens anew, elsewhere.
+      expect((await completed).message.result).toMatchObject({ resultType: 'complete' });
       await steady('the release', () => watcher.toolText('release', { keys }).catch(() => undefined));
       const got = (await answers).map(({ message }) => message.result);
       expect(got).toMatchObject(keys.map((key) => ({ content: [{ type: 'text', text: key }] })));
+      expect(await ws.closed).toBe(1001);
+      figure('a gateway that is replaced has ended its connections after', since(told));
     });
     await Promise.all(drained);
     await runBeside('kubectl', ['-n', release.namespace, 'rollout', 'status', deployment, '--timeout=240s']);
