@@ -5,6 +5,7 @@ import { CHART } from './support/tools.ts';
 
 const template = (...args: readonly string[]): Manifest[] => render('mcp', args);
 const production = (): Manifest[] => template('-f', `${CHART}/ci/production-values.yaml`);
+const extended = (): Manifest[] => template('-f', `${CHART}/ci/extended-values.yaml`);
 const podOf = (objects: readonly Manifest[], component: string) =>
   objectOf(objects, 'Deployment', `berth-${component}`).spec.template.spec;
 
@@ -34,6 +35,15 @@ describe('streams', () => {
     expect(timeoutsOf(...set('httpRoute.timeouts.request=90s'))).toEqual([
       { request: '90s', backendRequest: '0s' },
     ]);
+  });
+});
+
+describe('the Service', () => {
+  it('has the port of the nodes that is given, and leaves it to the cluster otherwise', () => {
+    const portOf = (objects: readonly Manifest[]) =>
+      objectOf(objects, 'Service', 'berth-gateway').spec.ports[0];
+    expect(portOf(extended())).toMatchObject({ port: 8053, nodePort: 30853 });
+    expect(portOf(template(...set('gateway.service.type=NodePort')))).not.toHaveProperty('nodePort');
   });
 });
 
@@ -98,6 +108,36 @@ describe('pods of the release', () => {
       expect(variable('NODE_EXTRA_CA_CERTS')).toMatch(/^\//);
       expect(variable('HTTPS_PROXY')).toBe('http://proxy.example.com:3128');
       expect(variable('NO_PROXY')).toContain('.example.com');
+    }
+  });
+
+  it('take authorities from a ConfigMap that is there, under its key, and servers do too', () => {
+    const objects = extended();
+    const configMap = { name: 'company-authorities' };
+    for (const component of ['gateway', 'controller', 'trees']) {
+      const { containers, volumes } = podOf(objects, component);
+      const [{ env, volumeMounts }] = containers;
+      expect(env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/berth/ca/bundle.pem' });
+      expect(volumeMounts).toContainEqual({ name: 'ca', mountPath: '/etc/berth/ca', readOnly: true });
+      expect(volumes).toContainEqual({ name: 'ca', configMap });
+    }
+    const { caBundle } = JSON.parse(settingsTextOf(objects, 'controller'));
+    expect(caBundle).toEqual({ configMap: configMap.name, key: 'bundle.pem' });
+    const made = objects.filter(({ kind, metadata }) => kind === 'ConfigMap' && /-ca$/.test(metadata.name));
+    expect(made).toEqual([]);
+  });
+
+  it('of the gateway have the containers of others beside their own, and no other pod has', () => {
+    const objects = extended();
+    const { initContainers, containers } = podOf(objects, 'gateway');
+    const names = (of: readonly Manifest[]) => of.map(({ name }) => name);
+    expect([names(initContainers), names(containers)]).toEqual([
+      ['prepare', 'mesh'],
+      ['gateway', 'ship-logs'],
+    ]);
+    for (const component of ['controller', 'trees']) {
+      const other = podOf(objects, component);
+      expect([other.initContainers, other.containers.length]).toEqual([undefined, 1]);
     }
   });
 });

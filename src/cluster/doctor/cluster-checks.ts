@@ -75,6 +75,11 @@ export async function checkProcessLimit(client: Pick<ApiClient, 'list' | 'read'>
         return { name, limit: read.kubeletconfig?.podPidsLimit ?? -1 };
       }),
     );
+    if (limits.length === 0)
+      return {
+        ...{ check, state: 'unknown', message: 'the cluster has no node that could be asked' },
+        fix: 'Try again once the cluster has nodes.',
+      };
     const free = limits.find(({ limit }) => limit <= 0);
     if (free)
       return {
