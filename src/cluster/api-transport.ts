@@ -18,6 +18,10 @@ const LONGEST_WAIT = 30_000;
 /** Requests that are under way at once; streams do not count. */
 const MOST_SOCKETS = 16;
 const MOST_BODY = 64 * 1024 * 1024;
+/** Milliseconds without any answer after which the API server is away: requests fail at once rather than after all their attempts. */
+export const AWAY_AFTER = 2_000;
+/** Milliseconds for a connection to one that is away; one that is only slow takes it much sooner. */
+const CONNECT_LIMIT = 1_500;
 
 export interface ApiCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -46,6 +50,9 @@ export class ApiTransport {
   readonly #streams = new HttpPool();
   readonly #closing = new AbortController();
   #inHand = 0;
+  /** Clock readings: the last answer, and since when nothing was heard that was waited for. */
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #silentSince: number | undefined;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -99,6 +106,7 @@ export class ApiTransport {
     signal: AbortSignal,
     act: (stop: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    const began = this.#options.clock.now();
     const limit = new AbortController();
     const cancel = this.#options.clock.after(REQUEST_LIMIT, () =>
       limit.abort(unreachable(doing, `no answer within ${REQUEST_LIMIT / 1_000} s`)),
@@ -108,11 +116,24 @@ export class ApiTransport {
       stop.throwIfAborted();
       return await act(stop);
     } catch (error) {
+      // What somebody has called off says nothing of the API server.
+      if (!signal.aborted && (limit.signal.aborted || (error instanceof ConnectionFault && !error.stale)))
+        this.#noteSilence(began);
       stop.throwIfAborted();
       throw error instanceof ConnectionFault ? unreachable(doing, error.message, error) : error;
     } finally {
       cancel();
     }
+  }
+
+  get #isAway(): boolean {
+    return this.#silentSince !== undefined && this.#options.clock.now() - this.#silentSince >= AWAY_AFTER;
+  }
+
+  #noteSilence(began: number): void {
+    if (this.#closing.signal.aborted) return;
+    this.#silentSince ??= Math.max(began, this.#heardAt);
+    if (this.#isAway) this.#pool.dropIdle();
   }
 
   async #open(pool: HttpPool, call: ApiCall, signal: AbortSignal): Promise<IncomingMessage> {
@@ -121,13 +142,16 @@ export class ApiTransport {
     signal.throwIfAborted();
     const { method, path, body, contentType = 'application/json' } = call;
     const headers = { ...credentials.headers, accept: 'application/json', 'user-agent': 'berth' };
-    const request = { method, url: access.baseUrl + path, signal };
+    const connectWithin = this.#isAway ? CONNECT_LIMIT : undefined;
+    const request = { method, url: access.baseUrl + path, signal, connectWithin };
     const answer = await (body === undefined
       ? pool.request({ ...request, headers }, credentials)
       : pool.request(
           { ...request, headers: { ...headers, 'content-type': contentType }, body: JSON.stringify(body) },
           credentials,
         ));
+    this.#heardAt = this.#options.clock.now();
+    this.#silentSince = undefined;
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) {
       if (call.onWarning) for (const text of warningsOf(answer)) call.onWarning(text);
@@ -145,6 +169,7 @@ export class ApiTransport {
     const fault = faultOf(error);
     // Refused before anything was done: safe for every request.
     const untouched = status?.code === 429;
+    if (fault !== undefined && !fault.stale && this.#isAway) return undefined;
     const broken = fault !== undefined || (status !== undefined && status.code >= 500);
     if (!untouched && !(repeatable && broken)) return undefined;
     if (fault?.stale) return 0;

@@ -1,11 +1,13 @@
 /** Kept-alive connections to one API server; a certificate that was renewed counts from the next connection on. */
 import {
+  type ClientRequest,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { ClusterCredentials, ClusterTls } from './access.ts';
 
@@ -19,6 +21,8 @@ export interface PoolRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
+  /** Milliseconds in which it has a connection, a handshake included. */
+  readonly connectWithin?: number | undefined;
 }
 
 /** The connection could not be made, or broke. */
@@ -43,7 +47,10 @@ export class HttpPool {
   }
 
   /** Resolves with the head of the answer; its body has yet to be read. Rejects with {@link ConnectionFault}. */
-  request({ body, url, ...options }: PoolRequest, credentials: ClusterCredentials): Promise<IncomingMessage> {
+  request(
+    { body, url, connectWithin, ...options }: PoolRequest,
+    credentials: ClusterCredentials,
+  ): Promise<IncomingMessage> {
     const secure = url.startsWith('https:');
     const agent = credentials.agent ?? this.#agentFor(credentials.tls, secure);
     const headers = { ...options.headers, ...lengthOf(body) };
@@ -54,12 +61,19 @@ export class HttpPool {
         agent,
       } as RequestOptions);
       sent.once('response', resolve);
+      if (connectWithin !== undefined) limitConnecting(sent, connectWithin);
       sent.on('error', (error: NodeJS.ErrnoException) => {
         const reset = error.code === 'ECONNRESET' || error.code === 'EPIPE';
         reject(new ConnectionFault(error, sent.reusedSocket && reset));
       });
       sent.end(body);
     });
+  }
+
+  /** Ends the connections that nothing is under way on: whoever they lead to has gone. */
+  dropIdle(): void {
+    for (const idle of Object.values(this.#agent?.freeSockets ?? {}))
+      for (const socket of idle ?? []) socket.destroy();
   }
 
   /** Ends all connections, those in use too. */
@@ -81,6 +95,17 @@ export class HttpPool {
     this.#agent = secure ? new HttpsAgent({ ...options, ...tls }) : new HttpAgent(options);
     return this.#agent;
   }
+}
+
+/** A connection that lies there is one; a new one has its handshake behind it. */
+function limitConnecting(sent: ClientRequest, ms: number): void {
+  const timer = setTimeout(() => sent.destroy(new Error(`no connection within ${ms / 1_000} s`)), ms);
+  const stop = (): void => clearTimeout(timer);
+  sent.once('close', stop);
+  sent.once('socket', (socket: Socket) => {
+    if (sent.reusedSocket) return stop();
+    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', stop);
+  });
 }
 
 function lengthOf(body: string | undefined): Record<string, string> {

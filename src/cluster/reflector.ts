@@ -14,7 +14,7 @@ const WATCH_SECONDS = 300;
 /** Milliseconds of a watch that is no failure even if it brought nothing. */
 const SOME_TIME = 1_000;
 const FIRST_WAIT = 500;
-const LONGEST_WAIT = 30_000;
+const LONGEST_WAIT = 15_000;
 
 export interface ReflectorOptions<T extends KubeObject> {
   readonly client: Pick<ApiClient, 'list' | 'watch'>;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../src/cluster/api-client.ts';
 import { apiStatusOf } from '../../src/cluster/api-status.ts';
-import { MOST_IN_HAND, REQUEST_LIMIT } from '../../src/cluster/api-transport.ts';
+import { AWAY_AFTER, MOST_IN_HAND, REQUEST_LIMIT } from '../../src/cluster/api-transport.ts';
 import { DEPLOYMENTS, LEASES, MCP_SERVERS, NAMESPACES, PODS, SECRETS } from '../../src/cluster/resources.ts';
 import { until } from '../link/waiting.ts';
 import { bodyOf, json, StandInApi, status, type TestAccess } from './stand-in-api.ts';
@@ -264,6 +264,22 @@ describe('a request that fails', () => {
     reply(refuse(503, 'ServiceUnavailable'));
     expect(await failure(settled(client.get(PODS, TARGET)))).toMatchObject({ code: 'busy' });
     expect(api.requests).toHaveLength(5);
+  });
+
+  it('is repeated no more once nothing was heard for two seconds, until something is', async () => {
+    reply(cut);
+    const requests = async (): Promise<number> => {
+      api.requests.length = 0;
+      expect(await failure(settled(client.get(PODS, TARGET)))).toMatchObject({ code: 'busy' });
+      return api.requests.length;
+    };
+    expect(await requests()).toBeGreaterThan(1);
+    clock.advance(AWAY_AFTER);
+    expect([await requests(), await requests()]).toEqual([1, 1]);
+    reply(ok(POD));
+    expect(await settled(client.get(PODS, TARGET))).toEqual(POD);
+    reply(cut, cut, ok(POD));
+    expect(await settled(client.get(PODS, TARGET))).toEqual(POD);
   });
 
   it('waits as long as the server asks', async () => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ClusterTls } from '../../src/cluster/access.ts';
@@ -63,4 +63,36 @@ it('reads no more than it should', async () => {
   const tls = tlsOf('a-name-that-is-long');
   const answer = await pool.request({ method: 'GET', url, headers: {}, signal }, { headers: {}, tls });
   await expect(readBody(answer, 10)).rejects.toMatchObject({ message: expect.stringContaining('10 bytes') });
+});
+
+it('gives up a connection that is not made in time, and only that', async () => {
+  const deaf = createTcpServer(() => {}).listen(0, '127.0.0.1');
+  await once(deaf, 'listening');
+  const url = `https://127.0.0.1:${(deaf.address() as AddressInfo).port}/`;
+  const credentials = { headers: {}, tls: tlsOf('first') };
+  const asked = pool.request({ method: 'GET', url, headers: {}, signal, connectWithin: 50 }, credentials);
+  await expect(asked).rejects.toThrow('no connection within 0.05 s');
+  await expect(asked).rejects.toBeInstanceOf(ConnectionFault);
+  deaf.close();
+});
+
+it('does not limit the answer of a connection that was made in time', async () => {
+  server.removeAllListeners('request');
+  server.on('request', (_request, response) => setTimeout(() => response.end('late'), 200));
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const credentials = { headers: {}, tls: tlsOf('first') };
+  for (const connectWithin of [10_000, 50]) {
+    const answer = await pool.request(
+      { method: 'GET', url, headers: {}, signal, connectWithin },
+      credentials,
+    );
+    expect(await readBody(answer, 1_000)).toBe('late');
+  }
+});
+
+it('drops connections that nothing is under way on', async () => {
+  await ask(tlsOf('first'));
+  pool.dropIdle();
+  await ask(tlsOf('first'));
+  expect(connections).toBe(2);
 });
