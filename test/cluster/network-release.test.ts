@@ -10,9 +10,11 @@ import { SUPERVISOR } from '../../src/cluster/objects/places.ts';
 import { linkPortOf } from '../../src/cluster/pod-carrier.ts';
 import { type KubeObject, SECRETS } from '../../src/cluster/resources.ts';
 import { certificate } from '../support/certificates.ts';
-import { type McpClient, requestText } from '../support/mcp-client.ts';
+import { open as openUrl } from '../support/http-client.ts';
+import { bearer, type McpClient, requestText } from '../support/mcp-client.ts';
 import { session } from '../support/transports.ts';
 import { eventually } from './support/cluster.ts';
+import { figure, since } from './support/figures.ts';
 import { postHttps } from './support/https-call.ts';
 import { lostPartsCases } from './support/lost-parts-cases.ts';
 import { HAS_PARTS, renewControllers, without } from './support/parts.ts';
@@ -74,6 +76,15 @@ async function open(base?: string): Promise<McpClient> {
 async function leave(client: McpClient): Promise<void> {
   await client.close().catch((error: unknown) => expect(String(error)).toMatch(/ECONNRE/));
 }
+/** Asks one gateway for a server; its status. */
+async function make(base: string, name: string): Promise<number> {
+  const headers = { 'content-type': 'application/json', ...bearer(release.key) };
+  const body = JSON.stringify({ name, source: { script: { runtime: 'node', code: CODE } } });
+  const response = await openUrl(`${base}/api/v1/servers`, { method: 'POST', headers, body });
+  await response.body();
+  return response.status;
+}
+
 const pid = (client: McpClient): Promise<string> => client.toolText('pid');
 
 async function onlyPod(pods = release.serverPods('slow')): Promise<ReleasePod> {
@@ -188,13 +199,22 @@ describe('a release without the right to exec', () => {
           await sleep(250);
         }
         expect(await slow).toBe(before);
+        const asked = performance.now();
+        expect(await make(base, 'away')).toBe(503);
+        figure('a server that is asked for while the API server is away is refused after', since(asked));
         const other = await open(base);
         expect(await pid(other)).not.toBe(before);
         await other.close();
       });
       expect(await pid(client)).toBe(before);
+      const back = performance.now();
+      await steady('a server that is taken', async () =>
+        (await make(base, 'away')) === 201 ? true : undefined,
+      );
+      figure('the API server is there again: a server is taken after', since(back));
       await client.close();
       await renewControllers(release.client);
+      await release.remove('away');
     },
     LONGEST,
   );
