@@ -60,9 +60,15 @@ export function words<const T extends readonly [string, ...string[]]>(descriptio
     .openapi({ type: 'array', items: { type: 'string', enum: [...known] }, description });
 }
 
-/** `?wait=ready` of what starts a server. */
+const LONGEST_WAIT = 3_600;
+
+/** `?wait=ready` of what starts a server, and how long: `timeout` in seconds, 0 for as long as a start may take. */
 export const WAIT = {
   wait: word('Answer when the server runs, or with the failure of its start.', ['ready']),
+  timeout: count(
+    'With wait: seconds after which it is answered that the server is not ready yet; what was begun goes on. 0: as long as a start may take.',
+    { fallback: 0, max: LONGEST_WAIT },
+  ),
 };
 /** `?force=true` of what ends processes. */
 export const FORCE = { force: flag('Give sessions and processes no time to end by themselves.') };

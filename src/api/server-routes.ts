@@ -3,7 +3,8 @@ import type { Context } from 'hono';
 import type { ServerEvents } from '../servers/server-events.ts';
 import { nameServer, serverSpecSchema } from '../servers/server-spec.ts';
 import type { ServerView } from '../servers/server-view.ts';
-import type { Condition, Servers, ServerVersion } from '../servers/servers.ts';
+import type { Condition, Servers, ServerVersion, WaitOptions } from '../servers/servers.ts';
+import { within } from '../servers/within.ts';
 import type { TemplateCatalogue } from '../templates/catalogue.ts';
 import { ETAG, IF_MATCH, IF_NONE_MATCH, matcherOf, taggedAnswer } from './entity-tags.ts';
 import { SERVER_PARAMS as params } from './path-parameters.ts';
@@ -83,9 +84,11 @@ function addCreation(api: Api, manager: Servers): void {
       problems: [...START_FAILURES, 'not-found'],
     },
     async ({ context, query, body }) => {
-      const wait = query.wait === 'ready';
-      const signal = signalOf(context);
-      const { server, created } = await manager.run(nameServer(body), { wait, signal });
+      const spec = nameServer(body);
+      const { server, created } = await waited(
+        { context, query, name: spec.name },
+        ({ onlyIf: _none, ...options }) => manager.run(spec, options),
+      );
       const pending = server.status.replicas.ready === 0;
       return answerWith(context, server, {
         status: pending ? 202 : created ? 201 : 200,
@@ -205,7 +208,8 @@ function addVerbs(api: Api, manager: Servers): void {
       problems,
     },
     async ({ context, param, query }) => {
-      const server = await manager.start(param('name'), waitOptions(context, query));
+      const name = param('name');
+      const server = await waited({ context, query, name }, (options) => manager.start(name, options));
       return answerWith(context, server, { status: server.status.replicas.ready > 0 ? 200 : 202 });
     },
   );
@@ -239,7 +243,8 @@ function addVerbs(api: Api, manager: Servers): void {
       problems,
     },
     async ({ context, param, query }) => {
-      const server = await manager.restart(param('name'), waitOptions(context, query));
+      const name = param('name');
+      const server = await waited({ context, query, name }, (options) => manager.restart(name, options));
       return answerWith(context, server, { status: server.status.replicas.ready > 0 ? 200 : 202 });
     },
   );
@@ -258,14 +263,32 @@ function addVerbs(api: Api, manager: Servers): void {
       problems,
     },
     async ({ context, param, query, body: { replicas } }) => {
-      const server = await manager.scale(param('name'), replicas, waitOptions(context, query));
+      const name = param('name');
+      const server = await waited({ context, query, name }, (options) =>
+        manager.scale(name, replicas, options),
+      );
       return answerWith(context, server, { status: server.status.replicas.ready >= replicas ? 200 : 202 });
     },
   );
 }
 
-function waitOptions(context: Context<ApiVariables>, { wait }: { wait?: 'ready' | undefined }) {
-  return { wait: wait === 'ready', signal: signalOf(context), ...conditionOf(context) };
+interface Waiting {
+  readonly context: Context<ApiVariables>;
+  readonly query: { readonly wait?: 'ready' | undefined; readonly timeout: number };
+  readonly name: string;
+}
+
+/** Begins something with what the caller says of waiting for it. */
+async function waited<T>(
+  { context, query, name }: Waiting,
+  begin: (options: WaitOptions) => Promise<T>,
+): Promise<T> {
+  const wait = query.wait === 'ready';
+  const options = { wait, ...conditionOf(context) };
+  const signal = signalOf(context);
+  if (!wait || query.timeout === 0) return await begin({ ...options, signal });
+  const limit = { seconds: query.timeout, name, ask: `GET ${SERVERS}/${name} tells how it fares`, signal };
+  return await within(limit, (stop) => begin({ ...options, signal: stop }));
 }
 
 /** From `If-Match`. */

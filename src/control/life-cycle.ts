@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { STATUS_STATES } from '../servers/server-view.ts';
 import { MOST_REPLICAS } from '../servers/servers.ts';
-import { answer, type ControlCall, type ToolAnswer, viewOf, within } from './tools.ts';
+import { within } from '../servers/within.ts';
+import { ASK_STATUS, answer, type ControlCall, type ToolAnswer, viewOf } from './tools.ts';
 
 const name = z.string().describe('Name of the server');
 const timeout = z.int().min(1).max(3_600).default(300).describe('Seconds to wait');
@@ -42,7 +43,8 @@ export async function startServer(
   { servers }: ControlCall,
 ): Promise<ToolAnswer> {
   const { name: of, wait_ready: wait, timeout: seconds } = input;
-  return answer(viewOf(await within(seconds, of, (signal) => servers.start(of, { wait, signal }))));
+  const limit = { seconds, name: of, ask: ASK_STATUS };
+  return answer(viewOf(await within(limit, (signal) => servers.start(of, { wait, signal }))));
 }
 
 export const stopInput = z.strictObject({
@@ -70,5 +72,6 @@ export async function scaleServer(
 ): Promise<ToolAnswer> {
   const { name: of, replicas, wait_ready, timeout: seconds } = input;
   const wait = wait_ready && replicas > 0;
-  return answer(viewOf(await within(seconds, of, (signal) => servers.scale(of, replicas, { wait, signal }))));
+  const limit = { seconds, name: of, ask: ASK_STATUS };
+  return answer(viewOf(await within(limit, (signal) => servers.scale(of, replicas, { wait, signal }))));
 }

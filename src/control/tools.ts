@@ -1,7 +1,7 @@
 /** What an agent can do with servers, as MCP tools: thin over what manages them. */
 import type { CallToolResult, InputRequiredResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Discovery } from '../discovery/discovery.ts';
-import { BerthError, errorData, toBerthError } from '../errors.ts';
+import { errorData, toBerthError } from '../errors.ts';
 import type { Inspections } from '../inspection/inspections.ts';
 import type { CallPrincipal, ServerCalls } from '../servers/server-calls.ts';
 import type { ServerView } from '../servers/server-view.ts';
@@ -64,19 +64,5 @@ export function viewOf({ name, managed, spec, status }: ServerView): Record<stri
   };
 }
 
-/** Bounds a wait that a caller has asked for. Throws `request-timeout`; what was begun goes on. */
-export async function within<T>(
-  seconds: number,
-  name: string,
-  wait: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const signal = AbortSignal.timeout(seconds * 1_000);
-  try {
-    return await wait(signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new BerthError('request-timeout', `${name} did not become ready within ${seconds} seconds`, {
-      hint: 'The start goes on: ask get_mcp_status.',
-    });
-  }
-}
+/** Where a caller of these tools sees how a start fares that it waits for no longer. */
+export const ASK_STATUS = 'ask get_mcp_status';

@@ -3,9 +3,10 @@ import { inputRequired } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { BerthError } from '../errors.ts';
 import { parseServerSpec, type ServerSpec } from '../servers/server-spec.ts';
+import { within } from '../servers/within.ts';
 import type { RoundState } from './confirmation.ts';
 import { toFindable } from './found-servers.ts';
-import { answer, type ControlCall, type ToolAnswer, viewOf, within } from './tools.ts';
+import { ASK_STATUS, answer, type ControlCall, type ToolAnswer, viewOf } from './tools.ts';
 
 const name = z.string().describe('Name of the server');
 
@@ -59,7 +60,7 @@ export async function runServer(input: z.output<typeof runInput>, call: ControlC
     ? undefined
     : await call.confirmation.ask(spec, question(spec), call.context);
   if (asked) return asked;
-  const { server } = await within(input.timeout, spec.name, (signal) =>
+  const { server } = await within({ seconds: input.timeout, name: spec.name, ask: ASK_STATUS }, (signal) =>
     call.servers.run(spec, { wait: true, signal }),
   );
   return answer(viewOf(server));

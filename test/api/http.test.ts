@@ -90,6 +90,26 @@ describe('the API behind a real port', () => {
     await other;
   });
 
+  it('stops waiting for a start, not the start, when the time of the caller is over', async () => {
+    const { url, packages, manager } = await createGateway();
+    let open: () => void = () => undefined;
+    packages.hold = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const answer = await fetch(`${url}/api/v1/servers?wait=ready&timeout=1`, {
+      method: 'POST',
+      body: JSON.stringify({ template: 'time' }),
+      headers: { 'Content-Type': 'application/json' },
+    });
+    expect(await answer.json()).toMatchObject({
+      code: 'request-timeout',
+      detail: 'time did not become ready within 1 seconds',
+      hint: 'The start goes on: GET /api/v1/servers/time tells how it fares.',
+    });
+    open();
+    expect(await manager.start('time', { wait: true })).toMatchObject({ status: { state: 'running' } });
+  });
+
   it('stops waiting for a start, not the start, when the caller goes away', async () => {
     const { url, packages, manager } = await createGateway();
     let open: () => void = () => undefined;

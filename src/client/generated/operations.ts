@@ -3,7 +3,7 @@ import type { CallLine, CallOutcome, Failure, Group, GroupSpec, HealthCheck, Ins
 
 export interface Operations {
   /** Create a server and start it; the same again starts the one that is there. */
-  createServer: { params: Record<never, never>; query: { wait?: "ready" }; body: ServerSpec; answer: Server; item: never };
+  createServer: { params: Record<never, never>; query: { wait?: "ready"; timeout?: number }; body: ServerSpec; answer: Server; item: never };
   /** List servers, by name. */
   listServers: { params: Record<never, never>; query: { state?: "stopped" | "pending" | "starting" | "running" | "scaling" | "degraded" | "failed" | "unknown"; type?: "npm" | "pypi" | "remote" | "image" | "archon" | "script" | "deployment"; template?: string; label?: string[]; limit?: number; offset?: number; cursor?: string }; body: undefined; answer: { servers: Server[]; total: number; next?: string; position: string }; item: never };
   /** One server: specification and status. */
@@ -15,13 +15,13 @@ export interface Operations {
   /** How the health checks of a server came out, newest first. */
   listChecks: { params: { name: string }; query: { limit?: number; offset?: number }; body: undefined; answer: { checks: HealthCheck[]; total: number }; item: never };
   /** Start a server that is stopped. */
-  startServer: { params: { name: string }; query: { wait?: "ready" }; body: undefined; answer: Server; item: never };
+  startServer: { params: { name: string }; query: { wait?: "ready"; timeout?: number }; body: undefined; answer: Server; item: never };
   /** End the sessions and processes of a server; it stays in the list. */
   stopServer: { params: { name: string }; query: { force?: boolean }; body: undefined; answer: Server; item: never };
   /** Make the processes of a server anew. */
-  restartServer: { params: { name: string }; query: { wait?: "ready" }; body: undefined; answer: Server; item: never };
+  restartServer: { params: { name: string }; query: { wait?: "ready"; timeout?: number }; body: undefined; answer: Server; item: never };
   /** Set the number of replicas. */
-  scaleServer: { params: { name: string }; query: { wait?: "ready" }; body: Scale; answer: Server; item: never };
+  scaleServer: { params: { name: string }; query: { wait?: "ready"; timeout?: number }; body: Scale; answer: Server; item: never };
   /** The newest lines of standard error of a server. */
   readLog: { params: { name: string }; query: { tail?: number; follow?: boolean; also?: ("gateway" | "events")[] }; body: undefined; answer: { lines: LogLine[] }; item: LogLine };
   /** The newest start of a server from its beginning to its end; or what becomes of it. */
