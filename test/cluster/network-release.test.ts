@@ -209,7 +209,7 @@ describe('a release without the right to exec', () => {
       expect(await pid(client)).toBe(before);
       const back = performance.now();
       await steady('a server that is taken', async () =>
-        (await make(base, 'away')) === 201 ? true : undefined,
+        (await make(base, 'away')) < 300 ? true : undefined,
       );
       figure('the API server is there again: a server is taken after', since(back));
       await client.close();
