@@ -50,9 +50,10 @@ export class ApiTransport {
   readonly #streams = new HttpPool();
   readonly #closing = new AbortController();
   #inHand = 0;
-  /** Clock readings: the last answer, and since when nothing was heard that was waited for. */
+  /** Clock readings: the last answer; since when nothing was heard that was waited for, and the newest fault since. */
   #heardAt = Number.NEGATIVE_INFINITY;
   #silentSince: number | undefined;
+  #lastFault = Number.NEGATIVE_INFINITY;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -126,13 +127,15 @@ export class ApiTransport {
     }
   }
 
+  /** Faults for as long, and no answer between them: one that is slow has its time. */
   get #isAway(): boolean {
-    return this.#silentSince !== undefined && this.#options.clock.now() - this.#silentSince >= AWAY_AFTER;
+    return this.#silentSince !== undefined && this.#lastFault - this.#silentSince >= AWAY_AFTER;
   }
 
   #noteSilence(began: number): void {
     if (this.#closing.signal.aborted) return;
     this.#silentSince ??= Math.max(began, this.#heardAt);
+    this.#lastFault = this.#options.clock.now();
     if (this.#isAway) this.#pool.dropIdle();
   }
 
@@ -142,7 +145,8 @@ export class ApiTransport {
     signal.throwIfAborted();
     const { method, path, body, contentType = 'application/json' } = call;
     const headers = { ...credentials.headers, accept: 'application/json', 'user-agent': 'berth' };
-    const connectWithin = this.#isAway ? CONNECT_LIMIT : undefined;
+    // Looks have their whole time: where connections take long, theirs are the first that come through.
+    const connectWithin = this.#isAway && call.method !== 'GET' ? CONNECT_LIMIT : undefined;
     const request = { method, url: access.baseUrl + path, signal, connectWithin };
     const answer = await (body === undefined
       ? pool.request({ ...request, headers }, credentials)
