@@ -18,7 +18,7 @@ const LONGEST_WAIT = 30_000;
 /** Requests that are under way at once; streams do not count. */
 const MOST_SOCKETS = 16;
 const MOST_BODY = 64 * 1024 * 1024;
-/** Milliseconds without any answer after which the API server is away: requests fail at once rather than after all their attempts. */
+/** Milliseconds of faults without an answer between them after which the API server is away: requests fail at once, not after all their attempts. */
 export const AWAY_AFTER = 2_000;
 /** Milliseconds for a connection to one that is away; one that is only slow takes it much sooner. */
 const CONNECT_LIMIT = 1_500;
