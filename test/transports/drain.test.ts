@@ -1,3 +1,4 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
 import { createHttpFront, type HttpFront } from '../../src/transports/http-server.ts';
 
@@ -32,6 +33,25 @@ it('a call in flight is answered before the gateway ends, and nothing new is tak
   held[0]?.();
   expect(await call.text()).toBe('done');
   await draining;
+});
+
+it('a connection from before takes one request more, and is told to end with it', async () => {
+  const { held, url } = await start();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const post = (): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      request(url, { method: 'POST', agent }, resolve).on('error', reject).end();
+    });
+  const call = await post();
+  expect(call.headers.connection).toBe('keep-alive');
+  const draining = front.drain(60_000);
+  const next = post();
+  held[0]?.();
+  await call.resume().toArray();
+  expect((await next).headers.connection).toBe('close');
+  held[1]?.();
+  await draining;
+  agent.destroy();
 });
 
 it('open streams of readers are not waited for', async () => {
