@@ -35,7 +35,7 @@ export interface McpServerSpec {
   readonly resources?: Resources;
   readonly network?: Network;
   readonly limits?: McpServerLimits;
-  readonly health?: { readonly interval?: number; readonly failures?: number };
+  readonly health?: McpServerHealth;
   readonly placement?: Placement;
   readonly persistence?: Persistence;
   readonly dependencies?: readonly Dependency[];
@@ -154,6 +154,12 @@ export interface Toleration {
 }
 
 /** Durations are milliseconds, as in the API. */
+export interface McpServerHealth {
+  readonly interval?: number;
+  readonly failures?: number;
+  readonly timeout?: number;
+}
+
 export interface McpServerLimits {
   readonly idle?: number;
   readonly sessions?: number;

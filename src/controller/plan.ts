@@ -186,19 +186,15 @@ function commonOf(
   };
 }
 
-/** Failed checks in a row after which a server that says nothing counts as degraded. */
-const FAILURES = 3;
-
 function behaviorOf(spec: ServerSpec, settings: ControllerSettings): Behavior {
   const { isolation, sessions, era, health } = spec;
   const { drain: _drain, sleep: _sleep, ...limits } = spec.limits;
-  const { interval = 0, failures = FAILURES } = health ?? {};
   return {
     isolation: isolation ?? 'session',
     sessions: sessions ?? 'minted',
     ...(era !== undefined && era !== 'auto' && { era }),
     limits: { ...settings.limits, ...withoutUndefined<Behavior['limits']>(limits) },
-    ...(interval > 0 && { health: { interval, failures } }),
+    health: { ...settings.health, ...withoutUndefined<NonNullable<Behavior['health']>>(health ?? {}) },
   };
 }
 

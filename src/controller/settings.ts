@@ -9,6 +9,7 @@ import { BerthError } from '../errors.ts';
 import type { LogLevel } from '../log/log.ts';
 import { NO_RULES, type PackageRules } from '../packages/package-rules.ts';
 import { REGISTRY_SILENCE_MS } from '../packages/silence.ts';
+import { HEALTH_DEFAULTS, type HealthLimits } from '../servers/server-health.ts';
 import { byteQuantity, quantities } from '../servers/workload-spec.ts';
 import { settingsSchema } from '../settings/schema.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from '../supervisor/server-definition.ts';
@@ -94,6 +95,8 @@ const schema = z.strictObject({
   caBundle: z.strictObject({ configMap: z.string().min(1), key: z.string().min(1) }).optional(),
   /** As in the gateway's settings. */
   limits: z.record(z.string(), z.unknown()).default({}),
+  /** As in the gateway's settings. */
+  health: z.record(z.string(), z.unknown()).default({}),
   remote: z.strictObject({ allowedHosts: z.array(z.string()).default([]) }).prefault({}),
   /** How links reach new pods. */
   carrier: z.enum(['exec', 'network']).default('exec'),
@@ -104,7 +107,8 @@ const schema = z.strictObject({
 });
 
 /** The limits of the gateway that are a server's own. */
-const SERVER_LIMITS = Object.keys(DEFAULT_LIMITS) as (keyof ServerLimits)[];
+const SERVER_LIMITS = Object.keys(DEFAULT_LIMITS);
+const HEALTH_KEYS = Object.keys(HEALTH_DEFAULTS);
 
 /** What the operator has decided about servers in the cluster. */
 export interface ControllerSettings {
@@ -124,6 +128,8 @@ export interface ControllerSettings {
   readonly placement: Placement;
   readonly egress: 'none' | 'public';
   readonly limits: Partial<ServerLimits>;
+  /** The same. */
+  readonly health: Partial<HealthLimits>;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'text';
   readonly pods: PodSettings;
@@ -141,7 +147,7 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
       fields,
     });
   }
-  const { serversNamespace, placement, limits, remote, carrier, ...rest } = read.data;
+  const { serversNamespace, placement, limits, health, remote, carrier, ...rest } = read.data;
   const own = [
     'release',
     'releaseNamespace',
@@ -173,7 +179,8 @@ export function parseControllerSettings(input: unknown): ControllerSettings {
     namespace: serversNamespace,
     // The members that are not there are left out.
     placement: JSON.parse(JSON.stringify(placement)) as Placement,
-    limits: limitsOf(limits),
+    limits: givenOf('limits', limits, SERVER_LIMITS),
+    health: givenOf('health', health, HEALTH_KEYS),
     pods: {
       ...pods,
       remoteHosts: remote.allowedHosts,
@@ -196,19 +203,20 @@ function packagesEnv({ registrySilence, ...rules }: z.output<typeof settingsSche
 }
 
 /** Durations and sizes may be written as in the gateway's settings; only what was given counts. */
-function limitsOf(given: Readonly<Record<string, unknown>>): Partial<ServerLimits> {
-  const named = Object.fromEntries(
-    Object.entries(given).filter(([name]) => SERVER_LIMITS.includes(name as keyof ServerLimits)),
-  );
-  const read = settingsSchema.shape.limits.safeParse(named);
+function givenOf(
+  section: 'limits' | 'health',
+  given: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Record<string, number> {
+  const named = Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name)));
+  const read = settingsSchema.shape[section].safeParse(named);
   if (!read.success) {
     const [issue] = read.error.issues;
-    const pointer = ['', 'limits', ...(issue?.path ?? [])].join('/');
+    const pointer = ['', section, ...(issue?.path ?? [])].join('/');
     throw new BerthError('bad-setting', `controller settings: ${pointer}: expected ${issue?.message}`);
   }
-  return Object.fromEntries(
-    Object.keys(named).map((name) => [name, read.data[name as keyof typeof read.data]]),
-  );
+  const values = new Map(Object.entries(read.data));
+  return Object.fromEntries(Object.keys(named).map((name) => [name, Number(values.get(name))]));
 }
 
 /** Rejects with `bad-setting`. */

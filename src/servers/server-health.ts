@@ -12,6 +12,8 @@ export interface HealthLimits {
   readonly interval: number;
   /** Failed checks in a row after which a server counts as degraded. */
   readonly failures: number;
+  /** Milliseconds in which the process of a check must answer, if its start does not have to be quicker. */
+  readonly timeout: number;
 }
 
 /** How the newest check came out. */
@@ -39,8 +41,8 @@ export interface HealthTools {
   readonly checks?: HealthStore;
 }
 
-/** Milliseconds in which the process of a check must answer, if its start does not have to be quicker. */
-const ANSWER_WITHIN = 30_000;
+/** What holds where neither settings nor server say it: no check but those that are asked for. */
+export const HEALTH_DEFAULTS: HealthLimits = { interval: 0, failures: 3, timeout: 30_000 };
 
 /** What there is while the server runs. */
 interface Running {
@@ -107,8 +109,8 @@ export class ServerHealth {
   }
 
   async #make({ definition, abort: { signal } }: Running): Promise<void> {
-    const { clock, host, turn } = this.#tools;
-    const startTimeout = Math.min(definition.limits.startTimeout, ANSWER_WITHIN);
+    const { clock, host, turn, limits } = this.#tools;
+    const startTimeout = Math.min(definition.limits.startTimeout, limits.timeout);
     let release: (() => void) | undefined;
     let outcome: HandshakeReport | BerthError;
     let begun = clock.now();

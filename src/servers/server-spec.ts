@@ -111,6 +111,7 @@ const health = z.strictObject({
   /** 0 for none but those that are asked for. */
   interval: z.union([z.literal(0), milliseconds]).optional(),
   failures: z.int().min(1).max(100).optional(),
+  timeout: z.int().min(1_000).max(60_000).optional(),
 });
 
 /** What a person sends; {@link nameServer} completes it. */

@@ -39,6 +39,20 @@ export function duration(fallback: string) {
     .prefault(fallback);
 }
 
+/** As {@link duration}, of so many whole seconds at least and at most. */
+export function durationWithin(fallback: string, least: number, most: number) {
+  const expected = `a duration of ${least}s to ${most}s`;
+  return z
+    .preprocess(
+      (value) => withUnit(value, DURATION_UNITS),
+      z
+        .int(expected)
+        .min(least * 1_000, expected)
+        .max(most * 1_000, expected),
+    )
+    .prefault(fallback);
+}
+
 /** As {@link duration}, from one second on; `off` is 0. */
 export function interval(fallback: string) {
   const expected = 'a duration of at least 1s, or off';

@@ -5,7 +5,18 @@ import { z } from 'zod';
 import { isPackagePattern } from '../packages/package-pattern.ts';
 import { readCpu, readMemory } from '../supervisor/resource-limits.ts';
 import { DEFAULT_LIMITS } from '../supervisor/server-definition.ts';
-import { bytes, duration, flag, integer, interval, list, oneOf, quantity, share } from './fields.ts';
+import {
+  bytes,
+  duration,
+  durationWithin,
+  flag,
+  integer,
+  interval,
+  list,
+  oneOf,
+  quantity,
+  share,
+} from './fields.ts';
 import { isHostEntry } from './host-entry.ts';
 
 const HOST_EXPECTED = 'an IP address or a host name, without port';
@@ -201,6 +212,9 @@ const healthSchema = z.strictObject({
     'Time between health checks of a running server: each starts a process, shakes hands and ends it.',
   ),
   failures: integer(3, 1, 100).describe('Failed checks in a row after which a server counts as degraded.'),
+  timeout: durationWithin('30s', 1, 60).describe(
+    'Time in which the process of a check must answer, from 1s to 60s; its start has the limit of every start, if that is shorter.',
+  ),
 });
 
 const NAME_EXPECTED = 'a name of lower-case letters, digits and dashes';

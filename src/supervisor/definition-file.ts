@@ -12,8 +12,8 @@ import { DEFAULT_LIMITS, type ServerDefinition, type ServerLimits } from './serv
 export type SupervisedServer = ServerDefinition & {
   /** What an earlier replica of the same configuration has shown to speak: clients are served before it is tried again. */
   readonly knownEras?: readonly Era[];
-  /** How it is checked: milliseconds between checks (0: none), and failed ones in a row after which it is not well. */
-  readonly health?: { readonly interval: number; readonly failures: number };
+  /** How it is checked: milliseconds between checks (0: none), failed ones in a row after which it is not well, and milliseconds of one. */
+  readonly health?: { readonly interval?: number; readonly failures?: number; readonly timeout?: number };
   /** Its package: where the archive is (the digest at the end), and the folder that it is brought to before the first process. */
   readonly tree?: { readonly url: string; readonly into: string };
   /** It is only tried: started once, and looked at. `look` is the program that tells what it has left, in its container. */
@@ -91,7 +91,10 @@ const definition = z
     inspection: z
       .strictObject({ look: z.strictObject({ file: absolute, args: z.array(z.string()) }) })
       .optional(),
-    health: z.strictObject({ interval: whole, failures: z.int().min(1) }).optional(),
+    health: z
+      .strictObject({ interval: whole, failures: z.int().min(1), timeout: z.int().min(1) })
+      .partial()
+      .optional(),
   })
   .refine((given) => (given.launch === undefined) !== (given.remote === undefined), {
     message: 'needs exactly one of launch and remote',

@@ -103,7 +103,7 @@ describe('an API server takes', () => {
         resources: { requests: { cpu: '0.5', memory: '64Mi' }, limits: { 'ephemeral-storage': '1Gi' } },
         network: { egress: 'allow', allow: [{ cidr: '10.1.0.0/16', ports: [5432] }, { cidr: 'fd00::/8' }] },
         limits: { idle: 60_000, sessions: 5, spares: 2, lineBytes: 1_073_741_824, drain: 300_000 },
-        health: { interval: 0, failures: 3 },
+        health: { interval: 0, failures: 3, timeout: 60_000 },
         placement: {
           nodeSelector: { pool: 'servers' },
           tolerations: [{ key: 'a', operator: 'Exists', effect: 'NoSchedule' }],
@@ -239,6 +239,7 @@ describe('an API server refuses', () => {
     ['an unknown isolation', { template: 'time', isolation: 'none' }, /Unsupported value/],
     ['a duration of no time', { template: 'time', limits: { idle: 1 } }, /greater than or equal to 1000/],
     ['checks that never rest', { template: 'time', health: { interval: 5 } }, /0 or at least 1000/],
+    ['a check of no time', { template: 'time', health: { timeout: 10 } }, /greater than or equal to 1000/],
     ['a size of nothing', { template: 'time', persistence: { size: 'large' } }, /should match/],
     ['a folder upwards', { template: 'time', persistence: { subPath: '../b' } }, /may not contain/],
     ['a folder that is no path', { template: 'time', persistence: { mountPath: 'data' } }, /should match/],

@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 it('the resource and the API tell eras, tools, sessions and processes', async () => {
-  await world.apply('told', smallServer('1.2.3', { health: { interval: 5_000 } }));
+  await world.apply('told', smallServer('1.2.3', { health: { interval: 5_000, timeout: 45_000 } }));
   const { status } = await untilState(world, 'told', 'running');
   expect(status).toMatchObject({
     eras: ['legacy'],

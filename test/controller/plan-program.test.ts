@@ -24,6 +24,7 @@ const SOURCES = {
 } as const satisfies Record<string, McpServerSource>;
 const KINDS = ['images', 'archon', 'scripts', 'remote'] as const;
 
+const TEMPLATES = new URL('../../registry-templates/', import.meta.url).pathname;
 const plan = (resource: McpServerSpec, settings: object = {}) =>
   planProgram(
     resource,
@@ -50,6 +51,24 @@ describe('the gate of an operator', () => {
   it('is closed for images where nothing is said', () => {
     const act = () => plan({ source: SOURCES.images }, { allow: {} });
     expect(act).toThrow(/allow\.images=false/);
+  });
+});
+
+describe('the checks of a server', () => {
+  it('are those of the settings, where it has none of its own', async () => {
+    const templates = await loadCatalogue(TEMPLATES, { cluster: true });
+    const health = (settings: object, spec: Pick<McpServerSpec, 'health'> = {}) => {
+      const resource = {
+        metadata: { name: 'x', namespace: 'n', uid: 'u' },
+        spec: { source: SOURCES.remote, ...spec },
+      };
+      const read = parseControllerSettings({ ...LEAST, allow: OPEN, ...settings });
+      return planMcpServer(resource as never, { settings: read, templates }).blueprint().behavior.health;
+    };
+    expect(health({})).toEqual({});
+    expect(health({ health: { interval: '1m', failures: 5 } })).toEqual({ interval: 60_000, failures: 5 });
+    const own = health({ health: { interval: '1m' } }, { health: { interval: 0, timeout: 20_000 } });
+    expect(own).toEqual({ interval: 0, timeout: 20_000 });
   });
 });
 
@@ -110,11 +129,10 @@ describe("Archon's server", () => {
 });
 
 describe('the template archon-core', () => {
-  const FOLDER = new URL('../../registry-templates/', import.meta.url).pathname;
   const blueprintOf = async (spec: McpServerSpec) => {
     const metadata = { name: 'knowledge', namespace: 'berth-servers', uid: 'u' };
     const settings = parseControllerSettings({ ...LEAST, allow: OPEN });
-    const templates = await loadCatalogue(FOLDER, { cluster: true });
+    const templates = await loadCatalogue(TEMPLATES, { cluster: true });
     return planMcpServer({ metadata, spec } as never, { settings, templates }).blueprint();
   };
 
@@ -135,7 +153,7 @@ describe('the template archon-core', () => {
   });
 
   it('has in its document the variables that its pod gets', async () => {
-    const [found] = (await loadCatalogue(FOLDER)).get('archon-core').document.packages ?? [];
+    const [found] = (await loadCatalogue(TEMPLATES)).get('archon-core').document.packages ?? [];
     const { env } = await blueprintOf({ template: 'archon-core' });
     expect(found?.environmentVariables).toHaveLength(3);
     for (const { name, default: value } of found?.environmentVariables ?? [])

@@ -25,6 +25,12 @@ describe('the settings of the controller', () => {
     });
   });
 
+  it('take the checks of a server likewise', () => {
+    const given = (health: object) => parseControllerSettings({ ...LEAST, health }).health;
+    expect(given({ interval: '1m', timeout: '5s' })).toEqual({ interval: 60_000, timeout: 5_000 });
+    expect([given({ interval: 'off' }), given({})]).toEqual([{ interval: 0 }, {}]);
+  });
+
   it('take amounts as numbers, as the values of a chart have them', () => {
     const limits = { cpu: 1, memory: 268_435_456 };
     const { pods } = parseControllerSettings({
@@ -74,6 +80,7 @@ describe('the settings of the controller', () => {
     [{ resources: { workload: { limits: { cpu: 'much' } } } }, '/resources/workload/limits/cpu'],
     [{ treeSize: 'large' }, '/treeSize'],
     [{ limits: { idle: 'off' } }, '/limits/idle: expected a duration'],
+    [{ health: { timeout: '2m' } }, '/health/timeout: expected a duration of 1s to 60s'],
   ])('name what is wrong with %j', (wrong, pointer) => {
     expect(() => parseControllerSettings({ ...LEAST, ...wrong })).toThrow(
       expect.objectContaining({ code: 'bad-setting', message: expect.stringContaining(pointer) }),

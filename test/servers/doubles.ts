@@ -319,7 +319,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
       allow: { npm: true, pypi: true, remote: true },
       maxServers: 50,
       parallelStarts: 4,
-      health: { interval: 0, failures: 3 },
+      health: { interval: 0, failures: 3, timeout: 30_000 },
       ...options,
       ...more,
     });

@@ -12,12 +12,12 @@ const broken = new BerthError('start-failed', 'failed in phase handshake, no ans
   hint: 'start it',
 });
 
-async function running({ interval = 30_000, failures = 2, spec = {} } = {}) {
+async function running({ interval = 30_000, failures = 2, timeout = 30_000, spec = {} } = {}) {
   const clock = new ManualClock();
   const degraded: string[] = [];
   const fixture = await createFixture({
     clock,
-    health: { interval, failures },
+    health: { interval, failures, timeout },
     onDegraded: ({ name }, error) => degraded.push(`${name}: ${error.message}`),
   });
   const { server } = await fixture.manager.run(parseServerSpec({ template: 'time', ...spec }), wait);
@@ -58,6 +58,17 @@ describe('the health of a server', () => {
     await pass(1);
     await pass(30_000);
     expect(host.probed.map(({ limits }) => limits.startTimeout)).toEqual([300_000, 30_000, 30_000]);
+  });
+
+  it('is looked at within the time of a check: that of the settings, that of the server, or that of a start', async () => {
+    const { host, pass } = await running({ timeout: 10_000 });
+    await pass(30_000);
+    const own = await running({ spec: { health: { timeout: 45_000 } } });
+    await own.pass(30_000);
+    const quick = await running({ spec: { limits: { startTimeout: 5_000 } } });
+    await quick.pass(30_000);
+    const within = [host, own.host, quick.host].map(({ probed }) => probed.at(-1)?.limits.startTimeout);
+    expect(within).toEqual([10_000, 45_000, 5_000]);
   });
 
   it('is unhealthy after one failed check, degraded after some, and served all the same', async () => {
@@ -217,7 +228,7 @@ describe('checks that are kept', () => {
     const fixture = await createFixture({
       ...options,
       clock: new ManualClock(),
-      health: { interval: 0, failures: 2 },
+      health: { interval: 0, failures: 2, timeout: 30_000 },
     });
     await fixture.manager.run(parseServerSpec({ template: 'time' }), wait);
     return { ...fixture, sqlite: store };

@@ -165,6 +165,10 @@ describe('a bad value stops the start and names key, source and what is expected
       { flags: { healthInterval: '500ms' } },
       'health.interval (flag --health-interval): expected a duration of at least 1s, or off',
     ],
+    [
+      { env: { BERTH_HEALTH_TIMEOUT: '61s' } },
+      'health.timeout (environment variable BERTH_HEALTH_TIMEOUT): expected a duration of 1s to 60s',
+    ],
     [{ flags: { limitsIdle: 'soon' } }, 'limits.idle (flag --limits-idle): expected a duration'],
     [file('limits: {messageBytes: lots}'), 'limits.messageBytes (file berth.yaml): expected a size'],
     [file('limits: {messageBytes: [1]}'), 'limits.messageBytes (file berth.yaml): expected a size'],
@@ -332,7 +336,7 @@ describe('older names', () => {
     expect([stopTimeout('45'), stopTimeout('2m'), stopTimeout('0.5')]).toEqual([45_000, 120_000, 500]);
     expect(loadSettings().limits.stopTimeout).toBe(30_000);
     expect(loadSettings({ env: { HEALTH_CHECK_INTERVAL_SECONDS: '30' } }).health.interval).toBe(30_000);
-    expect(loadSettings().health).toEqual({ interval: 0, failures: 3 });
+    expect(loadSettings().health).toEqual({ interval: 0, failures: 3, timeout: 30_000 });
   });
 
   it('of limits mean memory and processors of each process', () => {

@@ -3,6 +3,7 @@
  * operator's settings: the same input gives the same object, byte by byte.
  */
 import type { TreeSignatures } from '../../packages/package.ts';
+import type { HealthLimits } from '../../servers/server-health.ts';
 import type { Era, PinnedEra } from '../../supervisor/handshake-report.ts';
 import type { RemoteTransport, WantedTransport } from '../../supervisor/remote-transport.ts';
 import type { Isolation, ServerLimits } from '../../supervisor/server-definition.ts';
@@ -61,8 +62,8 @@ export interface Behavior {
   readonly sessions: 'minted' | 'none';
   readonly era?: PinnedEra;
   readonly limits: Partial<ServerLimits>;
-  /** Of its checks; absent where none are to be made. */
-  readonly health?: { readonly interval: number; readonly failures: number };
+  /** Of its checks; only what was given. */
+  readonly health?: Partial<HealthLimits>;
 }
 
 /** What runs, and where it comes from. */

@@ -80,7 +80,7 @@ function definition(blueprint: Blueprint, settings: FileSettings): object {
       ...(spawns && behavior.limits.spares !== undefined && { spares: sparesOf(blueprint, settings) }),
     },
     ...(processes !== undefined && { processes }),
-    ...(behavior.health && { health: behavior.health }),
+    ...(Object.keys(behavior.health ?? {}).length > 0 && { health: behavior.health }),
     ...(inspection && { inspection: { look: LOOK }, secrets: inspection.secrets }),
     ...(spawns ? { launch: launchOf(blueprint, program) } : { remote: remoteOf(program) }),
     ...(program.kind === 'package' && {

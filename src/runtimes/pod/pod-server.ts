@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Cancel, type Clock, pause } from '../../clock.ts';
 import { BerthError, toBerthError } from '../../errors.ts';
-import { type HealthCheck, type HealthLimits, ServerHealth } from '../../servers/server-health.ts';
+import { HEALTH_DEFAULTS, type HealthCheck, ServerHealth } from '../../servers/server-health.ts';
 import { toFailure } from '../../servers/server-record.ts';
 import { nothingTaken } from '../../sessions/ended-unanswered.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
@@ -32,7 +32,6 @@ const LONGEST_RETRY = 60_000;
 const MISSING_LOOK = 2_000;
 /** Milliseconds for which a server that was told to rest takes nothing, if it is not ended meanwhile. */
 export const REST_LIMIT = 30_000;
-const ON_DEMAND: HealthLimits = { interval: 0, failures: 3 };
 
 export class PodServer {
   readonly #options: PodServerOptions;
@@ -64,7 +63,7 @@ export class PodServer {
     this.#known = knownEras;
     this.#prepared = options.prepare === undefined;
     this.#health = new ServerHealth({
-      ...{ host, clock, limits: definition.health ?? ON_DEMAND },
+      ...{ host, clock, limits: { ...HEALTH_DEFAULTS, ...definition.health } },
       turn: () => Promise.resolve(() => {}),
       onCheck: changed,
     });

@@ -403,6 +403,15 @@ describe('a server in a pod', () => {
     server.close();
   });
 
+  it('gives a check its own time, and looks when nobody has said how often', async () => {
+    const server = begin({ health: { interval: 5_000, timeout: 2_000 } });
+    await host.answer(report);
+    clock.advance(5_000);
+    await host.answer(report);
+    expect(host.probed.at(-1)?.limits.startTimeout).toBe(2_000);
+    server.close();
+  });
+
   it('is well when it is full, as then there is no room for a process to check it with', async () => {
     const server = begin({ health: { interval: 5_000, failures: 1 } });
     await host.answer(report);

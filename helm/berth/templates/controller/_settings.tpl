@@ -26,6 +26,7 @@
   "sleep" (mul 1000 $defaults.sleepSeconds)
   "allow" (include "berth.allow" . | fromYaml)
   "limits" (omit (default dict .Values.settings.limits) "stopTimeout")
+  "health" (default dict .Values.settings.health)
   "remote" (default dict .Values.settings.remote)
   "packages" (default dict .Values.settings.packages)
   "publicUrl" (include "berth.baseUrl" .)
