@@ -50,7 +50,18 @@ export interface CrowdJob extends JobBase {
   readonly calls: number;
 }
 
-export type Job = CallsJob | OpenJob | IdleJob | UnreadJob | CrowdJob;
+/**
+ * Holds sessions with their standalone streams, reports how many, and calls at a steady rate over some more until its input ends: then
+ * it reports what became of both.
+ */
+export interface RolloutJob extends JobBase {
+  readonly mode: 'rollout';
+  readonly streams: number;
+  /** Calls. */
+  readonly perSecond: number;
+}
+
+export type Job = CallsJob | OpenJob | IdleJob | UnreadJob | CrowdJob | RolloutJob;
 
 export interface CallsResult {
   readonly calls: number;
@@ -83,6 +94,26 @@ export interface CrowdReport {
   readonly openings: readonly number[];
   readonly latencies: readonly number[];
   readonly firstError?: string;
+}
+
+export interface RolloutReport {
+  readonly calls: number;
+  /** For which they were made. */
+  readonly seconds: number;
+  /** Calls without a good answer; none was sent twice. */
+  readonly failed: number;
+  readonly firstError?: string;
+  /** Milliseconds of the others. */
+  readonly latencies: readonly number[];
+  /** At the end. */
+  readonly streamsOpen: number;
+  /** Milliseconds of one clock, at each end of a stream. */
+  readonly streamEnds: readonly number[];
+  /** Of these, without the end that HTTP has for a response. */
+  readonly streamsCut: number;
+  /** Attempts to open one again that came to nothing. */
+  readonly streamsRefused: number;
+  readonly firstStreamError?: string;
 }
 
 export interface IdleReport {

@@ -17,10 +17,12 @@ import type {
   Job,
   OpenJob,
   OpenResult,
+  RolloutReport,
   UnreadJob,
   UnreadReport,
 } from './job.ts';
 import { cpuMs } from './proc.ts';
+import { openRollout } from './rollout.ts';
 import { quantile } from './stats.ts';
 
 const OPEN_AT_A_TIME = 8;
@@ -28,7 +30,9 @@ const ANSWER_MS = 10_000;
 const DRAIN_MS = 2000;
 const MAX_ERRORS = 100;
 
-function print(value: CallsResult | OpenResult | IdleReport | UnreadReport | CrowdReport): void {
+function print(
+  value: CallsResult | OpenResult | IdleReport | UnreadReport | CrowdReport | RolloutReport,
+): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
@@ -163,6 +167,12 @@ async function run(job: Job): Promise<void> {
       print(crowd.report);
       await inputEnded();
       return crowd.close();
+    }
+    case 'rollout': {
+      const rollout = await openRollout(job);
+      print({ streams: rollout.streams });
+      await inputEnded();
+      return print(await rollout.finish());
     }
   }
 }

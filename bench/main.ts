@@ -7,7 +7,7 @@
  * --rounds N          other number of rounds
  * --full              instead of all this the threats and faults at full size (ten minutes); --only takes rows such as T-33
  * --cluster           instead of all this exec and network against local, in the cluster of KUBECONFIG with the images of
- *                     BERTH_TEST_IMAGES; --quick, --only and --rounds hold: http/20x16, open, cold start exec, crowd network
+ *                     BERTH_TEST_IMAGES; --quick, --only and --rounds hold: http/20x16, open, cold start exec, crowd network, rollout
  * --seconds N         length of the long load of --full (T-20); 60 by default
  * --out FILE          where the page goes; by default bench/RESULTS.md (FULL.md, CLUSTER.md) after a whole run, else only to the terminal
  */

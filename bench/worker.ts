@@ -2,7 +2,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { CallsJob, CallsResult, CrowdJob, IdleJob, Job, OpenJob, OpenResult, UnreadJob } from './job.ts';
+import type {
+  CallsJob,
+  CallsResult,
+  CrowdJob,
+  IdleJob,
+  Job,
+  OpenJob,
+  OpenResult,
+  RolloutJob,
+  UnreadJob,
+} from './job.ts';
 
 const LOAD_PROGRAM = fileURLToPath(new URL('load.ts', import.meta.url));
 
@@ -39,9 +49,14 @@ export class LoadProcess {
     }
   }
 
+  /** It is to end what it does; a job that has something to say then does so. */
+  finish(): void {
+    this.#child.stdin?.end();
+  }
+
   /** `ms`: how long it may take to end its sessions. */
   async close(ms = 5000): Promise<void> {
-    this.#child.stdin?.end();
+    this.finish();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), ms);
     await this.#exited;
     clearTimeout(timer);
@@ -61,6 +76,6 @@ export async function runJob(job: CallsJob | OpenJob, deadlineMs: number): Promi
 }
 
 /** Starts a job that reports and then holds its sessions until it is closed. */
-export function holdJob(job: IdleJob | UnreadJob | CrowdJob): LoadProcess {
+export function holdJob(job: IdleJob | UnreadJob | CrowdJob | RolloutJob): LoadProcess {
   return new LoadProcess(job);
 }

@@ -15,6 +15,8 @@ const DIST = join(ROOT, 'dist');
 const BUILT = join(DIST, '.berth-built');
 /** The client library comes with declarations, everything else is a program. */
 const BUILDS = ['tsconfig.client.json', 'tsconfig.build.json'];
+/** To put a build where it belongs; another one may come first each time. */
+const MOST_TRIES = 5;
 const STDERR = 2;
 /** Standard output belongs to the program that is started afterwards. */
 const QUIET = { cwd: ROOT, stdio: ['ignore', STDERR, STDERR] };
@@ -51,10 +53,21 @@ export async function build(node) {
     for (const project of BUILDS)
       await must('the build', runChild(node, [tsc, '-p', project, '--outDir', draft], QUIET));
     writeFileSync(join(draft, '.berth-built'), wanted);
-    rmSync(DIST, { recursive: true, force: true });
-    renameSync(draft, DIST);
+    place(draft, wanted);
   } finally {
     rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** Of several that build at one time the first is taken: somebody may run from it already. */
+function place(draft, wanted) {
+  for (let tries = 1; readIf(BUILT) !== wanted; tries += 1) {
+    rmSync(DIST, { recursive: true, force: true });
+    try {
+      return renameSync(draft, DIST);
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(error.code) || tries === MOST_TRIES) throw error;
+    }
   }
 }
 

@@ -9,6 +9,7 @@ import { type CrowdResult, measureCrowd } from './crowd.ts';
 import { CARRIERS, type Carrier, type EchoServer, type Places, WHOS, type Who } from './places.ts';
 import { CLUSTER_CELLS, type ClusterPlan, ONE_CALL } from './plan.ts';
 import { costsDuring, type ProcessorCosts } from './processor-time.ts';
+import { measureRollout, type RolloutResult } from './rollout.ts';
 
 export interface ClusterBooks {
   readonly calls: Book<CallsResult>;
@@ -17,6 +18,7 @@ export interface ClusterBooks {
   readonly opening: Book<OpenResult>;
   readonly cold: Book<ColdResult>;
   readonly crowd: Book<CrowdResult>;
+  readonly rollout: Book<RolloutResult>;
 }
 
 export interface ColdResult {
@@ -30,6 +32,7 @@ export const OPENINGS: readonly (readonly [name: string, server: EchoServer])[] 
 ];
 export const COLD_START = 'cold start';
 export const CROWD = 'crowd';
+export const ROLLOUT = 'rollout';
 export const BARE = 'bare exec';
 
 const DEADLINE_MS = 60_000;
@@ -71,6 +74,7 @@ export async function measureAll(run: Run, wanted: Wanted): Promise<ClusterBooks
     opening: new Book(),
     cold: new Book(),
     crowd: new Book(),
+    rollout: new Book(),
   };
   const carriers = CARRIERS.filter((carrier) => wanted(caseOf(COLD_START, carrier)));
   const cold = new Map<Carrier, ColdServers | Failure>();
@@ -101,6 +105,9 @@ async function measureEach(run: Run, wanted: Wanted, { books, cold }: Found): Pr
   for (const carrier of CARRIERS)
     if (wanted(caseOf(CROWD, carrier)))
       await note(run, books.crowd, [CROWD, carrier], () => measureCrowd(run.places, carrier, run.plan));
+  // It has a release of its own, with two gateways.
+  if (wanted(caseOf(ROLLOUT, 'exec')))
+    await note(run, books.rollout, [ROLLOUT, 'exec'], () => measureRollout('exec', run.plan));
 }
 
 async function note<T extends object>(

@@ -10,10 +10,11 @@ import { median, quantile } from '../stats.ts';
 import { middle } from '../summary.ts';
 import { STEPS } from './cold.ts';
 import type { CrowdResult } from './crowd.ts';
-import { BARE, type ClusterBooks, COLD_START, CROWD, OPENINGS } from './measures.ts';
+import { BARE, type ClusterBooks, COLD_START, CROWD, OPENINGS, ROLLOUT } from './measures.ts';
 import { CARRIERS, type Carrier, WHOS, type Who } from './places.ts';
 import { BUSY, CLUSTER_CELLS, type ClusterPlan, ONE_CALL } from './plan.ts';
 import { PROGRAM_NAMES } from './processor-time.ts';
+import type { RolloutResult } from './rollout.ts';
 
 export interface ClusterRun {
   readonly plan: ClusterPlan;
@@ -48,11 +49,22 @@ function crowdOf(books: ClusterBooks, carrier: Carrier): CrowdResult | undefined
   return books.crowd.values(CROWD, carrier)[0];
 }
 
+function rolloutOf(books: ClusterBooks): RolloutResult | undefined {
+  return books.rollout.values(ROLLOUT, 'exec')[0];
+}
+
+/** The most streams that ended within one second. */
+function mostEnds({ streamEnds }: RolloutResult): number {
+  const within = (from: number): number => streamEnds.filter((at) => at >= from && at < from + 1_000).length;
+  return Math.max(0, ...streamEnds.map(within));
+}
+
 /** Every bar with this run's figure; the network has to hold none, as it is there for what exec cannot carry. */
 export function clusterBars({ books, plan }: Pick<ClusterRun, 'books' | 'plan'>): Bar[] {
   const p50 = (who: Who): number => middle(books.calls, ONE_CALL, who, (value) => value.p50);
   const crowd = crowdOf(books, 'exec');
   const of = (value: number | undefined): number => value ?? Number.NaN;
+  const rollout = rolloutOf(books);
   const many = `${plan.crowd} sessions over exec`;
   return [
     atLeast(
@@ -69,6 +81,16 @@ export function clusterBars({ books, plan }: Pick<ClusterRun, 'books' | 'plan'>)
     atMost(`${many}: answers of another call`, of(crowd?.crossed), 0, ''),
     atMost(`${many}: calls that failed`, of(crowd?.failed), 0, ''),
     atMost(`${many}: sessions and joins left after their end`, of(crowd?.left), 0, ''),
+    atLeast(
+      'rollout: calls per second',
+      of(rollout && rollout.calls / rollout.seconds),
+      plan.callsPerSecond * 0.99,
+      '',
+    ),
+    atMost('rollout: calls that failed', of(rollout?.failed), 0, ''),
+    atMost('rollout: streams that were cut', of(rollout?.streamsCut), 0, ''),
+    atLeast('rollout: streams open in the end', of(rollout?.streamsOpen), plan.streams, ''),
+    atMost('rollout: a gateway has ended after', of(rollout && Math.max(...rollout.exits)), 45, 's'),
   ].map((bar) => ({ ...bar, wanted: bar.wanted.trim() }));
 }
 
@@ -238,6 +260,26 @@ function crowds(books: ClusterBooks, { crowd, crowdCalls }: ClusterPlan): string
   return [`## ${crowd} sessions at once`, '', ...table(head, rows), note, ''];
 }
 
+function rollouts(books: ClusterBooks, { streams, callsPerSecond }: ClusterPlan): string[] {
+  const found = rolloutOf(books);
+  if (!found) return [];
+  const sorted = [...found.latencies].sort((a, b) => a - b);
+  const ms = (q: number): string => figure(quantile(sorted, q), 0);
+  const rows = [
+    ['both gateways replaced after', `${figure(found.rollout, 1)} s`],
+    ['a gateway has ended so long after its SIGTERM', found.exits.map((s) => `${figure(s, 1)} s`).join(', ')],
+    ['calls', `${found.calls} in ${figure(found.seconds, 1)} s`],
+    ['calls that failed', `${found.failed}`],
+    ['a call, p50 / p99 / slowest ms', `${ms(0.5)} / ${ms(0.99)} / ${ms(1)}`],
+    ['streams open before / in the end', `${found.streams} / ${found.streamsOpen}`],
+    ['ends of streams, at most within a second', `${found.streamEnds.length}, ${mostEnds(found)}`],
+    ['streams that were cut', `${found.streamsCut}`],
+    ['attempts to open a stream again that came to nothing', `${found.streamsRefused}`],
+  ];
+  const note = `Over exec, through the Service: ${callsPerSecond} calls a second over 20 sessions and ${streams} further sessions with a stream each, on one pod. Each call is sent once. A stream that ends is opened again within a second.`;
+  return ['## Two gateways replaced under load', '', ...table(['', ''], rows), note, ''];
+}
+
 function failures(books: ClusterBooks): string[] {
   const lines: string[] = [];
   const collect = (book: Book<object>, names: readonly string[]): void => {
@@ -258,6 +300,10 @@ function failures(books: ClusterBooks): string[] {
   collect(books.bare, [BARE]);
   collect(books.cold, [COLD_START]);
   collect(books.crowd, [CROWD]);
+  collect(books.rollout, [ROLLOUT]);
+  const { firstError, firstStreamError } = rolloutOf(books) ?? {};
+  for (const text of [firstError, firstStreamError])
+    if (text !== undefined) lines.push(`- ${ROLLOUT}: ${text.slice(0, 300)}`);
   for (const carrier of CARRIERS) {
     const first = crowdOf(books, carrier)?.firstError;
     if (first !== undefined) lines.push(`- ${CROWD}, ${carrier}: ${first.slice(0, 300)}`);
@@ -291,6 +337,7 @@ export function clusterPage({ books, plan, load, kubernetes }: ClusterRun): stri
     ...(books.calls.size > 0 ? [...calls(books), ...costs(books)] : []),
     ...(books.opening.size + books.cold.size > 0 ? openings(books) : []),
     ...(books.crowd.size > 0 ? crowds(books, plan) : []),
+    ...(books.rollout.size > 0 ? rollouts(books, plan) : []),
     ...failures(books),
   ].join('\n');
 }

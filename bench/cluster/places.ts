@@ -100,15 +100,19 @@ async function openLocal(): Promise<Places['local']> {
   return { gateway, target: (server) => ({ port: gateway.port, path: `/servers/${server}/mcp`, key }) };
 }
 
-async function fill(release: RunningRelease): Promise<ClusterPlace> {
+/** One of the servers, as a release is asked for it. */
+export function echoSpec(name: EchoServer) {
   const code = readFileSync(ECHO_COMMAND[1] ?? '', 'utf8');
-  const specs = SERVERS.map((name) => ({
+  return {
     name,
     source: { script: { runtime: 'node', code } },
     isolation: isolationOf(name),
     limits: limitsOf(name),
-  }));
-  await Promise.all(specs.map((spec) => release.run(spec)));
+  };
+}
+
+async function fill(release: RunningRelease): Promise<ClusterPlace> {
+  await Promise.all(SERVERS.map((name) => release.run(echoSpec(name))));
   const [gateway] = await release.pods('gateway');
   const address = gateway?.status.podIP;
   if (address === undefined) throw new Error('the gateway has no address');

@@ -17,6 +17,10 @@ export interface ClusterPlan {
   readonly crowd: number;
   /** Calls of each of them. */
   readonly crowdCalls: number;
+  /** Open while gateways are replaced. */
+  readonly streams: number;
+  /** Meanwhile. */
+  readonly callsPerSecond: number;
 }
 
 export const FULL_CLUSTER: ClusterPlan = {
@@ -29,6 +33,8 @@ export const FULL_CLUSTER: ClusterPlan = {
   coldRestMs: 375_000,
   crowd: 500,
   crowdCalls: 20,
+  streams: 1_000,
+  callsPerSecond: 500,
 };
 
 export const QUICK_CLUSTER: ClusterPlan = {
@@ -41,6 +47,8 @@ export const QUICK_CLUSTER: ClusterPlan = {
   coldRestMs: 0,
   crowd: 60,
   crowdCalls: 5,
+  streams: 50,
+  callsPerSecond: 50,
 };
 
 /** Sessions and calls in flight of each. */

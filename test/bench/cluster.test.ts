@@ -7,6 +7,7 @@ import { Book } from '../../bench/book.ts';
 import { type ClusterBooks, wantedCarriers } from '../../bench/cluster/measures.ts';
 import { clusterBars, clusterPage } from '../../bench/cluster/page.ts';
 import { BUSY, ONE_CALL, QUICK_CLUSTER } from '../../bench/cluster/plan.ts';
+import type { RolloutResult } from '../../bench/cluster/rollout.ts';
 import { openCrowd } from '../../bench/crowd.ts';
 import type { CallsResult, CrowdJob, CrowdReport } from '../../bench/job.ts';
 
@@ -77,7 +78,20 @@ describe('a crowd', () => {
   });
 });
 
-function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd, slowest = 4900 } = {}): ClusterBooks {
+const { callsPerSecond, streams } = QUICK_CLUSTER;
+const REPLACED: RolloutResult = {
+  ...{ calls: 60 * callsPerSecond, seconds: 60, failed: 0, latencies: [2, 3, 40] },
+  ...{ streams, streamsOpen: streams, streamEnds: [0, 600, 1_500, 1_550, 1_601], streamsCut: 0 },
+  ...{ streamsRefused: 0, exits: [3, 21.5], rollout: 48 },
+};
+
+function books({
+  exec = 800,
+  left = 0,
+  opened = QUICK_CLUSTER.crowd,
+  slowest = 4900,
+  rollout = REPLACED,
+} = {}): ClusterBooks {
   const all: ClusterBooks = {
     calls: new Book(),
     costs: new Book(),
@@ -85,6 +99,7 @@ function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd, slowest = 4
     opening: new Book(),
     cold: new Book(),
     crowd: new Book(),
+    rollout: new Book(),
   };
   const calls = (perSecond: number, p50: number): CallsResult => ({
     ...{ calls: perSecond, perSecond, p50, p99: 2 * p50, errors: 0, clientCpu: 0.1, gatewayUs: Number.NaN },
@@ -104,6 +119,7 @@ function books({ exec = 800, left = 0, opened = QUICK_CLUSTER.crowd, slowest = 4
   };
   all.crowd.add('crowd', 'exec', { ...report, kibPerSession: 50, gatewayKib: 30, supervisorKib: 20, left });
   all.crowd.add('crowd', 'network', { failure: 'no pod' });
+  all.rollout.add('rollout', 'exec', rollout);
   return all;
 }
 
@@ -124,13 +140,24 @@ describe('the page of the cluster', () => {
 
   it('holds every bar up to what was measured', () => {
     expect(met(books()).filter((line) => line.startsWith('missed'))).toEqual([]);
-    expect(met(books())).toHaveLength(9);
+    expect(met(books())).toHaveLength(14);
     const missed = met(books({ exec: 699, left: 1, opened: QUICK_CLUSTER.crowd - 1, slowest: 5100 }));
     expect(missed.filter((line) => line.startsWith('missed'))).toEqual([
       'missed exec, 20 sessions × 16 in flight: calls per second to local',
       'missed exec, cold start, p99',
       `missed ${QUICK_CLUSTER.crowd} sessions over exec: opened`,
       `missed ${QUICK_CLUSTER.crowd} sessions over exec: sessions and joins left after their end`,
+    ]);
+    const rollout = { calls: 50 * callsPerSecond, failed: 1, streamsCut: 1, streamsOpen: 1, exits: [46, 2] };
+    const late = met(books({ rollout: { ...REPLACED, ...rollout } })).filter((line) =>
+      line.startsWith('missed'),
+    );
+    expect(late).toEqual([
+      'missed rollout: calls per second',
+      'missed rollout: calls that failed',
+      'missed rollout: streams that were cut',
+      'missed rollout: streams open in the end',
+      'missed rollout: a gateway has ended after',
     ]);
   });
 
@@ -147,13 +174,15 @@ describe('the page of the cluster', () => {
     expect(page).toContain(
       'Kubernetes v1.37.1; load of the machine over a minute: 0.10 before the run, 2.00 at its end',
     );
+    expect(page).toContain('| a gateway has ended so long after its SIGTERM | 3.0 s, 21.5 s |');
+    expect(page).toContain('| ends of streams, at most within a second | 5, 3 |');
     expect(page).not.toContain('other work');
     const busy = { before: 4 * cpus().length, after: 0 };
     expect(clusterPage({ books: books(), plan: QUICK_CLUSTER, load: busy, kubernetes: '' })).toContain(
       'the machine had other work',
     );
     const empty: ClusterBooks = { ...books(), crowd: new Book() };
-    expect(met(empty).at(-1)).toMatch(/^missed/);
+    expect(met(empty).filter((line) => line.startsWith('missed'))).toHaveLength(4);
     expect(
       clusterPage({ books: empty, plan: QUICK_CLUSTER, load: { before: 0, after: 0 }, kubernetes: '' }),
     ).toContain('not measured');

@@ -1,7 +1,4 @@
 /** What starts packages for an inspection, in memory. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { PackageInfo } from '../../src/discovery/package-info.ts';
 import type { BerthError } from '../../src/errors.ts';
 import type { InspectionHost, Observation, TrialStart } from '../../src/inspection/host.ts';
@@ -9,6 +6,7 @@ import { Inspector, type InspectorOptions } from '../../src/inspection/inspector
 import { createRemotePolicy } from '../../src/servers/remote-policy.ts';
 import type { createFixture } from '../servers/doubles.ts';
 import { REPORT } from '../servers/doubles.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 export class FakeInspections implements InspectionHost {
   readonly started: TrialStart[] = [];
@@ -58,7 +56,7 @@ export function createInspector(
   more: Partial<InspectorOptions> = {},
 ) {
   const host = new FakeInspections();
-  const folder = mkdtempSync(join(tmpdir(), 'berth-inspections-'));
+  const folder = temporaryFolder('inspections');
   const inspector = new Inspector({
     ...{ packages, host, folder },
     rules: { templates, allow: { npm: true, pypi: true, remote: true }, remote: createRemotePolicy([]) },

@@ -1,6 +1,4 @@
 /** Packages, host and store in memory, for tests of what manages servers. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SecretStore } from '../../src/auth/secret-store.ts';
 import { ManualClock } from '../../src/clock.ts';
@@ -22,6 +20,7 @@ import type { ServerDefinition } from '../../src/supervisor/server-definition.ts
 import type { SessionReport } from '../../src/supervisor/session-report.ts';
 import { loadCatalogue, type TemplateCatalogue } from '../../src/templates/catalogue.ts';
 import { CustomTemplates } from '../../src/templates/custom-templates.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 export const TEMPLATES = new URL('../../registry-templates/', import.meta.url).pathname;
 
@@ -284,7 +283,7 @@ export async function createFixture(options: Partial<ServerManagerOptions> = {})
   const usage = new MemoryUsageStore();
   const clock = new ManualClock();
   const recorder = new UsageRecorder({ host, store: usage, clock, keepDays: 90 });
-  const homes = mkdtempSync(join(tmpdir(), 'berth-homes-'));
+  const homes = temporaryFolder('homes');
   const templates = await loadCatalogue(TEMPLATES);
   const custom = new CustomTemplates({
     catalogue: templates,
