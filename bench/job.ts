@@ -104,7 +104,9 @@ export interface RolloutReport {
   readonly failed: number;
   readonly firstError?: string;
   /** Milliseconds of the others. */
-  readonly latencies: readonly number[];
+  readonly p50: number;
+  readonly p99: number;
+  readonly slowest: number;
   /** At the end. */
   readonly streamsOpen: number;
   /** Milliseconds of one clock, at each end of a stream. */

@@ -15,6 +15,7 @@ import {
   type Target,
 } from './clients/session.ts';
 import type { RolloutJob, RolloutReport } from './job.ts';
+import { quantile } from './stats.ts';
 
 /** Openings that are under way at one time. */
 const AT_A_TIME = 16;
@@ -171,7 +172,7 @@ class Streams {
     stream.once('close', () => {
       if (!this.#going) return;
       this.#open -= 1;
-      this.#ends.push(performance.now());
+      this.#ends.push(Math.round(performance.now()));
       // The last chunk has come, or the connection broke before it.
       if (!stream.complete) this.#cut += 1;
       void this.#again(session);
@@ -211,13 +212,17 @@ class Calls {
     this.#timer = setInterval(() => this.#beat(), BEAT_MS);
   }
 
-  async end(): Promise<Pick<RolloutReport, 'calls' | 'seconds' | 'failed' | 'latencies' | 'firstError'>> {
+  async end(): Promise<
+    Pick<RolloutReport, 'calls' | 'seconds' | 'failed' | 'p50' | 'p99' | 'slowest' | 'firstError'>
+  > {
     clearInterval(this.#timer);
     const seconds = (performance.now() - this.#began) / 1_000;
     await Promise.all(this.#pending);
     const [first] = this.#failures;
+    const sorted = this.#latencies.sort((a, b) => a - b);
     return {
-      ...{ calls: this.#sent, seconds, failed: this.#failures.length, latencies: this.#latencies },
+      ...{ calls: this.#sent, seconds, failed: this.#failures.length },
+      ...{ p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), slowest: quantile(sorted, 1) },
       ...(first !== undefined && { firstError: first }),
     };
   }

@@ -25,6 +25,15 @@ const CHECK_EVERY = 5_000;
 const KEEP_ALIVE_TIMEOUT = 65_000;
 
 /**
+ * Milliseconds in which a gateway that goes away still takes what comes: some parts of a cluster, or of a load balancer, hear of it
+ * late. A connection that was busy is over with its next answer, which says so; one that nobody has used for as long may be closed
+ * without a request meeting its end. Closed at once, a few hundred busy connections lose some tens of requests.
+ */
+const LATECOMERS = 5_000;
+/** Milliseconds between two looks whether anybody is connected at all. */
+const LOOK_EVERY = 50;
+
+/**
  * Connections that wait to be accepted; the kernel may allow fewer. Beyond it the kernel drops them silently: their clients wait for
  * seconds, or lose a request that they have sent. Node's own 511 are fewer than a few hundred busy clients open at once.
  */
@@ -79,8 +88,8 @@ export interface HttpFront {
   renew(certificate: FrontCertificate): void;
   listen(port: number, host: string): Promise<{ readonly port: number; readonly address: string }>;
   /**
-   * Stops listening, ends what would stay open, one stream after the other, and resolves when no POST is in flight any more, after `ms`
-   * at the latest.
+   * Ends each connection with its next answer, and what would stay open one stream after the other; stops listening after five
+   * seconds, or once nobody is connected. Resolves when no POST is in flight any more, after `ms` at the latest.
    */
   drain(ms: number): Promise<void>;
   /** Stops listening and ends open connections; resolves when all are gone. Idempotent. */
@@ -153,9 +162,14 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
     listen: (port, host) => listen(server, port, host),
     drain: async (ms) => {
       isLeaving = true;
-      server.close();
-      server.closeIdleConnections();
-      await Promise.all([posts.over(ms), dataPlane.leave(ms)]);
+      const end = clock.now() + ms;
+      const answered = async (): Promise<void> => {
+        await takeLatecomers(server, clock, Math.min(ms, LATECOMERS));
+        server.close();
+        server.closeIdleConnections();
+        await posts.over(Math.max(0, end - clock.now()));
+      };
+      await Promise.all([answered(), dataPlane.leave(ms)]);
     },
     close: () => {
       closing ??= close(server, dataPlane);
@@ -223,6 +237,19 @@ class InFlight {
     await over.promise;
     clearTimeout(timer);
   }
+}
+
+/** Resolves once nobody is connected, after `ms` at the latest. */
+async function takeLatecomers(server: Server | TlsServer, clock: Clock, ms: number): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const look = (): void =>
+    void server.getConnections((_error, count) => {
+      if (count === 0) over.resolve();
+    });
+  look();
+  const cancels = [clock.every(LOOK_EVERY, look), clock.after(ms, over.resolve)];
+  await over.promise;
+  for (const cancel of cancels) cancel();
 }
 
 function listen(

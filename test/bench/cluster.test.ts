@@ -80,7 +80,7 @@ describe('a crowd', () => {
 
 const { callsPerSecond, streams } = QUICK_CLUSTER;
 const REPLACED: RolloutResult = {
-  ...{ calls: 60 * callsPerSecond, seconds: 60, failed: 0, latencies: [2, 3, 40] },
+  ...{ calls: 60 * callsPerSecond, seconds: 60, failed: 0, p50: 2, p99: 3, slowest: 40 },
   ...{ streams, streamsOpen: streams, streamEnds: [0, 600, 1_500, 1_550, 1_601], streamsCut: 0 },
   ...{ streamsRefused: 0, exits: [3, 21.5], rollout: 48 },
 };
