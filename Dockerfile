@@ -23,9 +23,9 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
 COPY src ./src
 RUN npm run --silent build -- --sourceMap false
-COPY scripts/copy-program.mjs ./scripts/
+COPY scripts/copy-program.mjs scripts/bundle-program.mjs ./scripts/
 RUN node scripts/copy-program.mjs . /out/gateway dist/main.js dist/*/main.js --package npm \
-  && node scripts/copy-program.mjs . /out/supervisor dist/supervisor/main.js \
+  && node scripts/bundle-program.mjs . /out/supervisor dist/supervisor/main.js \
   && node scripts/copy-program.mjs . /out/runner dist/installer/main.js dist/runtimes/inspection/look.js --package npm
 
 # tini reaps what is left to process 1, and a program that is not process 1 can be killed.

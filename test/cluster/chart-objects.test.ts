@@ -127,6 +127,21 @@ describe('pods of the release', () => {
     expect(made).toEqual([]);
   });
 
+  it('run under the ids of the values, and under those that the cluster assigns', () => {
+    const idsOf = (objects: Manifest[], component: string) => {
+      const { runAsUser, runAsGroup, fsGroup, runAsNonRoot } = podOf(objects, component).securityContext;
+      return [runAsUser, runAsGroup, fsGroup, runAsNonRoot];
+    };
+    const assigned = template(
+      ...set(...['runAsUser', 'runAsGroup', 'fsGroup'].map((name) => `podSecurityContext.${name}=null`)),
+    );
+    for (const component of ['gateway', 'controller', 'trees']) {
+      expect(idsOf(template(), component)).toEqual([10_001, 10_001, 10_001, true]);
+      expect(idsOf(extended(), component)).toEqual([1_000_650_000, undefined, 1_000_650_000, true]);
+      expect(idsOf(assigned, component)).toEqual([undefined, undefined, undefined, true]);
+    }
+  });
+
   it('of the gateway have the containers of others beside their own, and no other pod has', () => {
     const objects = extended();
     const { initContainers, containers } = podOf(objects, 'gateway');

@@ -50,6 +50,8 @@ let release: RunningRelease;
 beforeAll(async () => {
   release = await startRelease({
     link: { carrier: 'network', keepExec: false },
+    // As a cluster assigns them that gives each namespace ids of its own.
+    podSecurityContext: { runAsUser: 1_000_650_000, runAsGroup: null, fsGroup: 1_000_650_000 },
     gateway: { replicas: 1 },
     controller: { replicas: 1 },
   });

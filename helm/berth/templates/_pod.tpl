@@ -15,9 +15,7 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
+  {{- include "berth.ids" (list $root "runAsUser" "runAsGroup" "fsGroup") | nindent 2 }}
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
 {{- if ne (toString $values.hostUsers) "auto" }}
@@ -58,6 +56,16 @@ topologySpreadConstraints:
 {{ $field }}: {{ . }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* Members of `podSecurityContext`, those that the cluster is to assign left out: (list $ "runAsUser"). */}}
+{{- define "berth.ids" -}}
+{{- $given := (index . 0).Values.podSecurityContext -}}
+{{- $lines := list -}}
+{{- range $name := rest . -}}
+{{- if and (hasKey $given $name) (ne (get $given $name) nil) }}{{ $lines = append $lines (printf "%s: %d" $name (int64 (get $given $name))) }}{{ end -}}
+{{- end -}}
+{{- join "\n" $lines -}}
 {{- end -}}
 
 {{/*
