@@ -98,6 +98,8 @@ export interface CrowdReport {
 
 export interface RolloutReport {
   readonly calls: number;
+  /** With an answer of their own. */
+  readonly answered: number;
   /** For which they were made. */
   readonly seconds: number;
   /** Calls without a good answer; none was sent twice. */

@@ -54,8 +54,8 @@ export async function openRollout({ target, streams, perSecond }: RolloutJob): P
 
 class Client {
   readonly #target: Target;
-  readonly #calls = new Agent({ keepAlive: true });
-  readonly #streams = new Agent({ keepAlive: false });
+  /** One for calls and streams: a stream that ends comes back on whatever connection is there. */
+  readonly #agent = new Agent({ keepAlive: true });
 
   constructor(target: Target) {
     this.#target = target;
@@ -85,15 +85,14 @@ class Client {
 
   /** The session's own stream, once its head has come. */
   async stream(session: string): Promise<IncomingMessage> {
-    const options = { method: 'GET', agent: this.#streams, headers: { accept: 'text/event-stream' } };
+    const options = { method: 'GET', agent: this.#agent, headers: { accept: 'text/event-stream' } };
     const response = await this.#send(options, session);
     if (response.statusCode === 200) return response;
     throw new Error(`stream: status ${response.statusCode}: ${(await readAll(response)).slice(0, 200)}`);
   }
 
   close(): void {
-    this.#calls.destroy();
-    this.#streams.destroy();
+    this.#agent.destroy();
   }
 
   async #post(body: string, session?: string) {
@@ -102,7 +101,7 @@ class Client {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
     };
-    const options = { method: 'POST', agent: this.#calls, headers, timeout: ANSWER_MS };
+    const options = { method: 'POST', agent: this.#agent, headers, timeout: ANSWER_MS };
     const response = await this.#send(options, session, body);
     return { status: response.statusCode, headers: response.headers, text: await readAll(response) };
   }
@@ -213,7 +212,10 @@ class Calls {
   }
 
   async end(): Promise<
-    Pick<RolloutReport, 'calls' | 'seconds' | 'failed' | 'p50' | 'p99' | 'slowest' | 'firstError'>
+    Pick<
+      RolloutReport,
+      'calls' | 'answered' | 'seconds' | 'failed' | 'p50' | 'p99' | 'slowest' | 'firstError'
+    >
   > {
     clearInterval(this.#timer);
     const seconds = (performance.now() - this.#began) / 1_000;
@@ -221,7 +223,7 @@ class Calls {
     const [first] = this.#failures;
     const sorted = this.#latencies.sort((a, b) => a - b);
     return {
-      ...{ calls: this.#sent, seconds, failed: this.#failures.length },
+      ...{ calls: this.#sent, answered: sorted.length, seconds, failed: this.#failures.length },
       ...{ p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), slowest: quantile(sorted, 1) },
       ...(first !== undefined && { firstError: first }),
     };

@@ -29,13 +29,13 @@ export async function bundle(from, to, entry) {
 function ownPlaces(place) {
   return {
     name: 'own-places',
-    transform: (code, id) =>
-      code.includes('import.meta.url')
-        ? code.replaceAll(
-            'import.meta.url',
-            `new URL(${JSON.stringify(relative(place, id))}, import.meta.url).href`,
-          )
-        : undefined,
+    transform: (code, id) => {
+      const other = /\bimport\.meta\.(?!url\b)\w+/.exec(code);
+      if (other) throw new Error(`${id} asks for ${other[0]}, which would be that of the one file`);
+      if (!code.includes('import.meta.url')) return undefined;
+      const own = `new URL(${JSON.stringify(relative(place, id))}, import.meta.url).href`;
+      return code.replaceAll('import.meta.url', own);
+    },
   };
 }
 

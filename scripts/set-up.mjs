@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runChild } from '../bin/run-child.mjs';
 
@@ -15,8 +16,8 @@ const DIST = join(ROOT, 'dist');
 const BUILT = join(DIST, '.berth-built');
 /** The client library comes with declarations, everything else is a program. */
 const BUILDS = ['tsconfig.client.json', 'tsconfig.build.json'];
-/** To put a build where it belongs; another one may come first each time. */
-const MOST_TRIES = 5;
+const LOCKED = join(ROOT, 'dist.lock');
+const LOOK_EVERY_MS = 200;
 const STDERR = 2;
 /** Standard output belongs to the program that is started afterwards. */
 const QUIET = { cwd: ROOT, stdio: ['ignore', STDERR, STDERR] };
@@ -46,6 +47,12 @@ export async function install() {
 export async function build(node) {
   const wanted = sourceState();
   if (readIf(BUILT) === wanted) return;
+  await alone(async () => {
+    if (readIf(BUILT) !== wanted) await compile(node, wanted);
+  });
+}
+
+async function compile(node, wanted) {
   console.error('Building …');
   const draft = join(ROOT, `dist.${process.pid}`);
   try {
@@ -53,21 +60,42 @@ export async function build(node) {
     for (const project of BUILDS)
       await must('the build', runChild(node, [tsc, '-p', project, '--outDir', draft], QUIET));
     writeFileSync(join(draft, '.berth-built'), wanted);
-    place(draft, wanted);
+    rmSync(DIST, { recursive: true, force: true });
+    renameSync(draft, DIST);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
 }
 
-/** Of several that build at one time the first is taken: somebody may run from it already. */
-function place(draft, wanted) {
-  for (let tries = 1; readIf(BUILT) !== wanted; tries += 1) {
-    rmSync(DIST, { recursive: true, force: true });
-    try {
-      return renameSync(draft, DIST);
-    } catch (error) {
-      if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(error.code) || tries === MOST_TRIES) throw error;
-    }
+/** Of several that build at one time one does, and the others wait for it: they may not take away what somebody runs from. */
+export async function alone(work, lock = LOCKED) {
+  while (!take(lock)) await sleep(LOOK_EVERY_MS);
+  try {
+    await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** False while another process, which is still there, has it. */
+function take(lock) {
+  try {
+    writeFileSync(lock, `${process.pid}`, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  const owner = Number(readIf(lock));
+  // One that has just made the file has not said yet who it is.
+  if (owner > 0 && !isThere(owner)) rmSync(lock, { force: true });
+  return false;
+}
+
+function isThere(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
   }
 }
 

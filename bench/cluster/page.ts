@@ -14,7 +14,7 @@ import { BARE, type ClusterBooks, COLD_START, CROWD, OPENINGS, ROLLOUT } from '.
 import { CARRIERS, type Carrier, WHOS, type Who } from './places.ts';
 import { BUSY, CLUSTER_CELLS, type ClusterPlan, ONE_CALL } from './plan.ts';
 import { PROGRAM_NAMES } from './processor-time.ts';
-import type { RolloutResult } from './rollout.ts';
+import { GATEWAYS, type RolloutResult } from './rollout.ts';
 
 export interface ClusterRun {
   readonly plan: ClusterPlan;
@@ -59,6 +59,11 @@ function mostEnds({ streamEnds }: RolloutResult): number {
   return Math.max(0, ...streamEnds.map(within));
 }
 
+/** Seconds; no number unless each gateway was seen to be told and to end. */
+function lastExit(rollout: RolloutResult | undefined): number {
+  return rollout?.exits.length === GATEWAYS ? Math.max(...rollout.exits) : Number.NaN;
+}
+
 /** Every bar with this run's figure; the network has to hold none, as it is there for what exec cannot carry. */
 export function clusterBars({ books, plan }: Pick<ClusterRun, 'books' | 'plan'>): Bar[] {
   const p50 = (who: Who): number => middle(books.calls, ONE_CALL, who, (value) => value.p50);
@@ -82,15 +87,16 @@ export function clusterBars({ books, plan }: Pick<ClusterRun, 'books' | 'plan'>)
     atMost(`${many}: calls that failed`, of(crowd?.failed), 0, ''),
     atMost(`${many}: sessions and joins left after their end`, of(crowd?.left), 0, ''),
     atLeast(
-      'rollout: calls per second',
-      of(rollout && rollout.calls / rollout.seconds),
+      'rollout: answered calls per second',
+      of(rollout && rollout.answered / rollout.seconds),
       plan.callsPerSecond * 0.99,
       '',
     ),
     atMost('rollout: calls that failed', of(rollout?.failed), 0, ''),
     atMost('rollout: streams that were cut', of(rollout?.streamsCut), 0, ''),
+    atMost('rollout: streams that could not be opened again at once', of(rollout?.streamsRefused), 0, ''),
     atLeast('rollout: streams open in the end', of(rollout?.streamsOpen), plan.streams, ''),
-    atMost('rollout: a gateway has ended after', of(rollout && Math.max(...rollout.exits)), 45, 's'),
+    atMost('rollout: a gateway has ended after', lastExit(rollout), 45, 's'),
   ].map((bar) => ({ ...bar, wanted: bar.wanted.trim() }));
 }
 
@@ -267,7 +273,7 @@ function rollouts(books: ClusterBooks, { streams, callsPerSecond }: ClusterPlan)
   const rows = [
     ['both gateways replaced after', `${figure(found.rollout, 1)} s`],
     ['a gateway has ended so long after its SIGTERM', found.exits.map((s) => `${figure(s, 1)} s`).join(', ')],
-    ['calls', `${found.calls} in ${figure(found.seconds, 1)} s`],
+    ['calls', `${found.calls} in ${figure(found.seconds, 1)} s, ${found.answered} of them answered`],
     ['calls that failed', `${found.failed}`],
     ['a call, p50 / p99 / slowest ms', times.join(' / ')],
     ['streams open before / in the end', `${found.streams} / ${found.streamsOpen}`],

@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 250;
 const AROUND_MS = 5_000;
 /** In which a gateway that is deleted is still called: of the chart. */
 const PRE_STOP_SECONDS = 5;
-const GATEWAYS = 2;
+export const GATEWAYS = 2;
 
 export interface RolloutResult extends RolloutReport {
   /** That were open before. */
@@ -89,7 +89,7 @@ async function watchGateways(release: RunningRelease): Promise<number[]> {
         told.set(uid, now);
       if (pod) continue;
       left.delete(uid);
-      exits.push(now - (told.get(uid ?? '') ?? now) - PRE_STOP_SECONDS);
+      exits.push(now - (told.get(uid ?? '') ?? Number.NaN) - PRE_STOP_SECONDS);
     }
   }
   return exits;

@@ -154,12 +154,6 @@ export interface Toleration {
 }
 
 /** Durations are milliseconds, as in the API. */
-export interface McpServerHealth {
-  readonly interval?: number;
-  readonly failures?: number;
-  readonly timeout?: number;
-}
-
 export interface McpServerLimits {
   readonly idle?: number;
   readonly sessions?: number;
@@ -174,6 +168,13 @@ export interface McpServerLimits {
   readonly drain?: number;
   /** Without use, after which replicas are taken away until the next request; 0 for never. */
   readonly sleep?: number;
+}
+
+/** Of its checks; durations likewise. */
+export interface McpServerHealth {
+  readonly interval?: number;
+  readonly failures?: number;
+  readonly timeout?: number;
 }
 
 export type McpServerState =

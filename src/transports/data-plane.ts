@@ -23,6 +23,8 @@ export interface DataPlaneServer {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit): boolean;
   /** Ends streams and connections that would stay open, one after the other; resolves when that is done, after `ms` at the latest. */
   leave(ms: number): Promise<void>;
+  /** How many streams and WebSockets would stay open, as nobody has told them to end. */
+  streams(): number;
   /** Ends WebSocket connections; responses end with the HTTP server. */
   close(): void;
 }
@@ -76,6 +78,7 @@ export function createDataPlane(plane: DataPlane): DataPlaneServer {
       return true;
     },
     leave: (ms) => streams.leave(ms),
+    streams: () => streams.waiting,
     close: () => websockets.close(),
   };
 }

@@ -2,10 +2,11 @@
 import {
   createServer,
   type IncomingMessage,
+  type OutgoingHttpHeaders,
   type RequestListener,
   type Server,
   type ServerOptions,
-  type ServerResponse,
+  ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +14,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import { requestIdOf, traceIdOf } from '../log/ids.ts';
 import { type DataPlaneServer, refuseUpgrade } from './data-plane.ts';
+import { Departure } from './departure.ts';
 import { createEndpointNames } from './endpoint-names.ts';
 import { REQUEST_ID } from './rpc-error.ts';
 import { Traffic, type Visit } from './traffic.ts';
@@ -25,19 +27,13 @@ const CHECK_EVERY = 5_000;
 const KEEP_ALIVE_TIMEOUT = 65_000;
 
 /**
- * Milliseconds in which a gateway that goes away still takes what comes: some parts of a cluster, or of a load balancer, hear of it
- * late. A connection that was busy is over with its next answer, which says so; one that nobody has used for as long may be closed
- * without a request meeting its end. Closed at once, a few hundred busy connections lose some tens of requests.
- */
-const LATECOMERS = 5_000;
-/** Milliseconds between two looks whether anybody is connected at all. */
-const LOOK_EVERY = 50;
-
-/**
  * Connections that wait to be accepted; the kernel may allow fewer. Beyond it the kernel drops them silently: their clients wait for
  * seconds, or lose a request that they have sent. Node's own 511 are fewer than a few hundred busy clients open at once.
  */
 const BACKLOG = 4_096;
+
+/** Of requests that a gateway which goes away does not wait for: some of their answers never end. */
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** What is recorded of a request whose client left before it had an answer. */
 const CLIENT_GONE = 499;
@@ -89,7 +85,7 @@ export interface HttpFront {
   listen(port: number, host: string): Promise<{ readonly port: number; readonly address: string }>;
   /**
    * Ends each connection with its next answer, and what would stay open one stream after the other; stops listening after five
-   * seconds, or once nobody is connected. Resolves when no POST is in flight any more, after `ms` at the latest.
+   * seconds, or one without any client. Resolves when nothing is in flight any more, after `ms` at the latest.
    */
   drain(ms: number): Promise<void>;
   /** Stops listening and ends open connections; resolves when all are gone. Idempotent. */
@@ -100,8 +96,9 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
   const { dataPlane, control, before } = options;
   const { traffic = new Traffic(), clock = systemClock, onRequest } = options;
   const endpointOf = createEndpointNames(options.endpoints ?? []);
-  const posts = new InFlight();
-  let isLeaving = false;
+  // Only a number: a Set of responses that come and go leaves outgrown tables behind, and one that V8 has taken for long-lived keeps
+  // every response of all later ones until the next full collection.
+  let inFlight = 0;
   const server = createFor(
     options.certificate,
     {
@@ -110,6 +107,7 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       connectionsCheckingInterval: CHECK_EVERY,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       noDelay: true,
+      ServerResponse: answersOf(() => departure.begun),
       // The guard answers a missing Host with 421 and a body that says why.
       requireHostHeader: false,
       // Any other protocol that is offered is declined by not taking it: Java's client offers h2c with every request.
@@ -117,10 +115,12 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
     },
     (request, response) => {
       const visit = traffic.begin(endpointOf(request.url ?? ''), request.method ?? '', clock.now());
-      const posted = request.method === 'POST';
-      if (posted) posts.begin();
+      const counts = !READING.has(request.method ?? '');
+      if (counts) inFlight++;
+      departure.used();
       response.once('close', () => {
-        if (posted) posts.end();
+        if (counts) inFlight--;
+        departure.used();
         const status = response.headersSent ? response.statusCode : CLIENT_GONE;
         const now = clock.now();
         visit.over(status, now);
@@ -128,20 +128,21 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       });
       const given = request.headers['x-request-id'];
       if (given !== undefined) response.setHeader(REQUEST_ID, requestIdOf(given));
-      // Its connection is from before: the next request is to go elsewhere.
-      if (isLeaving) response.shouldKeepAlive = false;
       if (before?.(request, response) === true) return;
       if (dataPlane.handle(request, response, visit)) return;
       if (given === undefined) response.setHeader(REQUEST_ID, requestIdOf(undefined));
       control(request, response);
     },
   );
+  const departure: Departure = new Departure({ server, clock, dataPlane, inFlight: () => inFlight });
+  server.on('connection', () => departure.used());
   server.maxHeadersCount = options.headers;
   server.maxConnections = options.connections;
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     const visit = traffic.begin(endpointOf(request.url ?? ''), request.method ?? '', clock.now());
     socket.once('close', () => {
+      departure.used();
       const now = clock.now();
       visit.over(visit.status, now);
       onRequest?.(reportOf(visit, { request, status: visit.status, now, requestId: undefined }));
@@ -160,21 +161,21 @@ export function createHttpFront(options: HttpServerOptions): HttpFront {
       if ('setSecureContext' in server) server.setSecureContext({ ...certificate, ...TLS });
     },
     listen: (port, host) => listen(server, port, host),
-    drain: async (ms) => {
-      isLeaving = true;
-      const end = clock.now() + ms;
-      const answered = async (): Promise<void> => {
-        await takeLatecomers(server, clock, Math.min(ms, LATECOMERS));
-        server.close();
-        server.closeIdleConnections();
-        await posts.over(Math.max(0, end - clock.now()));
-      };
-      await Promise.all([answered(), dataPlane.leave(ms)]);
-    },
+    drain: (ms) => departure.begin(ms),
     close: () => {
       closing ??= close(server, dataPlane);
       return closing;
     },
+  };
+}
+
+/** Answers that end their connections once the gateway leaves, however long ago they were asked for. */
+function answersOf(isLeaving: () => boolean): typeof ServerResponse {
+  return class<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+    override writeHead(status: number, reason?: unknown, fields?: unknown): this {
+      if (isLeaving()) this.shouldKeepAlive = false;
+      return super.writeHead(status, reason as string, fields as OutgoingHttpHeaders);
+    }
   };
 }
 
@@ -209,47 +210,6 @@ function reportOf({ endpoint, method, server, startedAt }: Visit, over: Over): R
     status,
     ms: Math.round(now - startedAt),
   };
-}
-
-/**
- * Requests whose responses are not over. Only a number: a Set of responses that come and go leaves outgrown tables behind, and one
- * that V8 has taken for long-lived keeps every response of all later ones until the next full collection.
- */
-class InFlight {
-  #open = 0;
-  #empty: () => void = () => {};
-
-  begin(): void {
-    this.#open++;
-  }
-
-  end(): void {
-    this.#open--;
-    if (this.#open === 0) this.#empty();
-  }
-
-  /** Resolves when there are none, after `ms` at the latest. */
-  async over(ms: number): Promise<void> {
-    if (this.#open === 0) return;
-    const over = Promise.withResolvers<void>();
-    this.#empty = over.resolve;
-    const timer = setTimeout(over.resolve, ms);
-    await over.promise;
-    clearTimeout(timer);
-  }
-}
-
-/** Resolves once nobody is connected, after `ms` at the latest. */
-async function takeLatecomers(server: Server | TlsServer, clock: Clock, ms: number): Promise<void> {
-  const over = Promise.withResolvers<void>();
-  const look = (): void =>
-    void server.getConnections((_error, count) => {
-      if (count === 0) over.resolve();
-    });
-  look();
-  const cancels = [clock.every(LOOK_EVERY, look), clock.after(ms, over.resolve)];
-  await over.promise;
-  for (const cancel of cancels) cancel();
 }
 
 function listen(

@@ -21,6 +21,8 @@ const GRACE = 1_000;
 export class LongStreams {
   readonly #clock: Clock;
   readonly #open = new Set<LongStream>();
+  /** Of these, those that have been told. */
+  readonly #ended = new Set<LongStream>();
   #empty: () => void = () => {};
 
   constructor(clock: Clock) {
@@ -32,22 +34,27 @@ export class LongStreams {
     this.#open.add(stream);
     return () => {
       this.#open.delete(stream);
+      this.#ended.delete(stream);
       if (this.#open.size === 0) this.#empty();
     };
   }
 
+  /** That have not been told to end. */
+  get waiting(): number {
+    return this.#open.size - this.#ended.size;
+  }
+
   /** Ends all, those included that come meanwhile. Resolves when none is left that has not been ended, after `ms` at the latest. */
   async leave(ms: number): Promise<void> {
-    if (this.#open.size === 0) return;
-    const ended = new Set<LongStream>();
+    if (this.waiting === 0) return;
     const over = Promise.withResolvers<void>();
     this.#empty = over.resolve;
     const aLook = Math.ceil((this.#open.size * LOOK_EVERY) / SPREAD);
     let last = this.#clock.now();
     const stop = this.#clock.every(LOOK_EVERY, () => {
-      this.#endSome(aLook, ended);
+      this.#endSome(aLook);
       const now = this.#clock.now();
-      if ([...this.#open].some((stream) => !ended.has(stream))) last = now;
+      if (this.waiting > 0) last = now;
       else if (now - last >= GRACE) over.resolve();
     });
     const cancel = this.#clock.after(ms, over.resolve);
@@ -56,12 +63,12 @@ export class LongStreams {
     cancel();
   }
 
-  #endSome(most: number, ended: Set<LongStream>): void {
+  #endSome(most: number): void {
     let left = most;
     for (const stream of this.#open) {
       if (left === 0) return;
-      if (ended.has(stream) || stream.busy) continue;
-      ended.add(stream);
+      if (this.#ended.has(stream) || stream.busy) continue;
+      this.#ended.add(stream);
       stream.end();
       left--;
     }

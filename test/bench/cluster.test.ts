@@ -80,7 +80,15 @@ describe('a crowd', () => {
 
 const { callsPerSecond, streams } = QUICK_CLUSTER;
 const REPLACED: RolloutResult = {
-  ...{ calls: 60 * callsPerSecond, seconds: 60, failed: 0, p50: 2, p99: 3, slowest: 40 },
+  ...{
+    calls: 60 * callsPerSecond,
+    answered: 60 * callsPerSecond,
+    seconds: 60,
+    failed: 0,
+    p50: 2,
+    p99: 3,
+    slowest: 40,
+  },
   ...{ streams, streamsOpen: streams, streamEnds: [0, 600, 1_500, 1_550, 1_601], streamsCut: 0 },
   ...{ streamsRefused: 0, exits: [3, 21.5], rollout: 48 },
 };
@@ -140,7 +148,7 @@ describe('the page of the cluster', () => {
 
   it('holds every bar up to what was measured', () => {
     expect(met(books()).filter((line) => line.startsWith('missed'))).toEqual([]);
-    expect(met(books())).toHaveLength(14);
+    expect(met(books())).toHaveLength(15);
     const missed = met(books({ exec: 699, left: 1, opened: QUICK_CLUSTER.crowd - 1, slowest: 5100 }));
     expect(missed.filter((line) => line.startsWith('missed'))).toEqual([
       'missed exec, 20 sessions × 16 in flight: calls per second to local',
@@ -148,14 +156,22 @@ describe('the page of the cluster', () => {
       `missed ${QUICK_CLUSTER.crowd} sessions over exec: opened`,
       `missed ${QUICK_CLUSTER.crowd} sessions over exec: sessions and joins left after their end`,
     ]);
-    const rollout = { calls: 50 * callsPerSecond, failed: 1, streamsCut: 1, streamsOpen: 1, exits: [46, 2] };
+    const rollout = {
+      answered: 50 * callsPerSecond,
+      failed: 1,
+      streamsRefused: 1,
+      streamsCut: 1,
+      streamsOpen: 1,
+      exits: [46, 2],
+    };
     const late = met(books({ rollout: { ...REPLACED, ...rollout } })).filter((line) =>
       line.startsWith('missed'),
     );
     expect(late).toEqual([
-      'missed rollout: calls per second',
+      'missed rollout: answered calls per second',
       'missed rollout: calls that failed',
       'missed rollout: streams that were cut',
+      'missed rollout: streams that could not be opened again at once',
       'missed rollout: streams open in the end',
       'missed rollout: a gateway has ended after',
     ]);
@@ -174,6 +190,10 @@ describe('the page of the cluster', () => {
     expect(page).toContain(
       'Kubernetes v1.37.1; load of the machine over a minute: 0.10 before the run, 2.00 at its end',
     );
+    const unseen = met(books({ rollout: { ...REPLACED, exits: [3] } }));
+    expect(unseen.filter((line) => line.startsWith('missed'))).toEqual([
+      'missed rollout: a gateway has ended after',
+    ]);
     expect(page).toContain('| a gateway has ended so long after its SIGTERM | 3.0 s, 21.5 s |');
     expect(page).toContain('| ends of streams, at most within a second | 5, 3 |');
     expect(page).not.toContain('other work');

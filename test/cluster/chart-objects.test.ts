@@ -1,5 +1,7 @@
 /** What values make of the objects that stand between agents and a release: routes, budgets, scaling, places. */
+
 import { describe, expect, it } from 'vitest';
+import { parseControllerSettings } from '../../src/controller/settings.ts';
 import { type Manifest, objectOf, render, set, settingsTextOf } from './support/rendered.ts';
 import { CHART } from './support/tools.ts';
 
@@ -133,9 +135,12 @@ describe('pods of the release', () => {
       return [runAsUser, runAsGroup, fsGroup, runAsNonRoot];
     };
     const assigned = template(
-      ...set(...['runAsUser', 'runAsGroup', 'fsGroup'].map((name) => `podSecurityContext.${name}=null`)),
+      ...set(...['runAsUser', 'runAsGroup', 'fsGroup'].map((name) => `podSecurityContext.${name}=auto`)),
     );
+    // As the values of an older release, which a later one may be given.
+    const without = template(...set('podSecurityContext=null'));
     for (const component of ['gateway', 'controller', 'trees']) {
+      expect(idsOf(without, component)).toEqual([10_001, 10_001, 10_001, true]);
       expect(idsOf(template(), component)).toEqual([10_001, 10_001, 10_001, true]);
       expect(idsOf(extended(), component)).toEqual([1_000_650_000, undefined, 1_000_650_000, true]);
       expect(idsOf(assigned, component)).toEqual([undefined, undefined, undefined, true]);
@@ -155,6 +160,16 @@ describe('pods of the release', () => {
       expect([other.initContainers, other.containers.length]).toEqual([undefined, 1]);
     }
   });
+});
+
+it('the checks of servers are those of the settings', () => {
+  const objects = template(...set('settings.health.interval=1m', 'settings.health.timeout=5s'));
+  const { health } = JSON.parse(settingsTextOf(objects, 'controller'));
+  expect(parseControllerSettings(JSON.parse(settingsTextOf(objects, 'controller'))).health).toEqual({
+    interval: 60_000,
+    timeout: 5_000,
+  });
+  expect(health).toEqual({ interval: '1m', timeout: '5s' });
 });
 
 describe('the image of archon servers', () => {

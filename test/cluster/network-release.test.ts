@@ -20,7 +20,7 @@ import { lostPartsCases } from './support/lost-parts-cases.ts';
 import { HAS_PARTS, renewControllers, without } from './support/parts.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { kubectlRemoves } from './support/tidy.ts';
-import { attempt, CHART, read, run } from './support/tools.ts';
+import { attempt, CHART, read, run, runBeside } from './support/tools.ts';
 
 type Authority = ReturnType<typeof certificate>;
 
@@ -45,13 +45,16 @@ createInterface({ input: process.stdin }).on('line', (line) => {
 });
 `;
 
+/** Of gateway, controller and package store. */
+const USER = 1_000_650_000;
+
 let release: RunningRelease;
 
 beforeAll(async () => {
   release = await startRelease({
     link: { carrier: 'network', keepExec: false },
     // As a cluster assigns them that gives each namespace ids of its own.
-    podSecurityContext: { runAsUser: 1_000_650_000, runAsGroup: null, fsGroup: 1_000_650_000 },
+    podSecurityContext: { runAsUser: USER, runAsGroup: 'auto', fsGroup: USER },
     gateway: { replicas: 1 },
     controller: { replicas: 1 },
   });
@@ -134,6 +137,17 @@ describe('a release without the right to exec', () => {
     },
     LONGEST,
   );
+
+  it('runs under the user of its values', async () => {
+    for (const component of ['gateway', 'controller', 'trees']) {
+      const pod = await onlyPod(release.pods(component));
+      const [where, id] = [
+        ['-n', release.namespace, pod.metadata.name ?? ''],
+        ['--', 'id', '-u'],
+      ];
+      expect(await runBeside('kubectl', ['exec', ...where, ...id])).toBe(`${USER}\n`);
+    }
+  });
 
   describe('that loses', () => lostPartsCases(() => release));
 

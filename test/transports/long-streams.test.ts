@@ -101,18 +101,20 @@ describe('a gateway that goes away', () => {
   });
   afterEach(() => front.close());
 
-  /** Time passes in small steps until the drain is over. */
-  async function drain(ms = LONG): Promise<void> {
+  /** Time passes in small steps until it is over. */
+  async function pass<T>(what: string, awaited: Promise<T>): Promise<T> {
     let over = false;
-    const draining = front.drain(ms).then(() => {
+    const end = awaited.then(() => {
       over = true;
     });
-    await eventually('the end of the drain', () => {
+    await eventually(what, () => {
       front.harness.clock.advance(20);
       return over;
     });
-    await draining;
+    await end;
+    return awaited;
   }
+  const drain = (ms = LONG): Promise<void> => pass('the end of the drain', front.drain(ms));
 
   it('completes the listens of modern clients', async () => {
     const client = new ModernHttpClient(`${front.base}/mcp`);
@@ -129,6 +131,21 @@ describe('a gateway that goes away', () => {
     await drain();
     expect(await stream.text()).not.toContain('data: {');
     expect(front.harness.supervisor.activity(front.harness.definition.id)).toMatchObject({ sessions: 1 });
+  });
+
+  it('ends streams that come late, too, and completes late listens', async () => {
+    const { client } = await front.session();
+    const early = await client.get();
+    const draining = front.drain(LONG);
+    await pass('the end of the stream', early.text());
+    const late = await client.get();
+    const modern = new ModernHttpClient(`${front.base}/mcp`);
+    const listen = modern.start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    await listen.inbox.take('its acknowledgement', ({ message }) => message.method === ACKNOWLEDGED);
+    const answer = listen.answer();
+    await pass('the end of the drain', draining);
+    expect(await late.text()).not.toContain('data: {');
+    expect((await answer).message.result).toMatchObject({ resultType: 'complete' });
   });
 
   it('ends SSE connections, and their sessions', async () => {

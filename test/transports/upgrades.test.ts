@@ -131,7 +131,13 @@ it('one caller has few WebSockets that said nothing; those that spoke are not co
 });
 
 it('a server that cannot accept a connection goes on', async () => {
-  const dataPlane = { handle: () => false, upgrade: () => false, leave: async () => {}, close: () => {} };
+  const dataPlane = {
+    handle: () => false,
+    upgrade: () => false,
+    leave: async () => {},
+    streams: () => 0,
+    close: () => {},
+  };
   const { server, listen, close } = createHttpFront({
     dataPlane,
     control: (_request, response) => response.end(),

@@ -60,10 +60,12 @@ topologySpreadConstraints:
 
 {{/* Members of `podSecurityContext`, those that the cluster is to assign left out: (list $ "runAsUser"). */}}
 {{- define "berth.ids" -}}
-{{- $given := (index . 0).Values.podSecurityContext -}}
+{{- /* Values of an older release do not have it. */ -}}
+{{- $given := default dict (index . 0).Values.podSecurityContext -}}
 {{- $lines := list -}}
 {{- range $name := rest . -}}
-{{- if and (hasKey $given $name) (ne (get $given $name) nil) }}{{ $lines = append $lines (printf "%s: %d" $name (int64 (get $given $name))) }}{{ end -}}
+{{- $id := ternary (get $given $name) 10001 (hasKey $given $name) -}}
+{{- if ne (toString $id) "auto" }}{{ $lines = append $lines (printf "%s: %d" $name (int64 $id)) }}{{ end -}}
 {{- end -}}
 {{- join "\n" $lines -}}
 {{- end -}}
