@@ -11,6 +11,7 @@ import type { CallTracer } from './transports/call-tracer.ts';
 import type { BridgePaths, Directory, Router, Sealer, TransportLimits } from './transports/context.ts';
 import { createDataPlane } from './transports/data-plane.ts';
 import { createHttpFront, type HttpFront, type HttpServerOptions } from './transports/http-server.ts';
+import type { LongStreams } from './transports/long-streams.ts';
 import { Traffic } from './transports/traffic.ts';
 
 export interface GatewayOptions {
@@ -33,6 +34,8 @@ export interface GatewayOptions {
   /** Counts clients' traffic. */
   readonly traffic?: Traffic;
   readonly bodies?: BodyBudget;
+  /** What stays open, the control plane's included: all of it is ended as the gateway goes away. */
+  readonly streams?: LongStreams;
   /** Makes spans of clients' calls. */
   readonly tracer?: CallTracer;
   /** See {@link HttpServerOptions}. */
@@ -58,6 +61,7 @@ export function createGateway(options: GatewayOptions): HttpFront {
     limits: settings.limits,
     bodies: options.bodies ?? new BodyBudget(settings.limits.openBodyBytes),
     traffic,
+    ...(options.streams && { streams: options.streams }),
     ...(options.tracer && { tracer: options.tracer }),
     clock,
     pathPrefix:

@@ -41,6 +41,7 @@ import { loadCatalogue, type TemplateCatalogue } from './templates/catalogue.ts'
 import type { Traces } from './traces/traces.ts';
 import { BodyBudget } from './transports/body-budget.ts';
 import type { HttpFront } from './transports/http-server.ts';
+import { LongStreams } from './transports/long-streams.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
 import { Traffic } from './transports/traffic.ts';
 import { programVersion } from './version.ts';
@@ -134,19 +135,21 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   );
   const ask = createOwnCalls({ directory, router, sealer, limits: settings.limits, ...traced });
   const calls = new ServerCalls(ask);
-  const mcp = createControlEndpoint({
+  const streams = new LongStreams(systemClock);
+  const controlParts = {
     servers: runtime.servers,
     calls,
     discovery,
     confirmation: new Confirmation(settings.control.packages),
     inspector,
-  });
+  };
+  const mcp = createControlEndpoint(controlParts, { streams });
   undo(() => mcp.close());
   const { groups } = runtime;
   const lists = new GroupLists(calls);
   const stateOf = (server: string) => directory.find(server)?.state;
   const isUp = (server: string) => stateOf(server) === 'running';
-  const groupEndpoint = createGroupEndpoint({ groups, lists, ask, isUp });
+  const groupEndpoint = createGroupEndpoint({ groups, lists, ask, isUp, streams });
   undo(() => groupEndpoint.close());
   const app = createApi({
     manager: runtime.servers,
@@ -179,6 +182,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const certificate = await openCertificate({ settings, log, undo }, (next) => front?.renew(next));
   front = createGateway({
     ...(certificate && { certificate }),
+    streams,
     settings,
     keys,
     sealer,

@@ -1,11 +1,17 @@
 /** `/mcp`: Berth's own tools over Streamable HTTP, for clients of both eras. */
-import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
+import {
+  createMcpHandler,
+  isLegacyRequest,
+  type McpHttpHandler,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server';
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { CallPrincipal } from '../servers/server-calls.ts';
 import { createControlServer } from './control-server.ts';
 import { exactCallOf } from './exact-arguments.ts';
 import { LegacySessions } from './legacy-sessions.ts';
+import type { OpenListens } from './open-listens.ts';
 import { refusal } from './refusal.ts';
 import type { ControlParts } from './tools.ts';
 
@@ -19,7 +25,11 @@ export interface ControlEndpoint {
   close(): Promise<void>;
 }
 
-export function createControlEndpoint(parts: ControlParts, clock: Clock = systemClock): ControlEndpoint {
+/** `streams`: where listens are entered, to be completed as the gateway goes away. */
+export function createControlEndpoint(
+  parts: ControlParts,
+  { clock = systemClock, streams }: { readonly clock?: Clock; readonly streams?: OpenListens } = {},
+): ControlEndpoint {
   const sessions = new LegacySessions('the control endpoint', clock);
   return {
     fetch: async (request, caller) => {
@@ -42,7 +52,14 @@ export function createControlEndpoint(parts: ControlParts, clock: Clock = system
           options,
         );
       // Nothing of a modern client is kept: each request makes its server anew.
-      const handler = createMcpHandler(() => createControlServer(parts, caller), { legacy: 'reject' });
+      const bus: ServerEventBus = {
+        // Its tools are always the same.
+        publish: () => {},
+        subscribe: () => streams?.add({ busy: false, end: () => void handler.close() }) ?? (() => {}),
+      };
+      const handler: McpHttpHandler = createMcpHandler(() => createControlServer(parts, caller), {
+        ...{ legacy: 'reject', bus },
+      });
       return await handler.fetch(request, options);
     },
     close: () => sessions.close(),

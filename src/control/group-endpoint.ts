@@ -3,6 +3,7 @@ import {
   CLIENT_CAPABILITIES_META_KEY,
   createMcpHandler,
   isLegacyRequest,
+  type McpHttpHandler,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
 import { type Clock, systemClock } from '../clock.ts';
@@ -13,6 +14,7 @@ import type { GroupDirectory } from '../groups/groups.ts';
 import type { AskServer, CallPrincipal } from '../servers/server-calls.ts';
 import { createGroupServer, type GroupServing } from './group-server.ts';
 import { LegacySessions } from './legacy-sessions.ts';
+import type { OpenListens } from './open-listens.ts';
 import { refusal } from './refusal.ts';
 
 export interface GroupParts {
@@ -21,6 +23,8 @@ export interface GroupParts {
   readonly ask: AskServer;
   /** Whether a server can be called. */
   readonly isUp: (server: string) => boolean;
+  /** Where listens are entered, to be completed as the gateway goes away. */
+  readonly streams?: OpenListens;
 }
 
 export interface GroupEndpoint {
@@ -44,7 +48,7 @@ export function createGroupEndpoint(parts: GroupParts, clock: Clock = systemCloc
       try {
         const name = nameIn(request);
         groups.get(name);
-        const opened = { serving: parts, watches, sessions, name, caller };
+        const opened = { serving: parts, streams: parts.streams, watches, sessions, name, caller };
         return !groups.isShared && (await isLegacyRequest(request.clone()))
           ? await serveLegacy(request, opened)
           : await serveOne(request, opened);
@@ -62,6 +66,7 @@ export function createGroupEndpoint(parts: GroupParts, clock: Clock = systemCloc
 
 interface Opened {
   readonly serving: GroupServing;
+  readonly streams: OpenListens | undefined;
   readonly watches: GroupWatches;
   readonly sessions: LegacySessions;
   readonly name: string;
@@ -98,17 +103,23 @@ async function serveLegacy(request: Request, { serving, watches, sessions, name,
  * Nothing of a modern client is kept but what it listens to. Where the next request may go to another gateway, that holds for legacy ones,
  * too: they have no session, hear of no changes, and cannot be asked anything.
  */
-async function serveOne(request: Request, { serving, watches, name, caller }: Opened) {
+async function serveOne(request: Request, { serving, streams, watches, name, caller }: Opened) {
   const capabilities = await capabilitiesOf(request);
   const bus: ServerEventBus = {
     // Changes come from the servers, never from a client's own request.
     publish: () => {},
-    subscribe: (listener) =>
-      watches.watch({ group: name, caller, capabilities }, (list) =>
+    subscribe: (listener) => {
+      const gone = streams?.add({ busy: false, end: () => void handler.close() });
+      const unwatch = watches.watch({ group: name, caller, capabilities }, (list) =>
         listener({ kind: `${list}_list_changed` }),
-      ),
+      );
+      return () => {
+        gone?.();
+        unwatch();
+      };
+    },
   };
-  const handler = createMcpHandler(
+  const handler: McpHttpHandler = createMcpHandler(
     ({ era }) => createGroupServer(serving, name, { caller, tellsChanges: era === 'modern' }),
     { legacy: serving.groups.isShared ? 'stateless' : 'reject', bus },
   );

@@ -6,6 +6,7 @@ import type { ScanLimits } from '../jsonrpc/scan-limits.ts';
 import type { Link } from '../link/link.ts';
 import type { BodyBudget } from './body-budget.ts';
 import type { CallTracer } from './call-tracer.ts';
+import type { LongStreams } from './long-streams.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A server as the data plane sees it. */
@@ -161,6 +162,8 @@ export interface DataPlane {
   /** Told of requests that were refused. */
   readonly onError: (error: BerthError, requestId?: string) => void;
   readonly traffic: Traffic;
+  /** Of a gateway that others share it with; its own unless given. */
+  readonly streams?: LongStreams;
   /** Set where calls are traced. */
   readonly tracer?: CallTracer;
 }

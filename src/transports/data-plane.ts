@@ -36,7 +36,7 @@ interface Target {
 }
 
 export function createDataPlane(plane: DataPlane): DataPlaneServer {
-  const streams = new LongStreams(plane.clock);
+  const streams = plane.streams ?? new LongStreams(plane.clock);
   const websockets = createWebSocketFront(plane, streams);
   const { bridge, bridgePaths } = plane;
   const parse = (url: string, kind: Bridged['kind']): Target | undefined =>

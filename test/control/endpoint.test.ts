@@ -9,16 +9,22 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createApi } from '../../src/api/app.ts';
 import { createControlListener } from '../../src/api/control-listener.ts';
+import { systemClock } from '../../src/clock.ts';
 import { Confirmation, type Policy } from '../../src/control/confirmation.ts';
 import { createControlEndpoint } from '../../src/control/endpoint.ts';
+import { LongStreams } from '../../src/transports/long-streams.ts';
 import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { FIXTURE_ERAS, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway } from '../support/gateway.ts';
+import { ModernHttpClient } from '../support/modern-client.ts';
 import { SPEAKS } from '../support/requirements.ts';
 
 const KEYS = { ada: `berth_${'a'.repeat(43)}`, bob: `berth_${'b'.repeat(43)}` };
 
+const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
+
+const streams = new LongStreams(systemClock);
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -39,13 +45,14 @@ async function startControl({ policy = 'ask', hosted = false, inspects = true }:
     servers: eras.map((era) => ({ name: era, launch: fixtureLaunch(era), eras: SPEAKS[era] })),
     keys: KEYS,
     control: ({ guard, calls }) => {
-      const mcp = createControlEndpoint({
+      const parts = {
         servers: fixture.manager,
         calls,
         discovery: fixture.discovery,
         confirmation: new Confirmation(policy),
         ...(inspects && { inspector }),
-      });
+      };
+      const mcp = createControlEndpoint(parts, { streams });
       closing.push(() => mcp.close());
       return createControlListener({ app: createApi({ ...fixture, calls }), mcp, guard, ready: () => true });
     },
@@ -310,6 +317,17 @@ describe('the control endpoint', () => {
     expect(await send('POST', '/servers')).toBe(403);
     expect(await send('DELETE', '/servers/x')).toBe(403);
     expect(await send('POST', '/servers/x/call')).toBe(400);
+  });
+
+  it('completes listens as the gateway goes away', async () => {
+    const { url } = await startControl();
+    const client = new ModernHttpClient(url.href, { key: KEYS.ada });
+    const listen = client.start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    await listen.inbox.take('its acknowledgement', ({ message }) => message.method === ACKNOWLEDGED);
+    const answer = listen.answer();
+    await streams.leave(60_000);
+    expect((await answer).message.result).toMatchObject({ resultType: 'complete' });
+    expect(streams.waiting).toBe(0);
   });
 
   it('takes an agreement for what was asked and for nothing else', async () => {

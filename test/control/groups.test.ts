@@ -7,6 +7,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createControlListener } from '../../src/api/control-listener.ts';
+import { systemClock } from '../../src/clock.ts';
 import { createGroupEndpoint, type GroupEndpoint } from '../../src/control/group-endpoint.ts';
 import { BerthError } from '../../src/errors.ts';
 import { GroupLists } from '../../src/groups/group-lists.ts';
@@ -14,9 +15,11 @@ import { parseGroup } from '../../src/groups/group-spec.ts';
 import { Groups } from '../../src/groups/groups.ts';
 import { type AskServer, ServerCalls } from '../../src/servers/server-calls.ts';
 import { SqliteGroupStore } from '../../src/store/group-store.ts';
+import { LongStreams } from '../../src/transports/long-streams.ts';
 import { FIXTURE_ERAS, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
+import { ModernHttpClient } from '../support/modern-client.ts';
 import { SPEAKS } from '../support/requirements.ts';
 import { connectSdk, ELICITED, SAMPLED, type SdkFlavour } from '../support/sdk-clients.ts';
 
@@ -27,10 +30,12 @@ const FLAVOURS: readonly SdkFlavour[] = [
   'v2 auto streamable-http',
   'v2 modern streamable-http',
 ];
+const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 
 let gateway: TestGateway;
 let endpoint: GroupEndpoint;
 let groups: Groups;
+const streams = new LongStreams(systemClock);
 /** Servers that cannot be called. */
 const down = new Set<string>();
 
@@ -46,7 +51,7 @@ beforeAll(async () => {
       };
       const isUp = (server: string) => !down.has(server);
       const lists = new GroupLists(new ServerCalls(async (call) => ask(call)));
-      endpoint = createGroupEndpoint({ groups, lists, isUp, ask: async (call) => ask(call) });
+      endpoint = createGroupEndpoint({ groups, lists, isUp, streams, ask: async (call) => ask(call) });
       const app = { fetch: () => new Response(null, { status: 404 }) };
       return createControlListener({ app, groups: endpoint, guard, ready: () => true });
     },
@@ -236,6 +241,17 @@ describe('changes', () => {
       close: () => client.close(),
     };
   }
+
+  it('are listened to until the gateway goes away, which completes the listen', async () => {
+    const client = new ModernHttpClient(`${base('both')}/mcp`, { key: KEYS.ada });
+    const listen = client.start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    await listen.inbox.take('its acknowledgement', ({ message }) => message.method === ACKNOWLEDGED);
+    expect(streams.waiting).toBe(1);
+    const answer = listen.answer();
+    await streams.leave(60_000);
+    expect((await answer).message.result).toMatchObject({ resultType: 'complete' });
+    expect(streams.waiting).toBe(0);
+  });
 
   it.each(['legacy', 'modern'] as const)('reach %s clients, whichever server they come from', async (era) => {
     const client = await listener(era);
