@@ -3,6 +3,8 @@ import { type Cancel, ManualClock } from '../../src/clock.ts';
 
 export class WatchedClock extends ManualClock {
   readonly #waiting = new Set<{ readonly ms: number }>();
+  /** Waits that there have ever been. */
+  begun = 0;
 
   /** Milliseconds of every wait that is neither over nor called off. */
   get waits(): number[] {
@@ -11,6 +13,7 @@ export class WatchedClock extends ManualClock {
 
   override after(ms: number, fn: () => void): Cancel {
     const wait = { ms };
+    this.begun++;
     this.#waiting.add(wait);
     const cancel = super.after(ms, () => {
       this.#waiting.delete(wait);

@@ -76,12 +76,16 @@ it('does not run when its keeper says that nothing is left', async () => {
 
 it('is not believed when it is one of ours whose keeper does not end', async () => {
   const clock = new WatchedClock();
-  const read = readProgram(shell('cat > /dev/null; kill -STOP $PPID; echo 12345'), {
+  const read = readProgram(shell(`cat > /dev/null; kill -STOP $PPID; ${onceTold()}; echo 12345`), {
     socket: helper.socket,
     clock,
   });
   const refused = expect(read).rejects.toThrow(/may still run/);
   await frozen();
+  const { begun } = clock;
+  writeFileSync(join(folder, 'go'), '');
+  // All that it says is read, in good time; what is waited for from then on is its end.
+  await eventually('its last word read', () => clock.begun > begun);
   await eventually('its end given up', async () => {
     clock.advance(LONG);
     return await Promise.race([refused.then(() => true), new Promise((resolve) => setImmediate(resolve))]);
