@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Suites with time limits of their own (the official ones): they run when nothing else does. */
@@ -88,6 +89,8 @@ export default defineConfig({
           include: IN_ONE_PROCESS,
           exclude: [...BY_THEMSELVES, ...NEVER],
           isolate: false,
+          // Many of them wait for a registry. On a machine of two processors vitest would have one, and leave half of it to nobody.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 3 },
         },
       },
