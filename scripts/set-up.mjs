@@ -18,6 +18,9 @@ const BUILT = join(DIST, '.berth-built');
 const BUILDS = ['tsconfig.client.json', 'tsconfig.build.json'];
 const LOCKED = join(ROOT, 'dist.lock');
 const LOOK_EVERY_MS = 200;
+const SILENT_LOOKS = 10;
+/** Far longer than a build takes: whoever has its process id by now, as in a container that was started anew, is somebody else. */
+const OLD_MS = 600_000;
 const STDERR = 2;
 /** Standard output belongs to the program that is started afterwards. */
 const QUIET = { cwd: ROOT, stdio: ['ignore', STDERR, STDERR] };
@@ -69,7 +72,11 @@ async function compile(node, wanted) {
 
 /** Of several that build at one time one does, and the others wait for it: they may not take away what somebody runs from. */
 export async function alone(work, lock = LOCKED) {
-  while (!take(lock)) await sleep(LOOK_EVERY_MS);
+  for (let looks = 0; !take(lock); looks += 1) {
+    if (looks === SILENT_LOOKS)
+      console.error(`Waiting for another build; if there is none, remove ${lock} …`);
+    await sleep(LOOK_EVERY_MS);
+  }
   try {
     await work();
   } finally {
@@ -87,8 +94,14 @@ function take(lock) {
   }
   const owner = Number(readIf(lock));
   // One that has just made the file has not said yet who it is.
-  if (owner > 0 && !isThere(owner)) rmSync(lock, { force: true });
+  if ((owner > 0 && !isThere(owner)) || ageOf(lock) > OLD_MS) rmSync(lock, { force: true });
   return false;
+}
+
+/** Milliseconds; 0 of one that has just gone. */
+function ageOf(path) {
+  const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+  return Date.now() - mtimeMs;
 }
 
 function isThere(pid) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,10 +35,17 @@ describe('builds of one checkout', () => {
     await expect(failing).rejects.toThrow('no');
     const { pid } = spawnSync(process.execPath, ['--eval', '0']);
     writeFileSync(lock, `${pid}`);
-    let built = false;
-    await alone(async () => {
-      built = true;
-    }, lock);
-    expect([built, existsSync(lock)]).toEqual([true, false]);
+    let built = 0;
+    const build = async (): Promise<void> => {
+      built++;
+    };
+    await alone(build, lock);
+    expect([built, existsSync(lock)]).toEqual([1, false]);
+    // Its process id is somebody else's by now.
+    writeFileSync(lock, `${process.pid}`);
+    const then = Date.now() / 1_000 - 601;
+    utimesSync(lock, then, then);
+    await alone(build, lock);
+    expect([built, existsSync(lock)]).toEqual([2, false]);
   });
 });
