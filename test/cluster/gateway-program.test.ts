@@ -47,7 +47,16 @@ it('serves once it has seen the cluster and has its keys, and drains when it is 
     if (program.exitCode === null && !program.killed) program.kill('SIGTERM');
     return (await gateway.probe('/readyz')) !== 200;
   });
-  await expect(fetch(api)).rejects.toThrow();
+  // Who has not heard of it yet is served, on a connection that ends with the answer; then nobody is let in any more.
+  const late = await fetch(api);
+  expect([late.status, late.headers.get('connection')]).toEqual([200, 'close']);
+  await late.text();
+  await eventually('the end of its listening', async () => {
+    const answer = await fetch(api).catch(() => undefined);
+    await answer?.text();
+    return answer === undefined;
+  });
+  expect(program.exitCode).toBeNull();
   await cluster.client.remove(MCP_SERVERS, { namespace: cluster.namespace, name: 'program' });
   expect((await waiting).status).toBe(404);
   await eventually(`its end; ${gateway.output}`, () => program.exitCode !== null);
