@@ -6,6 +6,8 @@ const TIMED = [
   'test/conformance/requirements-2026-07-28.test.ts',
   'test/conformance/websocket-2026-07-28.test.ts',
 ];
+/** A file waits half of its time, for programs and registries: on a machine of two processors vitest would have one, and leave half of it to nobody. */
+const WORKERS = Math.max(2, availableParallelism() - 1);
 const NEVER = ['test/cluster/**', '**/node_modules/**'];
 
 /**
@@ -69,6 +71,7 @@ export default defineConfig({
           name: 'isolated',
           include: ['test/**/*.test.ts'],
           exclude: [...TIMED, ...NEVER, ...IN_ONE_PROCESS],
+          maxWorkers: WORKERS,
           // Programs and installations first: they wait more than what comes behind. Of the order 0 vitest puts what has one worker last.
           sequence: { groupOrder: 1 },
         },
@@ -79,6 +82,7 @@ export default defineConfig({
           name: 'by themselves',
           include: BY_THEMSELVES,
           exclude: NEVER,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 1 },
         },
       },
@@ -89,8 +93,7 @@ export default defineConfig({
           include: IN_ONE_PROCESS,
           exclude: [...BY_THEMSELVES, ...NEVER],
           isolate: false,
-          // Many of them wait for a registry. On a machine of two processors vitest would have one, and leave half of it to nobody.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 3 },
         },
       },
