@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { ASLEEP } from '../../src/cluster/asleep.ts';
 import type { McpServerSpec } from '../../src/cluster/mcp-server.ts';
+import type { Deployment } from '../../src/cluster/objects/deployment.ts';
 import { SERVER_LABEL } from '../../src/cluster/objects/naming.ts';
 import { createReflector, type Reflector } from '../../src/cluster/reflector.ts';
 import {
@@ -16,9 +17,11 @@ import {
   NETWORK_POLICIES,
   PODS,
   REPLICA_SETS,
+  type Resource,
   SECRETS,
   SERVICE_ACCOUNTS,
 } from '../../src/cluster/resources.ts';
+import { isSettled } from '../../src/controller/rollout.ts';
 import { eventually, type TestCluster } from './support/cluster.ts';
 import {
   type ClusterWorld,
@@ -87,6 +90,23 @@ function madeFor(server: string): Record<string, number> {
   return counts;
 }
 
+/** What there is for a server now. */
+async function thereFor<T extends KubeObject>(resource: Resource, server: string): Promise<readonly T[]> {
+  const labelSelector = `${SERVER_LABEL}=${server}`;
+  return (await world.client.list<T>(resource, { namespace: world.namespace, labelSelector })).items;
+}
+
+/**
+ * Its Deployment is there and has come to rest, and the watches have told of all there is. Its state does not say that: a server
+ * without replicas is `stopped` while its package is being installed, too, and its installer may not have a pod yet.
+ */
+async function isMade(server: string): Promise<boolean> {
+  const [deployment] = await thereFor<Deployment>(DEPLOYMENTS, server);
+  if (!deployment || !isSettled(deployment)) return false;
+  const all = await Promise.all(KINDS.map((resource) => thereFor(resource, server)));
+  return all.flat().every(({ metadata }) => made.has(metadata.uid ?? ''));
+}
+
 /** Both have looked at every server twice since, if it has one replica. */
 async function bothHaveLooked(): Promise<void> {
   const before = leaders.map(({ asked }) => asked);
@@ -117,7 +137,7 @@ async function live(name: string, state: string, specs: readonly McpServerSpec[]
     await eventually(`version ${at} of ${name}`, async () => {
       const { status, metadata } = await world.server(name);
       const isSeen = status?.observedGeneration === metadata.generation && status?.state === state;
-      return isSeen && (await world.pods(name)).length === (spec.replicas ?? 1);
+      return isSeen && (await isMade(name)) && (await world.pods(name)).length === (spec.replicas ?? 1);
     });
   }
   return madeFor(name);
