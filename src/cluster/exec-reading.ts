@@ -1,7 +1,9 @@
 /**
  * Whether a command's output is being read, and whether anything may be sent meanwhile. A command that has ended answers what
  * it gets with a reset, and with that all its output is gone that is still on its way: so nothing is sent while reading is
- * paused, nor after that before what had piled up has been read.
+ * paused, nor after that before what had piled up has been read. What was sent before cannot be taken back: where it meets a
+ * command that has just ended, output is lost, and the status may even say that all went well (the kubelet takes streams that
+ * the runtime's reset broke for ended ones). So only what is acknowledged further up, as on a link, may go through an exec.
  */
 import type { WebSocket } from 'ws';
 import type { Cancel, Clock } from '../clock.ts';
