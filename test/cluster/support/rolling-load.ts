@@ -94,9 +94,14 @@ async function sessionCall(client: StreamableClient, key: string, ms: number): P
   const text = requestText(`"${key}"`, 'tools/call', { name: 'record', arguments: { key, ms } });
   const status = await client.send(text).catch(() => 0);
   if (status === 0) return undefined;
-  expect([key, status]).toEqual([key, 200]);
+  expect({ key, status, told: status === 200 ? [] : toldBy(client) }).toEqual({ key, status: 200, told: [] });
   const { message } = await client.inbox.answer(`"${key}"`);
   return (message.result as Content | undefined)?.content?.[0]?.text ?? JSON.stringify(message);
+}
+
+/** Why a call was refused, in the words of whoever did; they are there with the status. Its id may have been lost on the way. */
+function toldBy({ inbox }: StreamableClient): unknown[] {
+  return inbox.drain(({ message }) => message.error !== undefined).map(({ message }) => message.error);
 }
 
 async function modernCall(client: ModernHttpClient, key: string, ms: number): Promise<string | undefined> {
