@@ -31,7 +31,7 @@ fi
 mkdir -p "$(dirname "$output")"
 output=$(cd "$(dirname "$output")" && pwd)/$(basename "$output")
 cd "$(dirname "$0")"
-modules='common.c connection.c files.c join.c keeper.c kill-set.c listener.c program.c records.c request.c'
+modules='common.c connection.c files.c handover.c join.c keeper.c kill-set.c listener.c program.c records.c request.c'
 warnings='-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion'
 common="-std=c11 -D_GNU_SOURCE $warnings"
 sanitizers='-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'

@@ -19,6 +19,9 @@ enum {
 
 enum { MS_PER_SECOND = 1000 };
 
+/* What a supervisor says over the connection by which `join` hands its streams over. */
+enum { HANDOVER_TAKEN = 'T', HANDOVER_IDLE = 'I' };
+
 /* Prints one line to standard error and ends the program. */
 _Noreturn void fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "handover.h"
 
 enum {
     BUFFER_BYTES = 64 * 1024,
@@ -17,7 +18,11 @@ enum {
     /* Small writes that leave as they come within a millisecond, and what is small. */
     WRITES_AT_ONCE = 2,
     SMALL_BYTES = 4 * 1024,
+    PATH_BYTES = 256,
 };
+
+/* Where the supervisor takes the streams of this mode, beside its link's socket. */
+#define HANDOVER_SUFFIX ".join"
 
 /* One direction: bytes that were read and not yet written. */
 struct flow {
@@ -190,29 +195,47 @@ static bool may_come(int error)
     return error == ENOENT || error == ECONNREFUSED || error == EAGAIN;
 }
 
+/* How the supervisor is reached: it takes our streams, or bytes are carried to its link's socket. */
+struct reached {
+    int handover;
+    int link;
+};
+
+static bool reach(const char *path, const char *handover, struct reached *reached)
+{
+    reached->link = -1;
+    reached->handover = connect_to(handover);
+    if (reached->handover >= 0)
+        return true;
+    reached->link = connect_to(path);
+    /* One that has begun to listen between the two listens there as well. */
+    int error = errno;
+    if (reached->link >= 0)
+        reached->handover = connect_to(handover);
+    errno = error;
+    return reached->link >= 0;
+}
+
 /* A supervisor that has just been started needs a moment until it listens: to be run anew for that would cost more than to wait. */
-static int connect_within(const char *path, uint32_t wait_ms)
+static bool reach_within(const char *path, const char *handover, uint32_t wait_ms, struct reached *reached)
 {
     int64_t end = now_ms() + wait_ms;
     struct pollfd output = {.fd = STDOUT_FILENO};
 
     for (;;) {
-        int socket = connect_to(path);
-        if (socket >= 0 || !may_come(errno) || now_ms() >= end)
-            return socket;
+        if (reach(path, handover, reached))
+            return true;
+        if (!may_come(errno) || now_ms() >= end)
+            return false;
         if (poll(&output, 1, LOOK_EVERY_MS) > 0)
             fail(EXIT_NO_READER, "nobody reads the output any more");
     }
 }
 
-int join_run(const char *path, uint32_t wait_ms, uint32_t idle_ms)
+static int relay(int socket, uint32_t idle_ms)
 {
     static struct flow up, down;
 
-    signal(SIGPIPE, SIG_IGN);
-    int socket = connect_within(path, wait_ms);
-    if (socket < 0)
-        fail(EXIT_NO_PEER, "cannot connect to %s: %s", path, strerror(errno));
     if (!set_blocking(STDIN_FILENO, false) || !set_blocking(STDOUT_FILENO, false))
         fail(EXIT_BROKEN, "cannot use standard input and output: %s", strerror(errno));
     up.from = STDIN_FILENO;
@@ -220,4 +243,26 @@ int join_run(const char *path, uint32_t wait_ms, uint32_t idle_ms)
     down.to = STDOUT_FILENO;
     up.last_byte = down.last_byte = now_ms();
     return carry(&up, &down, idle_ms);
+}
+
+int join_run(const char *path, uint32_t wait_ms, uint32_t idle_ms)
+{
+    char handover[PATH_BYTES];
+    struct reached reached;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (snprintf(handover, sizeof handover, "%s" HANDOVER_SUFFIX, path) >= (int)sizeof handover)
+        fail(EXIT_USAGE, "the path of the socket is too long");
+    if (!reach_within(path, handover, wait_ms, &reached))
+        fail(EXIT_NO_PEER, "cannot connect to %s: %s", path, strerror(errno));
+    if (reached.handover >= 0 && handover_offer(reached.handover, wait_ms, idle_ms)) {
+        close_fd(&reached.link);
+        return handover_stay(reached.handover);
+    }
+    close_fd(&reached.handover);
+    if (reached.link < 0)
+        reached.link = connect_to(path);
+    if (reached.link < 0)
+        fail(EXIT_NO_PEER, "cannot connect to %s: %s", path, strerror(errno));
+    return relay(reached.link, idle_ms);
 }

@@ -29,8 +29,6 @@ export function openCarrier(stream: Duplex): ClientHttp2Session {
     peerMaxConcurrentStreams: MOST_STREAMS,
     maxSessionMemory: SESSION_MEMORY,
   });
-  // Node ends the other direction of its own wrapper next, and an assertion of it ends the program when HTTP/2 writes meanwhile.
-  stream.once('end', () => session.destroy());
   return guarded(session, stream);
 }
 
@@ -52,6 +50,8 @@ function guarded<T extends Http2Session>(session: T, stream: Duplex): T {
   // Whatever ends the bytes ends the session; its `close` event is what both ends act on.
   session.on('error', () => {});
   stream.on('error', () => session.destroy());
+  // Node ends the other direction of its own wrapper next, and an assertion of it ends the program when HTTP/2 writes meanwhile.
+  stream.once('end', () => session.destroy());
   stream.once('close', () => session.destroy());
   session.once('close', () => stream.destroy());
   return session;

@@ -21,7 +21,7 @@ export async function connectUnixSocket(path: string, signal?: AbortSignal): Pro
  * Listens at `path` with mode 0600; the socket of a program that is dead is replaced. Rejects with `conflict` while another
  * program listens there.
  */
-export async function listenUnixSocket(path: string, accept: (stream: Duplex) => void): Promise<Server> {
+export async function listenUnixSocket(path: string, accept: (stream: Socket) => void): Promise<Server> {
   if (await isServed(path)) {
     throw new BerthError('conflict', `another program listens at ${path}`, {
       hint: 'Stop that program, or choose another socket path.',

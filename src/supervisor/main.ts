@@ -3,6 +3,7 @@
  * the network where its configuration says so. Gateways come, go and are killed; sessions live on here.
  */
 import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -23,6 +24,7 @@ import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { answerQuestion } from './answer-question.ts';
 import { lockDataFolder } from './data-folder.ts';
 import { readSupervisorConfig, type SupervisorConfig } from './definition-file.ts';
+import { listenHandover } from './handover.ts';
 import { listenNetworkLink } from './network-link.ts';
 import type { StartProcess } from './process.ts';
 import { createProcessTable } from './process-table.ts';
@@ -92,10 +94,16 @@ async function serve(
     const accept = (stream: Duplex): void => link.serve(stream);
     const network =
       config.link && (await listenNetworkLink({ ...config.link, accept, clock: systemClock, say }));
-    const listener = await listenUnixSocket(socket, accept).catch(async (thrown: unknown) => {
+    const listening: Server[] = [];
+    try {
+      // First, so that nobody who finds the link finds no handover.
+      listening.push(await listenHandover(socket, accept));
+      listening.push(await listenUnixSocket(socket, accept));
+    } catch (error) {
+      for (const listener of listening) listener.close();
       await network?.close();
-      throw thrown;
-    });
+      throw error;
+    }
     health.serving(served);
     const metrics = await serveMetrics(config, host, health);
     const killNow = (): void => host.killNow();
@@ -108,7 +116,7 @@ async function serve(
         for (const { id } of servers) host.supervisor.endListens(id);
         if (!force) await drained(served, servers, drain);
         link.leave();
-        listener.close();
+        for (const listener of listening) listener.close();
         await network?.close();
         await end(force);
         await metrics?.close();
