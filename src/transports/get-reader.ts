@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { BerthError } from '../errors.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
 import { EventSource } from './event-source.ts';
+import { type LongStream, longStream } from './long-streams.ts';
 import { sendRpcError } from './rpc-error.ts';
 
 export interface GetReaderOptions {
@@ -48,9 +49,9 @@ export class GetReader implements StreamReader {
     else this.#source?.end();
   }
 
-  /** The gateway goes away: the client comes back to another one, with the id of the last event. */
-  leave(): void {
-    this.#source?.end();
+  /** A gateway that goes away ends it: the client comes back to another one, with the id of the last event. */
+  get long(): LongStream {
+    return longStream(() => this.#source);
   }
 
   readonly #credit: Attachment = {

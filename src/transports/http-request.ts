@@ -12,9 +12,9 @@ export interface HttpRequest {
   readonly streams: LongStreams;
 }
 
-/** The response is an event stream that stays open: a gateway that goes away ends it by `end`. */
-export function keepOpen({ response, streams }: HttpRequest, end: LongStream['end']): void {
-  response.once('close', streams.add({ busy: false, end }));
+/** The response is an event stream that stays open, until a gateway that goes away ends it. */
+export function keepOpen({ response, streams }: HttpRequest, stream: LongStream): void {
+  response.once('close', streams.add(stream));
 }
 
 /** A 405 that says what is allowed. */

@@ -5,10 +5,20 @@
 import type { Cancel, Clock } from '../clock.ts';
 
 export interface LongStream {
-  /** Calls are in flight on it: it is let alone as long as there is time. */
+  /** Calls are in flight on it, or it does not stand yet: it is let alone as long as there is time. */
   readonly busy: boolean;
   /** Ends it so that its client understands and comes back. Idempotent. */
   end(): void;
+}
+
+/** An event stream from its request on. One that is told to end before there is anything to end would begin afterwards, and be cut. */
+export function longStream(source: () => { end(): void } | undefined): LongStream {
+  return {
+    get busy() {
+      return source() === undefined;
+    },
+    end: () => source()?.end(),
+  };
 }
 
 /** Milliseconds between two looks, each of which ends a few. */

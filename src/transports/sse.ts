@@ -9,6 +9,7 @@ import { refuseCoded } from './content-coding.ts';
 import { BRIDGE_PATHS, type DataPlane } from './context.ts';
 import { EventSource } from './event-source.ts';
 import { type HttpRequest, isJson, keepOpen, notAllowed } from './http-request.ts';
+import { type LongStream, longStream } from './long-streams.ts';
 import { sendRpcError } from './rpc-error.ts';
 import { newSession, openSealed } from './session-route.ts';
 
@@ -25,7 +26,7 @@ export function handleSse(plane: DataPlane, http: HttpRequest): void {
   const { conversation, sealed } = newSession(plane, http, DELIVERY);
   const endpoint = (): string => `${plane.pathPrefix}${messagesPath}?sessionId=${sealed()}`;
   const reader = new SseReader(plane, response, endpoint);
-  keepOpen(http, () => reader.leave());
+  keepOpen(http, reader.long);
   response.on('close', () => conversation.end(() => {}));
   reader.attachment = conversation.attach({ stream: STANDALONE }, reader, { delivery: DELIVERY });
 }
@@ -116,9 +117,9 @@ class SseReader implements StreamReader {
     else this.#source?.end();
   }
 
-  /** The gateway goes away, and the session with its stream. */
-  leave(): void {
-    this.#source?.end();
+  /** A gateway that goes away ends it, and the session with it. */
+  get long(): LongStream {
+    return longStream(() => this.#source);
   }
 
   readonly #credit: Attachment = {

@@ -120,7 +120,7 @@ function get(plane: DataPlane, http: HttpRequest): void {
     after: position?.after ?? 0,
     primed: versionOf(request) === PRIMED_FROM,
   });
-  keepOpen(http, () => reader.leave());
+  keepOpen(http, reader.long);
   reader.attachment = conversation.attach(position ?? { stream: STANDALONE }, reader);
 }
 

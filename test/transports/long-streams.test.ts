@@ -1,6 +1,8 @@
 /** Event streams and connections that a gateway ends as it goes away: each in a way that its client understands, and not all at once. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
+import type { Link } from '../../src/link/link.ts';
+import type { Conversation, ConversationTarget } from '../../src/sessions/conversation.ts';
 import { LongStreams } from '../../src/transports/long-streams.ts';
 import { eventually } from '../support/local-process.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
@@ -8,6 +10,34 @@ import { SseClient } from '../support/sse-client.ts';
 import { WsClient } from '../support/ws-client.ts';
 import { called, type Front, startFront } from './front.ts';
 import { modernText } from './modern-front.ts';
+
+/** Attachments reach the supervisor when the test says so. */
+class HeldLink implements Link {
+  readonly #link: Link;
+  readonly #hold: (attach: () => void) => void;
+
+  constructor(link: Link, hold: (attach: () => void) => void) {
+    this.#link = link;
+    this.#hold = hold;
+  }
+
+  conversation(target: ConversationTarget): Conversation {
+    const conversation = this.#link.conversation(target);
+    return {
+      call: (...args) => conversation.call(...args),
+      note: (...args) => conversation.note(...args),
+      end: (...args) => conversation.end(...args),
+      attach: (...args) => {
+        this.#hold(() => conversation.attach(...args));
+        return undefined;
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+}
 
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 
@@ -146,6 +176,27 @@ describe('a gateway that goes away', () => {
     await pass('the end of the drain', draining);
     expect(await late.text()).not.toContain('data: {');
     expect((await answer).message.result).toMatchObject({ resultType: 'complete' });
+  });
+
+  it('waits for a stream that the supervisor is still asked for, and ends it then', async () => {
+    await front.close();
+    const held: (() => void)[] = [];
+    front = await startFront({ link: (link) => new HeldLink(link, (attach) => held.push(attach)) });
+    const { client } = await front.session();
+    const got = client.get();
+    await eventually('its way to the supervisor', () => held.length === 1);
+    let isOver = false;
+    const draining = front.drain(LONG).then(() => {
+      isOver = true;
+    });
+    for (let look = 0; look < 1_000; look++) {
+      front.harness.clock.advance(20);
+      await new Promise(setImmediate);
+    }
+    expect(isOver).toBe(false);
+    for (const attach of held) attach();
+    await pass('the end of the drain', draining);
+    expect(await (await got).text()).not.toContain('data: {');
   });
 
   it('ends SSE connections, and their sessions', async () => {

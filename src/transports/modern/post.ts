@@ -30,7 +30,7 @@ function call(plane: DataPlane, http: HttpRequest, message: ClientMessage, { par
     throw new BerthError('not-acceptable', 'subscriptions are answered with text/event-stream');
   const { conversation, message: sent, resume, sealed } = routeModern(plane, http, message);
   const reader = new ModernReader({ response, clock: plane.clock, id: idOf(message), streams, sealed });
-  if (message.envelope.method === LISTEN) keepOpen(http, () => reader.complete());
+  if (message.envelope.method === LISTEN) keepOpen(http, { busy: false, end: () => reader.complete() });
   reader.attachment = conversation.call(
     {
       key: plane.nextKey(),
