@@ -7,26 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MIB, pattern, readAll } from '../support/bytes.ts';
 import { eventually } from '../support/local-process.ts';
 import { type Build, buildSpawn } from '../support/spawn-helper.ts';
 
-const MIB = 1024 * 1024;
 const LONG = '600000';
 
 type Joiner = ChildProcessByStdio<Writable, Readable, Readable>;
-
-/** Bytes that differ from place to place. */
-function pattern(size: number): Buffer {
-  const bytes = Buffer.alloc(size);
-  for (let at = 0; at + 4 <= size; at += 4) bytes.writeUInt32LE((at * 2_654_435_761) >>> 0, at);
-  return bytes;
-}
-
-async function readAll(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
 
 describe.each<Build>(['release', 'sanitize'])('the %s build', (build) => {
   let folder: string;

@@ -5,31 +5,18 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { createConnection, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSocketLink } from '../../src/link/socket-link.ts';
 import { listenUnixSocket } from '../../src/link/unix-socket.ts';
 import { handoverPath, listenHandover } from '../../src/supervisor/handover.ts';
 import { runSupervisor } from '../../src/supervisor/main.ts';
+import { MIB, pattern, readAll } from '../support/bytes.ts';
 import { eventually } from '../support/local-process.ts';
 import { type PipedJoin, startPipedJoin } from '../support/piped-join.ts';
 import { type Build, buildSpawn } from '../support/spawn-helper.ts';
 
-const MIB = 1024 * 1024;
 const LONG = '600000';
-
-/** Bytes that differ from place to place. */
-function pattern(size: number): Buffer {
-  const bytes = Buffer.alloc(size);
-  for (let at = 0; at + 4 <= size; at += 4) bytes.writeUInt32LE((at * 2_654_435_761) >>> 0, at);
-  return bytes;
-}
-
-async function readAll(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
 
 let folder: string;
 let path: string;
