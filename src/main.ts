@@ -37,6 +37,7 @@ import { loadSettings } from './settings/load.ts';
 import { type OwnAddress, ownAddress } from './settings/own-address.ts';
 import type { Settings } from './settings/schema.ts';
 import { viewSettings } from './settings/view.ts';
+import { onStopSignal } from './stop-signals.ts';
 import { loadCatalogue, type TemplateCatalogue } from './templates/catalogue.ts';
 import type { Traces } from './traces/traces.ts';
 import { BodyBudget } from './transports/body-budget.ts';
@@ -355,7 +356,7 @@ export function stopOnSignals(gateway: Gateway, signals: readonly NodeJS.Signals
       () => process.exit(1),
     );
   };
-  for (const signal of signals) process.once(signal, stop);
+  onStopSignal(signals, stop);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

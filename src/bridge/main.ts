@@ -62,7 +62,6 @@ export async function runBridge(options: BridgeOptions): Promise<Bridge> {
   const host = createLocalHost({
     owner: { folder: randomBytes(8).toString('hex'), pid: process.pid, started },
   });
-  process.once('exit', host.killNow);
   const link = createInProcessLink(host.supervisor);
   const keys = new KeyStore({ dataDir: folder, configured: settings.keys });
   const given = define(options, settings.limits);

@@ -68,7 +68,7 @@ export interface CliSystem {
   readonly machine: Machine;
   /** Opens a listener on the loopback address. */
   listenForCallback(): Promise<Callback>;
-  /** Calls `fn` for SIGINT and SIGTERM until cancelled. */
+  /** Calls `fn` on the first SIGINT, SIGTERM or SIGHUP, unless cancelled before. */
   onSignal(fn: () => void): Cancel;
   /** The keys of the gateway on this machine. */
   openKeys(): Promise<KeyCommands>;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { onStopSignal } from '../stop-signals.ts';
 import { listenForCallback } from './callback-listener.ts';
 import type { CliSystem } from './cli-system.ts';
 import { placesOf, readIfThere, replaceFile } from './node-files.ts';
@@ -38,10 +39,7 @@ export function createNodeSystem(input: NodeSystemInput): CliSystem {
     listenForCallback,
     readInput: () => text(process.stdin),
     onSignal(fn) {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, fn);
-      return () => {
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, fn);
-      };
+      return onStopSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], fn);
     },
   };
 }

@@ -17,6 +17,7 @@ import { createLog, type Log } from '../log/log.ts';
 import { createMetrics, type MetricSource } from '../metrics/metrics.ts';
 import { openProbePort } from '../metrics/probe-port.ts';
 import { createProcessSource } from '../metrics/process-metrics.ts';
+import { onStopSignal } from '../stop-signals.ts';
 import { loadCatalogue, type TemplateCatalogue } from '../templates/catalogue.ts';
 import { Applier } from './applier.ts';
 import { Controller } from './controller.ts';
@@ -328,8 +329,7 @@ async function main(): Promise<void> {
       process.exit(0);
     });
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  onStopSignal(['SIGTERM', 'SIGINT'], stop);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -1,6 +1,7 @@
 /** Runs an installer to its end: argument list only, own environment, own process group, bounded output. */
 
 import { spawn } from 'node:child_process';
+import { onExit } from 'signal-exit';
 
 const MAX_STDOUT_BYTES = 4 * 1024 * 1024;
 const TAIL_LINES = 20;
@@ -44,6 +45,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   const stdout = collect(child.stdout, MAX_STDOUT_BYTES, 'head');
   const stderr = collect(child.stderr, TAIL_LINES * MAX_LINE_CHARS, 'tail');
   const kill = () => killGroup(child.pid);
+  const cancel = onExit(kill);
   run.signal?.addEventListener('abort', kill, { once: true });
   const code = await new Promise<number | null>((resolve) => {
     child.once('error', (error) => {
@@ -52,6 +54,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
     });
     child.once('close', resolve);
   });
+  cancel();
   run.signal?.removeEventListener('abort', kill);
   run.signal?.throwIfAborted();
   return { code, stdout: stdout.text(), stderr: tailLines(stderr.text()) };

@@ -51,8 +51,6 @@ export interface LocalHost extends ServerHost {
   poolStatus(id: string): PoolStatus | undefined;
   /** Ends every server and every process that was started. Idempotent. */
   close(options?: { readonly force: boolean }): Promise<void>;
-  /** SIGKILL to every process at once, for a program that cannot wait. */
-  killNow(): void;
 }
 
 /** What says how many processes or connections it has. */
@@ -187,7 +185,6 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
       await supervisor.close(how);
       await registry.endAll(how);
     },
-    killNow: () => registry.killNow(),
   };
 }
 

@@ -106,8 +106,6 @@ async function serve(
     }
     health.serving(served);
     const metrics = await serveMetrics(config, host, health);
-    const killNow = (): void => host.killNow();
-    process.once('exit', killNow);
     return {
       ...(network && { port: network.port }),
       close: async ({ force } = { force: false }) => {
@@ -121,7 +119,6 @@ async function serve(
         await end(force);
         await metrics?.close();
         health.close();
-        process.off('exit', killNow);
       },
     };
   } catch (error) {

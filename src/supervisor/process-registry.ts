@@ -1,4 +1,6 @@
-/** All living processes of this program, so that none outlives it. */
+/** All living processes of this program, so that none outlives it, however it ends. */
+import { onExit } from 'signal-exit';
+import type { Cancel } from '../clock.ts';
 import type { ServerProcess } from './server-process.ts';
 
 /** A process as the registry needs it. */
@@ -14,19 +16,29 @@ export interface ProcessRegistry {
   readonly live: number;
   /** Ends them all at the same time; also those that are added while it runs. Resolves when nothing is left. */
   endAll(options?: { readonly force?: boolean }): Promise<void>;
-  /** SIGKILL to every process, at once: the last resort of a program that cannot wait (an `exit` handler). */
+  /** SIGKILL to every process, at once. */
   killNow(): void;
 }
 
 const MOST_ROUNDS = 10;
 
-/** Builds an empty registry. */
+/** Builds an empty registry. What is in it when the program ends, by itself or by a signal that nobody listens for, is killed. */
 export function createProcessRegistry(): ProcessRegistry {
   const all = new Set<RegisteredProcess>();
+  let cancel: Cancel | undefined;
+  const killNow = (): void => {
+    for (const one of all) one.killNow();
+  };
   return {
     add(added) {
       all.add(added);
-      void added.ended.then(() => all.delete(added));
+      cancel ??= onExit(killNow);
+      void added.ended.then(() => {
+        all.delete(added);
+        if (all.size > 0) return;
+        cancel?.();
+        cancel = undefined;
+      });
     },
     get live() {
       return all.size;
@@ -36,9 +48,7 @@ export function createProcessRegistry(): ProcessRegistry {
         await Promise.all([...all].map(async (one) => [await one.stop(options), await one.ended]));
       }
     },
-    killNow() {
-      for (const one of all) one.killNow();
-    },
+    killNow,
   };
 }
 

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import { createLog, type Log } from '../log/log.ts';
+import { onStopSignal } from '../stop-signals.ts';
 import { ArchiveStore } from './archive-store.ts';
 import { collect } from './collect.ts';
 import { handleTrees } from './service.ts';
@@ -103,8 +104,7 @@ async function main(): Promise<void> {
   const running = await runTrees({ ...optionsOfEnv(), log });
   log.info({ port: running.port }, 'berth-trees is up');
   const stop = (): void => void running.close().then(() => process.exit(0));
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  onStopSignal(['SIGTERM', 'SIGINT'], stop);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -135,6 +135,7 @@ const FOR_ALL: ReadonlySet<string> = new Set([
   'exact-json.ts',
   'histogram.ts',
   'mounted-files.ts',
+  'stop-signals.ts',
   'version.ts',
 ]);
 

@@ -206,11 +206,7 @@ async function openHost(
     onOutOfMemory: ({ name }, pid, how) =>
       log.warn({ server: name, pid, ...how }, `a process ran ${outOfMemoryText(how)}`),
   });
-  process.once('exit', host.killNow);
-  undo(async () => {
-    await host.close();
-    process.off('exit', host.killNow);
-  });
+  undo(() => host.close());
   return { host, lock, table, limiter };
 }
 
