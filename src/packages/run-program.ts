@@ -41,11 +41,11 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const kill = () => killGroup(child.pid);
+  const cancel = onExit(kill);
   if (child.pid !== undefined) run.started?.(child.pid);
   const stdout = collect(child.stdout, MAX_STDOUT_BYTES, 'head');
   const stderr = collect(child.stderr, TAIL_LINES * MAX_LINE_CHARS, 'tail');
-  const kill = () => killGroup(child.pid);
-  const cancel = onExit(kill);
   run.signal?.addEventListener('abort', kill, { once: true });
   const code = await new Promise<number | null>((resolve) => {
     child.once('error', (error) => {

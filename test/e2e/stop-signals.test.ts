@@ -57,6 +57,8 @@ function environment(): NodeJS.ProcessEnv {
     HOME: folder,
     BERTH_DATA_DIR: join(folder, 'data'),
     BERTH_PORT: '0',
+    BERTH_LIMITS_EOF_GRACE: '1s',
+    BERTH_LIMITS_TERM_GRACE: '1s',
     NPM_CONFIG_REGISTRY: registry.url,
     ...CODE_CACHE,
   };
