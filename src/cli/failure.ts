@@ -44,6 +44,10 @@ export function failureLine(error: BerthError): string {
   return `${JSON.stringify({ error: data })}\n`;
 }
 
+/** What a message begins with that is read without its details; here they stand before it. */
+const NAMES_PHASE = /^failed in phase \S+, /;
+const SAYS_EXIT = /^exit code \d+ after \S+ s$/;
+
 /** Some lines for a person, with the reason first and the next step last. `afterMs`: how long the failed start took. */
 export function failureText(error: BerthError, afterMs?: number): string {
   const { phase, exitCode, stderr, fields } = error.details;
@@ -52,7 +56,9 @@ export function failureText(error: BerthError, afterMs?: number): string {
   else {
     const exit = exitCode === undefined || exitCode === null ? '' : `, exit code ${exitCode}`;
     const after = afterMs === undefined ? '' : ` after ${(afterMs / 1000).toFixed(1)} s`;
-    lines.push(`✗ failed in phase ${phaseWord(phase)}${exit}${after}`, `  error   ${error.message}`);
+    lines.push(`✗ failed in phase ${phaseWord(phase)}${exit}${after}`);
+    const reason = error.message.replace(NAMES_PHASE, '');
+    if (exit === '' || !SAYS_EXIT.test(reason)) lines.push(`  error   ${reason}`);
   }
   for (const line of stderr ?? []) lines.push(`  stderr  ${clean(line)}`);
   if (error.code === 'bad-input')

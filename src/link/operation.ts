@@ -1,5 +1,5 @@
 /** What a gateway has asked a supervisor for and is not through with: it is asked again whenever the link is re-made. */
-import type { BerthError } from '../errors.ts';
+import { BerthError } from '../errors.ts';
 import type { OpenOptions } from '../sessions/conversation.ts';
 import { endedUnanswered, nothingTaken } from '../sessions/ended-unanswered.ts';
 import type { Attachment, ReaderEnd, StreamEvent, StreamReader } from '../sessions/reader.ts';
@@ -38,7 +38,7 @@ export interface Operation {
   expire(error: BerthError): void;
   /** The supervisor runs anew. What was asked of the run before is over; what was not is still to be asked. */
   orphaned(error: BerthError): void;
-  /** The supervisor is gone for good, and what it was asked for with it. `unreachable`: to tell whoever can do nothing about it. */
+  /** The supervisor is gone for good, and its sessions and what it was asked for with it. `unreachable`: to tell whom that tells nothing. */
   gone(unreachable: BerthError): void;
 }
 
@@ -48,6 +48,7 @@ export class PlainOperation implements Operation {
   readonly begins = false;
   readonly #host: OperationHost;
   readonly #request: readonly Buffer[];
+  readonly #session: boolean;
   readonly #done: (error?: BerthError) => void;
   #asked = 0;
 
@@ -56,6 +57,8 @@ export class PlainOperation implements Operation {
     host: OperationHost,
     options: {
       readonly request: readonly Buffer[];
+      /** Of a conversation that is a session. */
+      readonly session: boolean;
       /** `again`: it was asked for more than once, so that the first time may have done it. */
       readonly done: (error: BerthError | undefined, again: boolean) => void;
     },
@@ -63,6 +66,7 @@ export class PlainOperation implements Operation {
     this.ref = ref;
     this.#host = host;
     this.#request = options.request;
+    this.#session = options.session;
     this.#done = (error) => options.done(error, this.#asked > 1);
   }
 
@@ -84,7 +88,7 @@ export class PlainOperation implements Operation {
   orphaned(): void {}
 
   gone(unreachable: BerthError): void {
-    this.#finish(unreachable);
+    this.#finish(this.#session ? unknownSession() : unreachable);
   }
 
   #finish(error?: BerthError): void {
@@ -205,12 +209,15 @@ export class ReaderOperation implements Operation, Attachment {
     if (this.#asked) this.expire(error);
   }
 
-  /** A session that was not taken yet is nowhere, whatever was done to open it: it can be opened elsewhere, as what was never asked. */
-  gone(unreachable: BerthError): void {
+  /**
+   * A session that was not taken yet is nowhere, whatever was done to open it: it can be opened elsewhere, as what was never asked. What
+   * was never asked of one that was tells its client to open another.
+   */
+  gone(): void {
     if (this.#stream !== undefined) return this.#end('ended');
     const { open, session } = this.#options;
     if (open || !(session || this.#asked)) this.expire(nothingTaken());
-    else this.expire(this.#asked ? endedUnanswered() : unreachable);
+    else this.expire(this.#asked ? endedUnanswered() : unknownSession());
   }
 
   #accepted(stream: number): void {
@@ -281,4 +288,9 @@ export class ReaderOperation implements Operation, Attachment {
     this.#over = true;
     this.#host.done(this);
   }
+}
+
+/** It went with its supervisor. */
+function unknownSession(): BerthError {
+  return new BerthError('unknown-session', 'the session has ended with its replica');
 }

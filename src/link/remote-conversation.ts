@@ -64,6 +64,10 @@ export class RemoteConversation implements Conversation, OperationHost {
     this.#lastUse = link.now;
   }
 
+  get #isSession(): boolean {
+    return this.#target.kind === 'session';
+  }
+
   get up(): boolean {
     return this.#records !== undefined;
   }
@@ -78,7 +82,7 @@ export class RemoteConversation implements Conversation, OperationHost {
     return this.#read(ref, {
       reader,
       open,
-      session: this.#target.kind === 'session',
+      session: this.#isSession,
       after: request.after ?? 0,
       call: true,
       request: (how) => callRecord(ref, request, how),
@@ -88,7 +92,11 @@ export class RemoteConversation implements Conversation, OperationHost {
   note(key: string, message: ClientMessage, done: (error?: BerthError) => void): void {
     const ref = this.#nextRef();
     this.#start(
-      new PlainOperation(ref, this, { request: noteRecord(ref, key, message), done: (error) => done(error) }),
+      new PlainOperation(ref, this, {
+        request: noteRecord(ref, key, message),
+        session: this.#isSession,
+        done: (error) => done(error),
+      }),
     );
   }
 
@@ -97,7 +105,7 @@ export class RemoteConversation implements Conversation, OperationHost {
     return this.#read(ref, {
       reader,
       open,
-      session: this.#target.kind === 'session',
+      session: this.#isSession,
       after: request.after ?? 0,
       call: false,
       request: (how) => attachRecord(ref, request, how),
@@ -112,7 +120,8 @@ export class RemoteConversation implements Conversation, OperationHost {
       // Nothing more is to be expected of it: the stream need not wait for its idle time.
       this.#lastUse = Number.NEGATIVE_INFINITY;
     };
-    this.#start(new PlainOperation(ref, this, { request: bareRecord(RECORD.end, ref), done: settled }));
+    const request = bareRecord(RECORD.end, ref);
+    this.#start(new PlainOperation(ref, this, { request, session: this.#isSession, done: settled }));
   }
 
   send(parts: readonly Buffer[]): void {
@@ -135,7 +144,7 @@ export class RemoteConversation implements Conversation, OperationHost {
    * would carry out anew.
    */
   connected(toAnotherRun: boolean): void {
-    if (toAnotherRun && this.#target.kind !== 'session')
+    if (toAnotherRun && !this.#isSession)
       for (const { operation } of this.#operations.values) operation.orphaned(endedUnanswered());
     if (this.#operations.size > 0) this.#open();
   }

@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { type Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { listenUnixSocket } from '../link/unix-socket.ts';
 import { JoinedPipes } from './joined-pipes.ts';
 
@@ -14,6 +14,8 @@ const TAKEN = 'T';
 /** Process id, inode of its standard input and of its output, milliseconds of silence after which it is to end. */
 const OFFER = /^(\d+) (\d+) (\d+) (\d+)\n(\n?)$/;
 const LONGEST_OFFER = 128;
+/** Milliseconds from the connection to the confirmed offer; `join` itself waits five seconds, and relays then. */
+const OFFER_MS = 60_000;
 
 /** Where `join` looks for a supervisor whose link listens at `socket`. */
 export function handoverPath(socket: string): string {
@@ -21,13 +23,19 @@ export function handoverPath(socket: string): string {
 }
 
 /** Rejects like {@link listenUnixSocket}. Whoever offers something that cannot be opened is left alone, and relays its bytes itself. */
-export function listenHandover(socket: string, accept: (stream: Duplex) => void): Promise<Server> {
+export function listenHandover(
+  socket: string,
+  accept: (stream: Duplex) => void,
+  clock: Clock = systemClock,
+): Promise<Server> {
   return listenUnixSocket(handoverPath(socket), (connection) => {
     let said = '';
     let taken: OpenPipes | undefined;
     connection.on('error', () => {});
     const giveUp = (): void => taken?.close();
     connection.once('close', giveUp);
+    const cancel = clock.after(OFFER_MS, () => connection.destroy());
+    connection.once('close', cancel);
     connection.on('data', function read(chunk: Buffer) {
       said += chunk.toString('latin1');
       const offer = OFFER.exec(said);
@@ -44,6 +52,8 @@ export function listenHandover(socket: string, accept: (stream: Duplex) => void)
       if (!confirmed) return;
       connection.off('data', read);
       connection.off('close', giveUp);
+      connection.off('close', cancel);
+      cancel();
       const { reading, writing } = taken;
       accept(
         new JoinedPipes({
@@ -51,7 +61,7 @@ export function listenHandover(socket: string, accept: (stream: Duplex) => void)
           output: new Socket({ fd: writing, readable: false, writable: true }),
           control: connection,
           idleMs: Number(idleMs),
-          clock: systemClock,
+          clock,
         }),
       );
     });

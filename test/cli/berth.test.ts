@@ -126,6 +126,33 @@ describe('berth run', () => {
     ]);
   });
 
+  it.each([
+    ['failed in phase handshake, exit code 1 after 0.2 s', 1, []],
+    [
+      'failed in phase handshake, no answer to initialize after 30.0 s',
+      undefined,
+      ['  error   no answer to initialize after 30.0 s'],
+    ],
+    [
+      'failed in phase handshake, closed its output after 1.0 s',
+      1,
+      ['  error   closed its output after 1.0 s'],
+    ],
+  ])('names the phase of %j once', async (message, exitCode, reason) => {
+    const { berth, host } = await createMachine();
+    host.failure = new BerthError('start-failed', message, {
+      ...{ phase: 'handshake', hint: 'h' },
+      ...(exitCode !== undefined && { exitCode }),
+    });
+    const { err } = await berth('run', 'pypi:mcp-server-qdrant');
+    expect(err.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^✗ failed in phase start/),
+      ...reason,
+      '  hint    h',
+      '',
+    ]);
+  });
+
   it('writes one JSON object, and one JSON line for a failure', async () => {
     const { berth, host } = await createMachine();
     const good = await berth('run', 'time', '-o', 'json');

@@ -160,9 +160,9 @@ describe('a supervisor that was killed and runs anew', () => {
     const noted = known.note('{"jsonrpc":"2.0","method":"notifications/initialized"}');
     await link.close({ gone: true });
     expect([opening, asked, later, never].map(({ error }) => error?.code)).toEqual([
-      ...['resting', 'process-exited', 'busy', 'busy'],
+      ...['resting', 'process-exited', 'unknown-session', 'unknown-session'],
     ]);
-    expect((await noted)?.code).toBe('busy');
+    expect((await noted)?.code).toBe('unknown-session');
   });
 
   it('is the same one after a mere cut: the call goes on', async () => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../src/clock.ts';
 import { createSocketLink } from '../../src/link/socket-link.ts';
 import { listenUnixSocket } from '../../src/link/unix-socket.ts';
 import { handoverPath, listenHandover } from '../../src/supervisor/handover.ts';
@@ -163,6 +164,29 @@ it('opens nothing for who offers what is not his, or no pipe', async () => {
     connection.write(offer);
     expect(await readAll(connection), offer).toEqual(Buffer.alloc(0));
   }
+  expect(accepted).toBe(0);
+});
+
+it.each([
+  ['before an offer', false],
+  ['after it', true],
+])('waits a minute for who says nothing %s', async (_when, offers) => {
+  const clock = new ManualClock();
+  let accepted = 0;
+  const server = await listenHandover(path, () => accepted++, clock);
+  servers.push(server);
+  const connected = once(server, 'connection');
+  const connection = createConnection(handoverPath(path));
+  await connected;
+  const side = startPipedJoin('/bin/sh', ['-c', 'read line']);
+  joined = side;
+  const inode = (fd: number): number => statSync(`/proc/${side.child.pid}/fd/${fd}`).ino;
+  if (offers) {
+    connection.write(`${side.child.pid} ${inode(0)} ${inode(1)} 45000\n`);
+    expect(String((await once(connection, 'data'))[0])).toBe('T');
+  }
+  clock.advance(60_000);
+  expect(await readAll(connection)).toEqual(Buffer.alloc(0));
   expect(accepted).toBe(0);
 });
 
