@@ -68,7 +68,8 @@ export async function realServers(folder: string, page: string): Promise<RealSer
       args: ['--ignore-robots-txt', '--allow-private-ips'],
       env: {},
       tool: 'fetch',
-      input: { url: page },
+      // To read a page it runs npm install at the first call of each process, and waits for what has nothing to do with this.
+      input: { url: page, raw: true },
       answer: /berth page/,
     },
   ];
