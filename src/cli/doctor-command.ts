@@ -9,8 +9,8 @@ import { examineMachine } from './machine-checks.ts';
 import type { CommandRunner } from './program.ts';
 
 interface DoctorFlags {
-  readonly release: string;
-  readonly namespace: string;
+  readonly release?: string;
+  readonly namespace?: string;
   readonly serversNamespace?: string;
   readonly account: 'gateway' | 'controller' | 'both';
   readonly probe?: boolean;
@@ -29,9 +29,15 @@ export function addDoctorCommand(program: Command, system: CliSystem, run: Comma
     .description(
       'whether the gateway of this machine runs, and what a Kubernetes cluster (of the kubeconfig, or of the pod) lacks for Berth, with the fix; with one of the options only the cluster',
     )
-    .option('--release <name>', 'name of the installation', 'berth')
-    .option('-n, --namespace <name>', 'namespace of gateway and controller', 'mcp')
-    .option('--servers-namespace <name>', 'namespace of the servers (default: the release with -servers)')
+    .option('--release <name>', 'name of the installation (default: the one that is there, or berth)')
+    .option(
+      '-n, --namespace <name>',
+      'namespace of gateway and controller (default: of the installation, or mcp)',
+    )
+    .option(
+      '--servers-namespace <name>',
+      'namespace of the servers (default: of the installation, or its name with -servers)',
+    )
     .addOption(
       new Option('--account <name>', 'whose rights are asked for')
         .choices(['gateway', 'controller', 'both'])
@@ -43,7 +49,7 @@ export function addDoctorCommand(program: Command, system: CliSystem, run: Comma
         const chosen = command.options.some(
           (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
         );
-        const findings = chosen ? await lookAtCluster(flags) : await lookAtAll(flags, system);
+        const findings = chosen ? await lookAtCluster(flags, system) : await lookAtAll(flags, system);
         return tell(findings, wantsJson(command), system);
       }),
     );
@@ -59,22 +65,27 @@ async function lookAtAll(flags: DoctorFlags, system: CliSystem): Promise<Finding
   const { findWhereabouts } = await import('../cluster/doctor/known.ts');
   const where = await findWhereabouts(system.env, system.places.home);
   // In a pod there is no machine to look at.
-  if (where === 'pod') return await lookAtCluster(flags);
+  if (where === 'pod') return await lookAtCluster(flags, system);
   const machine = await examineMachine(system);
   if (where === 'machine') return machine;
-  const cluster = await lookAtCluster(flags).catch((thrown: unknown): Finding[] => {
+  const cluster = await lookAtCluster(flags, system).catch((thrown: unknown): Finding[] => {
     const { message, hint } = toBerthError(thrown);
     return [{ check: 'Kubernetes', state: 'unknown', message, fix: hint }];
   });
   return [...machine, ...cluster];
 }
 
-async function lookAtCluster(flags: DoctorFlags): Promise<Finding[]> {
-  const { release, namespace, serversNamespace = `${release}-servers`, account, probe = false } = flags;
+async function lookAtCluster(flags: DoctorFlags, { env }: CliSystem): Promise<Finding[]> {
+  const { release, namespace, serversNamespace, account, probe = false } = flags;
   // The Kubernetes client costs memory and time: nothing else loads it.
   const { examineCluster } = await import('../cluster/doctor/doctor.ts');
   return await examineCluster({
-    places: { release, namespace, servers: serversNamespace },
+    places: {
+      ...(release !== undefined && { release }),
+      ...(namespace !== undefined && { namespace }),
+      ...(serversNamespace !== undefined && { servers: serversNamespace }),
+    },
+    env,
     accounts: account === 'both' ? ['gateway', 'controller'] : [account],
     probe,
   });

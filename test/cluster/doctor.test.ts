@@ -11,6 +11,7 @@ import { BINDINGS, POLICIES } from '../../src/cluster/doctor/release-checks.ts';
 import { loadClusterAccess } from '../../src/cluster/kube-config.ts';
 import {
   CONFIG_MAPS,
+  DEPLOYMENTS,
   EVENTS,
   type KubeObject,
   NAMESPACES,
@@ -22,7 +23,7 @@ import { BerthError } from '../../src/errors.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { enforcing, enforcingLack } from './support/enforced-policies.ts';
 import { IMAGES } from './support/images.ts';
-import { render } from './support/rendered.ts';
+import { objectOf, render } from './support/rendered.ts';
 import { goesWithTest } from './support/tidy.ts';
 import { applyDefinition, run, uniqueName } from './support/tools.ts';
 
@@ -61,6 +62,7 @@ async function another(labels: Record<string, string> = {}): Promise<string> {
 
 const optionsFor = (servers: string, more: Partial<DoctorOptions> = {}): DoctorOptions => ({
   places: { release: 'berth', namespace: cluster.namespace, servers },
+  env: {},
   accounts: ['gateway', 'controller'],
   probe: false,
   ...more,
@@ -89,6 +91,24 @@ describe('the doctor', () => {
     expect(['ok', 'problem']).toContain(states['network policies']);
     for (const { state, fix } of findings) expect(fix !== undefined).toBe(state !== 'ok');
     expect(run('kubectl', ['-n', cluster.namespace, 'get', 'netpol', '-o', 'name']).trim()).toBe('');
+  });
+
+  it('finds the installation of the chart, and where its servers are', async () => {
+    const { client, namespace } = cluster;
+    const made = render(namespace, ['--set', 'servers.namespace=elsewhere']);
+    const gateway = objectOf(made, 'Deployment', 'berth-gateway');
+    goesWithTest(client, DEPLOYMENTS, { namespace, names: ['berth-gateway'] });
+    await client.create(DEPLOYMENTS, {
+      ...gateway,
+      metadata: { ...gateway.metadata, namespace },
+      spec: { ...gateway.spec, replicas: 0 },
+    });
+    const findings = await look(namespace, { places: { namespace } });
+    expect(of(findings, 'installation')).toEqual({
+      ...{ check: 'installation', state: 'ok' },
+      message: `${namespace}/berth, its servers in elsewhere`,
+    });
+    expect(of(findings, 'Pod Security')?.message).toBe('there is no namespace elsewhere');
   });
 
   it('tells a network that enforces policies', async ({ skip }) => {

@@ -7,13 +7,17 @@ import { PRIVATE_CIDRS } from '../objects/network-policy.ts';
 import { CONFIG_MAPS, type KubeObject } from '../resources.ts';
 import { checkDefinition, checkNamespace, checkProcessLimit, checkVersion } from './cluster-checks.ts';
 import type { DoctorPlaces, Finding } from './finding.ts';
+import { findPlaces } from './places.ts';
 import { checkPod } from './pod-checks.ts';
 import { probePods } from './probe.ts';
 import { checkRelease } from './release-checks.ts';
 import { type Account, checkRights } from './rights.ts';
 
 export interface DoctorOptions {
-  readonly places: DoctorPlaces;
+  /** What is not given is found out. */
+  readonly places: Partial<DoctorPlaces>;
+  /** Of this program. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Whose rights are asked for, of the account that the kubeconfig or the pod names. */
   readonly accounts: readonly Account[];
   /** Pods are made to see whether images come and policies hold. */
@@ -33,9 +37,10 @@ export async function examineCluster(options: DoctorOptions): Promise<Finding[]>
 /** As {@link examineCluster}, with the rights of this client. */
 export async function examine(
   client: ApiClient,
-  { places, accounts, probe }: DoctorOptions,
+  { places: given, env, accounts, probe }: DoctorOptions,
 ): Promise<Finding[]> {
   const version = await checkVersion(client);
+  const { places, finding: installation } = await findPlaces(client, given, env);
   const settings = await settingsOf(client, places);
   const found = await Promise.all([
     checkDefinition(client, places),
@@ -46,7 +51,7 @@ export async function examine(
   const release = await checkRelease(client, places, Date.now());
   const pods = await checkPod(client, settings, places);
   const probed = probe ? await probePods({ client, settings, places, sleep }) : [notProbed()];
-  return [version, ...found, ...release, ...pods, ...probed];
+  return [version, installation, ...found, ...release, ...pods, ...probed];
 }
 
 function notProbed(): Finding {
