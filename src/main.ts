@@ -10,6 +10,7 @@ import { createRequestLog } from './api/request-log.ts';
 import { createGuard } from './auth/guard.ts';
 import { KeyStore } from './auth/keys.ts';
 import { isWildcardHost } from './auth/loopback.ts';
+import { createOwnSeal } from './auth/own-seal.ts';
 import { createSealer } from './auth/seal.ts';
 import { type ServedCertificate, watchServedCertificate } from './auth/served-certificate.ts';
 import { systemClock } from './clock.ts';
@@ -137,20 +138,21 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const ask = createOwnCalls({ directory, router, sealer, limits: settings.limits, ...traced });
   const calls = new ServerCalls(ask);
   const streams = new LongStreams(systemClock);
+  const seal = createOwnSeal(sealer);
   const controlParts = {
     servers: runtime.servers,
     calls,
     discovery,
-    confirmation: new Confirmation(settings.control.packages),
+    confirmation: new Confirmation(settings.control.packages, seal),
     inspector,
   };
-  const mcp = createControlEndpoint(controlParts, { streams });
+  const mcp = createControlEndpoint(controlParts, { seal, streams });
   undo(() => mcp.close());
   const { groups } = runtime;
   const lists = new GroupLists(calls);
   const stateOf = (server: string) => directory.find(server)?.state;
   const isUp = (server: string) => stateOf(server) === 'running';
-  const groupEndpoint = createGroupEndpoint({ groups, lists, ask, isUp, streams });
+  const groupEndpoint = createGroupEndpoint({ groups, lists, ask, isUp, seal, streams });
   undo(() => groupEndpoint.close());
   const app = createApi({
     manager: runtime.servers,

@@ -1,33 +1,22 @@
 /** The agreement of a person to what an agent wants to start. */
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  createRequestStateCodec,
-  type InputRequiredResult,
-  inputRequired,
-  type ServerContext,
-} from '@modelcontextprotocol/server';
+import { createHash } from 'node:crypto';
+import { type InputRequiredResult, inputRequired, type ServerContext } from '@modelcontextprotocol/server';
+import type { OwnSeal } from '../auth/own-seal.ts';
 import { BerthError } from '../errors.ts';
+import type { CallPrincipal } from '../servers/server-calls.ts';
+import { type RoundState, RoundStates } from './round-states.ts';
 
 export type Policy = 'ask' | 'allow' | 'deny';
 
-/** What is sealed into `requestState` between the rounds of a call. */
-export interface RoundState {
-  /** Digest of what the person was asked about. */
-  readonly asked?: string;
-  /** The state of the server that is called. */
-  readonly inner?: string;
-}
-
 const KEY = 'agreement';
-const KEY_BYTES = 32;
 
 export class Confirmation {
   readonly #policy: Policy;
-  /** A state is good for the gateway that made it; a call that comes to another one is asked anew. */
-  readonly states = createRequestStateCodec<RoundState>({ key: randomBytes(KEY_BYTES) });
+  readonly states: RoundStates;
 
-  constructor(policy: Policy) {
+  constructor(policy: Policy, seal: OwnSeal) {
     this.#policy = policy;
+    this.states = new RoundStates(seal);
   }
 
   /**
@@ -37,7 +26,7 @@ export class Confirmation {
   async ask(
     what: unknown,
     message: string,
-    context: ServerContext,
+    { caller, context }: { readonly caller: CallPrincipal; readonly context: ServerContext },
   ): Promise<InputRequiredResult | undefined> {
     if (this.#policy === 'allow') return undefined;
     if (this.#policy === 'deny')
@@ -62,7 +51,7 @@ export class Confirmation {
     };
     return inputRequired({
       inputRequests: { [KEY]: inputRequired.elicit({ message, requestedSchema }) },
-      requestState: await this.states.mint({ asked: digest }),
+      requestState: this.states.mint({ asked: digest }, caller),
     });
   }
 }

@@ -23,7 +23,7 @@ export function createControlServer(parts: ControlParts, caller: CallPrincipal):
     { name: 'berth', version: '0' },
     {
       instructions: INSTRUCTIONS,
-      requestState: { verify: (state, context) => parts.confirmation.states.verify(state, context) },
+      requestState: { verify: (state) => parts.confirmation.states.verify(state, caller) },
     },
   );
   const add = <S extends z.ZodObject>(

@@ -5,6 +5,7 @@ import {
   type McpHttpHandler,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
+import type { OwnSeal } from '../auth/own-seal.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import type { CallPrincipal } from '../servers/server-calls.ts';
@@ -21,16 +22,22 @@ export interface ControlCaller extends CallPrincipal {
 
 export interface ControlEndpoint {
   fetch(request: Request, caller: ControlCaller): Promise<Response>;
-  /** Ends every session. Idempotent. */
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
-/** `streams`: where listens are entered, to be completed as the gateway goes away. */
+export interface ControlEndpointOptions {
+  readonly seal: OwnSeal;
+  readonly clock?: Clock;
+  /** Where listens and event streams are entered, to be ended as the gateway goes away. */
+  readonly streams?: OpenListens;
+}
+
 export function createControlEndpoint(
   parts: ControlParts,
-  { clock = systemClock, streams }: { readonly clock?: Clock; readonly streams?: OpenListens } = {},
+  { seal, clock = systemClock, streams }: ControlEndpointOptions,
 ): ControlEndpoint {
-  const sessions = new LegacySessions('the control endpoint', clock);
+  const sessions = new LegacySessions({ what: 'the control endpoint', clock, seal, streams });
   return {
     fetch: async (request, caller) => {
       if (caller.scope !== 'manage')

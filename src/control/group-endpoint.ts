@@ -6,6 +6,7 @@ import {
   type McpHttpHandler,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
+import type { OwnSeal } from '../auth/own-seal.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { GroupLists } from '../groups/group-lists.ts';
@@ -23,13 +24,14 @@ export interface GroupParts {
   readonly ask: AskServer;
   /** Whether a server can be called. */
   readonly isUp: (server: string) => boolean;
-  /** Where listens are entered, to be completed as the gateway goes away. */
+  readonly seal: OwnSeal;
+  /** Where listens and event streams are entered, to be ended as the gateway goes away. */
   readonly streams?: OpenListens;
 }
 
 export interface GroupEndpoint {
   fetch(request: Request, caller: CallPrincipal): Promise<Response>;
-  /** Ends every session. Idempotent. */
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
@@ -39,7 +41,7 @@ const PATH = /^\/groups\/([^/]+)\/mcp$/;
 export function createGroupEndpoint(parts: GroupParts, clock: Clock = systemClock): GroupEndpoint {
   const { groups } = parts;
   const watches = new GroupWatches({ ...parts, clock });
-  const sessions = new LegacySessions('the groups of this gateway', clock);
+  const sessions = new LegacySessions({ ...parts, what: 'the groups of this gateway', clock });
   const stop = groups.onChange((name) => {
     if (!groups.find(name)) void sessions.end((owner) => ownerOf(owner).group === name);
   });

@@ -17,7 +17,7 @@ export const inspectInput = z.strictObject({
 /** Always in a sandbox without a network; what is not in the catalogue needs the agreement that running it needs. */
 export async function inspectServer(
   input: z.output<typeof inspectInput>,
-  { inspector, confirmation, context }: ControlCall,
+  { inspector, confirmation, caller, context }: ControlCall,
 ): Promise<ToolAnswer> {
   if (!inspector) throw new BerthError('not-allowed', 'packages cannot be tried here');
   const request = toRequest(input);
@@ -25,7 +25,7 @@ export async function inspectServer(
   if (template === undefined || version !== undefined) {
     const what = npm ?? pypi ?? `the template ${template}`;
     const question = `An agent wants to try ${what} (${version ?? 'its newest version'}): it is installed and started once, in a sandbox without a network. It is not in the catalogue, and nobody has checked it. Try it?`;
-    const asked = await confirmation.ask({ inspect: request }, question, context);
+    const asked = await confirmation.ask({ inspect: request }, question, { caller, context });
     if (asked) return asked;
   }
   const { report, pinned } = await inspector.inspect(parseInspection(request), {

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { BerthError } from '../errors.ts';
 import { parseServerSpec, type ServerSpec } from '../servers/server-spec.ts';
 import { within } from '../servers/within.ts';
-import type { RoundState } from './confirmation.ts';
 import { toFindable } from './found-servers.ts';
+import type { RoundState } from './round-states.ts';
 import { ASK_STATUS, answer, type ControlCall, type ToolAnswer, viewOf } from './tools.ts';
 
 const name = z.string().describe('Name of the server');
@@ -56,9 +56,7 @@ export const runInput = z.strictObject({
 
 export async function runServer(input: z.output<typeof runInput>, call: ControlCall): Promise<ToolAnswer> {
   const spec = toSpec(input);
-  const asked = isCatalogued(spec)
-    ? undefined
-    : await call.confirmation.ask(spec, question(spec), call.context);
+  const asked = isCatalogued(spec) ? undefined : await call.confirmation.ask(spec, question(spec), call);
   if (asked) return asked;
   const { server } = await within({ seconds: input.timeout, name: spec.name, ask: ASK_STATUS }, (signal) =>
     call.servers.run(spec, { wait: true, signal }),
@@ -161,7 +159,7 @@ export async function callTool(input: z.output<typeof callInput>, call: ControlC
   const { inputRequests, requestState } = outcome;
   return inputRequired({
     inputRequests: inputRequests as Parameters<typeof inputRequired>[0]['inputRequests'],
-    requestState: await confirmation.states.mint(requestState === undefined ? {} : { inner: requestState }),
+    requestState: confirmation.states.mint(requestState === undefined ? {} : { inner: requestState }, caller),
   } as Parameters<typeof inputRequired>[0]);
 }
 

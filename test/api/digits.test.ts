@@ -6,6 +6,7 @@ import { Confirmation } from '../../src/control/confirmation.ts';
 import { createControlEndpoint } from '../../src/control/endpoint.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { ownSeal } from '../support/own-seal.ts';
 
 /** Answers a call with the very text of its arguments. */
 const PARROT = `
@@ -29,7 +30,9 @@ beforeAll(async () => {
     servers: [{ name: 'parrot', launch: { file: process.execPath, args: ['-e', PARROT] } }],
     control: ({ guard, calls }) => {
       const { manager: servers, discovery } = fixture;
-      const mcp = createControlEndpoint({ servers, calls, discovery, confirmation: new Confirmation('ask') });
+      const seal = ownSeal();
+      const confirmation = new Confirmation('ask', seal);
+      const mcp = createControlEndpoint({ servers, calls, discovery, confirmation }, { seal });
       const app = createApi({ ...fixture, calls });
       return createControlListener({ app, mcp, guard, ready: () => true });
     },

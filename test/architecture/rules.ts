@@ -79,7 +79,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'auth',
     'log',
   ],
-  control: ['servers', 'templates', 'packages', 'discovery', 'inspection', 'groups', 'log'],
+  control: [
+    'auth/own-seal.ts',
+    'servers',
+    'templates',
+    'packages',
+    'discovery',
+    'inspection',
+    'groups',
+    'log',
+  ],
   cluster: [
     'metrics',
     'runtimes',

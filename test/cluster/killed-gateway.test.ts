@@ -197,6 +197,8 @@ it('clients come back through the other gateway, nothing is lost and nothing run
   }
   const modern = new ModernHttpClient(`${at(first.url)}/mcp`, options);
   const modernCall = modern.start('tools/call', { name: 'hold', arguments: { key: 'modern' } });
+  const agent = new StreamableClient(`${first.url}/mcp`, options);
+  await agent.initialize();
   const keys = ['streamed', 'repeated', 'sse', 'websocket', 'modern'];
   await eventually('five calls', async () => {
     const { executions } = await recorded(watcher);
@@ -208,6 +210,10 @@ it('clients come back through the other gateway, nothing is lost and nothing run
   await Promise.all([sse.ended, ws.closed, expect(modernCall.answer()).rejects.toThrow()]);
   figure('SSE, WebSocket and modern clients of the killed gateway know it after', since(killed));
 
+  // On Berth's own endpoint.
+  const agentBack = new StreamableClient(`${second.url}/mcp`, options);
+  agentBack.session = agent.session;
+  expect(await agentBack.toolText('get_mcp_status', { name: 'each' })).toContain('"status":"running"');
   const back = moved(client, 'each', second.url);
   await watcher.toolText('release', { keys: ['streamed'] });
   expect((await back.get(eventId)).status).toBe(200);
@@ -247,7 +253,7 @@ it('clients come back through the other gateway, nothing is lost and nothing run
   });
   figure('processes of the sessions that ended with the gateway are gone after', since(killed));
   await gatewayAgain(first.pod);
-  await Promise.all([watcher, back, ...again].map((one) => one.close()));
+  await Promise.all([watcher, back, agentBack, ...again].map((one) => one.close()));
 });
 
 it(`${SESSIONS} sessions: those of the killed gateway go on through the other one, with their calls in flight`, {

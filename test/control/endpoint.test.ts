@@ -11,13 +11,14 @@ import { createApi } from '../../src/api/app.ts';
 import { createControlListener } from '../../src/api/control-listener.ts';
 import { systemClock } from '../../src/clock.ts';
 import { Confirmation, type Policy } from '../../src/control/confirmation.ts';
-import { createControlEndpoint } from '../../src/control/endpoint.ts';
+import { type ControlEndpoint, createControlEndpoint } from '../../src/control/endpoint.ts';
 import { LongStreams } from '../../src/transports/long-streams.ts';
 import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
 import { FIXTURE_ERAS, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway } from '../support/gateway.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
+import { ownSeal } from '../support/own-seal.ts';
 import { SPEAKS } from '../support/requirements.ts';
 
 const KEYS = { ada: `berth_${'a'.repeat(43)}`, bob: `berth_${'b'.repeat(43)}` };
@@ -25,6 +26,7 @@ const KEYS = { ada: `berth_${'a'.repeat(43)}`, bob: `berth_${'b'.repeat(43)}` };
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 
 const streams = new LongStreams(systemClock);
+const seal = ownSeal();
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -35,9 +37,11 @@ interface Options {
   hosted?: boolean;
   /** Packages can be tried. */
   inspects?: boolean;
+  /** Gateways that take turns: no two requests in a row go to the same one. */
+  gateways?: number;
 }
 
-async function startControl({ policy = 'ask', hosted = false, inspects = true }: Options = {}) {
+async function startControl({ policy = 'ask', hosted = false, inspects = true, gateways = 1 }: Options = {}) {
   const fixture = await createFixture();
   const { inspector, inspections } = createInspector(fixture);
   const eras = hosted ? FIXTURE_ERAS : [];
@@ -45,15 +49,23 @@ async function startControl({ policy = 'ask', hosted = false, inspects = true }:
     servers: eras.map((era) => ({ name: era, launch: fixtureLaunch(era), eras: SPEAKS[era] })),
     keys: KEYS,
     control: ({ guard, calls }) => {
-      const parts = {
-        servers: fixture.manager,
-        calls,
-        discovery: fixture.discovery,
-        confirmation: new Confirmation(policy),
-        ...(inspects && { inspector }),
+      const all = Array.from({ length: gateways }, () =>
+        createControlEndpoint(
+          {
+            servers: fixture.manager,
+            calls,
+            discovery: fixture.discovery,
+            confirmation: new Confirmation(policy, seal),
+            ...(inspects && { inspector }),
+          },
+          { seal, streams },
+        ),
+      );
+      for (const one of all) closing.push(() => one.close());
+      let turn = 0;
+      const mcp: Pick<ControlEndpoint, 'fetch'> = {
+        fetch: (...request) => (all[turn++ % gateways] as ControlEndpoint).fetch(...request),
       };
-      const mcp = createControlEndpoint(parts, { streams });
-      closing.push(() => mcp.close());
       return createControlListener({ app: createApi({ ...fixture, calls }), mcp, guard, ready: () => true });
     },
   });
@@ -258,6 +270,24 @@ describe.each(['legacy', 'modern'] as const)('an agent of the %s era', (era) => 
   });
 });
 
+describe('several gateways that take turns', () => {
+  it.each(['legacy', 'modern'] as const)('serve an agent of the %s era as one', async (era) => {
+    const { url } = await startControl({ gateways: 3 });
+    const agent = await connect(era, url);
+    for (let round = 0; round < 4; round++) {
+      expect((await agent.tools()).sort()).toEqual([...TOOLS].sort());
+      expect(await agent.call('list_mcp_servers')).toMatchObject({ servers: [] });
+    }
+  });
+
+  it('take the agreement of a person that another one has asked, and nobody else’s', async () => {
+    const { url } = await startControl({ gateways: 2 });
+    const agent = await connect('modern', url, { reply: YES });
+    expect(await agent.call('run_server', PACKAGE)).toMatchObject({ status: 'running' });
+    expect(agent.asked).toHaveLength(1);
+  });
+});
+
 describe('the control endpoint', () => {
   it('is for callers that may manage, each with sessions of its own', async () => {
     const { url } = await startControl();
@@ -294,12 +324,8 @@ describe('the control endpoint', () => {
 
   it('takes no key that may only use servers, and neither does the API for changes', async () => {
     const { manager, calls, templates, discovery } = await startControl();
-    const mcp = createControlEndpoint({
-      servers: manager,
-      calls,
-      discovery,
-      confirmation: new Confirmation('allow'),
-    });
+    const confirmation = new Confirmation('allow', seal);
+    const mcp = createControlEndpoint({ servers: manager, calls, discovery, confirmation }, { seal });
     closing.push(() => mcp.close());
     const user = { id: 'key:user', digest: 'd', scope: 'use' } as const;
     const request = () => new Request('http://127.0.0.1/mcp', { method: 'POST', body: '{}' });

@@ -19,6 +19,7 @@ import { createFixture, FakePackages } from '../servers/doubles.ts';
 import { fixtureLaunch } from '../support/conformance-fixture.ts';
 import { TEST_LIMITS } from '../support/gateway.ts';
 import { eventually, spawnOptions, table } from '../support/local-process.ts';
+import { ownSeal } from '../support/own-seal.ts';
 
 class FixturePackages extends FakePackages {
   override launch(...[tree, input]: Parameters<FakePackages['launch']>) {
@@ -50,7 +51,10 @@ async function start() {
   const groups = new Groups(new SqliteGroupStore(':memory:'));
   groups.create(parseGroup({ name: 'both', servers: ['first', 'second'] }));
   const isUp = (server: string) => manager.find(server)?.state === 'running';
-  const endpoint = createGroupEndpoint({ groups, ask, isUp, lists: new GroupLists(new ServerCalls(ask)) });
+  const endpoint = createGroupEndpoint({
+    ...{ groups, ask, isUp, seal: ownSeal() },
+    lists: new GroupLists(new ServerCalls(ask)),
+  });
   closing.push(() => endpoint.close());
   const client = new Client({ name: 'agent', version: '1' });
   let changes = 0;

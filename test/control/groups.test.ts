@@ -20,6 +20,7 @@ import { FIXTURE_ERAS, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
+import { ownSeal } from '../support/own-seal.ts';
 import { SPEAKS } from '../support/requirements.ts';
 import { connectSdk, ELICITED, SAMPLED, type SdkFlavour } from '../support/sdk-clients.ts';
 
@@ -36,6 +37,7 @@ let gateway: TestGateway;
 let endpoint: GroupEndpoint;
 let groups: Groups;
 const streams = new LongStreams(systemClock);
+const seal = ownSeal();
 /** Servers that cannot be called. */
 const down = new Set<string>();
 
@@ -51,7 +53,7 @@ beforeAll(async () => {
       };
       const isUp = (server: string) => !down.has(server);
       const lists = new GroupLists(new ServerCalls(async (call) => ask(call)));
-      endpoint = createGroupEndpoint({ groups, lists, isUp, streams, ask: async (call) => ask(call) });
+      endpoint = createGroupEndpoint({ groups, lists, isUp, seal, streams, ask: async (call) => ask(call) });
       const app = { fetch: () => new Response(null, { status: 404 }) };
       return createControlListener({ app, groups: endpoint, guard, ready: () => true });
     },
@@ -369,7 +371,7 @@ describe('groups that several gateways serve', () => {
       servers: FIXTURE_ERAS.map((era) => ({ name: era, launch: fixtureLaunch(era), eras: SPEAKS[era] })),
       control: ({ guard, ask }) => {
         const lists = new GroupLists(new ServerCalls(async (call) => ask(call)));
-        const one = () => createGroupEndpoint({ groups: shared, lists, isUp: () => true, ask });
+        const one = () => createGroupEndpoint({ groups: shared, lists, isUp: () => true, ask, seal });
         gateways.push(one(), one());
         // Each request goes to the other one than the request before.
         const fetch: GroupEndpoint['fetch'] = (...request) =>

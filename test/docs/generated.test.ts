@@ -16,6 +16,7 @@ import { settingsHelp } from '../../src/settings/help.ts';
 import { OLDER_NAMES, WITHOUT_EFFECT } from '../../src/settings/older-names.ts';
 import { createInspector } from '../inspection/doubles.ts';
 import { createFixture } from '../servers/doubles.ts';
+import { ownSeal } from '../support/own-seal.ts';
 import { ROOT, readPage, table, withSection } from './pages.ts';
 
 const DURATIONS = /(?:idle|Timeout|Grace|Silence|interval)$/;
@@ -145,9 +146,10 @@ function optionTable(command: Command): string {
 async function controlTools(): Promise<string> {
   const fixture = await createFixture();
   const { manager: servers, calls, discovery } = fixture;
-  const confirmation = new Confirmation('ask');
+  const seal = ownSeal();
+  const confirmation = new Confirmation('ask', seal);
   const { inspector } = createInspector(fixture);
-  const mcp = createControlEndpoint({ servers, calls, discovery, confirmation, inspector });
+  const mcp = createControlEndpoint({ servers, calls, discovery, confirmation, inspector }, { seal });
   const meta = 'io.modelcontextprotocol';
   const _meta = { [`${meta}/protocolVersion`]: '2026-07-28', [`${meta}/clientCapabilities`]: {} };
   const request = new Request('http://127.0.0.1/mcp', {

@@ -14,6 +14,7 @@ import { Groups } from '../../src/groups/groups.ts';
 import { SqliteGroupStore } from '../../src/store/group-store.ts';
 import { startGateway } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
+import { ownSeal } from '../support/own-seal.ts';
 import { packageOf, type RealServer, realServers } from '../support/real-servers.ts';
 import { connectSdk, eraOf, SAMPLED, SDK_CLIENTS } from '../support/sdk-clients.ts';
 import { testPackages } from '../support/trees.ts';
@@ -53,7 +54,11 @@ beforeAll(async () => {
   gateway = await startGateway({
     servers: prepared,
     control: ({ guard, ask, calls }) => {
-      endpoint = createGroupEndpoint({ groups, ask, lists: new GroupLists(calls), isUp: () => true });
+      endpoint = createGroupEndpoint({
+        ...{ groups, ask, seal: ownSeal() },
+        lists: new GroupLists(calls),
+        isUp: () => true,
+      });
       const app = { fetch: () => new Response(null, { status: 404 }) };
       return createControlListener({ app, groups: endpoint, guard, ready: () => true });
     },

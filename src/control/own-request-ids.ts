@@ -1,0 +1,36 @@
+/** Ids of what a server asks its client, when more than one gateway serves the session. */
+import { randomBytes } from 'node:crypto';
+import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
+
+const MARK_BYTES = 6;
+const CANCELLED = 'notifications/cancelled';
+
+/**
+ * Each server counts its questions from 0: the answer to one gateway's question would be taken for that to another's. Questions of this
+ * transport have ids of their own from now on, and what answers another's is left alone. To be called once its server is connected.
+ */
+export function markRequestIds(transport: Transport): void {
+  const mark = `${randomBytes(MARK_BYTES).toString('base64url')}.`;
+  const send = transport.send.bind(transport);
+  const receive = transport.onmessage?.bind(transport);
+  transport.send = (message, options) => send(marked(message, mark), options);
+  transport.onmessage = (message, extra) => {
+    const own = unmarked(message, mark);
+    if (own) receive?.(own as never, extra);
+  };
+}
+
+function marked(message: JSONRPCMessage, mark: string): JSONRPCMessage {
+  if (!('method' in message)) return message;
+  if ('id' in message) return { ...message, id: `${mark}${message.id}` };
+  if (message.method !== CANCELLED) return message;
+  const { requestId, ...params } = message.params ?? {};
+  return { ...message, params: { ...params, requestId: `${mark}${requestId}` } };
+}
+
+/** Undefined for an answer to somebody else's question. */
+function unmarked(message: JSONRPCMessage, mark: string): JSONRPCMessage | undefined {
+  if ('method' in message) return message;
+  const id = String(message.id);
+  return id.startsWith(mark) ? { ...message, id: Number(id.slice(mark.length)) } : undefined;
+}
