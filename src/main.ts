@@ -352,13 +352,25 @@ async function main(): Promise<void> {
 /** Ends the program on the first of these signals, in the gateway's own time at the latest. */
 export function stopOnSignals(gateway: Gateway, signals: readonly NodeJS.Signals[]): void {
   const stop = (): void => {
-    setTimeout(() => process.exit(1), gateway.stopTimeout).unref();
-    gateway.close().then(
+    closeInTime(gateway).then(
       () => process.exit(0),
       () => process.exit(1),
     );
   };
   onStopSignal(signals, stop);
+}
+
+/** Closes it; the program ends with 1 when that takes longer than it may. */
+export async function closeInTime({
+  stopTimeout,
+  close,
+}: Pick<Gateway, 'stopTimeout' | 'close'>): Promise<void> {
+  const late = setTimeout(() => process.exit(1), stopTimeout).unref();
+  try {
+    await close();
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

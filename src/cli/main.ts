@@ -7,7 +7,11 @@ import { type OpenRelay, stdioCommand } from './stdio-command.ts';
 
 const system = createNodeSystem({
   // Loaded only when asked for: most commands need no gateway in this process.
-  launchGateway: async (flags) => await (await import('../main.ts')).runGateway(flags),
+  launchGateway: async (flags) => {
+    const { closeInTime, runGateway } = await import('../main.ts');
+    const gateway = await runGateway(flags);
+    return { url: gateway.url, close: () => closeInTime(gateway) };
+  },
   machine: {
     find: async () => await (await import('../background/main.ts')).findLocalGateway(),
     limits: async (pid) => await (await import('../background/main.ts')).checkLimits(pid),

@@ -17,7 +17,7 @@ const MOST_OF_ONE = 100;
 const IDLE = 30 * 60_000;
 const SWEEP_EVERY = 60_000;
 /** Sessions that their clients have ended and that are remembered as such. */
-const MOST_ENDED = 10_000;
+const MOST_ENDED = 1_000;
 /** Bytes of the JSON of capabilities that go into an id; a client that declares more can be asked nothing at another gateway. */
 const MOST_DECLARED = 2_048;
 const PURPOSE = 'a legacy session';
