@@ -68,8 +68,11 @@ export class LegacySessions {
     const id = request.headers.get('mcp-session-id');
     try {
       if (id === null) return await this.#open(request, owner, connect);
-      const session =
-        this.#sessions.get(id) ?? (await this.#takeUp({ id, owner, url: request.url }, connect));
+      const url = request.url;
+      // One that is being taken up is served once its server knows its client.
+      const session = await (this.#coming.get(id) ??
+        this.#sessions.get(id) ??
+        this.#takeUp({ id, owner, url }, connect));
       // Another owner's session is none.
       if (session?.owner !== owner) throw new BerthError('unknown-session', 'unknown session');
       session.lastUsed = this.#options.clock.now();
@@ -109,8 +112,6 @@ export class LegacySessions {
     { id, owner, url }: { readonly id: string; readonly owner: string; readonly url: string },
     connect: Connect,
   ): Promise<Session> | undefined {
-    const coming = this.#coming.get(id);
-    if (coming) return coming;
     const { seal } = this.#options;
     const content = this.#ended.has(id) ? undefined : seal.open(PURPOSE, owner, id);
     if (!content) return undefined;
@@ -119,8 +120,10 @@ export class LegacySessions {
       const transport = await this.#connected({ newId: () => id, owner }, connect);
       await introduce(transport, { id, url, hello });
       const session = this.#sessions.get(id);
-      if (!session) throw new BerthError('unknown-session', 'unknown session');
-      return session;
+      if (session) return session;
+      // Its own server does not take what the client said any more: the client opens another.
+      await transport.close();
+      throw new BerthError('unknown-session', 'unknown session');
     })().finally(() => this.#coming.delete(id));
     this.#coming.set(id, begun);
     return begun;
