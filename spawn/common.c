@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, NS_PER_MS = 1000000 };
+enum {
+    BACKLOG = 128,
+    NS_PER_MS = 1000000,
+    /* How long an address that somebody listens at is waited for: of a program that was killed the system may let go late. */
+    ADDRESS_MS = 2 * 1000,
+    ADDRESS_ROUND_MS = 50,
+};
 
 void fail(int code, const char *format, ...)
 {
@@ -141,7 +148,7 @@ static bool make_room(const char *path)
     return errno == ECONNREFUSED && unlink(path) == 0;
 }
 
-int listen_at(const char *path)
+static int try_listen(const char *path)
 {
     struct sockaddr_un address;
     socklen_t size;
@@ -161,6 +168,16 @@ int listen_at(const char *path)
     close(fd);
     errno = error;
     return -1;
+}
+
+int listen_at(const char *path)
+{
+    int64_t end = now_ms() + ADDRESS_MS;
+    int fd;
+
+    while ((fd = try_listen(path)) < 0 && errno == EADDRINUSE && now_ms() < end)
+        poll(NULL, 0, ADDRESS_ROUND_MS);
+    return fd;
 }
 
 bool set_blocking(int fd, bool blocking)

@@ -44,7 +44,10 @@ uint32_t parse_number(const char *text, uint32_t most, const char *what);
 /* Whether a socket has a name of the network namespace (`@name`), which goes with who listens there, and is no file. */
 bool is_abstract(const char *path);
 
-/* A non-blocking, close-on-exec unix socket, listening at `path` or connected to it; -1 with errno. */
+/*
+ * A non-blocking, close-on-exec unix socket, listening at `path` or connected to it; -1 with errno. An address in use
+ * is waited for, for two seconds.
+ */
 int listen_at(const char *path);
 int connect_to(const char *path);
 

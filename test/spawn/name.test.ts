@@ -1,5 +1,6 @@
 /** A helper that listens at a name instead of a path: as in a pod, where nothing that servers can write to leads to it. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -50,6 +51,15 @@ describe.each<Build>(['release', 'sanitize'])('the %s build at a name', async (b
       await first.close();
     }
     await (await startHelper({ program, socket })).close();
+  });
+
+  it('waits for a moment for a name that somebody is about to leave', async () => {
+    const socket = uniqueName();
+    const holder = createServer().listen(socket.replace('@', '\0'));
+    await once(holder, 'listening');
+    const starting = startHelper({ program, socket });
+    setTimeout(() => holder.close(), 200);
+    await (await starting).close();
   });
 
   it('lets nobody with another user id get further', async () => {

@@ -216,9 +216,11 @@ describe('a helper', () => {
     const first = await another();
     first.child.kill('SIGKILL');
     await eventually('its end', () => first.child.signalCode);
-    const waiting = spawnRemote(launch, options({ socket: first.socket }));
-    await another({ folder: first.folder });
-    await (await waiting).stop();
+    const [started] = await Promise.all([
+      spawnRemote(launch, options({ socket: first.socket })),
+      another({ folder: first.folder }),
+    ]);
+    await started.stop();
   });
 
   it('that expects another user id is told apart', async () => {
