@@ -25,11 +25,12 @@ import { GroupLists } from './groups/group-lists.ts';
 import { createLog, type Log } from './log/log.ts';
 import { LogBook } from './log/log-book.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { openProbePort, type Probes } from './metrics/probe-port.ts';
+import { openProbePort, type ProbePortOptions } from './metrics/probe-port.ts';
 import { createProcessSource } from './metrics/process-metrics.ts';
 import { createSearchSource } from './metrics/search-metrics.ts';
 import { createTraceSource } from './metrics/trace-metrics.ts';
 import { createTrafficSource } from './metrics/traffic-metrics.ts';
+import { openPeers, PEERS_PATH } from './peers/network-peers.ts';
 import type { RuntimeInput } from './runtimes/local/main.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { ServerCalls } from './servers/server-calls.ts';
@@ -139,6 +140,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
   const calls = new ServerCalls(ask);
   const streams = new LongStreams(systemClock);
   const seal = createOwnSeal(sealer);
+  const peers = openPeers(settings, { seal, log });
   const controlParts = {
     servers: runtime.servers,
     calls,
@@ -146,13 +148,16 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
     confirmation: new Confirmation(settings.control.packages, seal),
     inspector,
   };
-  const mcp = createControlEndpoint(controlParts, { seal, streams });
+  const mcp = createControlEndpoint(controlParts, { seal, streams, ...(peers && { peers }) });
   undo(() => mcp.close());
   const { groups } = runtime;
   const lists = new GroupLists(calls);
   const stateOf = (server: string) => directory.find(server)?.state;
   const isUp = (server: string) => stateOf(server) === 'running';
-  const groupEndpoint = createGroupEndpoint({ groups, lists, ask, isUp, seal, streams });
+  const groupEndpoint = createGroupEndpoint({
+    ...{ groups, lists, ask, isUp, seal, streams },
+    ...(peers && { peers }),
+  });
   undo(() => groupEndpoint.close());
   const app = createApi({
     manager: runtime.servers,
@@ -204,7 +209,8 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
       if (TO_LOG.has(error.code)) log.error({ requestId, error, cause: error.cause }, 'a request failed');
     },
   });
-  await openProbes(settings, { ready, metrics }, undo);
+  const others = peers && { [PEERS_PATH]: peers.listener };
+  await openProbes(settings, { ready, metrics, ...(others && { others }) }, undo);
   undo(async () => {
     ending.abort();
     if (runtime.drain > 0) await front.drain(runtime.drain);
@@ -332,7 +338,11 @@ function openMetrics({ runtime, log, undo, traffic, bodies, discovery, traces }:
 }
 
 /** Probes are answered until the very end. */
-async function openProbes({ metricsPort: port, host }: Settings, answers: Probes, undo: Undo) {
+async function openProbes(
+  { metricsPort: port, host }: Settings,
+  answers: Omit<ProbePortOptions, 'port' | 'host'>,
+  undo: Undo,
+) {
   if (port === 0) return;
   const probes = await openProbePort({ port, host, ...answers });
   undo(() => probes.close());

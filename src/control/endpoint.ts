@@ -8,6 +8,7 @@ import {
 import type { OwnSeal } from '../auth/own-seal.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
+import type { Peers } from '../peers/peers.ts';
 import type { CallPrincipal } from '../servers/server-calls.ts';
 import { createControlServer } from './control-server.ts';
 import { exactCallOf } from './exact-arguments.ts';
@@ -31,13 +32,15 @@ export interface ControlEndpointOptions {
   readonly clock?: Clock;
   /** Where listens and event streams are entered, to be ended as the gateway goes away. */
   readonly streams?: OpenListens;
+  /** Other gateways that serve the same sessions. */
+  readonly peers?: Peers;
 }
 
 export function createControlEndpoint(
   parts: ControlParts,
-  { seal, clock = systemClock, streams }: ControlEndpointOptions,
+  { seal, clock = systemClock, streams, peers }: ControlEndpointOptions,
 ): ControlEndpoint {
-  const sessions = new LegacySessions({ what: 'the control endpoint', clock, seal, streams });
+  const sessions = new LegacySessions({ what: 'the control endpoint', clock, seal, streams, peers });
   return {
     fetch: async (request, caller) => {
       if (caller.scope !== 'manage')
@@ -54,7 +57,7 @@ export function createControlEndpoint(
           caller.id,
           async (transport) => {
             await createControlServer(parts, caller).connect(transport);
-            return () => {};
+            return {};
           },
           options,
         );

@@ -10,8 +10,9 @@ import type { OwnSeal } from '../auth/own-seal.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { BerthError, toBerthError } from '../errors.ts';
 import type { GroupLists } from '../groups/group-lists.ts';
-import { type ChangedList, GroupWatches } from '../groups/group-watch.ts';
+import { ALL_LISTS, type ChangedList, GroupWatches } from '../groups/group-watch.ts';
 import type { GroupDirectory } from '../groups/groups.ts';
+import type { Peers } from '../peers/peers.ts';
 import type { AskServer, CallPrincipal } from '../servers/server-calls.ts';
 import { createGroupServer, type GroupServing } from './group-server.ts';
 import { LegacySessions } from './legacy-sessions.ts';
@@ -27,6 +28,8 @@ export interface GroupParts {
   readonly seal: OwnSeal;
   /** Where listens and event streams are entered, to be ended as the gateway goes away. */
   readonly streams?: OpenListens;
+  /** Other gateways that serve the same groups. */
+  readonly peers?: Peers;
 }
 
 export interface GroupEndpoint {
@@ -51,7 +54,7 @@ export function createGroupEndpoint(parts: GroupParts, clock: Clock = systemCloc
         const name = nameIn(request);
         groups.get(name);
         const opened = { serving: parts, streams: parts.streams, watches, sessions, name, caller };
-        return !groups.isShared && (await isLegacyRequest(request.clone()))
+        return (await isLegacyRequest(request.clone())) && (await hasSession(request))
           ? await serveLegacy(request, opened)
           : await serveOne(request, opened);
       } catch (thrown) {
@@ -84,26 +87,23 @@ async function serveLegacy(request: Request, { serving, watches, sessions, name,
       prompts: () => server.sendPromptListChanged(),
       resources: () => server.sendResourceListChanged(),
     };
-    let unwatch: (() => void) | undefined;
-    let ended = false;
-    server.oninitialized = () => {
-      if (ended) return;
-      const capabilities = { ...server.getClientCapabilities() };
-      unwatch ??= watches.watch({ group: name, caller, capabilities }, (list) => {
-        void tell[list]().catch(() => undefined);
-      });
-    };
     await server.connect(transport);
-    return () => {
-      ended = true;
-      unwatch?.();
+    return {
+      // Whoever has no event stream cannot be told anything, and no server is listened to for it.
+      listens: (again) => {
+        const capabilities = { ...server.getClientCapabilities() };
+        const tellOf = (list: ChangedList) => void tell[list]().catch(() => undefined);
+        const unwatch = watches.watch({ group: name, caller, capabilities }, tellOf);
+        if (again) for (const list of ALL_LISTS) tellOf(list);
+        return unwatch;
+      },
     };
   });
 }
 
 /**
- * Nothing of a modern client is kept but what it listens to. Where the next request may go to another gateway, that holds for legacy ones,
- * too: they have no session, hear of no changes, and cannot be asked anything.
+ * Nothing of a modern client is kept but what it listens to. Nor is anything of a legacy one that has no session: it lists and calls, hears
+ * of no changes, and cannot be asked anything.
  */
 async function serveOne(request: Request, { serving, streams, watches, name, caller }: Opened) {
   const capabilities = await capabilitiesOf(request);
@@ -123,9 +123,20 @@ async function serveOne(request: Request, { serving, streams, watches, name, cal
   };
   const handler: McpHttpHandler = createMcpHandler(
     ({ era }) => createGroupServer(serving, name, { caller, tellsChanges: era === 'modern' }),
-    { legacy: serving.groups.isShared ? 'stateless' : 'reject', bus },
+    { legacy: 'stateless', bus },
   );
   return await handler.fetch(request);
+}
+
+/** Whether a legacy client has a session, or opens one. */
+async function hasSession(request: Request): Promise<boolean> {
+  if (request.headers.has('mcp-session-id')) return true;
+  if (request.method !== 'POST') return false;
+  const body: unknown = await request
+    .clone()
+    .json()
+    .catch(() => undefined);
+  return [body].flat().some((message) => (message as { method?: unknown } | null)?.method === 'initialize');
 }
 
 /** What a client declares in a request to listen; whatever is wrong with that is for the server to say. */

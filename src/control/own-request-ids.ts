@@ -5,11 +5,18 @@ import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 const MARK_BYTES = 6;
 const CANCELLED = 'notifications/cancelled';
 
+/** Takes a message that another gateway was sent; false for what is not for this server. */
+export type TakeForeign = (message: JSONRPCMessage) => boolean;
+
 /**
  * Each server counts its questions from 0: the answer to one gateway's question would be taken for that to another's. Questions of this
- * transport have ids of their own from now on, and what answers another's is left alone. To be called once its server is connected.
+ * transport have ids of their own from now on. What answers another's, and what calls off a request that may run elsewhere, is handed to
+ * `elsewhere`. To be called once its server is connected.
  */
-export function markRequestIds(transport: Transport): void {
+export function markRequestIds(
+  transport: Transport,
+  elsewhere: (message: JSONRPCMessage) => void,
+): TakeForeign {
   const mark = `${randomBytes(MARK_BYTES).toString('base64url')}.`;
   const send = transport.send.bind(transport);
   const receive = transport.onmessage?.bind(transport);
@@ -17,7 +24,18 @@ export function markRequestIds(transport: Transport): void {
   transport.onmessage = (message, extra) => {
     const own = unmarked(message, mark);
     if (own) receive?.(own as never, extra);
+    if (!own || isCancellation(message)) elsewhere(message);
   };
+  return (message) => {
+    const own = unmarked(message, mark);
+    if (!own || ('method' in message && !isCancellation(message))) return false;
+    receive?.(own as never);
+    return true;
+  };
+}
+
+function isCancellation(message: JSONRPCMessage): boolean {
+  return 'method' in message && message.method === CANCELLED;
 }
 
 function marked(message: JSONRPCMessage, mark: string): JSONRPCMessage {

@@ -17,7 +17,7 @@ export interface GroupWatchOptions {
 const LOOK_EVERY = 1_000;
 /** Milliseconds after which a server that has no such stream is asked again; the longest wait for one that ended it. */
 const AGAIN_AFTER = 30_000;
-const ALL: readonly ChangedList[] = ['tools', 'prompts', 'resources'];
+export const ALL_LISTS: readonly ChangedList[] = ['tools', 'prompts', 'resources'];
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 const CHANGE = /^notifications\/(tools|prompts|resources)\/list_changed$/;
 
@@ -65,7 +65,7 @@ class Watch {
       options.groups.onChange((name) => {
         if (name !== watcher.group) return;
         this.#look(true);
-        this.#tell(ALL);
+        this.#tell(ALL_LISTS);
       }),
     ];
   }
@@ -98,7 +98,7 @@ class Watch {
       if (up) this.#listen(server);
       else this.#members.set(server, down());
     }
-    if (changed && !quiet) this.#tell(ALL);
+    if (changed && !quiet) this.#tell(ALL_LISTS);
   }
 
   /** `before`: the stream that its server has ended; it may have started anew since, and offer other things. */
@@ -126,7 +126,7 @@ class Watch {
           if (stop.signal.aborted) return;
           if (method === ACKNOWLEDGED) {
             listening.open = true;
-            if (missed) this.#tell(ALL);
+            if (missed) this.#tell(ALL_LISTS);
           }
           const list = CHANGE.exec(method)?.[1];
           if (list !== undefined) this.#tell([list as ChangedList]);

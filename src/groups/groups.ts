@@ -18,8 +18,6 @@ export interface GroupStore {
 
 /** What the API and the endpoint of groups need, wherever groups are kept. */
 export interface GroupDirectory {
-  /** Other gateways serve the same groups: what one of them holds the next one does not have. */
-  readonly isShared: boolean;
   /** Rejects with `conflict` when the name is taken, and with `limit-reached`. */
   create(spec: GroupSpec): Promise<Group>;
   /** Creates it, or takes the place of the one of that name. */
@@ -39,8 +37,6 @@ export const MOST_GROUPS = 500;
 
 /** Groups that this gateway keeps itself; a change is made when the call returns. */
 export class Groups implements GroupDirectory {
-  readonly isShared: boolean = false;
-
   readonly #store: GroupStore;
   readonly #groups = new Map<string, Group>();
   readonly #listeners = new Set<(name: string) => void>();

@@ -1,5 +1,5 @@
 /** What platforms and Prometheus ask for without a key, and a port of its own for it, apart from the clients. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { BerthError } from '../errors.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -10,6 +10,8 @@ export interface Probes {
 }
 
 export interface ProbePortOptions extends Probes {
+  /** Further paths, each guarded by itself. */
+  readonly others?: Readonly<Record<string, RequestListener>>;
   readonly port: number;
   /** All addresses unless given. */
   readonly host?: string;
@@ -24,10 +26,14 @@ export interface ProbePort {
 export const PROBE_PATHS = ['/livez', '/readyz', '/health'] as const;
 
 /** Serves the probes and `/metrics`. Rejects with `bad-setting` when the port cannot be had. */
-export async function openProbePort({ port, host, ready, metrics }: ProbePortOptions): Promise<ProbePort> {
+export async function openProbePort(options: ProbePortOptions): Promise<ProbePort> {
+  const { port, host, ready, metrics, others } = options;
   const server = createServer((request, response) => {
     if (answerProbe(ready, request, response)) return;
-    if (metrics && pathOf(request) === '/metrics') answerMetrics(metrics, request, response);
+    const path = pathOf(request);
+    const other = path !== undefined && others && Object.hasOwn(others, path) ? others[path] : undefined;
+    if (other) other(request, response);
+    else if (metrics && path === '/metrics') answerMetrics(metrics, request, response);
     else answer(response, 404, 'not found');
   });
   await new Promise<void>((resolve, reject) => {

@@ -295,6 +295,11 @@ export const settingsSchema = z.strictObject({
     .describe(
       'In a cluster: folder of the certificate for links over the network; without, they go by exec.',
     ),
+  peers: hostSchema
+    .optional()
+    .describe(
+      'In a cluster: name of the headless Service of all gateways, which hand on to each other, at metricsPort, what came to the wrong one.',
+    ),
   tlsCertificate: z
     .string('a path')
     .min(1, 'a path')

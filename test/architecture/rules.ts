@@ -79,8 +79,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'auth',
     'log',
   ],
+  peers: ['auth/own-seal.ts', 'log'],
   control: [
     'auth/own-seal.ts',
+    'peers',
     'servers',
     'templates',
     'packages',

@@ -256,6 +256,64 @@ it('clients come back through the other gateway, nothing is lost and nothing run
   await Promise.all([watcher, back, agentBack, ...again].map((one) => one.close()));
 });
 
+it('what comes to the wrong gateway of two is handed on: answers to questions, what is called off, the end of a session', {
+  timeout: LONGEST,
+}, async () => {
+  const [first, second] = await gateways();
+  if (!first || !second) throw new Error('two gateways are needed');
+  const options = { key: release.key, capabilities: { elicitation: {} } };
+  const clientOf = (path: string, base: string, id?: string): StreamableClient => {
+    const client = new StreamableClient(`${base}${path}`, options);
+    client.session = id;
+    return client;
+  };
+  const agent = clientOf('/mcp', first.url);
+  await agent.initialize();
+  const other = clientOf('/mcp', second.url, agent.session);
+  const run = { npm: 'some-mcp-server', version: '1.0.0' };
+  void agent.send(call('"asks"', 'run_server', run));
+  const question = await agent.inbox.method('elicitation/create');
+  const answered = performance.now();
+  expect(await other.respond(question.message.id, { action: 'decline' })).toBe(202);
+  expect((await agent.inbox.answer('"asks"')).text).toContain('the person did not agree');
+  figure('the answer to a question of another gateway ends the call after', since(answered));
+
+  // A group's call that waits in the server is called off there.
+  const groupAt = (method: string, body?: object) =>
+    fetch(`${first.url}/api/v1/groups/handed`, {
+      method,
+      headers: { Authorization: `Bearer ${release.key}`, 'Content-Type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  expect((await groupAt('PUT', { name: 'handed', servers: ['each'] })).status).toBe(201);
+  const path = '/groups/handed/mcp';
+  const [member, watcher] = [clientOf(path, first.url), streamable('each', second.url)];
+  await Promise.all([member.initialize(), watcher.initialize()]);
+  const memberElsewhere = clientOf(path, second.url, member.session);
+  let tries = 0;
+  await eventually('the group at both gateways', async () =>
+    (await memberElsewhere.request(`"try-${++tries}"`, 'tools/list')).text.includes('each__hold'),
+  );
+  const { cancelled } = await recorded(watcher);
+  void member.send(call('"long"', 'each__hold', { key: 'called off' }));
+  await eventually('the call', async () => (await recorded(watcher)).executions.includes('called off'));
+  expect(await memberElsewhere.notify('notifications/cancelled', { requestId: 'long' })).toBe(202);
+  await eventually(
+    'the cancellation',
+    async () => (await recorded(watcher)).cancelled.length > cancelled.length,
+  );
+
+  for (const [ending, left] of [[other, agent] as const, [memberElsewhere, member] as const]) {
+    expect(await ending.delete()).toBe(200);
+    await eventually('the end at the other gateway', async () => {
+      return (await left.send(requestText('1', 'tools/list'))) === 404;
+    });
+    left.cut();
+  }
+  expect((await groupAt('DELETE')).status).toBe(204);
+  await watcher.close();
+});
+
 it(`${SESSIONS} sessions: those of the killed gateway go on through the other one, with their calls in flight`, {
   timeout: LONGEST,
 }, async () => {

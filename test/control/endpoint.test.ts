@@ -19,6 +19,7 @@ import { FIXTURE_ERAS, fixtureLaunch } from '../support/conformance-fixture.ts';
 import { startGateway } from '../support/gateway.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
 import { ownSeal } from '../support/own-seal.ts';
+import { connectedPeers } from '../support/peers.ts';
 import { SPEAKS } from '../support/requirements.ts';
 
 const KEYS = { ada: `berth_${'a'.repeat(43)}`, bob: `berth_${'b'.repeat(43)}` };
@@ -49,7 +50,7 @@ async function startControl({ policy = 'ask', hosted = false, inspects = true, g
     servers: eras.map((era) => ({ name: era, launch: fixtureLaunch(era), eras: SPEAKS[era] })),
     keys: KEYS,
     control: ({ guard, calls }) => {
-      const all = Array.from({ length: gateways }, () =>
+      const all = connectedPeers(gateways).map((peers) =>
         createControlEndpoint(
           {
             servers: fixture.manager,
@@ -58,7 +59,7 @@ async function startControl({ policy = 'ask', hosted = false, inspects = true, g
             confirmation: new Confirmation(policy, seal),
             ...(inspects && { inspector }),
           },
-          { seal, streams },
+          { seal, streams, peers },
         ),
       );
       for (const one of all) closing.push(() => one.close());
@@ -280,12 +281,15 @@ describe('several gateways that take turns', () => {
     }
   });
 
-  it('take the agreement of a person that another one has asked, and nobody else’s', async () => {
-    const { url } = await startControl({ gateways: 2 });
-    const agent = await connect('modern', url, { reply: YES });
-    expect(await agent.call('run_server', PACKAGE)).toMatchObject({ status: 'running' });
-    expect(agent.asked).toHaveLength(1);
-  });
+  it.each(['legacy', 'modern'] as const)(
+    'take the agreement of a person that another one has asked, of the %s era',
+    async (era) => {
+      const { url } = await startControl({ gateways: 2 });
+      const agent = await connect(era, url, { reply: YES });
+      expect(await agent.call('run_server', PACKAGE)).toMatchObject({ status: 'running' });
+      expect(agent.asked).toHaveLength(1);
+    },
+  );
 });
 
 describe('the control endpoint', () => {

@@ -5,7 +5,7 @@ import {
 } from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createControlListener } from '../../src/api/control-listener.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createGroupEndpoint, type GroupEndpoint } from '../../src/control/group-endpoint.ts';
@@ -21,6 +21,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { eventually } from '../support/local-process.ts';
 import { ModernHttpClient } from '../support/modern-client.ts';
 import { ownSeal } from '../support/own-seal.ts';
+import { connectedPeers } from '../support/peers.ts';
 import { SPEAKS } from '../support/requirements.ts';
 import { connectSdk, ELICITED, SAMPLED, type SdkFlavour } from '../support/sdk-clients.ts';
 
@@ -356,40 +357,87 @@ describe('who may use it', () => {
   });
 });
 
-/** Groups that other gateways serve as well. */
-class SharedGroups extends Groups {
-  override readonly isShared = true;
-}
+it('a legacy client without a session lists and calls', async () => {
+  const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
+  const send = (method: string, message?: object) =>
+    fetch(`${base('both')}/mcp`, {
+      method,
+      headers: { ...headers, Authorization: `Bearer ${KEYS.ada}` },
+      ...(message && { body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }) }),
+    });
+  const listed = await send('POST', { method: 'tools/list' });
+  expect([listed.status, listed.headers.get('mcp-session-id')]).toEqual([200, null]);
+  expect(await listed.text()).toContain('m-test_simple_text');
+  const params = { name: 'm-test_simple_text', arguments: {} };
+  expect(await (await send('POST', { method: 'tools/call', params })).text()).toContain('Plain text');
+  expect((await send('GET')).status).toBe(405);
+});
 
 describe('groups that several gateways serve', () => {
-  it.each(FLAVOURS)('keep nothing of a client %s between two of its requests', async (flavour) => {
-    const gateways: GroupEndpoint[] = [];
-    const shared = new SharedGroups(new SqliteGroupStore(':memory:'));
+  const closing: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  /** Each request goes to the other one than the request before; the URL of the group. */
+  async function startTwo() {
+    const shared = new Groups(new SqliteGroupStore(':memory:'));
     await shared.create(groups.get('both').spec);
-    let turn = 0;
+    let turns = 0;
     const several = await startGateway({
       servers: FIXTURE_ERAS.map((era) => ({ name: era, launch: fixtureLaunch(era), eras: SPEAKS[era] })),
       control: ({ guard, ask }) => {
         const lists = new GroupLists(new ServerCalls(async (call) => ask(call)));
-        const one = () => createGroupEndpoint({ groups: shared, lists, isUp: () => true, ask, seal });
-        gateways.push(one(), one());
-        // Each request goes to the other one than the request before.
+        const gateways = connectedPeers(2).map((peers) =>
+          createGroupEndpoint({ groups: shared, lists, isUp: () => true, ask, seal, peers }),
+        );
+        for (const one of gateways) closing.push(() => one.close());
         const fetch: GroupEndpoint['fetch'] = (...request) =>
-          (gateways[turn++ % 2] as GroupEndpoint).fetch(...request);
+          (gateways[turns++ % 2] as GroupEndpoint).fetch(...request);
         const app = { fetch: () => new Response(null, { status: 404 }) };
         return createControlListener({ app, groups: { fetch }, guard, ready: () => true });
       },
     });
-    try {
-      const client = await connectSdk(flavour, `http://127.0.0.1:${several.port}/groups/both`);
-      expect(await client.listTools()).toContain('m-test_simple_text');
-      for (let call = 0; call < 3; call++)
-        expect(await client.callTool('legacy__test_simple_text', {})).toContain('Plain text');
-      await client.close();
-      expect(turn).toBeGreaterThan(4);
-    } finally {
-      for (const one of gateways) await one.close();
-      await several.close();
+    closing.push(() => several.close());
+    return { url: `http://127.0.0.1:${several.port}/groups/both`, shared, turns: () => turns };
+  }
+
+  it.each(FLAVOURS)('serve a client %s as one, its questions included', async (flavour) => {
+    const { url, turns } = await startTwo();
+    const client = await connectSdk(flavour, url);
+    expect(await client.listTools()).toContain('m-test_simple_text');
+    for (let call = 0; call < 3; call++)
+      expect(await client.callTool('legacy__test_simple_text', {})).toContain('Plain text');
+    // One more or one less request, so that each gateway asks.
+    for (const prefix of ['legacy__', 'm-'])
+      for (let call = 0; call < 2; call++) {
+        if (call === 1) await client.listTools();
+        expect(await client.callTool(`${prefix}test_elicitation`, { message: 'Who?' })).toContain(
+          ELICITED.username,
+        );
+        expect(await client.callTool(`${prefix}test_sampling`, { prompt: 'Say it' })).toContain(SAMPLED.text);
+      }
+    await client.close();
+    expect(turns()).toBeGreaterThan(12);
+  });
+
+  it('tell a legacy client of changes, whichever has its event stream', async () => {
+    const { url, shared } = await startTwo();
+    const client = new Client({ name: 'agent', version: '1' });
+    let changes = 0;
+    client.fallbackNotificationHandler = async ({ method }) => {
+      if (method === 'notifications/tools/list_changed') changes++;
+    };
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`)) as never);
+    closing.push(() => client.close());
+    for (let round = 0; round < 3; round++) {
+      await client.listTools();
+      const before = changes;
+      await eventually('a change', async () => {
+        if (changes > before) return true;
+        await shared.put(shared.get('both').spec);
+        return false;
+      });
     }
   });
 });

@@ -1,10 +1,13 @@
 /** Sessions on Berth's own endpoints, which any gateway with the same keys takes up. */
+import { once } from 'node:events';
 import { inputRequired, Server } from '@modelcontextprotocol/server';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
 import { type Connect, LegacySessions } from '../../src/control/legacy-sessions.ts';
+import { NO_PEERS, type Peers } from '../../src/peers/peers.ts';
 import { LongStreams } from '../../src/transports/long-streams.ts';
 import { ownSeal } from '../support/own-seal.ts';
+import { connectedPeers } from '../support/peers.ts';
 
 const URL = 'http://127.0.0.1/mcp';
 const MINUTE = 60_000;
@@ -39,9 +42,15 @@ class Gateway {
   made = 0;
   gone = 0;
 
-  constructor(name: string, seal = ownSeal()) {
+  /** Times that an event stream began, and whether there may have been one before. */
+  readonly listens: boolean[] = [];
+  listening = 0;
+  calledOff = 0;
+
+  constructor(name: string, seal = ownSeal(), peers: Peers = NO_PEERS) {
     this.name = name;
-    this.sessions = new LegacySessions({ what: 'a test', clock: this.clock, seal, streams: this.streams });
+    const { clock, streams } = this;
+    this.sessions = new LegacySessions({ what: 'a test', clock, seal, streams, peers });
     gateways.push(this);
   }
 
@@ -54,14 +63,27 @@ class Gateway {
         const said = { by: this.name, client: server.getClientCapabilities() };
         return { content: [{ type: 'text', text: JSON.stringify(said) }] };
       }
+      if (params.name === 'wait') {
+        await once(context.mcpReq.signal, 'abort');
+        this.calledOff++;
+      }
       const said = context.mcpReq.inputResponses?.person as { action: string } | undefined;
       if (said) return { content: [{ type: 'text', text: `${params.name}: ${said.action}` }] };
       const requestedSchema = { type: 'object' as const, properties: {} };
       const person = inputRequired.elicit({ message: params.name, requestedSchema });
       return inputRequired({ inputRequests: { person } });
     });
+    server.onclose = () => {
+      this.gone++;
+    };
     await server.connect(transport);
-    return () => this.gone++;
+    return {
+      listens: (again) => {
+        this.listens.push(again);
+        this.listening++;
+        return () => this.listening--;
+      },
+    };
   };
 
   send(
@@ -123,6 +145,13 @@ function reader(response: Response) {
   };
 }
 
+/** Three gateways that know each other. */
+function three(): readonly [Gateway, Gateway, Gateway] {
+  const seal = ownSeal();
+  const peers = connectedPeers(3);
+  return ['a', 'b', 'c'].map((name, index) => new Gateway(name, seal, peers[index])) as never;
+}
+
 describe('a session that was opened at another gateway with the same keys', () => {
   it('is served, by a server that knows what its client can do, whichever is asked when', async () => {
     const seal = ownSeal();
@@ -182,6 +211,52 @@ describe('a session that was opened at another gateway with the same keys', () =
     expect((await atA())?.result.content[0].text).toBe('remove all: decline');
   });
 
+  it('is asked by one gateway, answers to another, and its answer reaches the one that has asked', async () => {
+    const [a, b, c] = three();
+    const id = await a.open();
+    const atA = reader(await a.send(callOf('remove all'), { id }));
+    const question = await atA();
+    const answer = { jsonrpc: '2.0', id: question?.id, result: { action: 'accept', content: {} } };
+    expect((await b.send(answer, { id, owner: 'bob' })).status).toBe(404);
+    expect((await b.send(answer, { id })).status).toBe(202);
+    expect((await atA())?.result.content[0].text).toBe('remove all: accept');
+    expect(c.made).toBe(0);
+  });
+
+  it('calls off what runs at another gateway', async () => {
+    const [a, b] = three();
+    const id = await a.open();
+    const calling = a.send({ ...callOf('wait'), id: 'long' }, { id });
+    await calling;
+    const params = { requestId: 'long', reason: 'not needed' };
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params };
+    expect((await b.send(cancelled, { id })).status).toBe(202);
+    await vi.waitFor(() => expect([a.calledOff, b.calledOff]).toEqual([1, 0]));
+  });
+
+  it('is over at all gateways once its client has ended it at one', async () => {
+    const [a, b, c] = three();
+    const id = await a.open();
+    await c.call(id, 'who');
+    expect((await b.send(undefined, { id, method: 'DELETE' })).status).toBe(200);
+    await vi.waitFor(() => expect([a.gone, b.gone, c.gone]).toEqual([1, 1, 1]));
+    for (const gateway of [a, b, c]) expect((await gateway.send(callOf('who'), { id })).status).toBe(404);
+  });
+
+  it('has a watch only while its client can be told, and is told once what it may have missed', async () => {
+    const [a, b] = three();
+    const id = await a.open();
+    await a.call(id, 'who');
+    expect([a.listens, a.listening]).toEqual([[], 0]);
+    for (const gateway of [a, a, b]) {
+      const stream = await gateway.send(undefined, { id, method: 'GET' });
+      expect(gateway.listening).toBe(1);
+      await stream.body?.cancel();
+      await vi.waitFor(() => expect(gateway.listening).toBe(0));
+    }
+    expect([a.listens, b.listens]).toEqual([[false, true], [true]]);
+  });
+
   it('is over where its client has ended it', async () => {
     const gateway = new Gateway('a');
     const id = await gateway.open();
@@ -217,12 +292,52 @@ it('a client that declares very much opens a session that knows nothing of it el
   expect(JSON.parse(await b.call(id, 'who')).client).toEqual({});
 });
 
-it('one caller has a hundred sessions at a gateway, and is told so', async () => {
+it('keeps a thousand sessions of one caller: what rests for the longest time makes room, and is served as before', async () => {
   const gateway = new Gateway('a');
-  for (let session = 0; session < 100; session++) await gateway.open();
+  const first = await gateway.open();
+  gateway.clock.advance(1);
+  const second = await gateway.open();
+  gateway.clock.advance(1);
+  const bob = await gateway.open('bob');
+  const calling = await gateway.send(callOf('wait'), { id: first });
+  for (let session = 2; session < 1_000; session++) await gateway.open();
+  expect(gateway.gone).toBe(0);
+  // The first one is the oldest, but a call of it is in flight; bob's is nobody else's business.
+  await gateway.open();
+  expect([gateway.gone, gateway.made]).toEqual([1, 1_002]);
+  expect(JSON.parse(await gateway.call(second, 'who')).client).toEqual({ elicitation: expect.any(Object) });
+  expect([gateway.gone, gateway.made]).toEqual([2, 1_003]);
+  expect((await gateway.send(callOf('who'), { id: bob, owner: 'bob' })).status).toBe(200);
+  expect(gateway.made).toBe(1_003);
+  await calling.body?.cancel();
+});
+
+it('refuses another session where none of a thousand rests', async () => {
+  const gateway = new Gateway('a');
+  const streams: Response[] = [];
+  for (let session = 0; session < 1_000; session++)
+    streams.push(await gateway.send(undefined, { id: await gateway.open(), method: 'GET' }));
   const refused = await gateway.send(INITIALIZE);
   expect([refused.status, ((await refused.json()) as Json).error.data.code]).toEqual([429, 'limit-reached']);
   expect(await gateway.open('bob')).not.toBe('');
+  await streams[0]?.body?.cancel();
+  await vi.waitFor(async () => expect((await gateway.send(INITIALIZE)).status).toBe(200));
+});
+
+it('gives up no session whose call lasts, or whose client listens', async () => {
+  const gateway = new Gateway('a');
+  const [calls, listens] = [await gateway.open(), await gateway.open()];
+  const calling = await gateway.send(callOf('wait'), { id: calls });
+  const stream = await gateway.send(undefined, { id: listens, method: 'GET' });
+  gateway.clock.advance(40 * MINUTE);
+  expect(gateway.gone).toBe(0);
+  await calling.body?.cancel();
+  await stream.body?.cancel();
+  await vi.waitFor(() => expect(gateway.listening).toBe(0));
+  gateway.clock.advance(29 * MINUTE);
+  expect(gateway.gone).toBe(0);
+  gateway.clock.advance(3 * MINUTE);
+  await vi.waitFor(() => expect(gateway.gone).toBe(2));
 });
 
 it('event streams end as the gateway goes away, and go on at another one', async () => {

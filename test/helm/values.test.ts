@@ -18,7 +18,7 @@ interface Schema {
 
 /** Settings that the chart works out itself, has another value for, or that mean nothing in a cluster. */
 const NOT_SETTINGS =
-  /^(host|port|metricsPort|dataDir|keys|sealKeys|linkCertificates|tlsCertificate|runtime|release|servers\.namespace|allow\..*|resources\..*|traces\..*|trees\..*)$/;
+  /^(host|port|metricsPort|dataDir|keys|sealKeys|linkCertificates|peers|tlsCertificate|runtime|release|servers\.namespace|allow\..*|resources\..*|traces\..*|trees\..*)$/;
 
 const schema = JSON.parse(readChart('values.schema.json')) as Schema;
 const rows = valueRows();

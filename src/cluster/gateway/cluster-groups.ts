@@ -29,7 +29,6 @@ type Patch = Readonly<Record<string, string | null>>;
 const MOST_TRIES = 10;
 
 export class ClusterGroups implements GroupDirectory {
-  readonly isShared = true;
   readonly #options: ClusterGroupsOptions;
   readonly #reflector: Reflector<ConfigMap>;
   readonly #listeners = new Set<(name: string) => void>();

@@ -7,6 +7,7 @@
 - {name: BERTH_DATA_DIR, value: /var/lib/berth}
 - {name: BERTH_RUNTIME, value: kubernetes}
 - {name: BERTH_RELEASE, value: {{ include "berth.fullname" . }}}
+- {name: BERTH_PEERS, value: {{ include "berth.fullname" . }}-gateway-peers}
 - {name: BERTH_SERVERS_NAMESPACE, value: {{ include "berth.serversNamespace" . }}}
 {{- if .Values.gateway.tls.secretName }}
 - {name: BERTH_TLS_CERTIFICATE, value: /etc/berth/tls}
