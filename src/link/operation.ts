@@ -206,18 +206,19 @@ export class ReaderOperation implements Operation, Attachment {
 
   orphaned(error: BerthError): void {
     if (this.#stream !== undefined) return this.#end('ended');
-    if (this.#asked) this.expire(error);
+    // Nothing is carried out for what only listens, and what it listens to is gone.
+    if (this.#asked) this.expire(this.#options.call ? error : unknownSession());
   }
 
   /**
    * A session that was not taken yet is nowhere, whatever was done to open it: it can be opened elsewhere, as what was never asked. What
-   * was never asked of one that was tells its client to open another.
+   * was never asked of one that was tells its client to open another, and so does what only listens, as nothing was carried out for it.
    */
   gone(): void {
     if (this.#stream !== undefined) return this.#end('ended');
-    const { open, session } = this.#options;
+    const { open, session, call } = this.#options;
     if (open || !(session || this.#asked)) this.expire(nothingTaken());
-    else this.expire(this.#asked ? endedUnanswered() : unknownSession());
+    else this.expire(this.#asked && call ? endedUnanswered() : unknownSession());
   }
 
   #accepted(stream: number): void {

@@ -165,6 +165,34 @@ describe('a supervisor that was killed and runs anew', () => {
     expect((await noted)?.code).toBe('unknown-session');
   });
 
+  it.each([
+    ['is gone for good', true],
+    ['runs anew', false],
+  ])(
+    'and the session with it, when it %s, as a stream learns that was asked for on a dead connection',
+    async (_how, gone) => {
+      const session = {
+        server: harness().definition.id,
+        kind: 'session',
+        key: 'known',
+        principal: 'alice',
+      } as const;
+      const known = new TestClient(link.conversation(session), { delivery: 'streams' });
+      const first = known.call(request('"init"', 'initialize', HELLO));
+      await until('the handshake', () => first.ends.length > 0);
+      wire().mute = true;
+      const listener = known.attach();
+      await calm();
+      if (gone) reachable = false;
+      else start();
+      wire().cut();
+      await until('the loss', () => servers[0]?.gateways === 0);
+      if (gone) await link.close({ gone: true });
+      await until('the refusal', () => listener.error !== undefined);
+      expect(listener.error?.code).toBe('unknown-session');
+    },
+  );
+
   it('is the same one after a mere cut: the call goes on', async () => {
     wire().mute = true;
     const reader = call('affinity');

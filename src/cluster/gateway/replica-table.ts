@@ -217,10 +217,13 @@ export class ReplicaTable {
     return route;
   }
 
-  /** Replicas that are about to go included. */
+  /**
+   * Of what has a session. Replicas that are about to go are included, and those that are about to run as far as is known here: another
+   * gateway has been there.
+   */
   replica(server: string, name: string): Link | undefined {
     const entry = this.#servers.get(server)?.get(name);
-    return entry && canBeCalled(entry) ? this.#options.link(entry.pod) : undefined;
+    return entry && (canBeCalled(entry) || entry.pod.coming) ? this.#options.link(entry.pod) : undefined;
   }
 
   /** Those that pass their probes; where none does, those that run: the link knows first. */

@@ -115,6 +115,16 @@ describe('a replica that is about to run', () => {
     expect(table.isCallable('S')).toBe(false);
   });
 
+  it('has the sessions that another gateway has opened there already, whatever is known of it here', async () => {
+    table.put(coming('a'));
+    table.put(coming('b'));
+    table.reach('S');
+    questions[0]?.resolve([]);
+    await turn();
+    expect(table.isCallable('S')).toBe(true);
+    expect(table.replica('S', 'uid-b')).toBeDefined();
+  });
+
   it('is asked again when its link gave up, and counts as there when it refuses the question', async () => {
     table.put(coming('a'));
     table.reach('S');
