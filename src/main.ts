@@ -47,14 +47,13 @@ import type { HttpFront } from './transports/http-server.ts';
 import { LongStreams } from './transports/long-streams.ts';
 import { createOwnCalls } from './transports/own-calls.ts';
 import { Traffic } from './transports/traffic.ts';
+import { type Undo, type UndoStep, undoAll } from './undo.ts';
 import { programVersion } from './version.ts';
 
 /** Failures that nobody but the operator can mend. */
 const TO_LOG: ReadonlySet<ErrorCode> = new Set(['internal', 'cluster-refused']);
 const TEMPLATES = fileURLToPath(new URL('../registry-templates', import.meta.url));
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
-type Undo = (step: () => Promise<void> | void) => void;
 
 export interface Gateway {
   /** What clients and browsers are told. */
@@ -69,12 +68,10 @@ export interface Gateway {
 
 /** Starts a gateway with the settings of flags, environment and file. Rejects with what is wrong, everything begun undone. */
 export async function runGateway(flags: readonly string[] = []): Promise<Gateway> {
-  const steps: (() => Promise<void> | void)[] = [];
+  const steps: UndoStep[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closing ??= (async () => {
-      for (const step of steps.reverse()) await step();
-    })();
+    closing ??= undoAll(steps);
     return closing;
   };
   try {

@@ -1,11 +1,14 @@
 /** Runs an installer to its end: argument list only, own environment, own process group, bounded output. */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { onExit } from 'signal-exit';
 
 const MAX_STDOUT_BYTES = 4 * 1024 * 1024;
 const TAIL_LINES = 20;
 const MAX_LINE_CHARS = 500;
+/** Milliseconds for the rest of its output after the program's end. */
+const OUTPUT_WITHIN = 2_000;
 
 export interface ProgramRun {
   readonly file: string;
@@ -32,7 +35,10 @@ export function withoutCredentials(text: string): string {
     .replace(/(_auth(?:Token)?|_password|bearer|basic)(["']?\s*[=: ]\s*["']?)[^\s"']+/gi, '$1$2***');
 }
 
-/** Resolves with how it ended, also for a bad exit code; rejects with the signal's reason after everything was killed. */
+/**
+ * Resolves with how it ended, also for a bad exit code; rejects with the signal's reason, or what `started` threw, after everything was
+ * killed. What has left its group and holds its output is not waited for.
+ */
 export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   run.signal?.throwIfAborted();
   const child = spawn(run.file, run.args, {
@@ -43,21 +49,42 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   });
   const kill = () => killGroup(child.pid);
   const cancel = onExit(kill);
-  if (child.pid !== undefined) run.started?.(child.pid);
   const stdout = collect(child.stdout, MAX_STDOUT_BYTES, 'head');
   const stderr = collect(child.stderr, TAIL_LINES * MAX_LINE_CHARS, 'tail');
+  const over = endOf(child, stderr);
   run.signal?.addEventListener('abort', kill, { once: true });
-  const code = await new Promise<number | null>((resolve) => {
-    child.once('error', (error) => {
-      stderr.push(Buffer.from(error.message));
-      resolve(null);
-    });
-    child.once('close', resolve);
+  try {
+    if (child.pid !== undefined) run.started?.(child.pid);
+    const code = await over;
+    run.signal?.throwIfAborted();
+    return { code, stdout: stdout.text(), stderr: tailLines(stderr.text()) };
+  } catch (thrown) {
+    kill();
+    await over;
+    throw thrown;
+  } finally {
+    cancel();
+    run.signal?.removeEventListener('abort', kill);
+  }
+}
+
+/** The exit code, once its output has come; null when a signal ended it or it could not be started. */
+async function endOf(child: ChildProcessByStdio<null, Readable, Readable>, stderr: Collected) {
+  const ended = Promise.withResolvers<number | null>();
+  const closed = Promise.withResolvers<void>();
+  child.once('error', (error) => {
+    stderr.push(Buffer.from(error.message));
+    ended.resolve(null);
+    closed.resolve();
   });
-  cancel();
-  run.signal?.removeEventListener('abort', kill);
-  run.signal?.throwIfAborted();
-  return { code, stdout: stdout.text(), stderr: tailLines(stderr.text()) };
+  child.once('exit', ended.resolve);
+  child.once('close', () => closed.resolve());
+  const code = await ended.promise;
+  const late = setTimeout(closed.resolve, OUTPUT_WITHIN);
+  await closed.promise;
+  clearTimeout(late);
+  for (const stream of [child.stdout, child.stderr]) stream.destroy();
+  return code;
 }
 
 function killGroup(pid: number | undefined): void {
@@ -77,8 +104,9 @@ interface Collected {
 function collect(stream: NodeJS.ReadableStream, maxBytes: number, keep: 'head' | 'tail'): Collected {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  const push = (chunk: Buffer) => {
-    if (keep === 'head' && bytes + chunk.length > maxBytes) return;
+  const push = (given: Buffer) => {
+    const chunk = keep === 'head' ? given.subarray(0, maxBytes - bytes) : given;
+    if (chunk.length === 0) return;
     chunks.push(chunk);
     bytes += chunk.length;
     while (keep === 'tail' && chunks.length > 1 && bytes - (chunks[0]?.length ?? 0) >= maxBytes) {

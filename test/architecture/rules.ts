@@ -147,6 +147,7 @@ const FOR_ALL: ReadonlySet<string> = new Set([
   'histogram.ts',
   'mounted-files.ts',
   'stop-signals.ts',
+  'undo.ts',
   'version.ts',
 ]);
 
