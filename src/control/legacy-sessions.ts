@@ -7,8 +7,8 @@ import type { OwnSeal } from '../auth/own-seal.ts';
 import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 import { NO_PEERS, type Peers } from '../peers/peers.ts';
+import { type Connect, type Hello, LegacySession, type ReadBody, unknownSession } from './legacy-session.ts';
 import type { OpenListens } from './open-listens.ts';
-import { markRequestIds, type TakeForeign } from './own-request-ids.ts';
 import { refusal } from './refusal.ts';
 
 /** Sessions of which something is kept, of all owners and of one. For another one, that which rests for the longest time makes room. */
@@ -17,46 +17,13 @@ const MOST_OF_ONE = 1_000;
 /** Milliseconds without a request after which nothing is kept of a session; it is taken up again when it is asked for. */
 const IDLE = 30 * 60_000;
 const SWEEP_EVERY = 60_000;
-/** Sessions that their clients have ended and that are remembered as such. */
+/** Sessions of one owner that their clients have ended and that are remembered as such. */
 const MOST_ENDED = 1_000;
 /** Bytes of the JSON of capabilities that go into an id; a client that declares more can be asked nothing at another gateway. */
 const MOST_DECLARED = 2_048;
+const LONGEST_VERSION = 32;
 const PURPOSE = 'a legacy session';
-
-interface Session {
-  readonly transport: WebStandardStreamableHTTPServerTransport;
-  readonly owner: string;
-  readonly connected: Connected;
-  readonly take: TakeForeign;
-  lastUsed: number;
-  /** Requests and event streams that are being answered. */
-  busy: number;
-  /** Its client may have had an event stream before. */
-  hasListened: boolean;
-}
-
-/** What a client said as it opened its session. */
-interface Hello {
-  readonly protocolVersion: string;
-  readonly capabilities: object;
-}
-
-/** A body that was read already. */
-export interface ReadBody {
-  readonly parsedBody?: unknown;
-}
-
-/** A server behind a transport. */
-export interface Connected {
-  /**
-   * Its client has an event stream, until what this returns is called. `again`: there may have been one before, and nothing is known of
-   * what has changed since.
-   */
-  listens?(again: boolean): () => void;
-}
-
-/** Puts a server behind the transport. Closing the transport closes the server. */
-export type Connect = (transport: WebStandardStreamableHTTPServerTransport) => Promise<Connected>;
+const NO_SESSION = { sessionIdGenerator: () => '' };
 
 export interface LegacySessionsOptions {
   /** Whose sessions these are, for people: `the control endpoint`. */
@@ -78,10 +45,14 @@ interface ToldOfSession {
 
 export class LegacySessions {
   readonly #options: LegacySessionsOptions;
-  readonly #sessions = new Map<string, Session>();
-  readonly #coming = new Map<string, Promise<Session>>();
-  readonly #ended = new Set<string>();
+  /** Those without an id yet included. */
+  readonly #all = new Set<LegacySession>();
+  readonly #byId = new Map<string, LegacySession>();
+  readonly #coming = new Map<string, Promise<LegacySession>>();
+  /** By owner. */
+  readonly #ended = new Map<string, Set<string>>();
   readonly #cleanUp: readonly (() => void)[];
+  #closed = false;
 
   constructor(options: LegacySessionsOptions) {
     this.#options = options;
@@ -98,12 +69,12 @@ export class LegacySessions {
       if (id === null) return await this.#open(request, owner, connect);
       // One that is being taken up is served once its server knows its client. One that is there is not waited for, as it could be
       // given up meanwhile.
-      const there = this.#coming.has(id) ? undefined : this.#sessions.get(id);
+      const there = this.#coming.has(id) ? undefined : this.#byId.get(id);
       const session =
         there ?? (await (this.#coming.get(id) ?? this.#takeUp({ id, owner, url: request.url }, connect)));
       // Another owner's session is none.
-      if (session?.owner !== owner) throw new BerthError('unknown-session', 'unknown session');
-      return await this.#answer(session, request, body);
+      if (session?.owner !== owner) throw unknownSession();
+      return await session.answer(request, body);
     } catch (thrown) {
       if (thrown instanceof BerthError) return refusal(thrown);
       throw thrown;
@@ -112,12 +83,12 @@ export class LegacySessions {
 
   /** Keeps nothing any more of those of an owner; of all without one. */
   async end(isOwner: (owner: string) => boolean = () => true): Promise<void> {
-    const ending = [...this.#sessions.values()].filter(({ owner }) => isOwner(owner));
-    await Promise.all(ending.map(({ transport }) => transport.close()));
+    await Promise.all([...this.#all].filter(({ owner }) => isOwner(owner)).map((one) => one.close()));
   }
 
   /** Idempotent. */
   async close(): Promise<void> {
+    this.#closed = true;
     for (const undo of this.#cleanUp) undo();
     await this.end();
   }
@@ -126,203 +97,142 @@ export class LegacySessions {
     return this.#options.peers ?? NO_PEERS;
   }
 
-  /** Only `initialize` opens one: the transport refuses everything else. */
+  /** Only `initialize` opens one. */
   async #open(request: Request, owner: string, connect: Connect): Promise<Response> {
     const hello = await helloOf(request);
+    // A transport of its own, with nothing behind it, says what is wrong.
+    if (!hello) return await new WebStandardStreamableHTTPServerTransport(NO_SESSION).handleRequest(request);
     const { seal } = this.#options;
     const newId = (): string => seal.seal(PURPOSE, owner, Buffer.from(JSON.stringify(hello)));
-    const transport = await this.#connected({ newId, owner, hasListened: false }, connect);
-    const response = await transport.handleRequest(request);
-    if (transport.sessionId === undefined) await transport.close();
-    return response;
+    const session = this.#begin({ newId, owner, hasListened: false });
+    try {
+      await session.connect(connect);
+      return await session.answer(request);
+    } finally {
+      if (session.id === undefined) await session.close();
+    }
   }
 
   /** Undefined for what is no session of this owner. */
   #takeUp(
     { id, owner, url }: { readonly id: string; readonly owner: string; readonly url: string },
     connect: Connect,
-  ): Promise<Session> | undefined {
+  ): Promise<LegacySession> | undefined {
     const { seal } = this.#options;
-    const content = this.#ended.has(id) ? undefined : seal.open(PURPOSE, owner, id);
+    const content = this.#isEnded(id, owner) ? undefined : seal.open(PURPOSE, owner, id);
     if (!content) return undefined;
     const hello = JSON.parse(content.toString()) as Hello;
-    const begun = (async (): Promise<Session> => {
-      const transport = await this.#connected({ newId: () => id, owner, hasListened: true }, connect);
-      await introduce(transport, { id, url, hello });
-      const session = this.#sessions.get(id);
-      if (session && !this.#ended.has(id)) return session;
+    const session = this.#begin({ newId: () => id, owner, hasListened: true });
+    const begun = (async (): Promise<LegacySession> => {
+      await session.connect(connect);
+      await session.introduce({ id, url, hello });
+      if (this.#byId.get(id) === session) return session;
       // Its client has ended it meanwhile, or its own server does not take what the client said any more: the client opens another.
-      await transport.close();
-      throw new BerthError('unknown-session', 'unknown session');
-    })().finally(() => this.#coming.delete(id));
-    this.#coming.set(id, begun);
-    return begun;
+      throw unknownSession();
+    })();
+    const settled = begun
+      .catch(async (thrown: unknown) => {
+        await session.close();
+        throw thrown;
+      })
+      .finally(() => this.#coming.delete(id));
+    this.#coming.set(id, settled);
+    return settled;
   }
 
   /** Throws `limit-reached`. */
-  async #connected(
-    { newId, owner, hasListened }: NewSession,
-    connect: Connect,
-  ): Promise<WebStandardStreamableHTTPServerTransport> {
-    await this.#makeRoom(owner);
-    let connected: Connected = {};
-    let take: TakeForeign = () => false;
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: newId,
-      onsessioninitialized: (id) => {
-        const lastUsed = this.#options.clock.now();
-        this.#sessions.set(id, { transport, owner, connected, take, lastUsed, busy: 0, hasListened });
+  #begin(one: { newId: () => string; owner: string; hasListened: boolean }): LegacySession {
+    const { clock, streams, what } = this.#options;
+    const { owner } = one;
+    if (this.#closed) throw new BerthError('stopped', 'the gateway is going away');
+    this.#makeRoom(owner);
+    const session = new LegacySession({
+      ...one,
+      ...{ clock, streams },
+      onOpened: (id) => this.#byId.set(id, session),
+      onEnded: async (id) => {
+        this.#remember(id, owner);
+        await this.#peers.tell(what, { id, owner } satisfies ToldOfSession);
       },
-      onsessionclosed: (id) => {
-        this.#remember(id);
-        void this.#peers.tell(this.#options.what, { id, owner } satisfies ToldOfSession);
+      onGone: (id) => {
+        this.#all.delete(session);
+        if (id !== undefined && this.#byId.get(id) === session) this.#byId.delete(id);
       },
+      elsewhere: (id, message) => void this.#peers.tell(what, { id, owner, message } satisfies ToldOfSession),
     });
-    transport.onclose = () => {
-      const { sessionId } = transport;
-      if (sessionId !== undefined) this.#sessions.delete(sessionId);
-    };
-    connected = await connect(transport);
-    take = markRequestIds(transport, (message) => {
-      const { sessionId: id } = transport;
-      if (id === undefined) return;
-      void this.#peers.tell(this.#options.what, { id, owner, message } satisfies ToldOfSession);
-    });
-    return transport;
+    this.#all.add(session);
+    return session;
   }
 
   /** Throws `limit-reached` when none of those in its way rests. */
-  async #makeRoom(owner: string): Promise<void> {
-    const all = [...this.#sessions.values()];
+  #makeRoom(owner: string): void {
+    const all = [...this.#all];
     const own = all.filter((session) => session.owner === owner);
     const inTheWay = own.length >= MOST_OF_ONE ? own : all.length >= MOST_SESSIONS ? all : undefined;
     if (!inTheWay) return;
-    let longest: Session | undefined;
+    let longest: LegacySession | undefined;
     for (const session of inTheWay)
-      if (session.busy === 0 && session.lastUsed < (longest?.lastUsed ?? Number.POSITIVE_INFINITY))
+      if (isResting(session) && session.lastUsed < (longest?.lastUsed ?? Number.POSITIVE_INFINITY))
         longest = session;
     if (!longest)
       throw new BerthError('limit-reached', `there are too many sessions on ${this.#options.what}`);
-    await longest.transport.close();
-  }
-
-  /** Nothing of the session is given up before its answer is over. */
-  async #answer(session: Session, request: Request, body: ReadBody): Promise<Response> {
-    const { clock } = this.#options;
-    const begin = (): void => {
-      session.lastUsed = clock.now();
-      session.busy++;
-    };
-    const end = (): void => {
-      session.lastUsed = clock.now();
-      session.busy--;
-    };
-    begin();
-    try {
-      const response = await session.transport.handleRequest(request, body);
-      if (!isEventStream(response)) return response;
-      const over = request.method === 'GET' ? this.#listened(session) : () => {};
-      begin();
-      return watched(response, () => {
-        over();
-        end();
-      });
-    } finally {
-      end();
-    }
-  }
-
-  /** Its client has an event stream until what this returns is called; it ends when the gateway goes away. */
-  #listened(session: Session): () => void {
-    const { transport, connected } = session;
-    const closed = this.#options.streams?.add({
-      busy: false,
-      end: () => transport.closeStandaloneSSEStream(),
-    });
-    const over = connected.listens?.(session.hasListened);
-    session.hasListened = true;
-    return () => {
-      closed?.();
-      over?.();
-    };
+    void longest.close();
   }
 
   #told({ id, owner, message }: ToldOfSession): boolean {
-    if (!message) this.#remember(id);
-    const session = this.#sessions.get(id);
+    if (!message) this.#remember(id, owner);
+    const session = this.#byId.get(id);
     if (session?.owner !== owner) return false;
     if (message) return session.take(message);
-    void session.transport.close();
+    void session.close();
     return true;
   }
 
+  #isEnded(id: string, owner: string): boolean {
+    return this.#ended.get(owner)?.has(id) === true;
+  }
+
   /** Its client has ended it: nobody here takes it up again. */
-  #remember(id: string): void {
-    this.#ended.add(id);
-    if (this.#ended.size <= MOST_ENDED) return;
-    for (const oldest of this.#ended) {
-      this.#ended.delete(oldest);
+  #remember(id: string, owner: string): void {
+    const ended = this.#ended.get(owner) ?? new Set();
+    this.#ended.set(owner, ended);
+    ended.add(id);
+    if (ended.size <= MOST_ENDED) return;
+    for (const oldest of ended) {
+      ended.delete(oldest);
       return;
     }
   }
 
   #sweep(): void {
     const old = this.#options.clock.now() - IDLE;
-    for (const { transport, lastUsed, busy } of this.#sessions.values())
-      if (busy === 0 && lastUsed < old) void transport.close();
+    for (const session of this.#all) if (isResting(session) && session.lastUsed < old) void session.close();
   }
 }
 
-interface NewSession {
-  readonly newId: () => string;
-  readonly owner: string;
-  /** Its client may have had an event stream. */
-  readonly hasListened: boolean;
+/** One without an id is being opened. */
+function isResting({ id, busy }: LegacySession): boolean {
+  return id !== undefined && busy === 0;
 }
 
-function isEventStream({ body, headers }: Response): boolean {
-  return body !== null && headers.get('content-type') === 'text/event-stream';
-}
-
-/** The same response; calls back once its body is over, or nobody reads it any more. */
-function watched({ body, status, headers }: Response, over: () => void): Response {
-  if (!body) throw new Error('a response without a body');
-  return new Response(body.pipeThrough(new TransformStream({ flush: over, cancel: over })), {
-    status,
-    headers,
-  });
-}
-
-/** Whatever is wrong with it is for the transport to say. */
-async function helloOf(request: Request): Promise<Hello> {
-  const body = (await request
+/** Undefined for what opens no session; whatever is wrong with one that does is for the transport to say. */
+async function helloOf(request: Request): Promise<Hello | undefined> {
+  const body: unknown = await request
     .clone()
     .json()
-    .catch(() => undefined)) as { params?: Partial<Hello> } | undefined;
-  const { protocolVersion, capabilities } = body?.params ?? {};
+    .catch(() => undefined);
+  const opening = [body].flat().find((message) => (message as Opening | null)?.method === 'initialize');
+  if (!opening) return undefined;
+  const { protocolVersion, capabilities } = (opening as Opening).params ?? {};
   const isDeclared = typeof capabilities === 'object' && capabilities !== null;
   return {
-    protocolVersion: String(protocolVersion).slice(0, 32),
+    protocolVersion: typeof protocolVersion === 'string' ? protocolVersion.slice(0, LONGEST_VERSION) : '',
     capabilities:
       isDeclared && Buffer.byteLength(JSON.stringify(capabilities)) <= MOST_DECLARED ? capabilities : {},
   };
 }
 
-/** Says again what the client said as it opened the session, so that its server knows it. */
-async function introduce(
-  transport: WebStandardStreamableHTTPServerTransport,
-  { id, url, hello }: { readonly id: string; readonly url: string; readonly hello: Hello },
-): Promise<void> {
-  const headers = {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-session-id': id,
-  };
-  const say = async (message: object): Promise<void> => {
-    const request = new Request(url, { method: 'POST', headers, body: JSON.stringify(message) });
-    await (await transport.handleRequest(request)).text();
-  };
-  const clientInfo = { name: 'client', version: '0' };
-  await say({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { ...hello, clientInfo } });
-  await say({ jsonrpc: '2.0', method: 'notifications/initialized' });
+interface Opening {
+  readonly method?: unknown;
+  readonly params?: { readonly protocolVersion?: unknown; readonly capabilities?: unknown };
 }

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 
 const MARK_BYTES = 6;
+/** An id that another gateway may have given to a question. */
+const MARKED = /^[\w-]{8}\.\d{1,15}$/;
 const CANCELLED = 'notifications/cancelled';
 
 /** Takes a message that another gateway was sent; false for what is not for this server. */
@@ -18,13 +20,21 @@ export function markRequestIds(
   elsewhere: (message: JSONRPCMessage) => void,
 ): TakeForeign {
   const mark = `${randomBytes(MARK_BYTES).toString('base64url')}.`;
+  /** Requests of its client that are not answered yet. */
+  const open = new Set<unknown>();
   const send = transport.send.bind(transport);
   const receive = transport.onmessage?.bind(transport);
-  transport.send = (message, options) => send(marked(message, mark), options);
+  transport.send = (message, options) => {
+    if (!('method' in message)) open.delete(message.id);
+    return send(marked(message, mark), options);
+  };
   transport.onmessage = (message, extra) => {
     const own = unmarked(message, mark);
+    // One that was called off gets no answer.
+    const isForeign = own ? isCancellation(message) && !open.delete(requestIdIn(message)) : isMarked(message);
+    if (own && 'method' in own && 'id' in own) open.add(own.id);
     if (own) receive?.(own as never, extra);
-    if (!own || isCancellation(message)) elsewhere(message);
+    if (isForeign) elsewhere(message);
   };
   return (message) => {
     const own = unmarked(message, mark);
@@ -32,6 +42,14 @@ export function markRequestIds(
     receive?.(own as never);
     return true;
   };
+}
+
+function isMarked(message: JSONRPCMessage): boolean {
+  return 'id' in message && typeof message.id === 'string' && MARKED.test(message.id);
+}
+
+function requestIdIn(message: JSONRPCMessage): unknown {
+  return 'method' in message ? message.params?.requestId : undefined;
 }
 
 function isCancellation(message: JSONRPCMessage): boolean {

@@ -40,13 +40,24 @@ export interface NetworkPeers extends Peers {
 const PURPOSE = 'between gateways';
 /** Nothing is said to whom it may be: every gateway may read it. */
 const ANYONE = '';
-/** Milliseconds for a gateway to answer, the connection included. */
-const ANSWER_WITHIN = 5_000;
+/** Milliseconds for a gateway to answer, the connection included, and for a body to come whole. */
+const ANSWER_WITHIN = 2_000;
+/** A gateway that has not taken it is told once more. */
+const TRIES = 2;
+/** What is told at one time, and what waits for its turn. */
+const MOST_UNDER_WAY = 64;
+const MOST_WAITING = 1_000;
 /** Milliseconds by which the clocks of two nodes may differ. What is older was said to somebody else. */
 const GOOD_FOR = 5 * 60_000;
 /** Bytes of one body, and of all that are being read. */
 const MOST_BYTES = 16 * 1024 * 1024;
 const MOST_AT_ONCE = 2 * MOST_BYTES;
+
+/** Whether a gateway that answers so had a use for what it was told. */
+const USED: ReadonlyMap<number, boolean> = new Map([
+  [200, true],
+  [204, false],
+]);
 
 interface Told {
   readonly at: number;
@@ -60,22 +71,32 @@ export function createNetworkPeers(options: NetworkPeersOptions): NetworkPeers {
   // Its own, as the global one may go through a proxy.
   const agent = new Agent({ keepAlive: false });
 
+  const turns = new Turns();
+
   const tellOne = async (address: string, body: string): Promise<boolean> => {
-    try {
-      return (await post({ address, port: options.port, agent, body })) === 200;
-    } catch (error) {
-      onFault(address, error);
-      return false;
+    for (let tries = 1; ; tries++) {
+      try {
+        const status = await post({ address, port: options.port, agent, body });
+        if (USED.has(status)) return USED.get(status) === true;
+        throw new Error(`it answered ${status}`);
+      } catch (error) {
+        if (tries < TRIES) continue;
+        onFault(address, error);
+        return false;
+      }
     }
+  };
+  const tellAll = async (told: Omit<Told, 'at'>): Promise<boolean> => {
+    const content: Told = { at: now(), ...told };
+    const body = seal.seal(PURPOSE, ANYONE, Buffer.from(JSON.stringify(content)));
+    const others = (await resolve(options.service)).filter((address) => address !== options.ownAddress);
+    return (await Promise.all(others.map((address) => tellOne(address, body)))).includes(true);
   };
   return {
     onTold: (topic, listener) => topics.on(topic, listener),
     async tell(topic, content) {
-      const told: Told = { at: now(), topic, content };
       try {
-        const body = seal.seal(PURPOSE, ANYONE, Buffer.from(JSON.stringify(told)));
-        const others = (await resolve(options.service)).filter((address) => address !== options.ownAddress);
-        return (await Promise.all(others.map((address) => tellOne(address, body)))).includes(true);
+        return await turns.take(() => tellAll({ topic, content }));
       } catch (error) {
         onFault(options.service, error);
         return false;
@@ -134,21 +155,52 @@ function post({ address: host, port, agent, body }: Post): Promise<number> {
   });
 }
 
-/** `take`: the status for a text. */
+/** So much at one time, and so much that waits for it. */
+class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #underWay = 0;
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting.length >= MOST_WAITING) throw new Error('too much is to be told');
+    if (this.#underWay < MOST_UNDER_WAY) this.#underWay++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#underWay--;
+    }
+  }
+}
+
+/** `take`: the status for a text. Only what has come counts, and it has to come soon. */
 function createListener(take: (text: string) => number): RequestListener {
-  let reading = 0;
+  let held = 0;
   return (request, response) => {
-    const length = Number(request.headers['content-length']);
     if (request.method !== 'POST') return refuse(request, response, 405);
-    if (!(length > 0 && length <= MOST_BYTES)) return refuse(request, response, 413);
-    if (reading + length > MOST_AT_ONCE) return refuse(request, response, 503);
-    reading += length;
-    request.once('close', () => {
-      reading -= length;
-    });
+    if (!(Number(request.headers['content-length']) <= MOST_BYTES)) return refuse(request, response, 413);
     const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let own = 0;
+    const late = setTimeout(() => request.destroy(), ANSWER_WITHIN);
+    const over = (): void => {
+      clearTimeout(late);
+      held -= own;
+      own = 0;
+    };
+    request.once('close', over);
+    request.on('data', (chunk: Buffer) => {
+      if (response.headersSent) return;
+      own += chunk.length;
+      held += chunk.length;
+      chunks.push(chunk);
+      if (held <= MOST_AT_ONCE) return;
+      chunks.length = 0;
+      over();
+      refuse(request, response, 503);
+    });
     request.once('end', () => {
+      if (response.headersSent) return;
       response.writeHead(statusOf(take, Buffer.concat(chunks).toString('latin1'))).end();
     });
   };

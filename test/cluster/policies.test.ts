@@ -37,7 +37,7 @@ const OUTSIDE: readonly Destination[] = [
 ];
 const OURS: readonly Destination[] = [
   ['the gateway', 'gateway', 8053],
-  ['its metrics', 'gateway', METRICS],
+  ['its metrics and peers', 'gateway', METRICS],
   ['metrics of the controller', 'controller', METRICS],
   ['the package store', 'trees', 8080],
   ['the link port of a server', 'a package', LINK],
@@ -76,7 +76,7 @@ describe('by the rules of a release', () => {
   const world = policyWorld();
 
   it.each([
-    ['gateway', ['names', ...API_SERVER]],
+    ['gateway', ['names', ...API_SERVER, 'its metrics and peers']],
     ['controller', ['names', ...API_SERVER, 'the package store']],
     ['trees', []],
     ['a package', ['names', ...PUBLIC, 'the package store']],
@@ -93,7 +93,11 @@ describe('by the rules of a release', () => {
   it('nothing of ours but the gateway, and metrics within the cluster, is reached by others', () => {
     const ours = OURS.map(([name]) => name);
     const of = (source: string | End): string[] => reach(world, source).filter((name) => ours.includes(name));
-    expect(of('a pod elsewhere')).toEqual(['the gateway', 'its metrics', 'metrics of the controller']);
+    expect(of('a pod elsewhere')).toEqual([
+      'the gateway',
+      'its metrics and peers',
+      'metrics of the controller',
+    ]);
     expect(of({ address: '203.0.113.9' })).toEqual(['the gateway']);
   });
 
@@ -141,9 +145,18 @@ describe('by the rules of a release whose', () => {
     expect(reach(world, agent)).toContain('the gateway');
   });
 
+  it('metrics are for one namespace, gateways still hear of each other', () => {
+    const from =
+      'networkPolicies.metricsFrom[0].namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name=watching';
+    const world = policyWorld(from);
+    expect(reach(world, 'gateway')).toContain('its metrics and peers');
+    for (const other of ['a pod elsewhere', 'controller', 'a package'])
+      expect(reach(world, other)).not.toContain('its metrics and peers');
+  });
+
   it('API server has an address, gateway and controller reach no other', () => {
     const world = policyWorld('networkPolicies.apiServerCidrs={10.96.0.1/32}');
-    expect(reach(world, 'gateway')).toEqual(['names', 'the API server’s service']);
+    expect(reach(world, 'gateway')).toEqual(['names', 'the API server’s service', 'its metrics and peers']);
     expect(reach(world, 'controller')).toEqual(['names', 'the API server’s service', 'the package store']);
   });
 });

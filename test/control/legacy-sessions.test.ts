@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { inputRequired, Server } from '@modelcontextprotocol/server';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../src/clock.ts';
-import { type Connect, LegacySessions } from '../../src/control/legacy-sessions.ts';
+import type { Connect } from '../../src/control/legacy-session.ts';
+import { LegacySessions } from '../../src/control/legacy-sessions.ts';
 import { NO_PEERS, type Peers } from '../../src/peers/peers.ts';
 import { LongStreams } from '../../src/transports/long-streams.ts';
 import { ownSeal } from '../support/own-seal.ts';
@@ -234,6 +235,35 @@ describe('a session that was opened at another gateway with the same keys', () =
     await vi.waitFor(() => expect([a.calledOff, b.calledOff]).toEqual([1, 0]));
   });
 
+  it('tells the others nothing of what is its own, or nobody’s', async () => {
+    const told: unknown[] = [];
+    const peers: Peers = {
+      onTold: () => () => {},
+      tell: (_topic, { message }: { message?: unknown } & object) => {
+        told.push(message);
+        return Promise.resolve(false);
+      },
+    };
+    const gateway = new Gateway('a', ownSeal(), peers);
+    const id = await gateway.open();
+    const calling = await gateway.send({ ...callOf('wait'), id: 'long' }, { id });
+    const asking = reader(await gateway.send({ ...callOf('ask'), id: 'ask' }, { id }));
+    const question = await asking();
+    const cancelled = (requestId: unknown) => ({
+      ...{ jsonrpc: '2.0', method: 'notifications/cancelled' },
+      params: { requestId },
+    });
+    const answer = (to: unknown) => ({ jsonrpc: '2.0', id: to, result: { action: 'accept', content: {} } });
+    for (const message of [cancelled('long'), answer(question?.id), answer(3), answer('x'), answer('a.1')])
+      expect((await gateway.send(message, { id })).status).toBe(202);
+    expect(told).toEqual([]);
+    await vi.waitFor(() => expect(gateway.calledOff).toBe(1));
+    const foreign = [cancelled('long'), cancelled('other'), answer('abcdefgh.1')];
+    for (const message of foreign) expect((await gateway.send(message, { id })).status).toBe(202);
+    expect(told).toEqual(foreign);
+    await calling.body?.cancel();
+  });
+
   it('is over at all gateways once its client has ended it at one', async () => {
     const [a, b, c] = three();
     const id = await a.open();
@@ -322,6 +352,67 @@ it('refuses another session where none of a thousand rests', async () => {
   expect(await gateway.open('bob')).not.toBe('');
   await streams[0]?.body?.cancel();
   await vi.waitFor(async () => expect((await gateway.send(INITIALIZE)).status).toBe(200));
+});
+
+it('begins no more sessions than there may be, however many come at the same time, and for nothing else', async () => {
+  const gateway = new Gateway('a');
+  const opened = Array.from({ length: 1_500 }, () => gateway.send(INITIALIZE));
+  const statuses = (await Promise.all(opened)).map(({ status }) => status);
+  expect(gateway.made - gateway.gone).toBe(1_000);
+  expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  const { made } = gateway;
+  for (const other of [callOf('who'), { jsonrpc: '2.0', method: 'notifications/initialized' }, []])
+    expect((await gateway.send(other)).status).toBe(400);
+  expect((await gateway.send(undefined, { method: 'GET' })).status).toBe(400);
+  expect(gateway.made).toBe(made);
+});
+
+it.each([{ toString: 1, valueOf: 1 }, ['2025-06-18'], 7, null])(
+  'answers whatever a client calls its protocol version: %j',
+  async (protocolVersion) => {
+    const gateway = new Gateway('a');
+    const params = { ...INITIALIZE.params, protocolVersion };
+    const response = await gateway.send({ ...INITIALIZE, params });
+    expect([200, 400]).toContain(response.status);
+    await response.body?.cancel();
+  },
+);
+
+it('ends those that are being opened or taken up, too', async () => {
+  const seal = ownSeal();
+  const [a, b] = [new Gateway('a', seal), new Gateway('b', seal)];
+  const id = await a.open();
+  const [coming, opening] = [b.send(callOf('who'), { id }), b.send(INITIALIZE, { owner: 'bob' })];
+  await b.sessions.end((owner) => owner === 'ada');
+  expect((await coming).status).toBe(404);
+  expect((await opening).status).toBe(200);
+  await b.sessions.close();
+  await vi.waitFor(() => expect(b.made - b.gone).toBe(0));
+  expect((await b.send(callOf('who'), { id })).status).not.toBe(200);
+  expect(b.made - b.gone).toBe(0);
+});
+
+it('a request that comes as its session is ended is answered', async () => {
+  const gateway = new Gateway('a');
+  const id = await gateway.open();
+  const [called, ended] = await Promise.all([
+    gateway.send(callOf('wait'), { id }),
+    gateway.send(undefined, { id, method: 'DELETE' }),
+  ]);
+  expect(ended.status).toBe(200);
+  expect([200, 404]).toContain(called.status);
+  expect(await called.text()).not.toContain('wait:');
+});
+
+it('remembers what was ended for each caller by itself', async () => {
+  const gateway = new Gateway('a');
+  const id = await gateway.open();
+  await gateway.send(undefined, { id, method: 'DELETE' });
+  for (let at = 0; at < 1_001; at++) {
+    const other = await gateway.open('bob');
+    await gateway.send(undefined, { id: other, owner: 'bob', method: 'DELETE' });
+  }
+  expect((await gateway.send(callOf('who'), { id })).status).toBe(404);
 });
 
 it('gives up no session whose call lasts, or whose client listens', async () => {

@@ -144,24 +144,66 @@ describe('what is heard', () => {
 
   it('is bounded', async () => {
     const { port } = await start([OWN]);
-    expect(await post(port, '')).toBe(413);
     expect(await post(port, 'x', { 'Transfer-Encoding': 'chunked' })).toBe(413);
     expect(await post(port, 'x', { 'Content-Length': '20000000' })).toBe(413);
     expect(await post(port, '', {}, 'GET')).toBe(405);
-    // Bodies that do not come hold what they have announced, until they are gone.
-    const slow = [1, 2].map(() =>
-      send({
-        ...{ host: OWN, port, path: PEERS_PATH, method: 'POST' },
-        headers: { 'Content-Length': '16000000', Expect: '100-continue' },
-      }),
+    expect(await post(port, '')).toBe(403);
+    expect(await post(port, 'x'.repeat(2_000_000))).toBe(403);
+  });
+
+  it('is not kept away by those who announce much and say nothing, and who are gone soon', async () => {
+    const { port, gateways } = await start([OWN, '127.0.0.2']);
+    gateways[1]?.peers.onTold('sessions', () => true);
+    const silent = Array.from({ length: 8 }, () => {
+      const one = send({
+        ...{ host: '127.0.0.2', port, path: PEERS_PATH, method: 'POST' },
+        headers: { 'Content-Length': '16000000' },
+      });
+      const gone = new Promise((resolve) => one.once('error', resolve));
+      one.write('x');
+      return gone;
+    });
+    expect(await gateways[0].peers.tell('sessions', {})).toBe(true);
+    await Promise.all(silent);
+    expect(gateways[0].faults).toEqual([]);
+  });
+
+  it('is told again where it was refused, and then given up', async () => {
+    const { port, gateways } = await start([OWN], { named: [OWN, '127.0.0.2'] });
+    const statuses = [503, 200, 503, 503];
+    const busy = createServer((request, response) => {
+      request.resume();
+      response.writeHead(statuses.shift() ?? 500).end();
+    }).listen(port, '127.0.0.2');
+    servers.push(busy);
+    await once(busy, 'listening');
+    expect(await gateways[0].peers.tell('sessions', {})).toBe(true);
+    expect(gateways[0].faults).toEqual([]);
+    expect(await gateways[0].peers.tell('sessions', {})).toBe(false);
+    expect(gateways[0].faults).toEqual(['127.0.0.2: Error: it answered 503']);
+    expect(statuses).toEqual([]);
+  });
+
+  it('comes some at a time, however much there is to tell', async () => {
+    const { port, gateways } = await start([OWN], { named: [OWN, '127.0.0.2'] });
+    let [now, most, all] = [0, 0, 0];
+    const slow = createServer((request, response) => {
+      request.resume();
+      most = Math.max(most, ++now);
+      all++;
+      setTimeout(() => {
+        now--;
+        response.writeHead(200).end();
+      }, 5);
+    }).listen(port, '127.0.0.2');
+    servers.push(slow);
+    await once(slow, 'listening');
+    const told = await Promise.all(
+      Array.from({ length: 1_200 }, () => gateways[0].peers.tell('sessions', {})),
     );
-    for (const one of slow) {
-      one.on('error', () => {});
-      one.flushHeaders();
-      await once(one, 'continue');
-    }
-    expect(await post(port, 'x'.repeat(2_000_000))).toBe(503);
-    for (const one of slow) one.destroy();
-    await expect.poll(() => post(port, 'x'.repeat(2_000_000)), { timeout: 20_000 }).toBe(403);
+    const [heard, lost] = [told.filter((one) => one).length, told.filter((one) => !one).length];
+    expect([heard, lost, all]).toEqual([1_064, 136, 1_064]);
+    expect(most).toBeLessThanOrEqual(64);
+    expect(gateways[0].faults).toHaveLength(136);
   });
 });
