@@ -197,6 +197,7 @@ async function start(flags: readonly string[], undo: Undo): Promise<Omit<Gateway
       ...{ app, mcp, ready, metrics },
       groups: groupEndpoint,
       guard: createGuard(settings, keys),
+      bounds: { limits: settings.limits, bodies: counted.bodies },
     }),
     ...counted,
     ...traced,

@@ -8,6 +8,8 @@ import { toBerthError } from '../errors.ts';
 import { requestIdOf } from '../log/ids.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { answerMetrics, answerProbe } from '../metrics/probe-port.ts';
+import { BodyBudget } from '../transports/body-budget.ts';
+import { type BodyBounds, readBody } from '../transports/client-body.ts';
 import { toProblem } from './problem.ts';
 import { OPEN_CORS, REGISTRY } from './registry-routes.ts';
 import { type ApiBindings, REQUEST_ID_HEADER } from './request-checks.ts';
@@ -22,6 +24,8 @@ export interface ControlOptions {
   /** Groups of servers, at `/groups/{name}/mcp`. */
   readonly groups?: { fetch(request: Request, caller: Principal): Promise<Response> };
   readonly guard: Guard;
+  /** Of bodies at both of them; the API has bounds of its own. */
+  readonly bounds?: BodyBounds;
   /** False until the gateway serves, and again while it stops: what `/readyz` answers. */
   readonly ready: () => boolean;
   /** Served at `/metrics` to those whom the guard lets in. */
@@ -30,20 +34,29 @@ export interface ControlOptions {
 
 const MCP_PATH = '/mcp';
 const GROUPS = '/groups/';
+const MIB = 1024 * 1024;
+
+/** As the settings have them by default. */
+function defaultBounds(): BodyBounds {
+  return { limits: { messageBytes: 4 * MIB }, bodies: new BodyBudget(256 * MIB) };
+}
 
 /** Builds the listener for every path that is not the data plane's. */
 export function createControlListener(options: ControlOptions): RequestListener {
-  const { app, mcp, groups, guard, ready, metrics } = options;
+  const { app, mcp, groups, guard, ready, metrics, bounds = defaultBounds() } = options;
   const callers = new WeakMap<object, Principal>();
+  const bodies = new WeakMap<object, Buffer>();
+  const endpointAt = (path: string): typeof mcp => {
+    if (path === MCP_PATH) return mcp;
+    return path.startsWith(GROUPS) ? groups : undefined;
+  };
   const listener = getRequestListener(
     (request, { incoming, outgoing }) => {
       const principal = callers.get(incoming);
       if (!principal) throw new Error('a request has come past the guard');
-      const path = pathOf(incoming.url);
-      if (mcp && path === MCP_PATH) return mcp.fetch(request, principal);
-      return groups && path.startsWith(GROUPS)
-        ? groups.fetch(request, principal)
-        : app.fetch(request, { principal, outgoing });
+      const endpoint = endpointAt(pathOf(incoming.url));
+      if (!endpoint) return app.fetch(request, { principal, outgoing });
+      return endpoint.fetch(withBody(request, bodies.get(incoming)), principal);
     },
     { overrideGlobalObjects: false },
   );
@@ -63,8 +76,22 @@ export function createControlListener(options: ControlOptions): RequestListener 
       return refuse(request, response, thrown);
     }
     if (metrics && request.url === '/metrics') return answerMetrics(metrics, request, response);
-    void listener(request, response);
+    if (request.method !== 'POST' || !endpointAt(pathOf(request.url)))
+      return void listener(request, response);
+    // The endpoints read a body whole, whatever its size.
+    readBody(request, bounds, (error, body) => {
+      if (error) return refuse(request, response, error);
+      bodies.set(request, body);
+      void listener(request, response);
+    });
   };
+}
+
+/** The same request, of which the body was read already. */
+function withBody(request: Request, body: Buffer | undefined): Request {
+  if (!body) return request;
+  const { url, method, headers, signal } = request;
+  return new Request(url, { method, headers, signal, body: Uint8Array.from(body) });
 }
 
 function pathOf(url = ''): string {

@@ -29,13 +29,18 @@ export class BodyError extends Error {
   }
 }
 
+/** Bytes of one body, and of all that are coming in. */
+export interface BodyBounds extends Pick<DataPlane, 'bodies'> {
+  readonly limits: Pick<TransportLimits, 'messageBytes'>;
+}
+
 /**
  * Calls `done` with the whole body, with `too-large` once it passes its limit, or with `busy` when there is no room for it beside
  * all the others. Nothing is called when the client leaves before.
  */
 export function readBody(
   request: IncomingMessage,
-  { limits: { messageBytes: most }, bodies }: Pick<DataPlane, 'limits' | 'bodies'>,
+  { limits: { messageBytes: most }, bodies }: BodyBounds,
   done: (error: BerthError | undefined, body: Buffer) => void,
 ): void {
   const parts = new ChunkList();

@@ -69,6 +69,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'clients',
     'logins',
     'metrics',
+    'transports/body-budget.ts',
+    'transports/client-body.ts',
     'transports/http-server.ts',
     'servers',
     'templates',

@@ -373,6 +373,37 @@ it('a legacy client without a session lists and calls', async () => {
   expect((await send('GET')).status).toBe(405);
 });
 
+it('takes no body that is larger than a message may be, however it comes', async () => {
+  const send = (init: RequestInit & { duplex?: 'half' }) =>
+    fetch(`${base('both')}/mcp`, {
+      ...{ method: 'POST', ...init },
+      headers: {
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+        Authorization: `Bearer ${KEYS.ada}`,
+      },
+    });
+  const padded = (bytes: number) =>
+    JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/list',
+      params: { _meta: { x: 'x'.repeat(bytes) } },
+    });
+  expect((await send({ body: padded(1024 * 1024) })).status).toBe(200);
+  let sent = 0;
+  const endless = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(64 * 1024).fill(32));
+      if (++sent === 200) controller.close();
+    },
+  });
+  for (const body of [padded(5 * 1024 * 1024), endless]) {
+    const refused = await send({ body, duplex: 'half' });
+    expect([refused.status, ((await refused.json()) as Json).code]).toEqual([413, 'too-large']);
+  }
+});
+
 describe('groups that several gateways serve', () => {
   const closing: (() => Promise<void>)[] = [];
   afterEach(async () => {
