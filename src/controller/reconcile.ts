@@ -172,7 +172,7 @@ async function keepReplicas(
   const found = { wanted: plan.replicas, volume };
   const question = {
     server,
-    settings: settings.pods,
+    settings,
     existing: observed.deployment,
     sessions: sessionsOf(replicas),
   };
@@ -241,7 +241,7 @@ async function makeReplicas(
   const annotations = {
     ...known,
     [SPEC_ANNOTATION]: specHash(server),
-    [SETTINGS_ANNOTATION]: settingsHash(pods),
+    [SETTINGS_ANNOTATION]: settingsHash(tools.settings),
     ...(install?.state === 'done' && { [TREE_ANNOTATION]: JSON.stringify(install.installed) }),
   };
   const wanted = deployment({ blueprint, settings: pods, generation: generation.name, annotations });

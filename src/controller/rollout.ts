@@ -1,9 +1,9 @@
 /** When the Deployment of a server is made anew, and when it is left as it is. */
 import type { McpServer, Persistence } from '../cluster/mcp-server.ts';
-import type { PodSettings } from '../cluster/objects/blueprint.ts';
 import { type Deployment, RESTARTED_AT } from '../cluster/objects/deployment.ts';
 import { shortHash } from '../cluster/objects/naming.ts';
 import { programVersion } from '../version.ts';
+import type { ControllerSettings } from './settings.ts';
 
 /** Images that are named by hand stay the same when Berth changes, and pods all the same must not. */
 const VERSION = programVersion();
@@ -31,14 +31,23 @@ function mountOf(persistence: Persistence): Persistence {
   return mount;
 }
 
+/** What the operator has decided and a pod is made of. */
+export type RollingSettings = Pick<
+  ControllerSettings,
+  'pods' | 'limits' | 'health' | 'drain' | 'placement' | 'archonImage'
+>;
+
 /** Of what makes other pods and is no server's own. `version` is of Berth, which writes pods its way. */
-export function settingsHash(settings: PodSettings, version: string = VERSION): string {
-  return shortHash([settings, version]);
+export function settingsHash(
+  { pods, limits, health, drain, placement, archonImage }: RollingSettings,
+  version: string = VERSION,
+): string {
+  return shortHash([pods, version, { limits, health, drain, placement, archonImage }]);
 }
 
 export interface RolloutQuestion {
   readonly server: McpServer;
-  readonly settings: PodSettings;
+  readonly settings: RollingSettings;
   readonly existing: Deployment | undefined;
   /** Of all replicas together; undefined when not all of them have said. */
   readonly sessions: number | undefined;

@@ -497,6 +497,24 @@ describe('an upgrade of Berth', () => {
     expect(secretNames()).toHaveLength(1);
   });
 
+  it.each([
+    ['limits', { limits: { idle: 25 * 60_000 } }],
+    ['time to drain', { drain: 40_000 }],
+    ['health checks', { health: { interval: 60_000 } }],
+    ['placement', { placement: { nodeSelector: { disk: 'fast' } } }],
+  ])('that changes its %s for all servers rolls one only once it is idle', async (_what, change) => {
+    const before = world.deployment;
+    world.reports.set('*', { sessions: 1 });
+    world.settings = { ...world.settings, ...change };
+    world.restart();
+    expect(await world.settle()).toMatchObject({ state: 'running' });
+    expect(world.deployment.spec).toEqual(before.spec);
+    expect(secretNames()).toHaveLength(1);
+    world.reports.set('*', { sessions: 0 });
+    await world.settle();
+    expect(world.deployment.spec).not.toEqual(before.spec);
+  });
+
   it('lets it keep its tree, and has that installed again for the image that it runs in', async () => {
     const before = world.deployment;
     world.reports.set('*', { sessions: 1 });

@@ -9,7 +9,9 @@ import {
   settingsHash,
   specHash,
 } from '../../src/controller/rollout.ts';
-import { settings } from '../support/blueprints.ts';
+import { settings as pods } from '../support/blueprints.ts';
+
+const settings = { pods, limits: {}, health: {}, drain: 300_000, placement: {} };
 
 const server = {
   metadata: { name: 'demo', namespace: 'servers' },
