@@ -39,6 +39,8 @@ export interface LocalHostOptions {
   readonly logins?: LoginSource;
   /** Holds processes to the limits of their definitions; without it those with limits are not started. */
   readonly limiter?: Pick<Limiter, 'open'>;
+  /** Told of every line that is kept of a server's standard error, secrets taken out. */
+  readonly onLine?: (server: string, line: StderrLine) => void;
   /** Told of a process that ran out of memory. */
   readonly onOutOfMemory?: (of: Pick<ServerDefinition, 'name'>, pid: number, how: OutOfMemory) => void;
 }
@@ -76,6 +78,10 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     logs.set(id, log);
     return log;
   };
+  const keep = (id: string, line: StderrLine): void => {
+    logOf(id).add(line);
+    options.onLine?.(id, line);
+  };
   const bytesOf = (id: string): ByteCount => {
     const count = bytes.get(id) ?? new ByteCount();
     bytes.set(id, count);
@@ -103,10 +109,10 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     void started.exited.then(({ outOfMemory }) => {
       if (!outOfMemory) return;
       const { pid } = started;
-      logOf(id).add({ at: Date.now(), pid, text: `[berth: ${outOfMemoryText(outOfMemory)}]` });
+      keep(id, { at: Date.now(), pid, text: `[berth: ${outOfMemoryText(outOfMemory)}]` });
       options.onOutOfMemory?.(definition, pid, outOfMemory);
     });
-    if (!quiet) started.onStderr((text) => logOf(id).add({ at: Date.now(), pid: started.pid, text }));
+    if (!quiet) started.onStderr((text) => keep(id, { at: Date.now(), pid: started.pid, text }));
     return started;
   };
   const supervisor = new Supervisor({

@@ -20,14 +20,17 @@ import { createProcessSource } from '../metrics/process-metrics.ts';
 import { createLocalHost, type LocalHost } from '../runtimes/local-host.ts';
 import { createPodServers, type PodServers } from '../runtimes/pod/pod-servers.ts';
 import { createTrialHost } from '../runtimes/pod/trial-host.ts';
+import type { StderrLine } from '../servers/host.ts';
 import { createRemotePolicy } from '../servers/remote-policy.ts';
 import { answerQuestion } from './answer-question.ts';
 import { lockDataFolder } from './data-folder.ts';
 import { readSupervisorConfig, type SupervisorConfig } from './definition-file.ts';
 import { listenHandover } from './handover.ts';
+import { LineOutput } from './line-output.ts';
 import { listenNetworkLink } from './network-link.ts';
 import type { StartProcess } from './process.ts';
 import { createProcessTable } from './process-table.ts';
+import type { SaidLine } from './said-line.ts';
 import { spawnRemote } from './spawn-process.ts';
 import { type SupervisorHealth, watchHealth } from './supervisor-health.ts';
 import { sweepOrphans } from './sweep.ts';
@@ -46,11 +49,13 @@ const DRAIN_LOOK = 250;
 export async function runSupervisor(options: {
   readonly socket: string;
   readonly config: string;
+  /** Told of what servers say on standard error. */
+  readonly onLine?: (server: string, line: StderrLine) => void;
 }): Promise<RunningSupervisor> {
   const config = await readSupervisorConfig(options.config);
   const health = watchHealth(config, systemClock);
   try {
-    return await serve(options.socket, config, health);
+    return await serve(options, config, health);
   } catch (error) {
     health.close(toBerthError(error));
     throw error;
@@ -58,7 +63,7 @@ export async function runSupervisor(options: {
 }
 
 async function serve(
-  socket: string,
+  { socket, onLine }: Pick<Parameters<typeof runSupervisor>[0], 'socket' | 'onLine'>,
   config: SupervisorConfig,
   health: SupervisorHealth,
 ): Promise<RunningSupervisor> {
@@ -69,7 +74,10 @@ async function serve(
   const start =
     spawn && ((...[launch, how]: Parameters<StartProcess>) => spawnRemote(launch, { ...how, ...spawn }));
   const remote = createRemotePolicy(config.remote?.allowedHosts ?? []);
-  const host = createLocalHost({ owner: lock.owner, table, remote, ...(start && { start }) });
+  const host = createLocalHost({
+    ...{ owner: lock.owner, table, remote, ...(start && { start }) },
+    ...(onLine && { onLine }),
+  });
   const trials = spawn && createTrialHost(spawn);
   let pod: PodServers | undefined;
   let links: LinkServer | undefined;
@@ -143,6 +151,17 @@ async function serveMetrics(
   }
 }
 
+/** What servers say on standard error, in the log of the container: theirs has nothing of it, as the supervisor has both its ends. */
+function logLines(): (server: string, line: StderrLine) => void {
+  const lineOf = (at: number, rest: object): string =>
+    JSON.stringify({ time: new Date(at).toISOString(), ...rest });
+  const output = new LineOutput({
+    fd: process.stdout.fd,
+    leftOut: (lines) => lineOf(Date.now(), { error: `${lines} lines were left out: nobody reads this log` }),
+  });
+  return (_server, { at, pid, text }) => output.add(lineOf(at, { pid, stderr: text } satisfies SaidLine));
+}
+
 /** One line for the log of the container. */
 function say(line: Readonly<Record<string, string>>): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
@@ -158,7 +177,7 @@ async function drained(served: PodServers, servers: SupervisorConfig['servers'],
 /** Runs until SIGTERM or SIGINT; a second signal hurries. */
 async function main(): Promise<void> {
   const { socket, config } = readArguments();
-  const running = await runSupervisor({ socket, config });
+  const running = await runSupervisor({ socket, config, onLine: logLines() });
   let signals = 0;
   const stop = (): void => {
     signals++;

@@ -9,6 +9,7 @@ const SUPERVISOR_CONTRACTS = [
   'remote-transport',
   'process-exit',
   'resource-limits',
+  'said-line',
   'server-definition',
   'server-measure',
   'server-process',

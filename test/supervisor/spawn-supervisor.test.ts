@@ -6,10 +6,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSocketLink } from '../../src/link/socket-link.ts';
 import { connectUnixSocket } from '../../src/link/unix-socket.ts';
+import { readSaidLine } from '../../src/supervisor/said-line.ts';
 import type { SessionReport } from '../../src/supervisor/session-report.ts';
 import type { GatewayProgram } from '../support/gateway-program.ts';
 import { eventually, fixture, isRunning } from '../support/local-process.ts';
@@ -163,6 +165,25 @@ it('says the last words of a process that ended by itself', async () => {
 });
 
 describe.each(['the helper', 'its own container'])('processes in %s', (place) => {
+  const config = place === 'the helper' ? {} : { config: { spawn: undefined } };
+
+  it('are heard in the log of the supervisor, and stop nothing when nobody reads it', async () => {
+    await startWorkload();
+    const child = await startSupervisor(config);
+    const lines: string[] = [];
+    createInterface({ input: child.stdout as Readable }).on('line', (line) => lines.push(line));
+    const { client } = await openClient();
+    const { pid } = await trapState(client);
+    await client.toolText('stderr', { bytes: 100 });
+    const said = await eventually('the line', () => lines.map(readSaidLine).find((line) => line));
+    expect(said).toEqual({ pid, stderr: expect.stringMatching(/^e+$/) });
+    child.stdout?.pause();
+    for (let call = 0; call < 6; call++)
+      expect(await client.toolText('stderr', { bytes: 256 * 1024 })).toBe('wrote to stderr');
+    expect((await trapState(client)).pid).toBe(pid);
+    child.stdout?.resume();
+  });
+
   it('end by idle time though no gateway lives', async () => {
     await startWorkload();
     await startSupervisor({

@@ -2,9 +2,10 @@
 import { BerthError, toBerthError } from '../../errors.ts';
 import { LineSplitter } from '../../jsonrpc/framing.ts';
 import type { LogLine, StderrLine } from '../../servers/host.ts';
+import { readSaidLine } from '../../supervisor/said-line.ts';
 import type { ApiClient } from '../api-client.ts';
 import { apiStatusOf } from '../api-status.ts';
-import type { Pod } from './replica-pod.ts';
+import { type Pod, SUPERVISOR } from './replica-pod.ts';
 
 /** Bytes of one line; the kubelet itself cuts at 16 KiB. */
 const MOST_LINE = 64 * 1024;
@@ -76,7 +77,9 @@ async function readSource(
 ): Promise<void> {
   const splitter = new LineSplitter(MOST_LINE, {
     line: (bytes) => {
-      if (bytes.length > 0) line({ ...parseLine(bytes.toString('utf8')), replica: target.name, container });
+      if (bytes.length === 0) return;
+      const parsed = parseLine(bytes.toString('utf8'));
+      line({ ...(container === SUPERVISOR ? said(parsed) : parsed), replica: target.name, container });
     },
     oversized: () => {},
   });
@@ -98,6 +101,12 @@ function hasNoLog(error: unknown): boolean {
 
 function broken(cause: unknown): BerthError {
   return new BerthError('busy', 'the connection to a log broke', { cause: toBerthError(cause) });
+}
+
+/** What the server said, where that is what the supervisor wrote down. */
+function said(line: StderrLine): StderrLine {
+  const found = readSaidLine(line.text);
+  return found ? { ...line, pid: found.pid, text: found.stderr } : line;
 }
 
 /** Time, a space, the text. */
