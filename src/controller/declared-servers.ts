@@ -43,7 +43,7 @@ export async function keepDeclared(input: DeclaredInput): Promise<void> {
   for (const [name, spec] of Object.entries(wanted)) await declare(name, spec, { ...input, owner: found });
   for (const { metadata } of servers) {
     const { name = '', namespace, labels } = metadata;
-    if (labels?.[DECLARED_LABEL] === release && !(name in wanted))
+    if (labels?.[DECLARED_LABEL] === release && !Object.hasOwn(wanted, name))
       await api.remove(MCP_SERVERS, { namespace, name });
   }
 }

@@ -107,11 +107,17 @@ function endWithKey({ guard }: DataPlane, request: IncomingMessage, response: Se
 }
 
 /** Lets a request in that may come in, at once or when its server is there. */
-function enter(plane: DataPlane, { name }: Target, { request, visit, client, serve, fail }: Entrance): void {
+function enter(plane: DataPlane, target: Target, { request, visit, client, serve, fail }: Entrance): void {
+  const { name } = target;
   try {
     plane.guard.checkHost(request);
     plane.guard.checkOrigin(request);
     const principal = plane.guard.principalOf(request);
+    const lasting = ofLiveSession(plane, target, request);
+    if (lasting) {
+      visit.enter(name);
+      return serve({ server: lasting, principal });
+    }
     const arrived = (): void => {
       const server = serverOf(plane, name);
       visit.enter(name);
@@ -130,6 +136,26 @@ function enter(plane: DataPlane, { name }: Target, { request, visit, client, ser
   } catch (error) {
     fail(error);
   }
+}
+
+/**
+ * The server of a session whose replica is there, where nothing new can begin on it: the session goes on as long as its replica does,
+ * whatever has become of the others.
+ */
+function ofLiveSession(
+  { directory, sealer, router }: DataPlane,
+  { name, action, query }: Target,
+  { headers }: IncomingMessage,
+): ServedServer | undefined {
+  const sealed =
+    action === 'messages' ? new URLSearchParams(query).get('sessionId') : headers['mcp-session-id'];
+  if (typeof sealed !== 'string') return undefined;
+  const server = directory.find(name);
+  if (!server?.awaited && !server?.failure) return undefined;
+  const { awaited: _awaited, failure: _failure, ...lasting } = server;
+  const claims = sealer.open(sealed, server.id);
+  if (!claims || !router.replica(server.id, claims.replica)) return undefined;
+  return { ...lasting, state: 'running', isEnding: true };
 }
 
 /** Resolves with whether the client has left meanwhile; then nothing is to be answered. */

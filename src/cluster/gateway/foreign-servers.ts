@@ -25,7 +25,7 @@ import { REPLICAS_BEFORE } from './wake.ts';
 const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 
 export interface ForeignServersOptions {
-  readonly client: Pick<ApiClient, 'list' | 'patch' | 'remove'>;
+  readonly client: Pick<ApiClient, 'get' | 'list' | 'patch' | 'remove'>;
   readonly view: Pick<ClusterView, 'deployment' | 'deployments' | 'changes'>;
   readonly namespace: string;
   /** Labels that they must have, beside the one that they are watched by. */
@@ -59,7 +59,8 @@ export class ForeignServers {
   }
 
   /** As many replicas as it had before it was stopped. */
-  async start(deployment: DeploymentObject, options: WaitOptions): Promise<ServerView> {
+  async start(seen: DeploymentObject, options: WaitOptions): Promise<ServerView> {
+    const deployment = desiredReplicas(seen) > 0 ? await this.#readAgain(seen) : seen;
     if (desiredReplicas(deployment) > 0) return this.#settled(deployment, options);
     const before = Number(deployment.metadata.annotations?.[REPLICAS_BEFORE] ?? 1);
     return this.scale(deployment, Number.isInteger(before) && before > 0 ? before : 1, options);
@@ -95,7 +96,14 @@ export class ForeignServers {
     return !isOurs(found) && hasLabels(found.metadata.labels ?? {}, this.#options.discover ?? []);
   }
 
-  async #setReplicas(deployment: DeploymentObject, replicas: number): Promise<DeploymentObject> {
+  /** What was seen last may be older than a change by another gateway. */
+  async #readAgain(seen: DeploymentObject): Promise<DeploymentObject> {
+    const { name = '', namespace } = seen.metadata;
+    return (await this.#options.client.get<DeploymentObject>(DEPLOYMENTS, { name, namespace })) ?? seen;
+  }
+
+  async #setReplicas(seen: DeploymentObject, replicas: number): Promise<DeploymentObject> {
+    const deployment = desiredReplicas(seen) === replicas ? await this.#readAgain(seen) : seen;
     const before = desiredReplicas(deployment);
     if (before === replicas) return deployment;
     const annotations = { [REPLICAS_BEFORE]: String(before) };

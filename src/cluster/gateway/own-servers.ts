@@ -95,16 +95,20 @@ export class OwnServers {
   }
 
   async stop(resource: McpServer, { force = false }: { force?: boolean }): Promise<McpServer> {
-    const stopped = resource.spec.suspend === true ? resource : await this.#suspend(resource, true);
+    // What was seen last may be older than a start by another gateway.
+    const now = resource.spec.suspend === true ? await this.#readAgain(resource) : resource;
+    const stopped = now.spec.suspend === true ? now : await this.#suspend(now, true);
     if (force) await this.#kill(stopped);
     return this.#newest(stopped);
   }
 
   /** The number is kept; none to many starts a stopped one. */
-  async scale(resource: McpServer, replicas: number, options: WaitOptions): Promise<McpServer> {
+  async scale(seen: McpServer, replicas: number, options: WaitOptions): Promise<McpServer> {
     const { client, namespace } = this.#options;
-    if ((resource.spec.replicas ?? 1) === replicas)
-      return replicas > 0 ? this.start(resource, options) : this.#settled(resource, options);
+    const has = ({ spec }: McpServer): boolean => (spec.replicas ?? 1) === replicas;
+    // Another gateway may have scaled it meanwhile.
+    const resource = has(seen) ? await this.#readAgain(seen) : seen;
+    if (has(resource)) return replicas > 0 ? this.start(resource, options) : this.#settled(resource, options);
     checkFits(resource, replicas);
     await scaleServer(client, resource, replicas);
     if (replicas > 0 && resource.spec.suspend === true) await this.#suspend(resource, false);

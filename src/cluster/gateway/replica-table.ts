@@ -6,6 +6,8 @@ import type { LinkQuestion } from '../../link/question.ts';
 import { rendezvous } from '../../link/router.ts';
 import type { ReplicaPod } from './replica-pod.ts';
 
+/** Milliseconds within which sessions have been counted: two looks of the controller, and what they take. Shorter ones may never be. */
+const PLACED_FOR = 25_000;
 /** Milliseconds for which a replica that took no more sessions comes last. */
 const FULL_FOR = 5_000;
 /** Milliseconds for which one that is about to rest is not tried again. */
@@ -44,8 +46,9 @@ interface Entry {
   /** It has answered, though the cluster does not know yet that it runs. */
   answers: boolean;
   asked: boolean;
-  /** Sessions that this gateway put there since they were last counted. */
+  /** Sessions that this gateway put there since they were last counted, and until when they count. */
   placed: number;
+  placedUntil: number;
   fullUntil: number;
   restsUntil: number;
 }
@@ -70,6 +73,7 @@ export class ReplicaTable {
     if (known) return seenAgain(known, pod);
     entries.set(pod.name, {
       ...{ pod, answers: false, asked: false, placed: 0 },
+      ...{ placedUntil: Number.NEGATIVE_INFINITY },
       ...{ fullUntil: Number.NEGATIVE_INFINITY, restsUntil: Number.NEGATIVE_INFINITY },
     });
   }
@@ -238,8 +242,10 @@ export class ReplicaTable {
   #byRoom(usable: readonly Entry[], server: string, key: string): Entry[] {
     if (usable.length < 2) return [...usable];
     const now = this.#options.clock.now();
-    const load = ({ pod, placed, fullUntil }: Entry): number =>
-      fullUntil > now ? Number.MAX_VALUE : pod.sessions + placed;
+    const load = ({ pod, placed, placedUntil, fullUntil }: Entry): number => {
+      if (fullUntil > now) return Number.MAX_VALUE;
+      return pod.sessions + (placedUntil > now ? placed : 0);
+    };
     const favourite = byHash(usable, server, key);
     const rank = (entry: Entry): number => (entry === favourite ? 0 : 1);
     return [...usable].sort((a, b) => load(a) - load(b) || rank(a) - rank(b));
@@ -248,9 +254,12 @@ export class ReplicaTable {
   #place(placing: Placing, order: readonly Entry[], at: number): ReplicaRoute | undefined {
     const entry = order[at];
     if (!entry) return undefined;
+    const now = this.#options.clock.now();
+    if (entry.placedUntil <= now) entry.placed = 0;
     entry.placed++;
+    entry.placedUntil = now + PLACED_FOR;
     const next = (refusal: BerthError): ReturnType<NonNullable<ReplicaRoute['next']>> => {
-      entry.placed--;
+      entry.placed = Math.max(0, entry.placed - 1);
       const rests = this.#rests(entry, refusal);
       if (!rests) entry.fullUntil = this.#options.clock.now() + FULL_FOR;
       return this.#place(placing, order, at + 1) ?? (rests ? this.#moved(placing, 'session') : undefined);

@@ -1,4 +1,5 @@
 /** Scaling by the scale subresource, and waking what was scaled to 0. */
+import { toBerthError } from '../../errors.ts';
 import type { ApiClient } from '../api-client.ts';
 import { ASLEEP } from '../asleep.ts';
 import type { McpServer } from '../mcp-server.ts';
@@ -9,7 +10,11 @@ export const REPLICAS_BEFORE = 'berth.dev/replicas';
 /** When a request last asked for a server that had no replicas; the controller must not put it to sleep before it was used. */
 export const WOKEN_AT = 'berth.dev/woken-at';
 
+/** Tries of a wake while others change the same object. */
+const MOST_TRIES = 5;
+
 type Patcher = Pick<ApiClient, 'patch'>;
+type Waker = Pick<ApiClient, 'get' | 'patch'>;
 
 /** The annotation goes first: a crash between the two leaves a server that wakes with as many as before. */
 export async function scaleServer(client: Patcher, resource: McpServer, replicas: number): Promise<void> {
@@ -19,11 +24,28 @@ export async function scaleServer(client: Patcher, resource: McpServer, replicas
   await client.patch(MCP_SERVERS, target, { subresource: 'scale', patch: { spec: { replicas } } });
 }
 
-/** Gives it as many replicas as it had; in one write, as somebody waits. */
-export async function wakeServer(client: Patcher, resource: McpServer): Promise<void> {
+/** Gives it as many replicas as it had; in one write, as somebody waits. What was scaled meanwhile keeps its number. */
+export async function wakeServer(client: Waker, resource: McpServer): Promise<void> {
   const annotations = { [WOKEN_AT]: new Date().toISOString(), [ASLEEP]: null };
-  const patch = { metadata: { annotations }, ...replicasBefore(resource) };
-  await client.patch(MCP_SERVERS, targetOf(resource), { patch });
+  let seen = resource;
+  for (let tries = 1; ; tries++) {
+    const before = replicasBefore(seen);
+    const { resourceVersion } = seen.metadata;
+    const metadata = {
+      annotations,
+      ...(before.spec && resourceVersion !== undefined && { resourceVersion }),
+    };
+    try {
+      await client.patch(MCP_SERVERS, targetOf(resource), { patch: { metadata, ...before } });
+      return;
+    } catch (thrown) {
+      if (tries === MOST_TRIES || toBerthError(thrown).code !== 'conflict') throw thrown;
+    }
+    const now = await client.get<McpServer>(MCP_SERVERS, targetOf(resource));
+    // One of its name is another one's.
+    if (!now || now.metadata.uid !== resource.metadata.uid) return;
+    seen = now;
+  }
 }
 
 function replicasBefore({ metadata, spec }: McpServer): { readonly spec?: { readonly replicas: number } } {

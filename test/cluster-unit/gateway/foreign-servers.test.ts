@@ -1,5 +1,5 @@
 /** Deployments that others made: features 000-01 to 000-21, with the traps of their first version. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServerView } from '../../../src/servers/server-view.ts';
 import { until } from '../../link/waiting.ts';
 import { status } from '../stand-in-api.ts';
@@ -358,7 +358,9 @@ describe('waiting until it is ready', () => {
     await until('the patch', () => view.deployment('web')?.spec.replicas === 1);
     leaving.abort(new Error('gone'));
     await expect(one).rejects.toThrow('gone');
+    const reads = cluster.reads.length;
     const other = servers.start('web', { wait: true });
+    await until('its look', () => cluster.reads.length > reads);
     cluster.remove('deployments', 'web');
     cluster.put('deployments', foreignDeployment('web', 1));
     await expect(other).rejects.toMatchObject({ code: 'not-found' });
@@ -455,4 +457,16 @@ describe('logs of pods on a node that is gone', () => {
       message: expect.stringContaining('no route to host'),
     });
   });
+});
+
+it('what another gateway has done a moment ago counts', async () => {
+  await there('web', 2, settled(2));
+  const { view, servers } = fixture;
+  vi.spyOn(view, 'deployment').mockReturnValue(view.deployment('web'));
+  await servers.stop('web');
+  await servers.start('web');
+  expect(spec('web')?.replicas).toBe(2);
+  await servers.scale('web', 4);
+  await servers.scale('web', 2);
+  expect(spec('web')?.replicas).toBe(2);
 });

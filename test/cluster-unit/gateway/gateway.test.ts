@@ -397,3 +397,58 @@ it('a gateway that has not seen the cluster yet says so, and does not say that t
   expect(() => directory.find('memory')).toThrow(expect.objectContaining({ code: 'busy' }));
   await blind.close();
 });
+
+describe('sessions of a replica that goes, of a server that is wanted', () => {
+  const answered = async (client: StreamableClient): Promise<void> => {
+    const call = client.request('2', 'tools/list');
+    await until('the call', () => harness.server.of('tools/list').length === 1);
+    harness.server.answer(harness.server.id('tools/list'));
+    expect((await call).message.result).toBeDefined();
+  };
+  const opened = async (): Promise<StreamableClient> => {
+    await running();
+    const client = new StreamableClient(`${base}/mcp`);
+    await client.initialize();
+    return client;
+  };
+  const leave = async (): Promise<void> => {
+    fixture.cluster.put('pods', serverPod(owner, 'memory-1', { leaving: true }));
+    await until('it', () => fixture.view.replicas.of(owner.uid)[0]?.leaving === true);
+  };
+
+  it('go on while no other replica can come up', async () => {
+    const client = await opened();
+    await leave();
+    await answered(client);
+  });
+
+  it('go on when another replica has failed, and whoever begins one is told', async () => {
+    const client = await opened();
+    fixture.cluster.observe('mcpservers', 'memory', { ...STATUS, state: 'failed', message: 'no image' });
+    await leave();
+    await until('the failure', () => fixture.view.server('memory')?.status?.state === 'failed');
+    await answered(client);
+    const newcomer = new StreamableClient(`${base}/mcp`);
+    expect((await newcomer.initialize()).message.error?.message).toContain('no image');
+  });
+
+  it('do not undo a scale to 0', async () => {
+    const client = await opened();
+    put({ replicas: 0 });
+    await leave();
+    await until('0', () => fixture.view.server('memory')?.spec.replicas === 0);
+    fixture.cluster.writes.length = 0;
+    await answered(client);
+    expect(fixture.cluster.writes).toEqual([]);
+  });
+
+  it('end with it, and the next request waits for another one', async () => {
+    const client = await opened();
+    await leave();
+    fixture.cluster.remove('pods', 'memory-1');
+    await until('its end', () => fixture.view.replicas.of(owner.uid).length === 0);
+    const sent = client.send('{"jsonrpc":"2.0","id":9,"method":"tools/list"}');
+    fixture.cluster.put('pods', serverPod(owner, 'memory-2'));
+    expect(await sent).toBe(404);
+  });
+});

@@ -1,5 +1,7 @@
 /** MCPServers behind the API: what each verb writes, and what it waits for. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ApiClient } from '../../../src/cluster/api-client.ts';
+import { wakeServer } from '../../../src/cluster/gateway/wake.ts';
 import { INPUT_LABEL } from '../../../src/cluster/objects/naming.ts';
 import { BerthError } from '../../../src/errors.ts';
 import { parseServerSpec } from '../../../src/servers/server-spec.ts';
@@ -599,5 +601,47 @@ describe('everything else', () => {
       hint: 'Look at its log.',
       failure: { code: 'start-failed', message: 'one replica fails', hint: 'Look at its log.' },
     });
+  });
+});
+
+describe('what another gateway wrote a moment ago', () => {
+  const specNow = () => resource()?.spec as { suspend?: boolean; replicas?: number };
+  /** The watch shows it as it is now, from now on. */
+  const freeze = (): void => {
+    const old = fixture.view.server('everything');
+    vi.spyOn(fixture.view, 'server').mockReturnValue(old);
+  };
+
+  it('is undone by a stop', async () => {
+    await fixture.servers.run(SPEC);
+    await fixture.servers.stop('everything');
+    await seen();
+    freeze();
+    await fixture.servers.start('everything');
+    expect(specNow().suspend).toBe(false);
+    await fixture.servers.stop('everything');
+    expect(specNow().suspend).toBe(true);
+  });
+
+  it('is undone by scaling', async () => {
+    await fixture.servers.run(SPEC);
+    await seen();
+    freeze();
+    await fixture.servers.scale('everything', 5);
+    expect(specNow().replicas).toBe(5);
+    await fixture.servers.scale('everything', 2);
+    expect(specNow().replicas).toBe(2);
+  });
+
+  it('is not undone by a wake', async () => {
+    await there(undefined, { replicas: 0 });
+    const old = fixture.view.server('everything');
+    if (!old) throw new Error('not there');
+    await fixture.servers.scale('everything', 5);
+    const client = new ApiClient({ access: fixture.cluster.api.access() });
+    await wakeServer(client, old);
+    client.close();
+    expect(specNow().replicas).toBe(5);
+    expect(resource()?.metadata.annotations).toHaveProperty(['berth.dev/woken-at']);
   });
 });

@@ -169,6 +169,16 @@ describe('new sessions', () => {
     expect(session()?.replica).toBe('uid-b');
   });
 
+  it('count for a while, as those that end before they are counted never are', () => {
+    table.put(pod('a', { sessions: 0 }));
+    for (let at = 0; at < 50; at++) session(`n${at}`);
+    table.put(pod('b', { sessions: 40 }));
+    expect(session()?.replica).toBe('uid-b');
+    clock.advance(60_000);
+    table.put(pod('a', { sessions: 0 }));
+    expect(session()?.replica).toBe('uid-a');
+  });
+
   it('go to the next one when the first takes no more, and leave that alone for a while', async () => {
     table.put(pod('a', { sessions: 0 }));
     table.put(pod('b', { sessions: 9 }));
