@@ -64,7 +64,7 @@ export const ERROR_TABLE = {
   unauthorized: {
     status: 401,
     rpc: -32001,
-    hint: 'Send a valid key as "Authorization: Bearer …"; make one with: berth key add.',
+    hint: 'Send a valid key as "Authorization: Bearer …"; on one machine berth key add NAME makes one, a release in a cluster has its own (auth in its values).',
   },
   forbidden: {
     status: 403,

@@ -45,7 +45,7 @@ async function add(
   else {
     system.out(`${key}\n`);
     system.err(
-      'The key is not shown again. Send it as "Authorization: Bearer …"; berth reads it from BERTH_KEY or --key-file.\n',
+      'The key is for the gateway on this machine, and is not shown again. Send it as "Authorization: Bearer …"; berth reads it from BERTH_KEY or --key-file.\n',
     );
   }
   return EXIT.ok;

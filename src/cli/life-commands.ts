@@ -24,7 +24,8 @@ export function addLifeCommands(program: Command, system: CliSystem, run: Comman
     .action((name: string, options: WaitOptions, command: Command) =>
       run(command, () =>
         begin({ name, options, command, system }, (client) =>
-          client.json(`${pathOf(name)}/restart`, { method: 'POST' }),
+          // The end of a restart is known by whoever makes it: what ran before it goes on meanwhile, in a cluster.
+          client.json(`${pathOf(name)}/restart${options.wait ? '?wait=ready' : ''}`, { method: 'POST' }),
         ),
       ),
     );
