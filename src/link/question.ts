@@ -2,11 +2,22 @@
 import type { Cancel, Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
 
-const QUESTIONS = ['sessions', 'end', 'report', 'rest', 'holds', 'task', 'inspection', 'removed'] as const;
+const QUESTIONS = [
+  'sessions',
+  'end',
+  'report',
+  'check',
+  'rest',
+  'holds',
+  'task',
+  'inspection',
+  'removed',
+] as const;
 
 export interface LinkQuestion {
   /**
-   * `sessions`: the list of a server's conversations. `end`: ends one of them, or all. `report`: how it fares. `rest`: takes nothing
+   * `sessions`: the list of a server's conversations. `end`: ends one of them, or all. `report`: how it fares. `check`: a health check is made, or the one
+   * under way is waited for, but not for longer than the time of a question: then it is to be asked again. `rest`: takes nothing
    * new for a while if nobody uses it, and whether that is so. `holds`: whether it has a process or a call of that principal's clients
    * without a session. `task`: whether a task of that principal is one of a process here. `inspection`: what came of a package that is
    * only tried. `removed`: the server is there no more, and a supervisor that ends waits for nothing but the calls in hand.

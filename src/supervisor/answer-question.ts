@@ -1,7 +1,7 @@
 /** What a supervisor answers to questions that come over a link. */
 import type { LinkQuestion } from '../link/question.ts';
 import type { PodInspection } from './inspection-report.ts';
-import type { ServerReport } from './server-report.ts';
+import type { CheckReport, ServerReport } from './server-report.ts';
 import type { SessionReport } from './session-report.ts';
 
 /** As much of the host of its servers as is asked about. */
@@ -10,6 +10,8 @@ export interface QuestionedHost {
   endSessions(id: string, session?: string): Promise<number>;
   /** Undefined for an id that is not one of its servers'. */
   report(id: string): ServerReport | undefined;
+  /** Makes a health check; undefined for an id that is not one of its servers'. */
+  check(id: string): Promise<CheckReport | undefined>;
   /** Undefined for a server that is not only tried. */
   inspection(id: string): PodInspection | undefined;
   /** Closes a server that nobody uses, for a while; false when somebody does. */
@@ -34,6 +36,8 @@ export async function answerQuestion(
       return await host.endSessions(server, session);
     case 'report':
       return host.report(server) ?? null;
+    case 'check':
+      return (await host.check(server)) ?? null;
     case 'inspection':
       return host.inspection(server) ?? null;
     case 'rest':

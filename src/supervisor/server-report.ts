@@ -31,6 +31,12 @@ export interface ServerReport {
   readonly failure?: FailureReport;
 }
 
+/** What came of a health check that was asked for. */
+export interface CheckReport extends Pick<ServerReport, 'check' | 'failure'> {
+  /** False while it is under way. */
+  readonly over: boolean;
+}
+
 /** What was counted of a server's use in one life of a supervisor. */
 export interface UsageTotals {
   /** Names that life. */

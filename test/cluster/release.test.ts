@@ -97,6 +97,26 @@ describe.each(SERVERS)('the package of %s', (name) => {
   });
 });
 
+it('what a server says on standard error is in its log, and its health is looked at when somebody asks', async () => {
+  const get = async (path: string) => {
+    const answer = await fetch(`${release.url}/api/v1/servers/everything${path}`, {
+      headers: { Authorization: `Bearer ${release.key}` },
+    });
+    expect(answer.status).toBe(200);
+    return (await answer.json()) as {
+      lines?: { pid: number; text: string }[];
+      lastCheck?: { at: string };
+      health?: string;
+    };
+  };
+  const [before, after] = [await get('/health'), await get('/health')];
+  expect([before.health, after.health]).toEqual(['healthy', 'healthy']);
+  expect(Date.parse(after.lastCheck?.at ?? '')).toBeGreaterThan(Date.parse(before.lastCheck?.at ?? ''));
+  const { lines = [] } = await get('/logs?tail=500');
+  const said = lines.filter(({ pid }) => pid > 0).map(({ text }) => text);
+  expect(said).toContainEqual(expect.stringMatching(/^Starting/));
+});
+
 describe('a group of servers in a release', () => {
   const api = (method: string, path: string, body?: object) =>
     fetch(`${release.url}/api/v1/groups${path}`, {

@@ -111,6 +111,7 @@ it('a supervisor lists and ends what it has', async () => {
     },
     report: (id: string) =>
       id === 's' ? ({ state: 'ready', sessions: 0, processes: 0, inUse: false } as const) : undefined,
+    check: async (id: string) => (id === 's' ? { over: true } : undefined),
     rest: (id: string) => id === 's',
     holds: (id: string, principal: string) => id === 's' && principal === 'p',
     hasTask: (...which: string[]) => which.join() === 's,p,t',
@@ -125,6 +126,8 @@ it('a supervisor lists and ends what it has', async () => {
   expect(await answerQuestion(host, { what: 'inspection', server: 'other' })).toBeNull();
   expect(await answerQuestion(host, { what: 'report', server: 's' })).toMatchObject({ state: 'ready' });
   expect(await answerQuestion(host, { what: 'report', server: 'other' })).toBeNull();
+  expect(await answerQuestion(host, { what: 'check', server: 's' })).toEqual({ over: true });
+  expect(await answerQuestion(host, { what: 'check', server: 'other' })).toBeNull();
   expect(await answerQuestion(host, { what: 'rest', server: 's' })).toBe(true);
   expect(await answerQuestion(host, { what: 'removed', server: 's' })).toBe(true);
   expect(await answerQuestion(host, { what: 'removed', server: 'other' })).toBe(false);

@@ -28,6 +28,7 @@ import { NameLookups } from './name-lookups.ts';
 import { OwnServers } from './own-servers.ts';
 import { type EventSubject, followPodEvents, readPodEvents } from './pod-events.ts';
 import { followPodLogs, readPodLogs } from './pod-logs.ts';
+import { checkReplicas } from './replica-checks.ts';
 import type { Pod } from './replica-pod.ts';
 import { endSessions, listSessions } from './replica-sessions.ts';
 import { revisionOf, viewResource } from './resource-view.ts';
@@ -173,8 +174,16 @@ export class ClusterServers implements Servers {
     return endSessions(this.#options.view.replicas, this.#ownId(name, 'asked for sessions'));
   }
 
-  /** The controller checks; this says what it found last. */
+  /** Makes a check of every replica. Where none can be asked, this says what its controller has found last. */
   async checkHealth(name: string): Promise<HealthView> {
+    const { ours } = this.#find(name);
+    const { replicas } = this.#options.view;
+    const made = ours && (await checkReplicas(replicas, ours.metadata.uid ?? ''));
+    const known = await this.#lastHealth(name);
+    return made ? { ...known, ...made } : known;
+  }
+
+  async #lastHealth(name: string): Promise<HealthView> {
     const { status } = await this.get(name);
     const { state, health, message, hint, failure, lastCheck } = status;
     return {
@@ -189,7 +198,7 @@ export class ClusterServers implements Servers {
 
   /** The newest one, as its status has it; what became of the server is told by Events. */
   async checks(name: string): Promise<CheckView[]> {
-    const { health, lastCheck, failure } = await this.checkHealth(name);
+    const { health, lastCheck, failure } = await this.#lastHealth(name);
     if (!lastCheck || health === 'unknown') return [];
     return [{ ...lastCheck, health, ...(failure && { failure }) }];
   }

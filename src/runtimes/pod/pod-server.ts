@@ -79,6 +79,11 @@ export class PodServer {
     return this.#health.last;
   }
 
+  /** Makes a check, or waits for the one under way; of a server that is not open yet there is none. Never rejects. */
+  makeCheck(): Promise<void> {
+    return this.#health.check();
+  }
+
   /** Why it is not open yet, or why its checks fail. */
   get failure(): BerthError | undefined {
     if (!this.#report) return this.#failure;

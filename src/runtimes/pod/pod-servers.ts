@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock.ts';
 import { BerthError } from '../../errors.ts';
 import type { ConversationHost } from '../../link/in-process.ts';
+import { type FailureRecord, toFailure } from '../../servers/server-record.ts';
 import { addUsage, NO_USAGE, type Usage } from '../../servers/usage.ts';
 import type { QuestionedHost } from '../../supervisor/answer-question.ts';
 import type { SupervisedServer } from '../../supervisor/definition-file.ts';
@@ -39,6 +40,8 @@ export interface PodServers extends ConversationHost, QuestionedHost, HealthSour
 }
 
 const RUN_BYTES = 9;
+/** Milliseconds, less than those of a question. */
+const CHECK_WITHIN = 8_000;
 
 /** Begins with a handshake of each server. */
 export function createPodServers(options: PodServersOptions): PodServers {
@@ -121,6 +124,17 @@ export function createPodServers(options: PodServersOptions): PodServers {
         ...(failure && { failure: toFailureReport(failure) }),
       };
     },
+    check: async (id) => {
+      const server = servers.get(id);
+      if (!(server instanceof PodServer)) return undefined;
+      const over = await isOver(server.makeCheck(), clock);
+      const { failure = server.failure } = server.check ?? {};
+      return {
+        over,
+        ...checkOf(server),
+        ...(failure && { failure: toFailureReport(toError(failure)) }),
+      };
+    },
     fares: (id) => {
       const server = servers.get(id);
       const { sessions = 0, processes = 0 } = host.activity(id) ?? {};
@@ -161,6 +175,21 @@ function openTrial(
       ...common,
     });
   throw new BerthError('bad-setting', 'what is tried is a program that is started by the helper of its pod');
+}
+
+/** Whether it is over within the time of a question. */
+async function isOver(check: Promise<void>, clock: Clock): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const cancel = clock.after(CHECK_WITHIN, () => late.resolve(false));
+  try {
+    return await Promise.race([check.then(() => true), late.promise]);
+  } finally {
+    cancel();
+  }
+}
+
+function toError(failure: FailureRecord | BerthError): BerthError {
+  return failure instanceof BerthError ? failure : toFailure(failure);
 }
 
 /** What a capability holds may be large, and nobody asks for it. */

@@ -19,17 +19,24 @@ let taken: Map<string, Usage>;
 let inUse: boolean;
 let pool: ReturnType<LocalHost['poolStatus']>;
 let pod: PodServers;
+let clock: ManualClock;
+let probe: () => Promise<object>;
+
+const HANDSHAKE = {
+  ...{ protocolVersion: '2025-11-25', serverInfo: { name: 'search', version: '1' } },
+  ...{ capabilities: { tools: {} }, eras: ['legacy'], tools: ['find'], spawnMs: 1, handshakeMs: 2 },
+};
 
 beforeEach(async () => {
   taken = new Map();
   inUse = false;
+  clock = new ManualClock();
+  probe = async () => HANDSHAKE;
   pool = { state: 'ready', live: 1, spares: 0, spoken: false };
   const host = {
     supervisor: { conversation: () => ({}), holds: (_id: string, principal: string) => principal === 'p' },
-    probe: async () => ({
-      ...{ protocolVersion: '2025-11-25', serverInfo: { name: 'search', version: '1' } },
-      ...{ capabilities: { tools: {} }, eras: ['legacy'], tools: ['find'], spawnMs: 1, handshakeMs: 2 },
-    }),
+    probe: () => probe(),
+    renew: () => {},
     define: () => {},
     sessions: () => [{ kind: 'session' }, { kind: 'modern' }, { kind: 'process' }],
     activity: () => ({ sessions: 1, processes: 2, inUse }),
@@ -40,7 +47,7 @@ beforeEach(async () => {
       return now;
     },
   } as unknown as LocalHost;
-  pod = createPodServers({ host, servers: [definition], clock: new ManualClock(), changed: () => {} });
+  pod = createPodServers({ host, servers: [definition], clock, changed: () => {} });
   await new Promise((resolve) => setImmediate(resolve));
 });
 afterEach(() => pod.close());
@@ -61,6 +68,28 @@ it('a report tells how a server fares, without what nobody asks for', () => {
   });
   pod.draining();
   expect(pod.report('s')?.state).toBe('draining');
+});
+
+it('a check is made when somebody asks, and tells what it has found', async () => {
+  expect(await pod.check('s')).toMatchObject({ over: true, check: { failures: 0 } });
+  expect(await pod.check('another')).toBeUndefined();
+  probe = () => Promise.reject(new BerthError('start-failed', 'config is broken', { exitCode: 5 }));
+  expect(await pod.check('s')).toMatchObject({
+    ...{ over: true, check: { failures: 1 } },
+    failure: { message: 'config is broken', exitCode: 5 },
+  });
+  expect(pod.report('s')?.state).toBe('ready');
+  const { promise, resolve } = Promise.withResolvers<object>();
+  probe = () => promise;
+  const asked = [pod.check('s'), pod.check('s')];
+  await new Promise((turn) => setImmediate(turn));
+  clock.advance(9_000);
+  for (const one of asked) expect(await one).toMatchObject({ over: false, check: { failures: 1 } });
+  const again = pod.check('s');
+  resolve(HANDSHAKE);
+  const report = await again;
+  expect(report).toMatchObject({ over: true, check: { failures: 0 } });
+  expect(report?.failure).toBeUndefined();
 });
 
 it('its use is counted from the beginning of the supervisor, however often it is asked for', () => {
