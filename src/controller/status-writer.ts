@@ -22,7 +22,7 @@ export class StatusWriter {
   readonly #now: StatusWriterOptions['now'];
   readonly #onOlder: StatusWriterOptions['onOlder'];
   #leftOut: { readonly members: readonly string[]; readonly until: number } | undefined;
-  readonly #written = new Map<string, { readonly at: number; readonly status: McpServerStatus }>();
+  readonly #written = new Map<string, Written>();
 
   constructor({ api, now, onOlder }: StatusWriterOptions) {
     this.#api = api;
@@ -30,41 +30,53 @@ export class StatusWriter {
     this.#onOlder = onOlder;
   }
 
-  /** What the newest write said, which the resource may not show yet. */
-  last({ metadata: { uid = '' } }: McpServer): McpServerStatus | undefined {
-    return this.#written.get(uid)?.status;
+  /** What the newest write said, which the resource may not show yet; undefined when somebody has written something else since. */
+  last(server: McpServer): McpServerStatus | undefined {
+    return this.#before(server)?.status;
+  }
+
+  #before(server: McpServer): Written | undefined {
+    const before = this.#written.get(server.metadata.uid ?? '');
+    return before && isOverwritten(server, before) ? undefined : before;
   }
 
   /** Milliseconds after which what was held back may be written. */
   async write(server: McpServer, status: McpServerStatus): Promise<number | undefined> {
     const { uid = '', name = '', namespace = '' } = server.metadata;
-    const before = this.#written.get(uid);
+    const before = this.#before(server);
     const known = before?.status ?? server.status;
     if (known && canonical(known) === canonical(status)) return undefined;
     const wait = before ? before.at + WRITE_EVERY - this.#now() : 0;
     if (known && wait > 0 && essence(known) === essence(status)) return wait;
-    await this.#apply({ name, namespace }, status);
-    this.#written.set(uid, { at: this.#now(), status });
+    const version = await this.#apply({ name, namespace }, status);
+    this.#written.set(uid, { at: this.#now(), status, version });
     return undefined;
   }
 
-  async #apply(metadata: { name: string; namespace: string }, status: McpServerStatus): Promise<void> {
-    const apply = (leftOut: readonly string[]): Promise<unknown> =>
-      this.#api.apply(
-        MCP_SERVERS,
-        { metadata, status: withoutMembers(status, leftOut) },
-        { manager: MANAGER, force: true, subresource: 'status' },
+  /** The version of the resource that has it. */
+  async #apply(
+    metadata: { name: string; namespace: string },
+    status: McpServerStatus,
+  ): Promise<number | undefined> {
+    const apply = async (leftOut: readonly string[]): Promise<number | undefined> =>
+      versionOf(
+        await this.#api.apply<McpServer>(
+          MCP_SERVERS,
+          { metadata, status: withoutMembers(status, leftOut) } as McpServer,
+          { manager: MANAGER, force: true, subresource: 'status' },
+        ),
       );
     const known = this.#leftOut && this.#leftOut.until > this.#now() ? this.#leftOut.members : [];
     try {
-      await apply(known);
+      return await apply(known);
     } catch (thrown) {
       const unknown = unknownMembers(thrown);
       if (unknown.length === 0) throw thrown;
       const members = [...known, ...unknown];
-      await apply(members);
+      const version = await apply(members);
       this.#leftOut = { members, until: this.#now() + LEFT_OUT_FOR };
       this.#onOlder(members);
+      return version;
     }
   }
 
@@ -73,6 +85,27 @@ export class StatusWriter {
     const there = new Set(servers.map(({ metadata }) => metadata.uid));
     for (const uid of this.#written.keys()) if (!there.has(uid)) this.#written.delete(uid);
   }
+}
+
+interface Written {
+  /** Milliseconds. */
+  readonly at: number;
+  readonly status: McpServerStatus;
+  readonly version: number | undefined;
+}
+
+/** A leader of before, whose write came late, or a person: what is shown is newer than what was written here, and says something else. */
+function isOverwritten(server: McpServer, { status, version }: Written): boolean {
+  const seen = versionOf(server);
+  if (version === undefined || seen === undefined || seen < version) return false;
+  return (['state', 'reason', 'message'] as const).some(
+    (member) => server.status?.[member] !== status[member],
+  );
+}
+
+function versionOf(server: Pick<McpServer, 'metadata'> | undefined): number | undefined {
+  const version = Number(server?.metadata?.resourceVersion);
+  return Number.isSafeInteger(version) ? version : undefined;
 }
 
 /** What is told at once: counts, times of activity and checks that came through can wait. */
