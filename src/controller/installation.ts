@@ -89,11 +89,14 @@ export function installationOf({ jobs, installers }: Observed, question: Install
   const ended = endOf(newest);
   if (!ended) return { state: 'running', attempt };
   const pod = podOf(installers, newest);
-  const said = pod?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? '';
+  const terminated = pod?.status?.containerStatuses?.[0]?.state?.terminated;
+  const said = terminated?.message ?? '';
   const tree = treeSchema.safeParse(parseJson(said)).data;
   if (ended.type === 'Complete' && tree) return { state: 'done', installed: { source: asked, runner, tree } };
   const retryAt = ended.at + Math.min(FIRST_RETRY * 2 ** attempt, LONGEST_RETRY);
   if (retryAt <= now) return { state: 'running', attempt: attempt + 1 };
+  // Jobs and pods are watched apart: what its pod said has not been seen yet.
+  if (ended.type === 'Complete' && pod && !terminated) return { state: 'running', attempt };
   return { state: 'failed', attempt, problem: problemOf(said, newest, pod), retryAt };
 }
 

@@ -42,6 +42,15 @@ describe('servers of the values', () => {
     expect(servers()).toMatchObject([{ metadata: { name: 'b' }, spec: { args: ['x'] } }]);
   });
 
+  it('go with them, whatever they are called', async () => {
+    values({ constructor: { template: 'time' }, plain: { template: 'time' } });
+    await keep();
+    expect(servers()).toHaveLength(2);
+    values({});
+    await keep();
+    expect(servers()).toEqual([]);
+  });
+
   it('keep the replicas that somebody has given them', async () => {
     values({ a: { template: 'time', replicas: 1 } });
     await keep();
