@@ -17,7 +17,7 @@ import { recorded, recorderSpec, timesOf } from './support/recorder.ts';
 import { type ReleasePod, type RunningRelease, startRelease, steady } from './support/release.ts';
 import { killNode, nodesIn, restartsOf } from './support/release-kill.ts';
 import { type LoadReport, startLoad } from './support/rolling-load.ts';
-import { runBeside } from './support/tools.ts';
+import { CHART, runBeside } from './support/tools.ts';
 
 const SESSIONS = 1_000;
 /** Sessions of the gateway that is the only one, each with a call in flight. */
@@ -464,4 +464,30 @@ it('a rollout of the gateways under load answers what is in flight first, loses 
   const all = [...keys, ...heldKeys];
   expect(timesOf(after[0]?.executions ?? [], all)).toEqual(Object.fromEntries(all.map((key) => [key, 1])));
   await Promise.all([fresh, watcher, ...clients].map((client) => client.close()));
+});
+
+it('what holds for all servers is changed: who is in use goes on as before, who is idle has it at once', {
+  timeout: LONGEST,
+}, async () => {
+  await release.run(recorderSpec('idle'));
+  const podsOf = async (server: string): Promise<string[]> =>
+    (await release.serverPods(server))
+      .filter(({ metadata }) => !metadata.deletionTimestamp)
+      .map(({ metadata }) => metadata.uid ?? '');
+  const [before] = await gateways();
+  const client = streamable('each', before?.url ?? '');
+  await client.initialize();
+  const { pid } = await recorded(client);
+  const [used, idle] = [await podsOf('each'), await podsOf('idle')];
+  const set = ['--reuse-values', '--set', 'settings.limits.idle=25m'];
+  await release.helm('upgrade', CHART, ...set, '--wait', '--timeout=150s');
+  await steady('another pod of the idle one', async () => {
+    const now = await podsOf('idle');
+    return now.length === 1 && now[0] !== idle[0] ? true : undefined;
+  });
+  const [after] = await gateways();
+  const back = moved(client, 'each', after?.url ?? '');
+  expect((await recorded(back)).pid).toBe(pid);
+  expect(await podsOf('each')).toEqual(used);
+  await back.close();
 });
