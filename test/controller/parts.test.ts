@@ -228,6 +228,24 @@ describe('a status', () => {
     expect(server().status?.sessions).toBe(7);
   });
 
+  it('that somebody else has written is put right, be it a leader of before whose write came late', async () => {
+    await writer.write(server(), status());
+    await newWriter().write(server(), status({ state: 'failed', reason: 'CrashLoop', message: 'long ago' }));
+    expect(writer.last(server())).toBeUndefined();
+    await writer.write(server(), status());
+    expect(server().status).toMatchObject({ state: 'running', reason: 'Ready' });
+  });
+
+  it('that was written and is not seen yet is not written again', async () => {
+    const old = server();
+    await writer.write(old, status());
+    const { resourceVersion } = server().metadata;
+    await writer.write(old, status());
+    await writer.write(server(), status());
+    expect(server().metadata.resourceVersion).toBe(resourceVersion);
+    expect(writer.last(old)).toEqual(status());
+  });
+
   it('loses what it no longer says', async () => {
     await writer.write(server(), status({ hint: 'do this' }));
     await writer.write(server(), status());
