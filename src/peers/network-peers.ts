@@ -41,7 +41,7 @@ const PURPOSE = 'between gateways';
 /** Nothing is said to whom it may be: every gateway may read it. */
 const ANYONE = '';
 /** Milliseconds for a gateway to answer, the connection included, and for a body to come whole. */
-const ANSWER_WITHIN = 2_000;
+const ANSWER_WITHIN = 4_000;
 /** A gateway that has not taken it is told once more. */
 const TRIES = 2;
 /** What is told at one time, and what waits for its turn. */
