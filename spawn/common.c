@@ -18,7 +18,7 @@ enum {
     BACKLOG = 128,
     NS_PER_MS = 1000000,
     /* How long an address that somebody listens at is waited for: of a program that was killed the system may let go late. */
-    ADDRESS_MS = 2 * 1000,
+    ADDRESS_MS = 5 * 1000,
     ADDRESS_ROUND_MS = 50,
 };
 

@@ -46,7 +46,7 @@ bool is_abstract(const char *path);
 
 /*
  * A non-blocking, close-on-exec unix socket, listening at `path` or connected to it; -1 with errno. An address in use
- * is waited for, for two seconds.
+ * is waited for, for five seconds.
  */
 int listen_at(const char *path);
 int connect_to(const char *path);
