@@ -24,6 +24,15 @@ describe('the rest of the life of a server', () => {
     expect(manager.get('time').status.state).toBe('running');
   });
 
+  it('leaves it to the gateway to wait for a restart, which alone knows when what ran before has been replaced', async () => {
+    const { berth, sent } = await withServer();
+    const restarts = () =>
+      sent.map(({ url }) => url.split('/restart')[1]).filter((rest) => rest !== undefined);
+    await berth('restart', 'time');
+    await berth('restart', 'time', '--wait');
+    expect(restarts()).toEqual(['', '?wait=ready']);
+  });
+
   it('says with --wait why a start failed', async () => {
     const { berth, host } = await withServer();
     host.failure = new BerthError('start-failed', 'no key', { phase: 'handshake', exitCode: 3 });
